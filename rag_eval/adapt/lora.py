@@ -1,0 +1,123 @@
+"""Low-rank adaptation with PEFT through TRL's SFTTrainer; the loss is on the answers only."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import transformers
+from datasets import Dataset, disable_progress_bars, enable_progress_bars
+from peft import LoraConfig
+from pydantic import Field, PositiveFloat, PositiveInt
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt.training_set import Row, training_rows
+from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, Weights
+from rag_eval.types import QADataset
+
+log = logging.getLogger(__name__)
+
+
+class Lora:
+    """Trains a LoRA adapter on the dataset's train questions, or takes it from the cache."""
+
+    weights: Weights = "trained"
+
+    def __init__(
+        self,
+        cache: Cache,
+        rank: PositiveInt,
+        alpha: PositiveInt,
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+        target_modules: str | list[str],
+        learning_rate: Annotated[float, Field(gt=0, le=1)],
+        epochs: PositiveFloat,
+        batch_size: PositiveInt,
+        reading_share: Annotated[float, Field(ge=0, lt=1)],
+        warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
+    ) -> None:
+        """
+        Args:
+            cache: keeps adapters by everything that decides them.
+            rank: r of the paper (Hu et al. 2021, arXiv 2106.09685).
+            alpha: the update is scaled by alpha / rank.
+            dropout: on the adapter's input while training.
+            target_modules: names of linear layers, or "all-linear".
+            learning_rate: of AdamW, after warm-up, decaying linearly to 0.
+            epochs: passes over the training rows.
+            batch_size: rows a step.
+            reading_share: share of the rows that are reading exercises about other documents.
+            warmup_share: share of the steps.
+        """
+        self.cache, self.rank, self.alpha, self.dropout, self.target_modules = cache, rank, alpha, dropout, target_modules
+        self.learning_rate, self.epochs, self.batch_size = learning_rate, epochs, batch_size
+        self.reading_share, self.warmup_share = reading_share, warmup_share
+
+    def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
+        if not dataset.train:
+            raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
+        rows = training_rows(generator, prompt, dataset, self.reading_share, seed)
+        kept = self.cache.build("adapters", self._key(generator, rows, seed), lambda folder: self._train(generator, rows, seed, folder))
+        return generator.with_adapter(str(kept.path)), kept
+
+    def _key(self, generator: Trainable, rows: list[Row], seed: int) -> Mapping[str, Any]:
+        hyperparameters = {name: value for name, value in vars(self).items() if name != "cache"}
+        return {
+            "base_model": generator.identity()["base_model"], "rows": sha256(json.dumps(rows).encode()).hexdigest(), "seed": seed, **hyperparameters,
+            "torch": torch.__version__.split("+")[0], "transformers": transformers.__version__,
+        }
+
+    def _train(self, generator: Trainable, rows: list[Row], seed: int, folder: Path) -> None:
+        """Train on the rows and save a standard PEFT folder."""
+        disable_progress_bars()
+        try:
+            trainer = self._trainer(generator, Dataset.from_list(rows), seed)
+            trainer.train()
+        finally:
+            enable_progress_bars()
+        trainer.save_model(str(folder))
+        # What the trainer adds for its own use (a pickle among it) has no place in an adapter.
+        for path in folder.iterdir():
+            if path.name not in {"adapter_config.json", "adapter_model.safetensors"}:
+                path.unlink()
+
+    def _trainer(self, generator: Trainable, rows: Dataset, seed: int) -> SFTTrainer:
+        transformers.set_seed(seed)
+        local = Path(generator.model).is_dir()
+        model = AutoModelForCausalLM.from_pretrained(
+            generator.model, revision=generator.revision, dtype=torch.float32, use_safetensors=True, local_files_only=local
+        )
+        tokenizer = AutoTokenizer.from_pretrained(generator.model, revision=generator.revision, local_files_only=local)
+        has_cuda = torch.cuda.is_available()
+        n_steps = math.ceil(len(rows) / self.batch_size) * self.epochs
+        settings = SFTConfig(
+            output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"), save_strategy="no", report_to="none", disable_tqdm=True,
+            per_device_train_batch_size=self.batch_size, num_train_epochs=self.epochs, learning_rate=self.learning_rate,
+            lr_scheduler_type="linear", warmup_steps=round(n_steps * self.warmup_share), weight_decay=0.0, seed=seed, data_seed=seed,
+            use_cpu=not has_cuda, bf16=has_cuda and torch.cuda.is_bf16_supported(), gradient_checkpointing=False, max_length=None,
+            train_sampling_strategy="group_by_length", logging_steps=10, logging_nan_inf_filter=False, dataloader_pin_memory=has_cuda,
+        )
+        lora = LoraConfig(
+            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=self.target_modules, task_type="CAUSAL_LM"
+        )
+        callbacks: list[TrainerCallback] = [TrainingBar(), StopOnNonFiniteLoss()]
+        return SFTTrainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer, peft_config=lora, callbacks=callbacks)
+
+
+class StopOnNonFiniteLoss(TrainerCallback):
+    """Ends a training whose loss is no number any more."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
+        if logs and not math.isfinite(logs.get("loss", 0.0)):
+            raise EnvironmentFault(f"the training loss became {logs['loss']} at step {state.global_step}: lower adapter.learning_rate.")

@@ -1,0 +1,145 @@
+"""The command line: `rag-eval run ...` (= `python run.py ...`) and `rag-eval report ...`; errors become exit codes here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rag_eval.errors import RagEvalError, Terminated
+
+FAILED = float("nan")  # the objective of a job that failed
+
+USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
+rag-eval report [key=value ...]   the table of recorded runs
+
+python run.py --help shows the keys and their choices."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return its exit code."""
+    command, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    commands: dict[str, Callable[[list[str]], int]] = {"run": run, "report": report}
+    if command in commands:
+        return commands[command](arguments)
+    is_help = command in {"-h", "--help"}
+    print(USAGE, file=sys.stdout if is_help else sys.stderr)
+    return 0 if is_help else 2
+
+
+def report(arguments: list[str]) -> int:
+    """The table of recorded runs."""
+    from rag_eval.report.__main__ import main as report_main
+
+    return report_main(arguments)
+
+
+def run(arguments: list[str]) -> int:
+    """Compose a configuration and run it, or every job of a sweep; a job that fails does not stop the others."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of ending the process
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _terminate)
+    is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
+    n_finished = 0
+    codes: list[int] = []
+
+    def job(cfg: Any) -> float | None:
+        nonlocal n_finished
+        try:
+            found = _run_and_show(cfg)
+        except Exception as error:
+            # Kept from Hydra, which would print the whole command line, secrets included.
+            codes.append(_fail(error, f"job {HydraConfig.get().job.num}: " if is_sweep else "", is_debug=cfg.get("debug", False)))
+            return FAILED
+        n_finished += 1
+        return found
+
+    try:
+        from hydra.core.hydra_config import HydraConfig
+
+        _hydra(job, arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2
+    except BaseException as error:
+        return _fail(error, "", is_debug="debug=true" in arguments)
+    return 3 if codes and n_finished else max(codes, default=0)
+
+
+def _run_and_show(cfg: Any) -> float | None:
+    """Run one configuration, print what it measured, return its objective."""
+    from rag_eval.evaluate import PRIMARY, evaluate
+    from rag_eval.report.console import show
+
+    result = evaluate(cfg)
+    show(result)
+    found = result.estimates.get(PRIMARY)
+    return None if found is None else found.mean
+
+
+def _hydra(job: Callable[[Any], float | None], arguments: list[str]) -> None:
+    """Compose conf/config.yaml with the arguments and call the job, once or once a combination."""
+    import hydra
+
+    from rag_eval.config import conf_dir, register_resolvers
+
+    register_resolvers()
+    sys.argv = [sys.argv[0], *arguments]
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+
+
+def _fail(error: BaseException, prefix: str, is_debug: bool) -> int:
+    """Print an error as one line and return its exit code."""
+    message, code = _verdict(error)
+    if is_debug or code == 1:
+        traceback.print_exception(error)
+    print(f"error: {prefix}{message}", file=sys.stderr)
+    return code
+
+
+def _verdict(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and its exit code: ours have their own, Hydra's are the user's, a full disk is the machine's."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    ours = next((one for one in (error, error.__cause__) if isinstance(one, RagEvalError)), None)
+    if ours is not None:
+        return str(ours), ours.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; the same command goes on from here", 130
+    if isinstance(error, Terminated):
+        return "terminated; the same command goes on from here", 143
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _explained(error), 2
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}", 4
+    return f"{type(error).__name__}: {error}. This is a bug of rag_eval; please report it with the lines above.", 1
+
+
+def _explained(error: BaseException) -> str:
+    """Hydra's complaint in one line, with the nearest valid name."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import MissingConfigException
+
+    from rag_eval.config import conf_dir, keys, suggest
+
+    text = " ".join(str(error).split("\n")[:1])
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={choice} does not exist{suggest(choice, sorted(error.options))}; choices: {', '.join(sorted(error.options))}."
+    if found := re.search(r"(?:Could not override|Key) '([^']+)'", str(error)):
+        from hydra.core.global_hydra import GlobalHydra
+
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            known = [*keys(compose("config")), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
+        return f"{found[1]} is unknown{suggest(found[1], known)}."
+    return text
+
+
+def _terminate(*_: Any) -> None:
+    raise Terminated

@@ -1,0 +1,304 @@
+"""Configuration: everything that can be wrong with it is found here, before a model is loaded and before torch is imported.
+
+A part's constructor is its schema. It is read from the source text, so checking a configuration imports no part.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rag_eval.errors import ConfigError, RagEvalError
+from rag_eval.record.uri import check_uri
+
+PACKAGE = "rag_eval"
+SECRETS = ("token", "secret", "password", "api_key", "credential")
+
+# The names that an annotation of a part may use; any other name is a part.
+_NAMES: Mapping[str, Any] = {
+    **{kind.__name__: kind for kind in (int, float, str, bool, list, dict)},
+    "Sequence": list, "Mapping": dict, "Any": Any, "Literal": Literal, "Annotated": Annotated, "Field": Field, "None": None,
+    "PositiveInt": pydantic.PositiveInt, "NonNegativeInt": pydantic.NonNegativeInt,
+    "PositiveFloat": pydantic.PositiveFloat, "NonNegativeFloat": pydantic.NonNegativeFloat,
+}  # fmt: skip
+
+
+class Mode(BaseModel):
+    """What a mode demands of its parts, so that a contradiction is noticed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str
+    context: str  # the retriever's
+    weights: str  # the adapter's
+    has_exemplars: bool
+    train_share: float  # of a source without splits of its own
+
+
+class Metrics(BaseModel):
+    """What is scored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    answer: dict[str, str]  # name -> dotted name of a function of (Prediction, Example)
+    retrieval_k: list[pydantic.PositiveInt]
+
+
+class Root(BaseModel):
+    """The top of a configuration; parts are checked against their own signatures."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    mode: Mode
+    dataset: dict[str, Any]
+    retriever: dict[str, Any]
+    adapter: dict[str, Any]
+    generator: dict[str, Any]
+    prompt: dict[str, Any]
+    metrics: Metrics
+    tracking: dict[str, Any]
+    cache: dict[str, Any]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    limit: Annotated[int, Field(ge=1)] | None
+    experiment_name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    output_dir: str
+    debug: bool
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the source says of a part."""
+
+    model: type[BaseModel] | None  # None: it takes no parameters
+    constants: Mapping[str, Any]  # class attributes that are literals
+    methods: frozenset[str]
+
+
+def conf_dir() -> Path:
+    """The folder of configuration: $RAG_EVAL_CONF, else that of the checkout, else the one inside the package."""
+    here = Path(__file__).parent
+    chosen = os.environ.get("RAG_EVAL_CONF")
+    return Path(chosen) if chosen else next((one for one in (here.parent / "conf", here / "conf") if one.is_dir()), here / "conf")
+
+
+def register_resolvers() -> None:
+    """Make `${package:...}` (a path inside rag_eval) and `${offline_minilm:}` (the embedder from PyPI) known to OmegaConf."""
+
+    def offline_minilm() -> str:
+        from rag_eval.retrieve.offline import minilm_path
+
+        return minilm_path()
+
+    OmegaConf.register_new_resolver("package", lambda inside: str(Path(__file__).parent / inside), replace=True)
+    OmegaConf.register_new_resolver("offline_minilm", offline_minilm, replace=True)
+
+
+def check(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as plain data, or the first thing that is wrong with it.
+
+    Raises:
+        ConfigError: an unknown key (with the nearest valid one), a wrong type, a value out of range, a target outside
+            rag_eval, a secret, or a mode whose parts contradict it.
+    """
+    try:
+        settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, RagEvalError):
+            raise error.__cause__ from None
+        raise ConfigError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}. Give it on the command line.") from None
+    settings.pop("experiment", None)
+    _refuse(settings)
+    _validate(Root, settings, "")
+    for name, node in settings.items():
+        _check_part(node, name)
+    _check_mode(settings)
+    if uri := settings["tracking"].get("uri"):
+        check_uri(uri)
+    return dict(settings)
+
+
+def build(node: Mapping[str, Any]) -> Any:
+    """The object that a checked node describes, parts inside it first.
+
+    Raises:
+        ConfigError: if any target in it is not a name under rag_eval.
+    """
+    _refuse(node)
+    return instantiate(dict(node), _convert_="all")
+
+
+def function(name: str) -> Any:
+    """The function of a dotted name under rag_eval, such as a metric."""
+    if not name.startswith(f"{PACKAGE}."):
+        raise ConfigError(f"{name} is not allowed: expected a dotted name under {PACKAGE}.")
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{name} was not found: {error}.") from error
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key, by its last part, names something that must not be written down."""
+    return any(key.lower() == word or key.lower().endswith(f"_{word}") for word in SECRETS)
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """'; did you mean X?' where some known word is near, all of them where they are few, nothing otherwise."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}" if 0 < len(known) <= 20 else ""
+
+
+def keys(node: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a configuration, targets excluded."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if not str(name).startswith("_"):
+                yield f"{prefix}{name}"
+                yield from keys(value, f"{prefix}{name}.")
+
+
+def _refuse(node: Any, where: str = "") -> None:
+    """Targets outside the package and secrets, wherever they stand."""
+    if isinstance(node, list):
+        for at, value in enumerate(node):
+            _refuse(value, f"{where}[{at}]")
+    if not isinstance(node, Mapping):
+        return
+    for name, value in node.items():
+        key = f"{where}.{name}".lstrip(".")
+        if name == "_target_" and not str(value).startswith(f"{PACKAGE}."):
+            raise ConfigError(f"{key}: {value!r} is not allowed; only names under {PACKAGE}. are built.")
+        if name in {"_args_", "_partial_", "_recursive_", "_convert_"}:
+            raise ConfigError(f"{key} is not allowed in a configuration; give parameters by name.")
+        if value and is_secret(str(name)):
+            raise ConfigError(f"{key} looks like a secret; give it through the environment, not through the configuration.")
+        _refuse(value, key)
+
+
+def _check_part(node: Any, where: str) -> None:
+    if isinstance(node, Mapping) and "_target_" in node:
+        model = signature(node["_target_"], where).model
+        given = {name: value for name, value in node.items() if name != "_target_"}
+        if model is not None:
+            _validate(model, given, where)
+        elif given:
+            raise ConfigError(f"{where}.{next(iter(given))} is unknown: {node['_target_']} takes no parameters.")
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            _check_part(value, f"{where}.{name}")
+
+
+def _validate(model: type[BaseModel], values: Mapping[str, Any], where: str) -> None:
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(one, model, where) for one in error.errors(include_url=False)[:5])) from None
+
+
+def _explain(error: Any, model: type[BaseModel], where: str) -> str:
+    key = ".".join([where, *(str(part) for part in error["loc"] if not str(part).startswith(("constrained", "function", "nullable")))]).strip(".")
+    leaf = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        return f"{key} is unknown{suggest(leaf, list(model.model_fields))}"
+    if error["type"] == "missing":
+        return f"{key} is missing; give it on the command line"
+    return f"{key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+@cache
+def signature(target: str, where: str = "") -> Signature:
+    """The schema of a target, from its source.
+
+    Raises:
+        ConfigError: if there is no such module, class or function.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"{where}._target_: there is no module {module}.")
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    aliases = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return Signature(_schema(node.args, node.name, aliases), {}, frozenset())
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            functions = {one.name: one for one in node.body if isinstance(one, ast.FunctionDef)}
+            init = functions.get("__init__")
+            return Signature(_schema(init.args, name, aliases) if init else None, _constants(node), frozenset(functions))
+    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")]
+    raise ConfigError(f"{where}._target_: {module} has no {name}{suggest(name, names)}.")
+
+
+def _constants(node: ast.ClassDef) -> dict[str, Any]:
+    return {
+        one.target.id: one.value.value
+        for one in node.body
+        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and isinstance(one.value, ast.Constant)
+    }
+
+
+def _schema(arguments: ast.arguments, name: str, aliases: Mapping[str, ast.expr]) -> type[BaseModel] | None:
+    taken = [one for one in (*arguments.args, *arguments.kwonlyargs) if one.arg != "self"]
+    if not taken:
+        return None
+    n_positional = len(arguments.args) - len(arguments.defaults)
+    optional = {one.arg for one in arguments.args[n_positional:]}
+    optional |= {one.arg for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is not None}
+    fields: dict[str, Any] = {one.arg: (_type(one.annotation, aliases), None if one.arg in optional else ...) for one in taken}
+    return pydantic.create_model(name, __config__=ConfigDict(extra="forbid", strict=True, protected_namespaces=()), **fields)
+
+
+def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
+    """The annotation's type; a name that is neither built in nor an alias of the module stands for a part."""
+    if annotation is None:
+        return Any
+    names = dict(_NAMES)
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Name) and node.id not in names:
+            names[node.id] = _type(aliases[node.id], aliases) if node.id in aliases else dict[str, Any]
+    # The text comes from a module of this package, whose import would run it as well.
+    return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, names)  # noqa: S307
+
+
+def _check_mode(settings: Mapping[str, Any]) -> None:
+    """The parts are those that the mode stands for."""
+    found = Mode(
+        name="",
+        context=str(signature(settings["retriever"]["_target_"]).constants.get("context")),
+        weights=str(signature(settings["adapter"]["_target_"]).constants.get("weights")),
+        has_exemplars=settings["prompt"]["n_exemplars"] > 0,
+        train_share=0.0,
+    )
+    mode = Mode(**settings["mode"])
+    for field, part in (("context", "retriever"), ("weights", "adapter"), ("has_exemplars", "prompt")):
+        wanted, got = getattr(mode, field), getattr(found, field)
+        if wanted != got:
+            meant = next((one.name for one in modes() if all(getattr(one, f) == getattr(found, f) for f in ("context", "weights", "has_exemplars"))), None)
+            hint = f"use mode={meant}" if meant else f"leave {part} to the mode"
+            raise ConfigError(f"mode={mode.name} contradicts {part}: {field} is {got!r}, the mode means {wanted!r}; {hint}.")
+    if found.weights == "trained" and "with_adapter" not in signature(settings["generator"]["_target_"]).methods:
+        raise ConfigError(f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf.")
+    k, depth = settings["retriever"].get("k"), settings["retriever"].get("depth")
+    if k is not None and depth is not None and depth < k:
+        raise ConfigError(f"retriever.depth is {depth}, less than retriever.k={k}: as many must be searched as enter the prompt.")
+
+
+def modes() -> list[Mode]:
+    """All modes of conf/mode, by file name."""
+    return [Mode(**yaml.safe_load(path.read_text(encoding="utf-8"))["mode"]) for path in sorted((conf_dir() / "mode").glob("*.yaml"))]

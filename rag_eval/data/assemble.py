@@ -1,0 +1,115 @@
+"""Checked rows to a QADataset. Hugging Face `datasets` holds the rows, in memory and typed; nothing is written to disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
+
+from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.problems import shown
+from rag_eval.data.split import Split, by_cluster
+from rag_eval.errors import DataError
+from rag_eval.score.answer import normalize
+from rag_eval.types import Document, Example, QADataset, Turn
+
+log = logging.getLogger(__name__)
+
+TEXT = Value("large_string")
+DOCUMENT = Features({"id": TEXT, "title": TEXT, "text": TEXT})
+QUESTION = Features(
+    {
+        "id": TEXT,
+        "question": TEXT,
+        "answers": List(TEXT),
+        "evidence": List(TEXT),
+        "cluster": TEXT,
+        "split": TEXT,
+        "history": List({"question": TEXT, "answer": TEXT}),
+        "meta": TEXT,  # JSON: its keys differ from row to row
+    }
+)
+
+
+def assemble(
+    name: str, documents: Sequence[Mapping[str, Any]], questions: Sequence[Mapping[str, Any]], train_share: float, seed: int
+) -> QADataset:
+    """Rows as `validate` returns them, split and checked against each other.
+
+    Raises:
+        DataError: if there is nothing to search or to ask, no evidence is in the corpus, or a question stands in
+            train and in test.
+    """
+    if not any(row["text"].strip() for row in documents):
+        raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
+    if not questions:
+        raise DataError(f"{name}: 0 examples. Give at least one question.")
+    corpus = tuple(Document(**row) for row in Dataset.from_list(list(documents), features=DOCUMENT).to_list())
+    parts = _parts(questions, train_share, seed)
+    if not parts["test"]:
+        raise DataError(f"{name}: 0 examples to test, {len(questions)} to learn from. Give some rows split: test.")
+    _check_evidence(name, corpus, [example for part in parts.values() for example in part])
+    _check_leak(name, parts)
+    train, dev, test = parts["train"], parts["dev"], parts["test"]
+    return QADataset(name, fingerprint(corpus, train, dev, test), corpus, train, dev, test)
+
+
+def _parts(questions: Sequence[Mapping[str, Any]], train_share: float, seed: int) -> dict[Split, tuple[Example, ...]]:
+    """Questions by split: their own, or by cluster where they have none."""
+    table = Dataset.from_list([{**row, "meta": json.dumps(row["meta"])} for row in questions], features=QUESTION)
+    drawn = by_cluster([row["cluster"] for row in questions], train_share, seed)
+    parts: dict[Split, list[Example]] = {"train": [], "dev": [], "test": []}
+    for row in table.to_list():
+        parts[row["split"] or drawn[row["cluster"]]].append(_example(row))
+    return {split: tuple(examples) for split, examples in parts.items()}
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    return Example(
+        id=row["id"],
+        question=row["question"],
+        answers=tuple(row["answers"]),
+        evidence=tuple(row["evidence"]),
+        cluster=row["cluster"],
+        history=tuple(Turn(**turn) for turn in row["history"]),
+        meta=json.loads(row["meta"]),
+    )
+
+
+def _check_evidence(name: str, corpus: Sequence[Document], examples: Sequence[Example]) -> None:
+    """Warn of questions whose evidence is not in the corpus; refuse when that is so for all that have any."""
+    known = {document.id for document in corpus}
+    having = [example for example in examples if example.evidence]
+    lost = [example for example in having if not known.issuperset(example.evidence)]
+    if not lost:
+        return
+    missing = next(id for id in lost[0].evidence if id not in known)
+    first = f"question {lost[0].id}, document {shown(missing)}"
+    what = f"evidence of {len(lost)} of {len(having)} questions is not in the corpus (first: {first})"
+    if not any(known.intersection(example.evidence) for example in having):
+        raise DataError(f"{name}: the {what}. Evidence must be ids of documents.")
+    log.warning("%s: the %s; it counts as not found.", name, what)
+
+
+def _check_leak(name: str, parts: Mapping[Split, Sequence[Example]]) -> None:
+    """Refuse questions that stand in train and in test."""
+    asked: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
+    for example in parts["train"]:
+        asked[_asked(example)].append(example)
+    leaks = [(asked[_asked(example)][0].id, example.id) for example in parts["test"] if _asked(example) in asked]
+    if leaks:
+        pairs = ", ".join(f"{train} = {test}" for train, test in leaks[:5])
+        raise DataError(
+            f"{name}: leak: {len(leaks)} questions of test stand in train word for word (train = test: {pairs}). "
+            "Remove them from one, or give both one cluster."
+        )
+
+
+def _asked(example: Example) -> tuple[str, ...]:
+    """What is asked, after what was said: the same words after another conversation ask something else."""
+    said = [text for turn in example.history for text in (turn.question, turn.answer)]
+    return tuple(map(normalize, [*said, example.question]))

@@ -1,0 +1,42 @@
+"""A corpus and questions of your own, as two JSON lines files.
+
+documents.jsonl: {"id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
+questions.jsonl: {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"], "split": "test"}
+
+Required are `id` and `text`; `id`, `question` and `answers`. Instead of answers, a question that no document answers
+has `"unanswerable": true`. Optional are `title`; `evidence` (ids of documents that hold the answer), `cluster` (entity
+or article; by default the first evidence, else the id), `split` (train, dev or test, in every row or in none),
+`history` (a list of {"question", "answer"}, oldest first) and `meta` (an object). Other fields are ignored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt
+
+from rag_eval.data.assemble import assemble
+from rag_eval.data.problems import Problems
+from rag_eval.data.read import read_jsonl
+from rag_eval.data.validate import check_documents, check_questions
+from rag_eval.types import QADataset
+
+
+def jsonl(documents: str, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+    """Read, check and split two JSON lines files.
+
+    Args:
+        documents: path of the corpus.
+        questions: path of the questions.
+        train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
+        seed: decides which clusters.
+
+    Raises:
+        DataError: naming every fault by file, line, id and field.
+    """
+    problems = Problems(documents, questions)
+    corpus = check_documents(read_jsonl(documents, problems), problems)
+    asked = check_questions(read_jsonl(questions, problems), problems)
+    problems.raise_any()
+    return assemble(f"jsonl-{Path(questions).stem}", corpus, asked, train_share, seed)

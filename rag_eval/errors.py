@@ -1,0 +1,48 @@
+"""Every error that rag_eval raises on purpose, and the exit code that it ends with.
+
+RagEvalError
+├── UserError         2   the command, the configuration or the input is wrong; found before a model loads
+│   ├── ConfigError
+│   └── DataError
+├── PartialError      3   part of the work failed; what succeeded is kept
+└── EnvironmentFault  4   disk, device, store or a missing package
+A signal ends with 130 (interrupt) or 143 (terminate); anything else is a bug of ours and ends with 1.
+"""
+
+from __future__ import annotations
+
+
+class RagEvalError(Exception):
+    """An expected failure: one line that says what was expected, what was found and what to do."""
+
+    exit_code = 1
+
+
+class UserError(RagEvalError):
+    """The command or its input is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """A configuration value is unknown, of the wrong type, out of range or at odds with another."""
+
+
+class DataError(UserError):
+    """A dataset, model or adapter that the user named cannot be used as it is."""
+
+
+class PartialError(RagEvalError):
+    """Some jobs or questions failed; the rest is recorded."""
+
+    exit_code = 3
+
+
+class EnvironmentFault(RagEvalError):
+    """The machine lacks something: disk, device, a store that answers, an optional package."""
+
+    exit_code = 4
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM); no error, so nothing that handles errors stops it."""

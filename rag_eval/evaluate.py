@@ -1,0 +1,177 @@
+"""One run, from configuration to record: check, data, learn, answer, score, estimate, record, mirror."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from rag_eval.config import build, check, function
+from rag_eval.errors import Terminated
+from rag_eval.meter import metered
+from rag_eval.record import identity
+from rag_eval.record.run_directory import RunDirectory
+from rag_eval.record.run_record import RunRecord
+from rag_eval.record.tracker import is_mirrored
+from rag_eval.score.summary import Scorer, counts, estimates, seconds
+from rag_eval.system import Learned, System
+from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
+
+log = logging.getLogger(__name__)
+
+CHUNK = 128  # questions answered between two entries of the journal
+N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
+PRIMARY = "answer/em"
+
+
+def evaluate(cfg: DictConfig) -> RunResult:
+    """Run what a configuration describes, resume it where it was interrupted, or return it where it is finished.
+
+    Raises:
+        RagEvalError: with the exit code of its kind; see rag_eval.errors.
+    """
+    settings = check(cfg)
+    dataset: QADataset = build(settings["dataset"])
+    questions = sample(dataset.test, settings["limit"], dataset.fingerprint)
+    run_id = identity.run_id(settings, dataset, questions)
+    directory = RunDirectory.open(Path(settings["output_dir"]), settings["experiment_name"], run_id)
+    record = directory.finished()
+    is_cached = record is not None
+    if record is None:
+        record = _run(settings, dataset, questions, directory)
+    _mirror(settings, directory, record)
+    return RunResult(str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached)
+
+
+def sample(examples: Sequence[Example], limit: int | None, fingerprint: str) -> tuple[Example, ...]:
+    """A sample of the examples, in their order; the same for every arm and every run seed on one dataset."""
+    if limit is None or limit >= len(examples):
+        return tuple(examples)
+    chosen = set(random.Random(f"limit/{fingerprint}").sample(range(len(examples)), limit))
+    return tuple(example for at, example in enumerate(examples) if at in chosen)
+
+
+def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], directory: RunDirectory) -> RunRecord:
+    parts = {name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}
+    system = System(**parts)
+    asked = (*questions, *_train_probe(system, dataset))
+    facts = _facts(settings, dataset, questions, system)
+    directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
+    try:
+        with metered(uses_cuda=facts["hardware"]["device"] == "cuda") as learning:
+            ready, learned = system.learn(dataset, settings["seed"])
+        with metered(uses_cuda=facts["hardware"]["device"] == "cuda") as answering:
+            predictions = _answer(ready, asked, directory)
+        return _finish(settings, questions, asked, predictions, directory, facts, ready, _spends(learning.spend, learned, answering.spend, predictions))
+    except (KeyboardInterrupt, Terminated):
+        _mirror(settings, directory, directory.end("KILLED", "ended by a signal"))
+        raise
+    except BaseException as error:
+        _mirror(settings, directory, directory.end("FAILED", f"{type(error).__name__}: {error}"[:500]))
+        raise
+
+
+def _train_probe(system: System, dataset: QADataset) -> tuple[Example, ...]:
+    """Training questions that show whether a trained arm has learned what it was trained on."""
+    if system.adapter.weights != "trained":
+        return ()
+    return sample([example for example in dataset.train if example.is_answerable], N_TRAIN_PROBE, dataset.fingerprint)
+
+
+def _answer(system: System, examples: Sequence[Example], directory: RunDirectory) -> dict[str, Prediction]:
+    """Answer what the journal does not hold yet, chunk by chunk. Loading and first calls fall into an untimed warm-up."""
+    done = directory.predictions()
+    left = [example for example in examples if example.id not in done]
+    if done and left:
+        log.warning("resuming: %d of %d questions were answered before", len(done), len(examples))
+    if left:
+        system.answer(left[:1])
+    for chunk in _chunks(left, CHUNK):
+        predictions = system.answer(chunk)
+        directory.append(predictions)
+        done |= {prediction.example_id: prediction for prediction in predictions}
+    return done
+
+
+def _chunks(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
+    return (examples[at : at + size] for at in range(0, len(examples), size))
+
+
+def _finish(
+    settings: Mapping[str, Any],
+    questions: Sequence[Example],
+    asked: Sequence[Example],
+    predictions: Mapping[str, Prediction],
+    directory: RunDirectory,
+    facts: Mapping[str, Any],
+    system: System,
+    spends: Mapping[str, Spend],
+) -> RunRecord:
+    metrics = settings["metrics"]
+    scorer = Scorer(
+        {name: function(target) for name, target in metrics["answer"].items()}, metrics["retrieval_k"], system.retriever.depth, system.retriever.context
+    )
+    tested = [predictions[example.id] for example in questions]
+    rows = [scorer.row(predictions[example.id], example) for example in questions]
+    found = estimates(rows)
+    probe = [scorer.row(predictions[example.id], example) for example in asked[len(questions) :]]
+    if probe:
+        found[f"{PRIMARY}_train_phrasing"] = estimates(probe)[PRIMARY]
+    n = max(1, len(tested))
+    measured = {
+        "counts": counts(tested, questions),
+        "seconds": seconds(tested),
+        "tokens": {
+            "prompt_mean": sum(one.n_prompt_tokens for one in tested) / n,
+            "output_mean": sum(one.n_output_tokens for one in tested) / n,
+        },
+    }
+    return directory.finish(rows, spends, found, {**facts, **measured})
+
+
+def _spends(learning: Spend, learned: Learned, answering: Spend, predictions: Mapping[str, Prediction]) -> dict[str, Spend]:
+    """Learn and answer. What came from a cache carries the seconds that building it took, where they are known."""
+    kept = learned.adapter
+    if kept is not None and kept.is_hit:
+        learning = replace(learning, seconds=kept.seconds, device_seconds=None, cached=True)
+    elif learned.is_index_cached:
+        learning = replace(learning, seconds=None, device_seconds=None, cached=True)
+    total = sum(sum(prediction.seconds.values()) for prediction in predictions.values())
+    return {"learn": learning, "answer": replace(answering, seconds=total, device_seconds=total if answering.device_seconds is not None else None)}
+
+
+def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System) -> dict[str, Any]:
+    generator = system.generator.identity()
+    return {
+        "mode": settings["mode"]["name"],
+        "seed": settings["seed"],
+        "choices": dict(_choices(settings)),
+        "comparison": identity.comparison(settings, dataset, questions, generator),
+        "git": identity.git(),
+        "versions": identity.versions(),
+        "hardware": identity.hardware(str(getattr(system.generator, "device", "cpu"))),
+    }
+
+
+def _choices(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The scalar choices of a configuration under dotted names, each target by its last name."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            if name not in {"cache", "tracking", "metrics", "mode"}:
+                yield from _choices(value, f"{prefix}{name}.")
+        elif name == "_target_":
+            yield prefix.rstrip("."), str(value).rpartition(".")[2]
+        elif not isinstance(value, list) and name not in {"output_dir", "debug", "experiment_name"}:
+            yield f"{prefix}{name}", value
+
+
+def _mirror(settings: Mapping[str, Any], directory: RunDirectory, record: RunRecord) -> None:
+    tracking = settings["tracking"]
+    if tracking.get("uri") and not tracking.get("parent") and is_mirrored(directory.path, tracking["uri"]):
+        return
+    build(tracking).log(directory.path, record)

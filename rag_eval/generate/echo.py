@@ -1,0 +1,41 @@
+"""An honest fake: it repeats what it was given, so a run can be followed without a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import PositiveInt
+
+from rag_eval.types import Generation, Rendered
+
+
+class Echo:
+    """Answers with the last words of the user's message, passages included; words count as tokens."""
+
+    def __init__(self, max_words: PositiveInt, max_prompt_tokens: PositiveInt | None = None) -> None:
+        self.max_words = max_words
+        self.max_prompt_tokens: int | None = max_prompt_tokens
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"base_model": "echo", "decoding": {"max_words": self.max_words}}
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        return [len(prompt.text.split()) for prompt in prompts]
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        begun = time.perf_counter()
+        said = [prompt.messages[-1][1].split() for prompt in prompts]
+        counted = self.count_tokens(prompts)
+        share = (time.perf_counter() - begun) / max(1, len(prompts))
+        return [
+            Generation(
+                text=" ".join(words[-self.max_words :]),
+                n_prompt_tokens=n,
+                n_output_tokens=min(len(words), self.max_words),
+                total_s=share,
+                stop_reason="stop",
+            )
+            for words, n in zip(said, counted, strict=True)
+        ]

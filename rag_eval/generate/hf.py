@@ -1,0 +1,193 @@
+"""Answers from any causal language model of Hugging Face transformers, greedy, in batches, on CPU or CUDA."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from pydantic import PositiveInt
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rag_eval.device import choose_device
+from rag_eval.errors import EnvironmentFault
+from rag_eval.generate.batching import plan
+from rag_eval.model_folder import check_model, fingerprint
+from rag_eval.types import Generation, Rendered, StopReason
+
+log = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class HF:
+    """A causal language model by hub id or local folder, loaded when first needed."""
+
+    def __init__(
+        self,
+        model: str,
+        dtype: Dtype,
+        device: Device,
+        max_new_tokens: PositiveInt,
+        token_budget: PositiveInt,
+        stop: list[str] | None = None,
+        revision: str | None = None,
+        adapter: str | None = None,
+    ) -> None:
+        """
+        Args:
+            model: hub id or local folder with safetensors weights.
+            dtype: of the weights while answering; an adapter is merged in float32 and cast once.
+            device: `auto` is CUDA where there is one.
+            max_new_tokens: where an answer is cut, recorded as stop_reason "length".
+            token_budget: tokens of a padded batch, prompt and answer together.
+            stop: texts that end an answer, besides the model's own end token; they are not part of it.
+            revision: of a hub model.
+            adapter: folder of a PEFT adapter to merge.
+        """
+        self.model, self.dtype, self.revision, self.adapter = model, dtype, revision, adapter
+        self.device: Device = "cuda" if choose_device(device).type == "cuda" else "cpu"
+        self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
+        self._max_rows: int | None = None
+        self._tried = 0  # tokens of the largest batch that is known to fit
+        self._loaded: tuple[Any, Any] | None = None
+
+    def with_adapter(self, folder: str) -> HF:
+        """The same generator with a PEFT adapter merged into its weights."""
+        return HF(
+            self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision, folder
+        )
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """What the model's positions leave for the prompt."""
+        return int(self._parts[1].config.max_position_embeddings) - self.max_new_tokens
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the text; read from files, the model need not be loaded."""
+        return {
+            "base_model": fingerprint(self.model, self.revision),
+            "adapter": fingerprint(self.adapter) if self.adapter else None,
+            "dtype": self.dtype,
+            "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
+        }
+
+    def format(self, prompt: Rendered) -> str:
+        """The text that the model is given: its chat template where it has one, plain otherwise."""
+        tokenizer = self._parts[0]
+        if not tokenizer.chat_template:
+            return prompt.text
+        messages = [{"role": role, "content": content} for role, content in prompt.messages]
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    def completion(self, answer: str) -> str:
+        """An answer as it follows the formatted prompt, without the end token."""
+        return answer if self._parts[0].chat_template else f" {answer}"
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        return [len(ids) for ids in self._encode(prompts)]
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        encoded = self._encode(prompts)
+        longest = max((len(ids) for ids in encoded), default=0)
+        if longest > self.max_prompt_tokens:
+            raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
+        batches = self._plan_that_fits(encoded)
+        results: list[Generation | None] = [None] * len(prompts)
+        with _progress() as progress:
+            task = progress.add_task("answering", total=len(prompts))
+            for rows in batches:
+                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], self.max_new_tokens), strict=True):
+                    results[at] = generation
+                progress.advance(task, len(rows))
+        return [result for result in results if result is not None]
+
+    def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
+        tokenizer = self._parts[0]
+        texts = [self.format(prompt) for prompt in prompts]
+        return list(tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]) if texts else []
+
+    def _plan_that_fits(self, encoded: Sequence[list[int]]) -> list[list[int]]:
+        """Batches whose largest has been tried, untimed, and halved until it fitted the memory; it also warms up."""
+        while True:
+            batches = plan([len(ids) for ids in encoded], self.max_new_tokens, self.token_budget, self._max_rows)
+            if not batches:
+                return []
+            largest = max(batches, key=lambda rows: len(rows) * len(encoded[rows[0]]))
+            size = len(largest) * len(encoded[largest[0]])
+            if size <= self._tried:
+                return batches
+            try:
+                self._batch([encoded[at] for at in largest], 1)
+                self._tried = size
+                return batches
+            except torch.OutOfMemoryError as error:
+                if len(largest) == 1:
+                    raise EnvironmentFault(
+                        f"out of memory with one prompt of {len(encoded[largest[0]])} tokens on {self._parts[1].device}: "
+                        "use a smaller model, generator.dtype=bfloat16 or a smaller retriever.k."
+                    ) from error
+                self._max_rows = len(largest) // 2
+                torch.cuda.empty_cache()
+                log.warning("out of memory with %d prompts at once; trying %d", len(largest), self._max_rows)
+
+    @torch.inference_mode()
+    def _batch(self, encoded: Sequence[list[int]], n_new: int) -> list[Generation]:
+        tokenizer, model = self._parts
+        begun = time.perf_counter()
+        batch = tokenizer.pad({"input_ids": list(encoded)}, padding=True, return_tensors="pt").to(model.device)
+        out = model.generate(
+            **batch, max_new_tokens=n_new, do_sample=False, pad_token_id=tokenizer.pad_token_id,
+            **({"stop_strings": self.stop, "tokenizer": tokenizer} if self.stop else {}),
+        )
+        written = out[:, batch["input_ids"].shape[1] :].tolist()  # the copy to the host waits for the device
+        seconds = (time.perf_counter() - begun) / len(encoded)
+        return [self._generation(ids, len(prompt), seconds) for ids, prompt in zip(written, encoded, strict=True)]
+
+    def _generation(self, ids: list[int], n_prompt: int, seconds: float) -> Generation:
+        tokenizer, model = self._parts
+        ends = model.generation_config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id, tokenizer.pad_token_id}
+        n = next((at for at, id in enumerate(ids) if id in ends), len(ids))
+        text = tokenizer.decode(ids[:n], skip_special_tokens=True)
+        cut = min((at for stop in self.stop if (at := text.find(stop, 1)) >= 0), default=None)
+        reason: StopReason = "length" if n == len(ids) >= self.max_new_tokens and cut is None else "stop"
+        return Generation(text[:cut].strip(), n_prompt, n, seconds, reason)
+
+    @property
+    def _parts(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+    def _load(self) -> tuple[Any, Any]:
+        """Tokenizer (left padding) and model, in eval mode on its device."""
+        check_model(self.model)
+        is_local = Path(self.model).is_dir()
+        transformers.utils.logging.disable_progress_bar()
+        tokenizer = AutoTokenizer.from_pretrained(self.model, revision=self.revision, padding_side="left", local_files_only=is_local)
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        model = AutoModelForCausalLM.from_pretrained(
+            self.model, revision=self.revision, use_safetensors=True, local_files_only=is_local,
+            dtype=torch.float32 if self.adapter else getattr(torch, self.dtype),
+        )
+        if self.adapter:
+            from rag_eval.generate.merge import merged  # peft is needed only here
+
+            model = merged(model, self.adapter)
+        return tokenizer, model.to(getattr(torch, self.dtype)).to(self.device).eval()
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True), TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(), transient=True, console=Console(stderr=True),
+    )

@@ -1,0 +1,24 @@
+"""The absence of a model, for arms that answer without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rag_eval.errors import ConfigError
+from rag_eval.types import Generation, Rendered
+
+
+class NoGenerator:
+    """Holds the generator's place until an adapter puts something there that can answer."""
+
+    max_prompt_tokens: int | None = None
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"base_model": None}
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        return [0] * len(prompts)
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        raise ConfigError("generator=none cannot answer: expected a generator such as tiny, or adapter=majority (mode=prior).")

@@ -1,0 +1,41 @@
+"""What a stage uses up: wall time, accelerator time, peak memory."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rag_eval.types import Spend
+
+
+@dataclass
+class Reading:
+    """Filled in when the metered block ends."""
+
+    spend: Spend = Spend(seconds=None)
+
+
+@contextmanager
+def metered(uses_cuda: bool) -> Iterator[Reading]:
+    """Measure a block: `with metered(False) as reading: ...` and then `reading.spend`.
+
+    Seconds are wall time by a monotonic clock. Device seconds are the time that an accelerator was held, which is the
+    whole block where one is used. Energy is not measured.
+    """
+    reading = Reading()
+    begun = time.perf_counter()
+    try:
+        yield reading
+    finally:
+        seconds = time.perf_counter() - begun
+        reading.spend = Spend(seconds, device_seconds=seconds if uses_cuda else None, peak_bytes=peak_bytes())
+
+
+def peak_bytes() -> int:
+    """The largest resident size that this process has had so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

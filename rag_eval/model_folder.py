@@ -1,0 +1,120 @@
+"""Whether a model folder is safe to load, and what identifies it, judged from its files before any library opens it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rag_eval.errors import DataError
+
+_DECIDES_VECTORS = {".safetensors", ".json", ".txt", ".model"}  # weights, configurations, vocabularies
+_RUN_CODE = {"auto_map", "auto_mapping", "trust_remote_code", "megatron_config", "megatron_core"}
+
+
+def check_model(model: str) -> None:
+    """Refuse a causal language model or an adapter whose loading would run code or unpickle.
+
+    Args:
+        model: a folder, or a hub id, of which only the form can be judged.
+
+    Raises:
+        DataError: if the folder does not exist, has no safetensors, or asks for code of its own.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        if model.startswith((".", "/", "~")) or model.count("/") > 1:
+            raise DataError(f"{model}: expected a folder with safetensors weights or a hub id (owner/name), found neither.")
+        return
+    _refuse_pickles(folder)
+    _refuse_foreign_code(folder)
+
+
+def check_embedder_folder(path: str | Path) -> None:
+    """Refuse a folder whose loading would run code or unpickle.
+
+    Args:
+        path: a sentence-transformers folder.
+
+    Raises:
+        DataError: if it is no such folder, has pickle weights only, names a module class outside sentence_transformers,
+            or asks for code of its own (auto_map, trust_remote_code, *_internal).
+    """
+    folder = Path(path)
+    if not (folder / "modules.json").is_file():
+        raise DataError(f"{folder}: expected a sentence-transformers folder, found no modules.json in it. Check embedder.model.")
+    _refuse_pickles(folder)
+    _refuse_foreign_modules(folder / "modules.json")
+    _refuse_foreign_code(folder)
+
+
+def check_sha256(path: str | Path, expected: str) -> None:
+    """Raises DataError, with what was expected and found, unless model.safetensors in the folder has this sha256."""
+    weights = Path(path) / "model.safetensors"
+    if not weights.is_file():
+        raise DataError(f"{weights}: expected this file with sha256 {expected}, found none. Set embedder.sha256=null or mend the folder.")
+    found = _sha256(weights)
+    if found != expected:
+        raise DataError(f"{weights}: expected sha256 {expected}, found {found}. Get the file again, or correct embedder.sha256.")
+
+
+def fingerprint(model: str | Path, revision: str | None = None) -> str:
+    """sha256 over names and contents of a folder's weights, configurations and vocabularies; id@revision of a hub model."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return f"{model}@{revision or 'main'}"
+    files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES_VECTORS and file.is_file())
+    lines = [f"{file.relative_to(folder).as_posix()} {_sha256(file)}" for file in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def max_tokens(path: str | Path) -> int | None:
+    """The length limit that the folder sets for itself; None leaves it to the tokenizer."""
+    settings = Path(path) / "sentence_bert_config.json"
+    limit = _read(settings).get("max_seq_length") if settings.is_file() else None
+    return None if limit is None else int(limit)
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for pickled in sorted(folder.rglob("pytorch_model*.bin")):
+        if not any(pickled.parent.glob("*.safetensors")):
+            raise DataError(f"{pickled}: pickle weights refused; convert to safetensors.")
+    if not any(folder.rglob("*.safetensors")):
+        raise DataError(f"{folder}: expected weights in *.safetensors, found none. Check the model's folder.")
+
+
+def _refuse_foreign_code(folder: Path) -> None:
+    for config in sorted(folder.rglob("*config*.json")):
+        for key, value in _items(_read(config)):
+            if value and (key in _RUN_CODE or key.endswith("_internal")):
+                raise DataError(f"{config}: {key!r} would run code from outside the library; refused. Use a model without it.")
+
+
+def _refuse_foreign_modules(path: Path) -> None:
+    modules = _read(path)
+    for module in modules if isinstance(modules, list) else [modules]:
+        found = module.get("type") if isinstance(module, dict) else module
+        if not isinstance(found, str) or not found.startswith("sentence_transformers."):
+            raise DataError(f"{path}: expected module types under sentence_transformers., found {found!r}; refused.")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON: {error}. Get the file again.") from error
+
+
+def _items(node: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and value, however deep."""
+    if isinstance(node, Mapping):
+        yield from node.items()
+    for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+        yield from _items(child)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

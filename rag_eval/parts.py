@@ -1,0 +1,147 @@
+"""The verbs of rag_eval: what each exchangeable part promises. A part is any class with these methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_eval.types import Document, Example, Generation, Prediction, QADataset, Rendered, Searched
+
+Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
+Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus"]
+Weights = Literal["none", "base", "trained"]
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A complete directory of the cache."""
+
+    path: Path
+    is_hit: bool  # it was there before this call
+    seconds: float | None  # what building it took when it was built
+
+
+class Cache(Protocol):
+    """Directories keyed by everything that decides their content."""
+
+    def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], None]) -> Cached:
+        """The directory for a key; `write` fills an empty one if there is none yet. Two processes never build the same one."""
+        ...
+
+
+class Embedder(Protocol):
+    """Texts to vectors."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the vectors: model fingerprint, pooling, length limit, dtype. Goes into cache keys."""
+        ...
+
+    def embed_documents(self, documents: Sequence[Document]) -> Vectors:
+        """float32 (n, dim), unit rows, in order. Raises DataError naming ids of zero or non-finite vectors."""
+        ...
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """float32 (n, dim), unit rows, in order."""
+        ...
+
+
+class Index(Protocol):
+    """Nearest vectors."""
+
+    def add(self, vectors: Vectors) -> None:
+        """Append rows; they are numbered in order of arrival, from 0."""
+        ...
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores and row numbers, both (n_queries, min(k, rows)), best first, equal scores by row number. Never row -1."""
+        ...
+
+
+class Retriever(Protocol):
+    """Questions to documents."""
+
+    context: Context  # where the passages come from; a mode demands one
+    k: int  # how many enter the prompt
+    depth: int  # how many are searched and scored, at least k
+
+    def add(self, documents: Sequence[Document]) -> bool:
+        """Add documents, or replace those with known ids. Returns whether the costly part came from a cache."""
+        ...
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id."""
+        ...
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """For each question at most max(k, depth) documents, best first, fewer when the corpus is smaller."""
+        ...
+
+
+class Generator(Protocol):
+    """Prompts to text."""
+
+    max_prompt_tokens: int | None  # None = no limit
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the text: model fingerprint, adapter, dtype, decoding."""
+        ...
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        """Length of each prompt in the model's tokens."""
+        ...
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        """One generation a prompt, same order. Raises ValueError on a prompt over the limit."""
+        ...
+
+
+class Trainable(Generator, Protocol):
+    """A generator whose weights an adapter can change."""
+
+    model: str  # hub id or folder of the base model
+    revision: str | None
+
+    def format(self, prompt: Rendered) -> str:
+        """The text that the model is given for a prompt."""
+        ...
+
+    def completion(self, answer: str) -> str:
+        """An answer as it follows that text, without the end token."""
+        ...
+
+    def with_adapter(self, folder: str) -> Generator:
+        """The same generator with a PEFT adapter merged into its weights."""
+        ...
+
+
+class PromptWriter(Protocol):
+    """A question and its passages to a prompt."""
+
+    def learn(self, train: Sequence[Example]) -> PromptWriter:
+        """The same prompt, with what it shows of the training questions chosen."""
+        ...
+
+    def render(self, example: Example, documents: Sequence[Document]) -> Rendered:
+        """The prompt for one question with these passages, best first."""
+        ...
+
+
+class Adapter(Protocol):
+    """A generator to one that has learned from the dataset."""
+
+    weights: Weights
+
+    def fit(self, generator: Any, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
+        """A generator that answers with what was learned, and where its weights are kept, if anywhere.
+
+        The generator that comes in is a Trainable where weights are trained; the configuration is checked for that.
+        """
+        ...
+
+
+Metric = Callable[[Prediction, Example], float]  # nan = this question cannot be judged

@@ -1,0 +1,59 @@
+"""The prompt: system prompt, retrieved context, chat history and the user's question. Only the context slot differs between arms."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from rag_eval.types import Document, Example, Rendered, Turn
+
+
+class Prompt:
+    """Writes a question and its passages down for a model, as chat messages and as plain text."""
+
+    def __init__(self, system: str, header: str = "Context:", n_exemplars: int = 0, exemplars: Sequence[Turn] = ()) -> None:
+        """
+        Args:
+            system: what the model is told before anything else.
+            header: the line above the passages; it goes when there are none.
+            n_exemplars: solved training questions shown before the question, at least 0.
+            exemplars: those questions, once `learn` has chosen them.
+        """
+        self.system = system
+        self.header = header
+        self.n_exemplars = n_exemplars
+        self.exemplars = tuple(exemplars)
+
+    def learn(self, train: Sequence[Example]) -> Prompt:
+        """The same prompt with exemplars spread evenly over the answerable training questions, each of another cluster."""
+        by_cluster = {example.cluster: example for example in train if example.is_answerable}
+        pool = [by_cluster[cluster] for cluster in sorted(by_cluster)]
+        step = max(1, len(pool) // max(1, self.n_exemplars))
+        # Which question stands for a cluster rotates, so that exemplars differ in kind.
+        chosen = pool[::step][: self.n_exemplars]
+        return Prompt(self.system, self.header, self.n_exemplars, [Turn(one.question, one.answers[0]) for one in chosen])
+
+    def render(self, example: Example, documents: Sequence[Document]) -> Rendered:
+        """The prompt for one question with these passages, best first."""
+        context = self._context(documents)
+        turns = (*self.exemplars, *example.history)
+        messages = [("system", self.system)]
+        for turn in turns:
+            messages += [("user", turn.question), ("assistant", turn.answer)]
+        messages.append(("user", f"{context}Question: {example.question}"))
+        return Rendered(
+            messages=tuple(messages),
+            text=self._plain(context, turns, example.question),
+            stripped_sha=hashlib.sha256(self._plain("", example.history, example.question).encode()).hexdigest(),
+            meta=example.meta,
+        )
+
+    def _context(self, documents: Sequence[Document]) -> str:
+        if not documents:
+            return ""
+        passages = (f"[{rank}] {document.title}: {document.text}" for rank, document in enumerate(documents, start=1))
+        return self.header + "\n" + "\n".join(passages) + "\n\n"
+
+    def _plain(self, context: str, turns: Sequence[Turn], question: str) -> str:
+        earlier = "".join(f"Question: {turn.question}\nAnswer: {turn.answer}\n" for turn in turns)
+        return f"{self.system}\n\n{context}{earlier}Question: {question}\nAnswer:"

@@ -1,0 +1,98 @@
+"""Directories keyed by the hash of all that decides their content: embeddings, indexes, adapters."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from rag_eval.parts import Cached
+from rag_eval.record.disk import locked, sync, writing
+from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify
+from rag_eval.record.serial import canonical, sha256_of
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1  # part of every key: two layouts never share a directory
+
+
+class DirectoryCache:
+    """A cache in a folder: `root/<kind>/<hash of the key>/`. Complete directories only, verified on every use."""
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+
+    def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], None]) -> Cached:
+        """The directory for a key; `write` fills an empty one if there is none yet.
+
+        Of several processes that ask at once one builds and the others wait. A directory that is not what its
+        manifest says is set aside as `.corrupt-<n>` and built anew.
+
+        Args:
+            kind: a plain name, the folder's.
+            key: everything that decides the content; JSON values, finite numbers.
+            write: fills the folder it is given; files and subfolders, no links.
+
+        Raises:
+            EnvironmentFault: the disk is full or cannot be written.
+        """
+        digest = sha256_of({"kind": kind, "key": key, "schema_version": SCHEMA_VERSION})
+        target = self.root / kind / digest
+        if (found := _read(target, key)) is not None:  # needs no lock: a directory appears whole
+            return found
+        with writing(self.root), locked(target.with_name(f"{digest}.lock"), f"{kind} {digest[:12]} in {self.root}"):
+            if (found := _read(target, key)) is not None:
+                return found
+            _set_aside(target)
+            return _fill(target, key, write)
+
+
+def _read(target: Path, key: Mapping[str, Any]) -> Cached | None:
+    if not target.is_dir():
+        return None
+    try:
+        manifest = verify(target)
+    except BrokenManifest:
+        return None
+    if canonical(manifest["key"]) != canonical(key) or set(manifest["files"]) != set(_files(target)):
+        return None
+    return Cached(path=target, is_hit=True, seconds=manifest["seconds"])
+
+
+def _set_aside(target: Path) -> None:
+    for leftover in target.parent.glob(f"{target.name}.tmp-*"):  # of a builder that died: its lock was free
+        shutil.rmtree(leftover)
+    if not target.exists():
+        return
+    aside = next(path for n in count(1) if not (path := target.with_name(f"{target.name}.corrupt-{n}")).exists())
+    target.rename(aside)
+    log.warning("cache: %s is not what its manifest says; set aside as %s and built anew", target, aside.name)
+
+
+def _fill(target: Path, key: Mapping[str, Any], write: Callable[[Path], None]) -> Cached:
+    temporary = target.with_name(f"{target.name}.tmp-{uuid4().hex}")
+    temporary.mkdir()
+    try:
+        start = time.perf_counter()
+        write(temporary)
+        seconds = time.perf_counter() - start
+        files = [temporary / name for name in _files(temporary)]
+        for path in [*files, *(folder for folder in temporary.rglob("*") if folder.is_dir())]:
+            sync(path)
+        seal(temporary, files, {"key": json.loads(canonical(key)), "seconds": seconds})
+        temporary.rename(target)
+        sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # gone when renamed
+    return Cached(path=target, is_hit=False, seconds=seconds)
+
+
+def _files(directory: Path) -> list[str]:
+    paths = (path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(name for path in paths if (name := path.relative_to(directory).as_posix()) != MANIFEST)

@@ -1,0 +1,108 @@
+"""What a run is: the hash of everything that decides its result, and the circumstances recorded beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rag_eval import model_folder
+from rag_eval.record.serial import sha256_of
+from rag_eval.types import Example, QADataset
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "faiss-gpu", "datasets", "numpy", "hydra-core", "mlflow")
+DECIDING = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "faiss-gpu")
+SILENT = ("tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset")  # decide nothing, or are hashed by content
+
+
+def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> str:
+    """16 hex digits, equal only for runs whose results must be equal.
+
+    Paths of models and datasets do not count, their content does; where results are written does not count either.
+    """
+    versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
+    parts = {name: _by_content(node) for name, node in settings.items() if name not in SILENT}
+    asked = [example.id for example in questions]
+    return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter])[:16]
+
+
+def comparison(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], generator: Mapping[str, Any]) -> dict[str, Any]:
+    """What two runs must share before their numbers may stand in one table."""
+    prompt = {name: value for name, value in settings["prompt"].items() if name != "n_exemplars"}
+    return {
+        "dataset": dataset.fingerprint,
+        "dataset_name": dataset.name,
+        "base_model": generator["base_model"],
+        "decoding": sha256_of([generator.get("decoding"), generator.get("dtype")])[:12] if generator["base_model"] else None,
+        "prompt": sha256_of(prompt)[:12],
+        "questions": sha256_of([example.id for example in questions])[:12],
+    }
+
+
+@cache
+def source_sha() -> str:
+    """Hash of every source and configuration file of the package; a change of code is another run."""
+    root = Path(__file__).parents[1]
+    total = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml"} and "assets" not in path.parts):
+        total.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Installed versions of the libraries that rag_eval stands on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git() -> Mapping[str, str | bool | None]:
+    """Commit of the checkout that the package runs from, and whether it has changes; None where there is no git."""
+    root = Path(__file__).parents[2]
+
+    def ask(*arguments: str) -> str | None:
+        try:
+            return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    if not (root / ".git").exists():
+        return {"commit": None, "dirty": None}
+    changes = ask("status", "--porcelain", "--untracked-files=no")
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def hardware(device: str) -> Mapping[str, str | int]:
+    """The machine: device name, processor, cores."""
+    return {"device": device, "cpu": _cpu_name(), "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1}
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _by_content(node: Any) -> Any:
+    """The node with each model's path replaced by its fingerprint, caches left out."""
+    if isinstance(node, Mapping):
+        revision = node.get("revision")
+        return {
+            name: model_folder.fingerprint(value, revision) if name in {"model", "adapter"} and isinstance(value, str) else _by_content(value)
+            for name, value in node.items()
+            if name not in {"cache", "parent"}
+        }
+    return [_by_content(value) for value in node] if isinstance(node, list) else node

@@ -1,0 +1,42 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rag_eval.types import RunResult
+
+
+def show(result: RunResult) -> None:
+    """Print what a run measured; the last line on standard output is its directory."""
+    facts = result.facts
+    counts, seconds = facts["counts"], facts["seconds"]
+    table = Table(
+        title=escape(f"{facts['mode']} on {facts['comparison']['dataset_name']}" + (" (recorded before)" if result.cached else ""))
+    )
+    for name in ("measure", "mean", "95 % interval", "n"):
+        table.add_column(name, justify="left" if name == "measure" else "right")
+    for name, one in result.estimates.items():
+        table.add_row(name, f"{one.mean:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
+    table.add_section()
+    for stage, found in seconds.items():
+        table.add_row(f"seconds a question, {stage}", f"{found['mean']:.4f}", f"median {found['p50']:.4f}", str(counts["n_questions"]))
+    for name, spend in facts["spends"].items():
+        shown = "not measured" if spend.seconds is None else f"{spend.seconds:.1f}"
+        table.add_row(f"seconds to {name}", shown, "from the cache" if spend.cached else "", "")
+    console = Console()
+    console.print(table)
+    notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
+    if notes:
+        console.print("Note: " + "; ".join(notes) + ".")
+    print(result.directory, flush=True)
+
+
+_NOTES = {
+    "n_error": "questions did not fit the model",
+    "n_truncated_questions": "questions had passages left out to fit the model",
+    "n_malformed": "answers were empty",
+    "n_cut_answers": "answers were cut at the limit of new tokens",
+}

@@ -1,0 +1,66 @@
+"""The table and where it comes from as Markdown; every text is inert."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from rag_eval.record.run_record import RunRecord
+from rag_eval.report.table import Table
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#!|~$])")
+READING = """Brackets hold 95 % intervals over questions. EM and F1 are of answerable questions.
+Seconds are wall time a question, its share of a batch; a cached stage was paid for by an earlier run."""
+
+
+def inert(text: object) -> str:
+    """One line without control and direction characters: safe in a terminal."""
+    return "".join(" " if c in "\n\r\t" else c for c in str(text) if c in "\n\r\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+
+
+def escape(text: object) -> str:
+    """Text as Markdown shows it literally: no markup, no HTML, no link, no new table cell."""
+    html = inert(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", html)
+
+
+def summary(table: Table, records: Sequence[RunRecord], notes: Sequence[str]) -> str:
+    """The whole of summary.md."""
+    titles = ["arm", *(column.title for column in table.columns)]
+    rows = [[line.label, *(cell.text() for cell in line.cells)] for line in table.lines]
+    parts = [
+        "# Summary",
+        "\n".join(f"- {name}: {escape(value)}" for name, value in _provenance(records).items()),
+        "\n".join([_row(titles), _row(["---"] * len(titles), is_text=False), *(_row(row) for row in rows)]),
+        READING,
+        *(f"**Note:** {escape(note)}" for note in notes),
+        "![Exact match by arm](figures/em.png)",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(cells: Sequence[str], is_text: bool = True) -> str:
+    return "| " + " | ".join(escape(cell) if is_text else cell for cell in cells) + " |"
+
+
+def _provenance(records: Sequence[RunRecord]) -> dict[str, str]:
+    facts = [record.facts for record in records]
+    comparisons = [one["comparison"] for one in facts]
+    return {
+        "commit": _values(f"{one['git']['commit'] or 'unknown'}{' with changes' if one['git']['dirty'] else ''}" for one in facts),
+        "hardware": _values(hardware(record) for record in records),
+        "dataset": _values(f"{one['dataset_name']} (sha256 {one['dataset']})" for one in comparisons),
+        "base model": _values(one["base_model"] for one in comparisons if one["base_model"] is not None),
+        "decoding": _values(one["decoding"] for one in comparisons if one["base_model"] is not None),
+    }
+
+
+def hardware(record: RunRecord) -> str:
+    """The machine of a run in a few words."""
+    machine = record.facts["hardware"]
+    return f"{machine['device']}; {machine['cpu']}, {machine['n_cores']} cores"
+
+
+def _values(values: Iterable[object]) -> str:
+    return "; ".join(dict.fromkeys(str(value) for value in values)) or "none"

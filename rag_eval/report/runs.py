@@ -1,0 +1,70 @@
+"""Which recorded runs may stand in one table."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from rag_eval.errors import UserError
+from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.record.run_record import RunRecord
+
+log = logging.getLogger(__name__)
+
+# What must be equal for answers to be compared, and the command's word for it.
+SAME_DATA = ("dataset", "questions")
+SAME_MODEL = ("base_model", "decoding", "prompt")  # of runs in which a model answers
+
+
+def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
+    """Every finished and verified run, oldest first.
+
+    Raises:
+        UserError: there is none.
+    """
+    folders = sorted(file.parent for file in root.glob(f"{experiment or '*'}/*/{RECORD}"))
+    found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None]
+    if not found:
+        where = root / experiment if experiment else root
+        raise UserError(f"{where}: no finished run among {len(folders)}; run `python run.py mode=rag` first.")
+    return sorted(found, key=lambda record: (record.ended or "", record.run_id))
+
+
+def latest_per_arm(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The last of the runs that differ in nothing but when or from which source they ran; every seed by itself."""
+    return list({_arm(record): record for record in records}.values())
+
+
+def labels(records: Sequence[RunRecord]) -> list[str]:
+    """A short distinct name for each run: its mode, and the choices in which it differs from others of that mode."""
+    return [_label(record, [other for other in records if other.mode == record.mode]) for record in records]
+
+
+def mismatches(records: Sequence[RunRecord]) -> list[str]:
+    """One line for each field in which the runs are not comparable, with both values."""
+    answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
+    lines = [_difference(field, records) for field in SAME_DATA] + [_difference(field, answered) for field in SAME_MODEL]
+    return [line for line in lines if line]
+
+
+def _difference(field: str, records: Sequence[RunRecord]) -> str:
+    first: dict[str, RunRecord] = {}
+    for record in records:
+        first.setdefault(str(record.facts["comparison"][field]), record)
+    if len(first) < 2:
+        return ""
+    (one, a), (other, b) = list(first.items())[:2]
+    return f"{field} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
+
+
+def _arm(record: RunRecord) -> str:
+    return json.dumps([record.mode, record.facts["seed"], record.facts["choices"], record.facts["comparison"]], sort_keys=True)
+
+
+def _label(record: RunRecord, others: Sequence[RunRecord]) -> str:
+    choices = [{"seed": one.facts["seed"], **one.facts["choices"]} for one in others]
+    mine = {"seed": record.facts["seed"], **record.facts["choices"]}
+    parts = [f"{name}={value}" for name, value in mine.items() if name != "mode" and any(one.get(name) != value for one in choices)]
+    return " ".join([record.mode, *parts])

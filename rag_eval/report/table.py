@@ -1,0 +1,123 @@
+"""Recorded runs to the rows of a table: numbers first, text last, rounded once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rag_eval.record.run_record import RunRecord
+from rag_eval.report.runs import labels
+from rag_eval.types import Estimate, Spend
+
+NOT_MEASURED = "not measured"
+CACHED = "cached"
+RECALL = re.compile(r"retrieval/recall_(\d+)")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measure of every arm."""
+
+    name: str  # tracked name
+    title: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measure of one arm."""
+
+    value: float | None  # unrounded; None = not measured
+    low: float | None = None  # of the 95 % interval
+    high: float | None = None
+    n: int | None = None  # questions that could be judged
+    is_cached: bool = False
+
+    def text(self) -> str:
+        """What the table shows."""
+        if self.is_cached:
+            return CACHED
+        if self.value is None:
+            return NOT_MEASURED
+        if self.low is None or self.high is None:
+            return _number(self.value)
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One arm."""
+
+    label: str
+    run_id: str
+    cells: tuple[Cell, ...]  # as many as columns, in their order
+
+
+@dataclass(frozen=True)
+class Table:
+    """Arms by measures."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+
+def table(records: Sequence[RunRecord]) -> Table:
+    """One line a run, in the given order."""
+    depths = sorted({int(match[1]) for record in records for name in record.estimates if (match := RECALL.fullmatch(name))})
+    measured = {
+        "answer/em": "EM",
+        "answer/f1": "F1",
+        **{f"retrieval/recall_{k}": f"recall@{k}" for k in depths or [1]},
+        "abstain/unanswerable": "abstains if unanswerable",
+    }
+    plain = {"seconds/e2e_p50": "s/question (p50)", "learn/seconds": "learn s", "tokens/total_mean": "tokens/question", "n": "n"}
+    lines = (
+        Line(label, record.run_id, (*(_estimate(record.estimates.get(name)) for name in measured), *_plain(record)))
+        for label, record in zip(labels(records), records, strict=True)
+    )
+    return Table(tuple(Column(name, title) for name, title in {**measured, **plain}.items()), tuple(lines))
+
+
+def as_json(table: Table) -> dict[str, Any]:
+    """The table's unrounded numbers; null = not measured."""
+    names = [column.name for column in table.columns]
+    return {
+        "schema_version": 1,
+        "columns": {column.name: column.title for column in table.columns},
+        "rows": [
+            {"arm": line.label, "run_id": line.run_id, **{name: vars(cell) for name, cell in zip(names, line.cells, strict=True)}}
+            for line in table.lines
+        ],
+    }
+
+
+def _estimate(estimate: Estimate | None) -> Cell:
+    if estimate is None or not math.isfinite(estimate.mean):
+        return Cell(None)
+    return Cell(estimate.mean, estimate.low, estimate.high, estimate.n)
+
+
+def _plain(record: RunRecord) -> tuple[Cell, Cell, Cell, Cell]:
+    facts = record.facts
+    tokens = facts.get("tokens") or {}
+    prompt, output = tokens.get("prompt_mean"), tokens.get("output_mean")
+    return (
+        Cell(((facts.get("seconds") or {}).get("e2e") or {}).get("p50")),
+        _learned(record.spends.get("learn")),
+        Cell(None if prompt is None or output is None else prompt + output),
+        Cell((facts.get("counts") or {}).get("n_questions")),
+    )
+
+
+def _learned(spend: Spend | None) -> Cell:
+    if spend is None:
+        return Cell(None)
+    return Cell(spend.seconds, is_cached=spend.cached)  # of a cached stage what it took when it was built
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "<0.001" if 0 < value < 0.001 else f"{value:,.3g}" if value < 100 else f"{value:,.0f}"

@@ -1,0 +1,42 @@
+"""An embedder without a model: hashed words. For tests and quick runs; it finds shared words and nothing more."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import PositiveInt
+
+from rag_eval.parts import Vectors
+from rag_eval.retrieve.searchable import document_text
+from rag_eval.retrieve.vectors import unit_rows
+from rag_eval.types import Document
+
+
+class HashEmbedder:
+    """Counts the lower-cased words of a text in `dim` buckets chosen by crc32. The same on every machine."""
+
+    def __init__(self, dim: PositiveInt) -> None:
+        self._dim = dim
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the vectors."""
+        return {"embedder": "hashed words, crc32", "dim": self._dim}
+
+    def embed_documents(self, documents: Sequence[Document]) -> Vectors:
+        """float32 (n, dim), unit rows, in order. Raises DataError naming ids of documents without a word."""
+        return self._embed([document_text(document) for document in documents], [document.id for document in documents])
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """float32 (n, dim), unit rows, in order. Raises DataError on a blank question."""
+        return self._embed(questions, questions)
+
+    def _embed(self, texts: Sequence[str], names: Sequence[str]) -> Vectors:
+        counts = np.zeros((len(texts), self._dim), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.lower()) or text.split():  # a text of signs alone keeps its signs
+                counts[row, zlib.crc32(word.encode("utf-8", "surrogatepass")) % self._dim] += 1
+        return unit_rows(counts, names)

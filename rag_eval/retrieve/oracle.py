@@ -1,0 +1,91 @@
+"""The documents that hold the answer, alone or among the hardest distractors: what reading is worth when finding is perfect."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from rag_eval.errors import ConfigError, DataError
+from rag_eval.parts import Context, Retriever
+from rag_eval.retrieve.corpus import Corpus, listed
+from rag_eval.types import Document, Example, Searched
+
+
+class Oracle:
+    """Finds the first k evidence documents of a question, in the order of its evidence; none for an unanswerable one."""
+
+    context: Context = "gold"
+
+    def __init__(self, k: PositiveInt) -> None:
+        self.k = k
+        self.depth = k
+        self._corpus = Corpus()
+
+    def add(self, documents: Sequence[Document]) -> bool:
+        """Add documents, or replace those with known ids; nothing came from a cache."""
+        self._corpus.add(documents)
+        return False
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id."""
+        self._corpus.remove(ids)
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """The evidence. Raises DataError when an answerable question's evidence is not known or not in the corpus."""
+        return [listed(self.gold(example)) for example in examples]
+
+    def gold(self, example: Example) -> list[Document]:
+        """At most k evidence documents of one question."""
+        if example.is_answerable and not example.evidence:
+            raise DataError(f"question {example.id!r}: its evidence is not known. The oracle needs a dataset with evidence ids.")
+        return self._corpus.evidence(example.id, example.evidence)[: self.k]
+
+
+class OracleDistract:
+    """Finds the evidence of a question among the documents that a real retriever ranks best, k in all, in random order."""
+
+    context: Context = "gold among distractors"
+
+    def __init__(self, retriever: Retriever, k: PositiveInt, seed: NonNegativeInt) -> None:
+        """
+        Args:
+            retriever: ranks the distractors; it must search at least k deep.
+            k: documents a question; an unanswerable question has k distractors.
+            seed: with the question's id, decides the order.
+
+        Raises:
+            ConfigError: if the retriever searches less than k deep.
+        """
+        if max(retriever.k, retriever.depth) < k:
+            raise ConfigError(
+                f"retriever.k is {k} but the inner retriever searches {retriever.depth} deep. Raise retriever.retriever.depth."
+            )
+        self.k = k
+        self.depth = k
+        self._retriever = retriever
+        self._seed = seed
+        self._oracle = Oracle(k)
+
+    def add(self, documents: Sequence[Document]) -> bool:
+        """Add documents, or replace those with known ids. Returns whether the inner retriever used a cache."""
+        is_cached = self._retriever.add(documents)
+        self._oracle.add(documents)
+        return is_cached
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id."""
+        self._oracle.remove(ids)
+        self._retriever.remove(ids)
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """Evidence and distractors, shuffled. Scores are 0, for the order is no ranking; seconds are the inner retriever's."""
+        return [self._mix(example, found) for example, found in zip(examples, self._retriever.search(examples), strict=True)]
+
+    def _mix(self, example: Example, found: Searched) -> Searched:
+        gold = self._oracle.gold(example)
+        distractors = [hit.document for hit in found.hits if hit.document.id not in example.evidence]
+        mixed = [*gold, *distractors][: self.k]
+        random.Random(f"{self._seed}/{example.id}").shuffle(mixed)
+        return Searched(listed(mixed).hits, found.seconds)

@@ -1,0 +1,35 @@
+"""The whole corpus as context: the long-context alternative to searching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag_eval.parts import Context
+from rag_eval.retrieve.corpus import Corpus, listed
+from rag_eval.types import Document, Example, Searched
+
+
+class Whole:
+    """Finds every document for every question, in corpus order. `k` and `depth` are the size of the corpus."""
+
+    context: Context = "corpus"
+
+    def __init__(self) -> None:
+        self.k = 0
+        self.depth = 0
+        self._corpus = Corpus()
+
+    def add(self, documents: Sequence[Document]) -> bool:
+        """Add documents, or replace those with known ids in their place; nothing came from a cache."""
+        self._corpus.add(documents)
+        self.k = self.depth = len(self._corpus)
+        return False
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id."""
+        self._corpus.remove(ids)
+        self.k = self.depth = len(self._corpus)
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """Every document for each question. Raises DataError when there is none."""
+        return [listed(self._corpus.all())] * len(examples)

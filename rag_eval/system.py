@@ -1,0 +1,115 @@
+"""A question-answering system: it learns from a dataset, into an index or into weights, and then answers.
+
+Every arm is this one shape with other parts in it, null parts included, so two arms differ only in their parts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Retriever
+from rag_eval.score.answer import is_abstention
+from rag_eval.types import Document, Example, Generation, Outcome, Prediction, QADataset, Rendered, Searched
+
+
+@dataclass(frozen=True)
+class Learned:
+    """How the learning went."""
+
+    is_index_cached: bool  # the costly part of the index came from a cache
+    adapter: Cached | None  # None = nothing was trained
+
+
+@dataclass(frozen=True)
+class System:
+    """Four parts that answer questions together."""
+
+    retriever: Retriever
+    prompt: PromptWriter
+    adapter: Adapter
+    generator: Generator
+
+    def learn(self, dataset: QADataset, seed: int) -> tuple[System, Learned]:
+        """Index the documents, choose exemplars and fit the adapter; the system that comes back is ready to answer."""
+        is_cached = self.retriever.add(dataset.documents)
+        generator, kept = self.adapter.fit(self.generator, self.prompt, dataset, seed)
+        ready = replace(self, prompt=self.prompt.learn(dataset.train), generator=generator)
+        return ready, Learned(is_cached, kept)
+
+    def answer(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Search, write prompts that fit, generate. Same order as the examples; a question that cannot fit is an error."""
+        found = self.retriever.search(examples)
+        asked = self._ask(examples, found)
+        fitting = [at for at, one in enumerate(asked) if one.fits]
+        written = dict(zip(fitting, self.generator.generate([asked[at].prompt for at in fitting]), strict=True))
+        return [
+            _prediction(example, one, hits, written.get(at))
+            for at, (example, one, hits) in enumerate(zip(examples, asked, found, strict=True))
+        ]
+
+    def _ask(self, examples: Sequence[Example], found: Sequence[Searched]) -> list[Asked]:
+        """A prompt for each question, with as many of its passages as fit."""
+        begun = time.perf_counter()
+        wanted = [tuple(hit.document for hit in searched.hits[: self.retriever.k]) for searched in found]
+        prompts = [self.prompt.render(example, documents) for example, documents in zip(examples, wanted, strict=True)]
+        limit = self.generator.max_prompt_tokens
+        lengths = self.generator.count_tokens(prompts) if limit is not None else [0] * len(prompts)
+        share = (time.perf_counter() - begun) / max(1, len(prompts))
+        return [
+            Asked(prompt, documents, 0, share) if limit is None or n <= limit else self._cut(example, documents, limit, share)
+            for example, documents, prompt, n in zip(examples, wanted, prompts, lengths, strict=True)
+        ]
+
+    def _cut(self, example: Example, documents: tuple[Document, ...], limit: int, share: float) -> Asked:
+        """The prompt with the longest run of best passages that fits the limit, found by bisection."""
+        begun = time.perf_counter()
+        fits, too_many = -1, len(documents)
+        while too_many - fits > 1:
+            n = (fits + too_many) // 2
+            if self.generator.count_tokens([self.prompt.render(example, documents[:n])])[0] <= limit:
+                fits = n
+            else:
+                too_many = n
+        kept = documents[: max(fits, 0)]
+        seconds = share + time.perf_counter() - begun
+        return Asked(self.prompt.render(example, kept), kept, len(documents) - len(kept), seconds, fits >= 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt and what had to be left out of it."""
+
+    prompt: Rendered
+    documents: tuple[Document, ...]  # those in the prompt
+    n_truncated: int
+    seconds: float
+    fits: bool = True  # False: it is too long even without passages
+
+
+def _prediction(example: Example, asked: Asked, searched: Searched, generation: Generation | None) -> Prediction:
+    said = generation or Generation("", 0, 0, 0.0, "none")
+    return Prediction(
+        example_id=example.id,
+        text=said.text,
+        retrieved=tuple(hit.document.id for hit in searched.hits),
+        retrieved_scores=tuple(hit.score for hit in searched.hits),
+        in_prompt=tuple(document.id for document in asked.documents) if generation else (),
+        n_truncated=asked.n_truncated,
+        prompt_sha=asked.prompt.stripped_sha,
+        n_prompt_tokens=said.n_prompt_tokens,
+        n_output_tokens=said.n_output_tokens,
+        seconds={**searched.seconds, "prompt": asked.seconds, "generate": said.total_s},
+        outcome=outcome(generation),
+        stop_reason=said.stop_reason,
+    )
+
+
+def outcome(generation: Generation | None) -> Outcome:
+    """Which of the four outcomes a generation is; None is a question that could not be asked."""
+    if generation is None:
+        return "error"
+    if not generation.text.strip():
+        return "malformed"
+    return "abstained" if is_abstention(generation.text) else "answered"

@@ -1,0 +1,132 @@
+"""Bad input gets one clear line and exit code 2, before a model loads; nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.commands import Ended
+
+Command = Callable[..., Ended]
+DOCUMENTS = [{"id": "d1", "title": "Velor", "text": "Velor affects the liver."}, {"id": "d2", "title": "Zanu", "text": "Zanu affects the lung."}]
+QUESTIONS = [
+    {"id": "q1", "question": "What does Velor affect?", "answers": ["liver"], "evidence": ["d1"], "split": "test"},
+    {"id": "q2", "question": "What does Zanu affect?", "answers": ["lung"], "evidence": ["d2"], "split": "test"},
+]
+
+
+def refused(ended: Ended, *words: str) -> None:
+    """Exit code 2, one line that says all the words, no traceback, no run directory."""
+    assert ended.code == 2, ended.err
+    (line,) = [line for line in ended.err.splitlines() if line.startswith("error:")]
+    assert "Traceback" not in ended.err
+    for word in words:
+        assert word in ended.err, (word, line)
+    assert not Path("outputs").exists()
+
+
+def write(name: str, rows: list[Any]) -> str:
+    Path(name).write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    return name
+
+
+def jsonl(documents: list[Any] | None = None, questions: list[Any] | None = None) -> list[str]:
+    return [
+        "dataset=jsonl",
+        f"dataset.documents={write('documents.jsonl', DOCUMENTS if documents is None else documents)}",
+        f"dataset.questions={write('questions.jsonl', QUESTIONS if questions is None else questions)}",
+        "generator=echo",
+        "retriever/embedder=hashed",
+    ]
+
+
+def test_a1_an_unknown_mode_lists_the_modes_and_suggests_the_nearest(command: Command) -> None:
+    refused(command("mode=ragg"), "mode=ragg", "did you mean rag?", "finetune")
+
+
+def test_a2_without_a_mode_the_documented_default_runs(command: Command) -> None:
+    ended = command("generator=echo", "dataset.preset=ci", "limit=5", "retriever/embedder=hashed")
+    assert ended.code == 0, ended.err
+    assert ended.record["facts"]["mode"] == "rag"
+
+
+def test_a3_a_mistyped_key_is_refused_with_the_nearest_one(command: Command) -> None:
+    refused(command("retreiver.k=5"), "retreiver.k", "did you mean retriever.k?")
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "", "nan", "1e9", "5.5"])
+def test_a4_to_a7_k_must_be_a_whole_number_from_1(command: Command, value: str) -> None:
+    refused(command("mode=rag", f"retriever.k={value}"), "retriever.k")
+
+
+def test_a13_cuda_without_a_device_is_refused(command: Command) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    refused(command("mode=closed_book", "generator.device=cuda"), "no CUDA device", "device=cpu")
+
+
+def test_a15_a_target_outside_the_package_is_refused(command: Command) -> None:
+    refused(command("+evil._target_=os.system"), "os.system", "not allowed")
+    refused(command("mode=rag", "retriever.index._target_=builtins.print"), "builtins.print", "not allowed")
+
+
+@pytest.mark.parametrize("what", ["missing", "folder", "empty"])
+def test_b21_a_questions_file_that_is_none_is_refused(command: Command, what: str) -> None:
+    arguments = jsonl()
+    if what == "folder":
+        Path("folder.jsonl").mkdir()
+    if what == "empty":
+        Path("empty.jsonl").touch()
+    refused(command("mode=rag", *arguments, f"dataset.questions={what}.jsonl"), f"{what}.jsonl")
+
+
+@pytest.mark.parametrize("answers", [[], None, "", ["", " "]])
+def test_b24_a_question_without_an_answer_is_refused_with_its_line(command: Command, answers: Any) -> None:
+    arguments = jsonl(questions=[QUESTIONS[0], {**QUESTIONS[1], "answers": answers}])
+    refused(command("mode=rag", *arguments), "questions.jsonl:2", "q2", "answers")
+
+
+def test_b26_a_repeated_id_is_refused_with_both_lines(command: Command) -> None:
+    arguments = jsonl(questions=[*QUESTIONS, {**QUESTIONS[0], "question": "Another?"}])
+    refused(command("mode=rag", *arguments), "questions.jsonl:3", "q1", "1")
+
+
+def test_b35_broken_json_is_refused_with_its_line(command: Command) -> None:
+    many = [{**QUESTIONS[0], "id": f"q{at}", "question": f"What does Velor affect, number {at}?"} for at in range(4_999)]
+    refused(command("mode=rag", *jsonl(questions=[*many, '{"id": "broken", '])), "questions.jsonl:5000")
+
+
+def test_c43_an_empty_corpus_is_refused(command: Command) -> None:
+    arguments = jsonl(documents=[{**one, "text": " ", "title": ""} for one in DOCUMENTS])
+    refused(command("mode=rag", *arguments), "the corpus is empty")
+
+
+def test_c44_a_corpus_smaller_than_k_is_returned_whole(command: Command) -> None:
+    ended = command("mode=rag", *jsonl(), "retriever.k=10", "retriever.depth=10")
+    assert ended.code == 0, ended.err
+    for line in (ended.directory / "predictions.jsonl").read_text(encoding="utf-8").splitlines():
+        assert sorted(json.loads(line)["retrieved"]) == ["d1", "d2"]
+
+
+def test_a_mode_that_contradicts_its_parts_names_the_mode_that_was_meant(command: Command) -> None:
+    refused(command("mode=finetune", "retriever=dense"), "mode=finetune", "use mode=rag_finetune")
+    refused(command("mode=rag", "retriever=none"), "use mode=closed_book")
+
+
+def test_a_secret_in_the_configuration_is_refused_and_not_repeated(command: Command) -> None:
+    ended = command("+generator.hf_token=hf_abcdef")
+    refused(ended, "hf_token", "environment")
+    assert "hf_abcdef" not in ended.err
+
+
+def test_the_configuration_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
+    code = "import sys; from rag_eval.cli import run; code = run(['retriever.k=abc']); print(code, 'torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert ended.stdout.split() == ["2", "False"], ended.stderr

@@ -1,0 +1,56 @@
+import math
+import random
+
+import ir_measures
+import pytest
+from ir_measures import RR, R, Success, nDCG
+
+from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, recall_at_k, reciprocal_rank
+
+MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG}
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 10])
+@pytest.mark.parametrize("ours", MEASURES)
+def test_measures_agree_with_ir_measures_on_random_lists(ours, k: int) -> None:  # type: ignore[no-untyped-def]
+    rng = random.Random(k)
+    ids = [f"d{at}" for at in range(15)]
+    lists = {str(q): rng.sample(ids, rng.randint(1, 12)) for q in range(60)}
+    gold = {q: rng.sample([*ids, "absent"], rng.randint(1, 6)) for q in lists}
+    qrels = {q: dict.fromkeys(evidence, 1) for q, evidence in gold.items()}
+    run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
+    theirs = {one.query_id: one.value for one in ir_measures.iter_calc([MEASURES[ours] @ k], qrels, run)}
+    assert len(theirs) == 60
+    assert len(set(theirs.values())) > 1
+    assert {q: ours(lists[q], gold[q], k) for q in lists} == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_without_evidence_there_is_nothing_to_find_and_no_zero(measure) -> None:  # type: ignore[no-untyped-def]
+    assert math.isnan(measure(["a"], (), 5))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_finding_nothing_is_a_zero(measure) -> None:  # type: ignore[no-untyped-def]
+    assert measure([], ["a"], 5) == measure(["b"], ["a"], 5) == measure(["b", "a"], ["a"], 1) == 0.0
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("evidence", [["a"], ["a", "c"], []])
+def test_a_cut_off_below_1_is_refused_even_without_evidence(measure, evidence: list[str]) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="at least 1 but is 0"):
+        measure(["a"], evidence, 0)
+
+
+def test_a_document_found_twice_and_evidence_listed_twice_count_once() -> None:
+    assert recall_at_k(["a", "a", "b"], ["a", "a", "b", "c"], 3) == pytest.approx(2 / 3)
+    assert ndcg_at_k(["a", "a"], ["a", "a"], 2) == 1.0
+
+
+def test_two_of_three_found_at_ranks_2_and_4_by_hand() -> None:
+    found, evidence = ["x", "a", "y", "b"], {"a", "b", "c"}
+    assert recall_at_k(found, evidence, 3) == pytest.approx(1 / 3)
+    assert recall_at_k(found, evidence, 4) == pytest.approx(2 / 3)
+    assert reciprocal_rank(found, evidence, 4) == 0.5
+    ideal = 1 + 1 / math.log2(3) + 1 / 2
+    assert ndcg_at_k(found, evidence, 4) == pytest.approx((1 / math.log2(3) + 1 / math.log2(5)) / ideal)
