@@ -209,7 +209,9 @@ def _validate(model: type[BaseModel], values: Mapping[str, Any], where: str) -> 
 
 
 def _explain(error: Any, model: type[BaseModel], where: str) -> str:
-    key = ".".join([where, *(str(part) for part in error["loc"] if not str(part).startswith(("constrained", "function", "nullable")))]).strip(".")
+    key = ".".join(
+        [where, *(str(part) for part in error["loc"] if not str(part).startswith(("constrained", "function", "nullable")))]
+    ).strip(".")
     leaf = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
         return f"{key} is unknown{suggest(leaf, list(model.model_fields))}"
@@ -233,7 +235,9 @@ def signature(target: str, where: str = "") -> Signature:
     if spec is None or spec.origin is None:
         raise ConfigError(f"{where}._target_: there is no module {module}.")
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    aliases = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    aliases = {
+        node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return Signature(_schema(node.args, node.name, aliases), {}, frozenset())
@@ -289,11 +293,16 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
     for field, part in (("context", "retriever"), ("weights", "adapter"), ("has_exemplars", "prompt")):
         wanted, got = getattr(mode, field), getattr(found, field)
         if wanted != got:
-            meant = next((one.name for one in modes() if all(getattr(one, f) == getattr(found, f) for f in ("context", "weights", "has_exemplars"))), None)
+            meant = next(
+                (one.name for one in modes() if all(getattr(one, f) == getattr(found, f) for f in ("context", "weights", "has_exemplars"))),
+                None,
+            )
             hint = f"use mode={meant}" if meant else f"leave {part} to the mode"
             raise ConfigError(f"mode={mode.name} contradicts {part}: {field} is {got!r}, the mode means {wanted!r}; {hint}.")
     if found.weights == "trained" and "with_adapter" not in signature(settings["generator"]["_target_"]).methods:
-        raise ConfigError(f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf.")
+        raise ConfigError(
+            f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf."
+        )
     k, depth = settings["retriever"].get("k"), settings["retriever"].get("depth")
     if k is not None and depth is not None and depth < k:
         raise ConfigError(f"retriever.depth is {depth}, less than retriever.k={k}: as many must be searched as enter the prompt.")

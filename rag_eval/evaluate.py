@@ -45,7 +45,9 @@ def evaluate(cfg: DictConfig) -> RunResult:
     if record is None:
         record = _run(settings, dataset, questions, directory)
     _mirror(settings, directory, record)
-    return RunResult(str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached)
+    return RunResult(
+        str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached
+    )
 
 
 def sample(examples: Sequence[Example], limit: int | None, fingerprint: str) -> tuple[Example, ...]:
@@ -67,7 +69,9 @@ def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Ex
             ready, learned = system.learn(dataset, settings["seed"])
         with metered(uses_cuda=facts["hardware"]["device"] == "cuda") as answering:
             predictions = _answer(ready, asked, directory)
-        return _finish(settings, questions, asked, predictions, directory, facts, ready, _spends(learning.spend, learned, answering.spend, predictions))
+        return _finish(
+            settings, questions, asked, predictions, directory, facts, ready, _spends(learning.spend, learned, answering.spend, predictions)
+        )
     except (KeyboardInterrupt, Terminated):
         _mirror(settings, directory, directory.end("KILLED", "ended by a signal"))
         raise
@@ -114,7 +118,10 @@ def _finish(
 ) -> RunRecord:
     metrics = settings["metrics"]
     scorer = Scorer(
-        {name: function(target) for name, target in metrics["answer"].items()}, metrics["retrieval_k"], system.retriever.depth, system.retriever.context
+        {name: function(target) for name, target in metrics["answer"].items()},
+        metrics["retrieval_k"],
+        system.retriever.depth,
+        system.retriever.context,
     )
     tested = [predictions[example.id] for example in questions]
     rows = [scorer.row(predictions[example.id], example) for example in questions]
@@ -142,7 +149,10 @@ def _spends(learning: Spend, learned: Learned, answering: Spend, predictions: Ma
     elif learned.is_index_cached:
         learning = replace(learning, seconds=None, device_seconds=None, cached=True)
     total = sum(sum(prediction.seconds.values()) for prediction in predictions.values())
-    return {"learn": learning, "answer": replace(answering, seconds=total, device_seconds=total if answering.device_seconds is not None else None)}
+    return {
+        "learn": learning,
+        "answer": replace(answering, seconds=total, device_seconds=total if answering.device_seconds is not None else None),
+    }
 
 
 def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System) -> dict[str, Any]:

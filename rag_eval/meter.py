@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rag_eval.types import Spend
 
@@ -16,7 +16,7 @@ from rag_eval.types import Spend
 class Reading:
     """Filled in when the metered block ends."""
 
-    spend: Spend = Spend(seconds=None)
+    spend: Spend = field(default_factory=lambda: Spend(seconds=None))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 from rag_eval.errors import DataError
 
 _DECIDES_VECTORS = {".safetensors", ".json", ".txt", ".model"}  # weights, configurations, vocabularies
-_RUN_CODE = {"auto_map", "auto_mapping", "trust_remote_code", "megatron_config", "megatron_core"}
+# Keys that make a library import code, and the value of each that does not.
+_HARMLESS = {"auto_map": None, "auto_mapping": None, "trust_remote_code": False, "megatron_config": None, "megatron_core": "megatron.core"}
 
 
 def check_model(model: str) -> None:
@@ -88,7 +89,8 @@ def _refuse_pickles(folder: Path) -> None:
 def _refuse_foreign_code(folder: Path) -> None:
     for config in sorted(folder.rglob("*config*.json")):
         for key, value in _items(_read(config)):
-            if value and (key in _RUN_CODE or key.endswith("_internal")):
+            runs_code = key in _HARMLESS or key.endswith("_internal")
+            if runs_code and value not in (None, False, _HARMLESS.get(key)):
                 raise DataError(f"{config}: {key!r} would run code from outside the library; refused. Use a model without it.")
 
 

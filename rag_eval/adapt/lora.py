@@ -74,8 +74,12 @@ class Lora:
     def _key(self, generator: Trainable, rows: list[Row], seed: int) -> Mapping[str, Any]:
         hyperparameters = {name: value for name, value in vars(self).items() if name != "cache"}
         return {
-            "base_model": generator.identity()["base_model"], "rows": sha256(json.dumps(rows).encode()).hexdigest(), "seed": seed, **hyperparameters,
-            "torch": torch.__version__.split("+")[0], "transformers": transformers.__version__,
+            "base_model": generator.identity()["base_model"],
+            "rows": sha256(json.dumps(rows).encode()).hexdigest(),
+            "seed": seed,
+            **hyperparameters,
+            "torch": torch.__version__.split("+")[0],
+            "transformers": transformers.__version__,
         }
 
     def _train(self, generator: Trainable, rows: list[Row], seed: int, folder: Path) -> None:
@@ -102,11 +106,26 @@ class Lora:
         has_cuda = torch.cuda.is_available()
         n_steps = math.ceil(len(rows) / self.batch_size) * self.epochs
         settings = SFTConfig(
-            output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"), save_strategy="no", report_to="none", disable_tqdm=True,
-            per_device_train_batch_size=self.batch_size, num_train_epochs=self.epochs, learning_rate=self.learning_rate,
-            lr_scheduler_type="linear", warmup_steps=round(n_steps * self.warmup_share), weight_decay=0.0, seed=seed, data_seed=seed,
-            use_cpu=not has_cuda, bf16=has_cuda and torch.cuda.is_bf16_supported(), gradient_checkpointing=False, max_length=None,
-            train_sampling_strategy="group_by_length", logging_steps=10, logging_nan_inf_filter=False, dataloader_pin_memory=has_cuda,
+            output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"),
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            per_device_train_batch_size=self.batch_size,
+            num_train_epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            lr_scheduler_type="linear",
+            warmup_steps=round(n_steps * self.warmup_share),
+            weight_decay=0.0,
+            seed=seed,
+            data_seed=seed,
+            use_cpu=not has_cuda,
+            bf16=has_cuda and torch.cuda.is_bf16_supported(),
+            gradient_checkpointing=False,
+            max_length=None,
+            train_sampling_strategy="group_by_length",
+            logging_steps=10,
+            logging_nan_inf_filter=False,
+            dataloader_pin_memory=has_cuda,
         )
         lora = LoraConfig(
             r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=self.target_modules, task_type="CAUSAL_LM"
@@ -115,7 +134,7 @@ class Lora:
         return SFTTrainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer, peft_config=lora, callbacks=callbacks)
 
 
-class StopOnNonFiniteLoss(TrainerCallback):
+class StopOnNonFiniteLoss(TrainerCallback):  # type: ignore[misc]
     """Ends a training whose loss is no number any more."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:

@@ -10,13 +10,19 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from transformers import TrainerCallback
 
 
-class TrainingBar(TrainerCallback):
+class TrainingBar(TrainerCallback):  # type: ignore[misc]
     """Follows the Trainer on standard error."""
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("fine-tuning"), BarColumn(), TaskProgressColumn(show_speed=True), TextColumn("{task.completed}/{task.total}"),
-            TimeRemainingColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
+            TextColumn("fine-tuning"),
+            BarColumn(),
+            TaskProgressColumn(show_speed=True),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
         )
         self._task: TaskID | None = None
 

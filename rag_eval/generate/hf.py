@@ -61,9 +61,7 @@ class HF:
 
     def with_adapter(self, folder: str) -> HF:
         """The same generator with a PEFT adapter merged into its weights."""
-        return HF(
-            self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision, folder
-        )
+        return HF(self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision, folder)
 
     @property
     def max_prompt_tokens(self) -> int:
@@ -100,11 +98,12 @@ class HF:
         if longest > self.max_prompt_tokens:
             raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
         batches = self._plan_that_fits(encoded)
+        stops = {"stop_strings": self.stop, "tokenizer": self._parts[0]} if self.stop else {}
         results: list[Generation | None] = [None] * len(prompts)
         with _progress() as progress:
             task = progress.add_task("answering", total=len(prompts))
             for rows in batches:
-                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], self.max_new_tokens), strict=True):
+                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], **stops), strict=True):
                     results[at] = generation
                 progress.advance(task, len(rows))
         return [result for result in results if result is not None]
@@ -120,12 +119,13 @@ class HF:
             batches = plan([len(ids) for ids in encoded], self.max_new_tokens, self.token_budget, self._max_rows)
             if not batches:
                 return []
-            largest = max(batches, key=lambda rows: len(rows) * len(encoded[rows[0]]))
-            size = len(largest) * len(encoded[largest[0]])
+            sizes = [len(rows) * (len(encoded[rows[0]]) + self.max_new_tokens) for rows in batches]
+            size = max(sizes)
+            largest = batches[sizes.index(size)]
             if size <= self._tried:
                 return batches
             try:
-                self._batch([encoded[at] for at in largest], 1)
+                self._batch([encoded[at] for at in largest], min_new_tokens=self.max_new_tokens)  # none ends early: the worst case
                 self._tried = size
                 return batches
             except torch.OutOfMemoryError as error:
@@ -139,14 +139,11 @@ class HF:
                 log.warning("out of memory with %d prompts at once; trying %d", len(largest), self._max_rows)
 
     @torch.inference_mode()
-    def _batch(self, encoded: Sequence[list[int]], n_new: int) -> list[Generation]:
+    def _batch(self, encoded: Sequence[list[int]], **decoding: Any) -> list[Generation]:
         tokenizer, model = self._parts
         begun = time.perf_counter()
         batch = tokenizer.pad({"input_ids": list(encoded)}, padding=True, return_tensors="pt").to(model.device)
-        out = model.generate(
-            **batch, max_new_tokens=n_new, do_sample=False, pad_token_id=tokenizer.pad_token_id,
-            **({"stop_strings": self.stop, "tokenizer": tokenizer} if self.stop else {}),
-        )
+        out = model.generate(**batch, max_new_tokens=self.max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id, **decoding)
         written = out[:, batch["input_ids"].shape[1] :].tolist()  # the copy to the host waits for the device
         seconds = (time.perf_counter() - begun) / len(encoded)
         return [self._generation(ids, len(prompt), seconds) for ids, prompt in zip(written, encoded, strict=True)]
@@ -176,7 +173,10 @@ class HF:
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         model = AutoModelForCausalLM.from_pretrained(
-            self.model, revision=self.revision, use_safetensors=True, local_files_only=is_local,
+            self.model,
+            revision=self.revision,
+            use_safetensors=True,
+            local_files_only=is_local,
             dtype=torch.float32 if self.adapter else getattr(torch, self.dtype),
         )
         if self.adapter:
@@ -188,6 +188,11 @@ class HF:
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True), TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(), transient=True, console=Console(stderr=True),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(show_speed=True),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        transient=True,
+        console=Console(stderr=True),
     )

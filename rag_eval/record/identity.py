@@ -16,7 +16,19 @@ from rag_eval import model_folder
 from rag_eval.record.serial import sha256_of
 from rag_eval.types import Example, QADataset
 
-LIBRARIES = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "faiss-gpu", "datasets", "numpy", "hydra-core", "mlflow")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "sentence-transformers",
+    "faiss-cpu",
+    "faiss-gpu",
+    "datasets",
+    "numpy",
+    "hydra-core",
+    "mlflow",
+)
 DECIDING = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "faiss-gpu")
 SILENT = ("tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset")  # decide nothing, or are hashed by content
 
@@ -32,7 +44,9 @@ def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
     return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter])[:16]
 
 
-def comparison(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], generator: Mapping[str, Any]) -> dict[str, Any]:
+def comparison(
+    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], generator: Mapping[str, Any]
+) -> dict[str, Any]:
     """What two runs must share before their numbers may stand in one table."""
     prompt = {name: value for name, value in settings["prompt"].items() if name != "n_exemplars"}
     return {
@@ -73,7 +87,9 @@ def git() -> Mapping[str, str | bool | None]:
 
     def ask(*arguments: str) -> str | None:
         try:
-            return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+            return subprocess.run(
+                ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True
+            ).stdout.strip()
         except (OSError, subprocess.SubprocessError):
             return None
 
@@ -85,7 +101,11 @@ def git() -> Mapping[str, str | bool | None]:
 
 def hardware(device: str) -> Mapping[str, str | int]:
     """The machine: device name, processor, cores."""
-    return {"device": device, "cpu": _cpu_name(), "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1}
+    return {
+        "device": device,
+        "cpu": _cpu_name(),
+        "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    }
 
 
 def _cpu_name() -> str:
@@ -101,7 +121,9 @@ def _by_content(node: Any) -> Any:
     if isinstance(node, Mapping):
         revision = node.get("revision")
         return {
-            name: model_folder.fingerprint(value, revision) if name in {"model", "adapter"} and isinstance(value, str) else _by_content(value)
+            name: model_folder.fingerprint(value, revision)
+            if name in {"model", "adapter"} and isinstance(value, str)
+            else _by_content(value)
             for name, value in node.items()
             if name not in {"cache", "parent"}
         }

@@ -30,7 +30,9 @@ class SweepParent(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Open the parent and tell every job of it."""
         tracker = build(config.tracking)
-        self._id = tracker.start_parent(" ".join(one for one in config.hydra.overrides.task if not is_secret(one.split("=")[0].split(".")[-1])) or "sweep")
+        self._id = tracker.start_parent(
+            " ".join(one for one in config.hydra.overrides.task if not is_secret(one.split("=")[0].split(".")[-1])) or "sweep"
+        )
         if self._id:
             with open_dict(config):
                 config.hydra.overrides.hydra.append(f"++tracking.parent={self._id}")

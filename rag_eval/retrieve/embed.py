@@ -17,11 +17,11 @@ from pydantic import PositiveInt
 from sentence_transformers import SentenceTransformer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.parts import Vectors
-from rag_eval.model_folder import check_embedder_folder, check_sha256, fingerprint, max_tokens
-from rag_eval.retrieve.searchable import document_text
 from rag_eval.device import choose_device
+from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.model_folder import check_embedder_folder, check_sha256, fingerprint, max_tokens
+from rag_eval.parts import Vectors
+from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.vectors import unit_rows
 from rag_eval.types import Document
 

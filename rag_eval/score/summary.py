@@ -59,9 +59,7 @@ def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Mean and interval of every score that could be judged for some question."""
     names = dict.fromkeys(name for row in rows for name in row if "/" in name)
     clusters = [row["cluster"] for row in rows]
-    found = {
-        name: estimate([row.get(name, math.nan) for row in rows], clusters, binary=name.startswith(BINARY)) for name in names
-    }
+    found = {name: estimate([row.get(name, math.nan) for row in rows], clusters, binary=name.startswith(BINARY)) for name in names}
     return {name: one for name, one in found.items() if one is not None}
 
 

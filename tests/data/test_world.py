@@ -85,7 +85,15 @@ def test_unanswerable_questions_ask_for_what_no_document_says(laptop: QADataset)
             assert stem not in corpus
 
 
-_FIRST_WORDS = {one.split()[0] for attribute in attributes() for one in attribute.questions} | {"In", "By", "The", "Without", "A", "To", "At"}
+_FIRST_WORDS = {one.split()[0] for attribute in attributes() for one in attribute.questions} | {
+    "In",
+    "By",
+    "The",
+    "Without",
+    "A",
+    "To",
+    "At",
+}
 
 
 def test_values_do_not_depend_on_names() -> None:

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
-DOCUMENTS = [{"id": "d1", "title": "Velor", "text": "Velor affects the liver."}, {"id": "d2", "title": "Zanu", "text": "Zanu affects the lung."}]
+DOCUMENTS = [
+    {"id": "d1", "title": "Velor", "text": "Velor affects the liver."},
+    {"id": "d2", "title": "Zanu", "text": "Zanu affects the lung."},
+]
 QUESTIONS = [
     {"id": "q1", "question": "What does Velor affect?", "answers": ["liver"], "evidence": ["d1"], "split": "test"},
     {"id": "q2", "question": "What does Zanu affect?", "answers": ["lung"], "evidence": ["d2"], "split": "test"},

@@ -61,14 +61,32 @@ def attributes() -> tuple[Attribute, ...]:
     """All attributes, in the order of attributes.yaml."""
     raw = yaml.safe_load(files(__package__).joinpath("attributes.yaml").read_text(encoding="utf-8"))
     return tuple(
-        Attribute(name, _pool(name, entry["pool"]), tuple(entry["statements"]), tuple(entry["questions"]))
-        for name, entry in raw.items()
+        Attribute(name, _pool(name, entry["pool"]), tuple(entry["statements"]), tuple(entry["questions"])) for name, entry in raw.items()
     )
 
 
 def syllables(rng: random.Random, n: int) -> str:
     """An invented word of n syllables, each a consonant and a vowel, closed by a consonant."""
     return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(n)) + rng.choice(_CODAS)
+
+
+def disease_stem(rng: random.Random) -> str:
+    """The invented part of a disease's name: three syllables of pools so large that one syllable nearly tells diseases apart."""
+    first, middle, last = _stem_syllables()
+    return rng.choice(first) + rng.choice(middle) + rng.choice(last)
+
+
+@cache
+def _stem_syllables() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """120 beginnings (capital, closed), 40 middles (open), 120 ends (closed): 576,000 names."""
+    rng = random.Random("pool/stem")
+    simple = "bdfghjklmnprstvz"
+
+    def closed() -> str:
+        return rng.choice(simple) + rng.choice(_VOWELS) + rng.choice("lmnrsx")
+
+    middle = _distinct(40, lambda: rng.choice(simple) + rng.choice(_VOWELS))
+    return _distinct(120, lambda: closed().capitalize()), middle, _distinct(120, closed)
 
 
 def subject(template: str, name: str) -> str:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag_eval.data.world.language import KINDS, OPENERS, Attribute, Split, attributes, state, subject, syllables
+from rag_eval.data.world.language import KINDS, OPENERS, Attribute, Split, attributes, disease_stem, state, subject
 
 RESERVED_SEED = 1_000_000  # worlds of this seed and more are for training the embedded model, never for evaluation
 
@@ -35,7 +35,7 @@ def diseases(rng: random.Random, n: int, reserved: bool) -> Iterator[Disease]:
     """
     seen: set[str] = set()
     while len(seen) < n:
-        stem = syllables(rng, 3).capitalize()
+        stem = disease_stem(rng)
         if stem in seen or zlib.crc32(stem.encode()) % 2 != reserved:
             continue
         seen.add(stem)
@@ -47,7 +47,5 @@ def diseases(rng: random.Random, n: int, reserved: bool) -> Iterator[Disease]:
 def article(disease: Disease, stated: Sequence[Attribute], rng: random.Random, split: Split, opener: bool = True) -> str:
     """A few sentences about one disease, in the order given, in statement phrasings of the split."""
     sentences = [subject(rng.choice(OPENERS), disease.name)] if opener else []
-    sentences += [
-        state(rng.choice(attribute.statements_of(split)), disease.name, disease.values[attribute.name]) for attribute in stated
-    ]
+    sentences += [state(rng.choice(attribute.statements_of(split)), disease.name, disease.values[attribute.name]) for attribute in stated]
     return " ".join(sentences)

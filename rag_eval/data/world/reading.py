@@ -24,11 +24,12 @@ def exercises(
     splits: tuple[Split, ...] = ("train",),
     unanswerable_share: float = 0.15,
     follow_up_share: float = 0.0,
+    hard_share: float = 0.5,
 ) -> list[Reading]:
     """Questions over one set of passages.
 
-    Half of the time all passages state the same attributes of different diseases, so that only the name tells
-    them apart; otherwise each passage has attributes of its own.
+    In a share of the sets all passages state the same attributes of different diseases, so that only the name tells
+    them apart; in the others each passage has attributes of its own.
 
     Args:
         rng: source of all randomness.
@@ -40,26 +41,29 @@ def exercises(
         splits: phrasing splits to draw statements and questions from.
         unanswerable_share: chance that no passage answers a question.
         follow_up_share: chance that a question continues a conversation about the same disease.
+        hard_share: chance that all passages state the same attributes.
     """
     subjects = list(diseases(rng, n_diseases + 1, reserved))
     stranger = subjects.pop()
     about = subjects + [rng.choice(subjects) for _ in range(n_documents - n_diseases)]
-    stated = _stated(rng, about, n_facts)
+    stated = _stated(rng, about, n_facts, hard_share)
     documents = [
         Document(f"d{at}", article(disease, facts, rng, rng.choice(splits), rng.random() < 0.7), disease.name)
         for at, (disease, facts) in enumerate(zip(about, stated, strict=True))
     ]
     order = rng.sample(documents, len(documents))
-    known = {disease.name: [fact for one, facts in zip(about, stated, strict=True) if one is disease for fact in facts] for disease in about}
+    known = {
+        disease.name: [fact for one, facts in zip(about, stated, strict=True) if one is disease for fact in facts] for disease in about
+    }
     return [
         _exercise(rng, str(at), subjects, known, stranger, tuple(order), splits, unanswerable_share, follow_up_share)
         for at in range(n_questions)
     ]
 
 
-def _stated(rng: random.Random, about: list[Disease], n_facts: int) -> list[list[Attribute]]:
+def _stated(rng: random.Random, about: list[Disease], n_facts: int, hard_share: float) -> list[list[Attribute]]:
     """The attributes of each passage; a second passage about a disease does not repeat what the first states."""
-    shared = rng.sample(attributes(), n_facts) if rng.random() < 0.5 else None
+    shared = rng.sample(attributes(), n_facts) if rng.random() < hard_share else None
     left = {disease.name: rng.sample(disease.stated, len(disease.stated)) for disease in about}
     chosen = []
     for disease in about:
@@ -96,7 +100,8 @@ def _exercise(
         else:
             attribute = rng.choice(missing)
     split = rng.choice(splits)
-    name, history = disease.name, ()
+    name = disease.name
+    history: tuple[Turn, ...] = ()
     earlier = [fact for fact in known.get(disease.name, []) if fact is not attribute]
     if rng.random() < follow_up_share and earlier:
         name, history = FOLLOW_UP_SUBJECT, (_turn(rng, disease, rng.choice(earlier), split),)

@@ -141,7 +141,9 @@ def _unanswerable(people: list[Disease], size: Preset, seed: int, rng: random.Ra
     """Questions about diseases that are in no document, and about the attribute that a disease's documents leave out."""
     known = {disease.name for disease in people}
     strangers = (
-        one for one in diseases(random.Random(f"{seed}/strangers"), size.n_diseases + size.n_unanswerable, reserved=False) if one.name not in known
+        one
+        for one in diseases(random.Random(f"{seed}/strangers"), size.n_diseases + size.n_unanswerable, reserved=False)
+        if one.name not in known
     )
     n_unknown = size.n_unanswerable // 2
     asked = [("unknown entity", disease, rng.choice(disease.stated)) for disease in islice(strangers, n_unknown)]

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
+from rag_eval.device import choose_device
 from rag_eval.parts import Vectors
 from rag_eval.retrieve.index.ties import Hits, search_with_ties
-from rag_eval.device import choose_device
 
 
 class Exact:

@@ -1,0 +1,248 @@
+"""Answers from a causal language model: the same for every batch, counted exactly, cut where they should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.generate.hf import HF
+from rag_eval.types import Generation, Rendered
+
+TINY = Path(__file__).parents[2] / "rag_eval" / "assets" / "tiny"
+WORDS = ["liver", "lung", "fever", "gene", "the", "of", "disease", "treated", "with", "a", "an", "is", "affects", "organ", "which", "mild"]
+# Lengths go up and down, so that sorting by length changes the order.
+PROMPTS = [" ".join(WORDS[(at * 3 + word) % len(WORDS)] for word in range(1 + (at * 7) % 11)) for at in range(12)]
+
+
+def rendered(texts: Sequence[str]) -> list[Rendered]:
+    return [Rendered((("system", "Be brief."), ("user", text)), text, "") for text in texts]
+
+
+@pytest.fixture(scope="module")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights, wide enough apart that no two tokens tie, with the embedded model's tokenizer."""
+    folder = tmp_path_factory.mktemp("models") / "random"
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=2048,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        eos_token_id=1,
+        bos_token_id=None,
+        pad_token_id=0,
+        initializer_range=0.5,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TINY / name, folder)
+    return folder
+
+
+@pytest.fixture
+def copied(random_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(random_model, tmp_path / "copied"))
+
+
+def hf(model: Path, max_new_tokens: int = 8, token_budget: int = 4096, **given: Any) -> HF:
+    return HF(str(model), **{"dtype": "float32", "device": "cpu", **given}, max_new_tokens=max_new_tokens, token_budget=token_budget)
+
+
+def said(generations: Sequence[Generation]) -> list[tuple[str, int, int, str]]:
+    """All that is not time."""
+    return [(one.text, one.n_prompt_tokens, one.n_output_tokens, one.stop_reason) for one in generations]
+
+
+def free_run(model: Path, prompt: str, n: int) -> list[int]:
+    """The n tokens that the model writes if nothing stops it."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = LlamaForCausalLM.from_pretrained(model)
+    given = tokenizer(prompt, return_tensors="pt")
+    out = network.generate(**given, max_new_tokens=n, do_sample=False, eos_token_id=None, pad_token_id=0)
+    return list(out[0, given["input_ids"].shape[1] :].tolist())
+
+
+def set_end_token(model: Path, *tokens: int) -> None:
+    path = model / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": [1, *tokens]}))
+
+
+def test_the_embedded_model_answers_with_a_few_words_and_stops() -> None:
+    (answer,) = hf(TINY, 16).generate(rendered(["Say.\n\nContext:\n[1] Velor: Velor affects the liver.\n\nQuestion: Velor?\nAnswer:"]))
+    assert answer.text
+    assert 1 <= answer.n_output_tokens <= 16
+    assert answer.total_s > 0
+
+
+@pytest.mark.parametrize("model", ["random", "tiny"])
+def test_answers_come_in_the_order_of_the_prompts_and_do_not_depend_on_the_batch(model: str, random_model: Path) -> None:
+    folder = random_model if model == "random" else TINY
+    alone = [hf(folder).generate([prompt])[0] for prompt in rendered(PROMPTS)]
+    assert len({one.text for one in alone}) > 3  # otherwise no order could be told
+    assert said(hf(folder, token_budget=10_000).generate(rendered(PROMPTS))) == said(alone)
+    assert said(hf(folder, token_budget=60).generate(rendered(PROMPTS))) == said(alone)
+
+
+def test_no_prompts_are_no_answers(random_model: Path) -> None:
+    assert hf(random_model).generate([]) == []
+
+
+def test_prompts_are_padded_on_the_left_and_padding_is_masked(random_model: Path) -> None:
+    generator, seen = hf(random_model), []
+    network = generator._parts[1]
+    true = network.generate
+    network.generate = lambda **given: seen.append(given) or true(**given)
+    generator.generate(rendered(["liver", "liver lung fever gene"]))
+    ids, mask = seen[-1]["input_ids"], seen[-1]["attention_mask"]
+    n = [int(row.sum()) for row in mask]
+    assert n == [generator.count_tokens(rendered([text]))[0] for text in ("liver lung fever gene", "liver")]
+    assert mask[1].tolist() == [0] * (n[0] - n[1]) + [1] * n[1]
+    assert ids[1, : n[0] - n[1]].tolist() == [0] * (n[0] - n[1])
+
+
+def test_prompt_tokens_are_those_of_the_tokenizer(random_model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(random_model)
+    expected = [len(tokenizer(text)["input_ids"]) for text in PROMPTS]
+    assert hf(random_model).count_tokens(rendered(PROMPTS)) == expected
+    assert [one.n_prompt_tokens for one in hf(random_model).generate(rendered(PROMPTS))] == expected
+
+
+def test_an_answer_is_cut_at_max_new_tokens_and_says_so(random_model: Path) -> None:
+    tokens = free_run(random_model, "liver", 5)
+    (answer,) = hf(random_model, 5).generate(rendered(["liver"]))
+    assert (answer.n_output_tokens, answer.stop_reason) == (5, "length")
+    assert answer.text == AutoTokenizer.from_pretrained(random_model).decode(tokens).strip()
+
+
+def test_the_end_token_stops_is_not_counted_and_is_no_text(copied: Path) -> None:
+    tokens = free_run(copied, "liver", 8)
+    assert tokens[3] not in tokens[:3]
+    set_end_token(copied, tokens[3])
+    # The other prompt goes on, so the row that ended is filled with padding.
+    answer, other = hf(copied).generate(rendered(["liver", "fever gene"]))
+    assert (answer.n_output_tokens, answer.stop_reason) == (3, "stop")
+    assert answer.text == AutoTokenizer.from_pretrained(copied).decode(tokens[:3]).strip()
+    assert other.n_output_tokens == 8
+
+
+def test_an_end_token_in_the_last_place_is_a_stop_and_not_a_cut(copied: Path) -> None:
+    tokens = free_run(copied, "liver", 4)
+    set_end_token(copied, tokens[3])
+    (answer,) = hf(copied, 4).generate(rendered(["liver"]))
+    assert (answer.n_output_tokens, answer.stop_reason) == (3, "stop")
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(random_model: Path) -> None:
+    full = hf(random_model).generate(rendered(["liver"]))[0].text
+    middle = full[len(full) // 2 : len(full) // 2 + 2]
+    expected = full[: full.index(middle, 1)].strip()
+    (answer,) = hf(random_model, stop=[middle]).generate(rendered(["liver"]))
+    assert (answer.text, answer.stop_reason) == (expected, "stop")
+    assert answer.n_output_tokens < 8
+
+
+def test_a_prompt_over_the_limit_is_refused(random_model: Path) -> None:
+    generator = hf(random_model)
+    assert generator.max_prompt_tokens == 256 - 8
+    fits, over = "a" * 3 + " a" * 100, " a" * 300
+    assert generator.count_tokens(rendered([fits, over]))[1] > 248
+    assert len(generator.generate(rendered([fits]))) == 1
+    with pytest.raises(ValueError, match="more than the 248 that fit"):
+        generator.generate(rendered([fits, over]))
+
+
+def test_a_chat_template_is_used_where_there_is_one(copied: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(copied)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
+    tokenizer.save_pretrained(copied)
+    generator, prompt = hf(copied), rendered(["Where?"])[0]
+    assert generator.format(prompt) == "<system>Be brief.\n<user>Where?\n<assistant>"
+    assert generator.count_tokens([prompt]) == [len(tokenizer("<system>Be brief.\n<user>Where?\n<assistant>")["input_ids"])]
+    assert generator.completion("liver") == "liver"
+
+
+def test_without_a_chat_template_the_plain_text_is_given(random_model: Path) -> None:
+    generator = hf(random_model)
+    assert generator.format(rendered(["Where?"])[0]) == "Where?"
+    assert generator.completion("liver") == " liver"
+
+
+def limit(generator: HF, fits: Callable[[int, int], bool]) -> list[bool]:
+    """Give the loaded model a memory in which only some (rows, tokens a row) fit; what comes back says which calls did."""
+    network, calls = generator._parts[1], []
+    true = network.generate
+
+    def generate(**given: Any) -> Any:
+        n_rows, width = given["input_ids"].shape
+        calls.append(fits(n_rows, width + given["max_new_tokens"]))
+        if not calls[-1]:
+            raise torch.OutOfMemoryError("out of memory")
+        return true(**given)
+
+    network.generate = generate
+    return calls
+
+
+@pytest.mark.parametrize("n_rows_that_fit", [1, 3, 7])
+def test_out_of_memory_halves_the_batch_before_the_clock_starts_and_changes_no_answer(random_model: Path, n_rows_that_fit: int) -> None:
+    generator = hf(random_model, token_budget=10_000)
+    calls = limit(generator, lambda rows, _: rows <= n_rows_that_fit)
+    assert said(generator.generate(rendered(PROMPTS))) == said(hf(random_model).generate(rendered(PROMPTS)))
+    assert not calls[0]
+    assert all(calls[calls.index(True) :])  # the trial fails, never the timed call
+    n = len(calls)
+    generator.generate(rendered(PROMPTS))
+    assert all(calls[n:])  # and what was learned is kept
+
+
+def test_the_trial_is_of_the_batch_that_needs_most_memory_answers_included(random_model: Path) -> None:
+    # One long prompt, 1 x (100 + 8); 23 short ones, 23 x (1 + 8): their prompts are shorter, their batch is larger.
+    generator = hf(random_model, token_budget=215)
+    texts = [" a" * 100, *["a"] * 24]
+    assert generator.count_tokens(rendered(texts)) == [100, *[1] * 24]
+    calls = limit(generator, lambda rows, width: rows * width <= 200)
+    assert len(generator.generate(rendered(texts))) == 25
+    assert calls[0] is False
+    assert all(calls[1:])
+
+
+def test_out_of_memory_with_a_single_prompt_is_a_fault_of_the_machine(random_model: Path) -> None:
+    generator = hf(random_model)
+    limit(generator, lambda rows, _: False)
+    with pytest.raises(EnvironmentFault, match=r"one prompt of \d+ tokens") as raised:
+        generator.generate(rendered(PROMPTS))
+    assert raised.value.exit_code == 4
+
+
+def test_pickle_weights_are_refused_before_anything_is_loaded(copied: Path) -> None:
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    (copied / "tokenizer.json").write_text("not read")
+    with pytest.raises(DataError, match=r"pytorch_model\.bin: pickle weights refused"):
+        hf(copied).generate(rendered(["liver"]))
+
+
+def test_identity_follows_what_decides_the_text_and_not_the_path(random_model: Path, copied: Path) -> None:
+    base = hf(random_model).identity()
+    assert hf(copied).identity() == base
+    assert hf(copied, token_budget=99).identity() == base
+    changed = [hf(copied, dtype="bfloat16"), hf(copied, 9), hf(copied, stop=["."])]
+    assert all(one.identity() != base for one in changed)
+    torch.manual_seed(1)
+    LlamaForCausalLM(LlamaConfig.from_pretrained(copied)).save_pretrained(copied)
+    assert hf(copied).identity()["base_model"] != base["base_model"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_weights_have_the_dtype_that_was_asked_for(random_model: Path, dtype: str) -> None:
+    network = hf(random_model, dtype=dtype)._parts[1]
+    assert {str(weight.dtype) for weight in network.parameters()} == {f"torch.{dtype}"}
