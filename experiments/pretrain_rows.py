@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from rag_eval.data.world.language import KINDS
 from rag_eval.data.world.reading import ALL_SPLITS, exercises
 from rag_eval.prompt import Prompt
-from rag_eval.types import ABSTENTION, Reading
+from rag_eval.types import ABSTENTION, Document, Example, Reading
 
 SYSTEM = "Answer the question in a few words. If the answer is not known, say unknown."  # as in conf/prompt/qa.yaml
 END = "<|end|>"
@@ -50,7 +50,21 @@ def sample(rng: random.Random, level: int) -> list[Reading]:
     readings = exercises(rng, **shape(rng, level), reserved=True, splits=ALL_SPLITS, follow_up_share=0.12, hard_share=0.75)
     if rng.random() < 1 / 12 and not all(one.example.history for one in readings[:6]):
         return [Reading(replace(one.example, answers=()), ()) for one in readings[:6] if not one.example.history]
-    return readings
+    return readings + whereabouts(rng, readings[0].documents)
+
+
+def whereabouts(rng: random.Random, documents: tuple[Document, ...]) -> list[Reading]:
+    """Exercises that tie a name to its passage: which passage is about a disease, and what is a passage about.
+
+    Without them the attribute alone decides, and the name is not looked at for thousands of steps.
+    """
+    titles = [document.title for document in documents]
+    asked = []
+    for at in rng.sample(range(len(documents)), min(3, len(documents))):
+        if titles.count(titles[at]) == 1:
+            asked.append((f"Which passage is about {titles[at]}?", str(at + 1)))
+        asked.append((f"What is passage {at + 1} about?", titles[at]))
+    return [Reading(Example(str(at), question, (answer,)), documents) for at, (question, answer) in enumerate(asked)]
 
 
 def train_tokenizer(seed: int, vocabulary: int) -> PreTrainedTokenizerFast:

@@ -44,13 +44,13 @@ class Recipe:
     vocabulary: int = 2048
     tokens: int = 24_000_000  # seen in all
     step_tokens: int = 4096  # at first; twice that after two fifths of the tokens, four times in the last quarter
-    muon_lr: float = 0.015
-    adam_lr: float = 3e-3
+    muon_lr: float = 0.005
+    adam_lr: float = 1.5e-3
     weight_decay: float = 0.1  # of the matrices inside the layers
     warmup_steps: int = 50
     decay_share: float = 0.35  # of the tokens, at the end, linearly to a twentieth
     background_weight: float = 0.15  # of tokens that are not an answer
-    level_read_at: float = 0.35  # nats a token of the answers; below it the next level begins
+    level_read_at: float = 0.15  # nats a token of the answers; below it the next level begins
     level_latest: float = 0.35  # share of the tokens at which the second level begins at the latest, the others 0.15 apart
 
 

@@ -29,6 +29,8 @@ from rag_eval.record.uri import check_uri
 PACKAGE = "rag_eval"
 SECRETS = ("token", "secret", "password", "api_key", "credential")
 
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
 # The names that an annotation of a part may use; any other name is a part.
 _NAMES: Mapping[str, Any] = {
     **{kind.__name__: kind for kind in (int, float, str, bool, list, dict)},
@@ -41,7 +43,7 @@ _NAMES: Mapping[str, Any] = {
 class Mode(BaseModel):
     """What a mode demands of its parts, so that a contradiction is noticed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = STRICT
     name: str
     context: str  # the retriever's
     weights: str  # the adapter's
@@ -52,7 +54,7 @@ class Mode(BaseModel):
 class Metrics(BaseModel):
     """What is scored."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = STRICT
     answer: dict[str, str]  # name -> dotted name of a function of (Prediction, Example)
     retrieval_k: list[pydantic.PositiveInt]
 
@@ -60,7 +62,7 @@ class Metrics(BaseModel):
 class Root(BaseModel):
     """The top of a configuration; parts are checked against their own signatures."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = STRICT
     mode: Mode
     dataset: dict[str, Any]
     retriever: dict[str, Any]
@@ -122,6 +124,8 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     _refuse(settings)
     _validate(Root, settings, "")
     for name, node in settings.items():
+        if isinstance(node, Mapping) and name not in {"mode", "metrics"} and "_target_" not in node:
+            raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
         _check_part(node, name)
     _check_mode(settings)
     if uri := settings["tracking"].get("uri"):
@@ -265,7 +269,7 @@ def _schema(arguments: ast.arguments, name: str, aliases: Mapping[str, ast.expr]
     optional = {one.arg for one in arguments.args[n_positional:]}
     optional |= {one.arg for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is not None}
     fields: dict[str, Any] = {one.arg: (_type(one.annotation, aliases), None if one.arg in optional else ...) for one in taken}
-    return pydantic.create_model(name, __config__=ConfigDict(extra="forbid", strict=True, protected_namespaces=()), **fields)
+    return pydantic.create_model(name, __config__=STRICT, **fields)
 
 
 def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
@@ -286,7 +290,7 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         name="",
         context=str(signature(settings["retriever"]["_target_"]).constants.get("context")),
         weights=str(signature(settings["adapter"]["_target_"]).constants.get("weights")),
-        has_exemplars=settings["prompt"]["n_exemplars"] > 0,
+        has_exemplars=settings["prompt"].get("n_exemplars", 0) > 0,
         train_share=0.0,
     )
     mode = Mode(**settings["mode"])

@@ -69,9 +69,8 @@ def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Ex
             ready, learned = system.learn(dataset, settings["seed"])
         with metered(uses_cuda=facts["hardware"]["device"] == "cuda") as answering:
             predictions = _answer(ready, asked, directory)
-        return _finish(
-            settings, questions, asked, predictions, directory, facts, ready, _spends(learning.spend, learned, answering.spend, predictions)
-        )
+        spends = _spends(learning.spend, learned, answering.spend, [predictions[example.id] for example in questions])
+        return _finish(settings, questions, asked, predictions, directory, facts, ready, spends)
     except (KeyboardInterrupt, Terminated):
         _mirror(settings, directory, directory.end("KILLED", "ended by a signal"))
         raise
@@ -141,14 +140,14 @@ def _finish(
     return directory.finish(rows, spends, found, {**facts, **measured})
 
 
-def _spends(learning: Spend, learned: Learned, answering: Spend, predictions: Mapping[str, Prediction]) -> dict[str, Spend]:
-    """Learn and answer. What came from a cache carries the seconds that building it took, where they are known."""
+def _spends(learning: Spend, learned: Learned, answering: Spend, tested: Sequence[Prediction]) -> dict[str, Spend]:
+    """Learn, and answer the test questions. What came from a cache carries the seconds that building it took, where they are known."""
     kept = learned.adapter
     if kept is not None and kept.is_hit:
         learning = replace(learning, seconds=kept.seconds, device_seconds=None, cached=True)
     elif learned.is_index_cached:
         learning = replace(learning, seconds=None, device_seconds=None, cached=True)
-    total = sum(sum(prediction.seconds.values()) for prediction in predictions.values())
+    total = sum(sum(prediction.seconds.values()) for prediction in tested)
     return {
         "learn": learning,
         "answer": replace(answering, seconds=total, device_seconds=total if answering.device_seconds is not None else None),

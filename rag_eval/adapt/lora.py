@@ -12,17 +12,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
+import peft
 import torch
 import transformers
+import trl
 from datasets import Dataset, disable_progress_bars, enable_progress_bars
 from peft import LoraConfig
 from pydantic import Field, PositiveFloat, PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
+from rag_eval.adapt.finite import StopOnNonFinite
 from rag_eval.adapt.progress import TrainingBar
-from rag_eval.adapt.training_set import Row, training_rows
-from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.adapt.training_set import Row, tokenized, training_rows
+from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, Weights
 from rag_eval.types import QADataset
 
@@ -78,27 +81,28 @@ class Lora:
             "rows": sha256(json.dumps(rows).encode()).hexdigest(),
             "seed": seed,
             **hyperparameters,
+            "precision": "bfloat16" if _has_bfloat16() else "float32",
             "torch": torch.__version__.split("+")[0],
             "transformers": transformers.__version__,
+            "peft": peft.__version__,
+            "trl": trl.__version__,
         }
 
     def _train(self, generator: Trainable, rows: list[Row], seed: int, folder: Path) -> None:
         """Train on the rows and save a standard PEFT folder."""
         disable_progress_bars()
         try:
-            trainer = self._trainer(generator, Dataset.from_list(rows), seed)
-            trainer.train()
+            with TrainingBar() as bar:
+                trainer = self._trainer(generator, rows, seed, bar)
+                trainer.train()
         finally:
             enable_progress_bars()
         trainer.save_model(str(folder))
-        # What the trainer adds for its own use (a pickle among it) has no place in an adapter.
-        for path in folder.iterdir():
-            if path.name not in {"adapter_config.json", "adapter_model.safetensors"}:
-                path.unlink()
+        _tidy(folder, is_local=_is_local(generator))
 
-    def _trainer(self, generator: Trainable, rows: Dataset, seed: int) -> SFTTrainer:
+    def _trainer(self, generator: Trainable, rows: list[Row], seed: int, bar: TrainingBar) -> SFTTrainer:
         transformers.set_seed(seed)
-        local = Path(generator.model).is_dir()
+        local = _is_local(generator)
         model = AutoModelForCausalLM.from_pretrained(
             generator.model, revision=generator.revision, dtype=torch.float32, use_safetensors=True, local_files_only=local
         )
@@ -119,7 +123,7 @@ class Lora:
             seed=seed,
             data_seed=seed,
             use_cpu=not has_cuda,
-            bf16=has_cuda and torch.cuda.is_bf16_supported(),
+            bf16=_has_bfloat16(),
             gradient_checkpointing=False,
             max_length=None,
             train_sampling_strategy="group_by_length",
@@ -128,15 +132,43 @@ class Lora:
             dataloader_pin_memory=has_cuda,
         )
         lora = LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=self.target_modules, task_type="CAUSAL_LM"
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=self.target_modules,
+            task_type="CAUSAL_LM",
+            revision=generator.revision,
         )
-        callbacks: list[TrainerCallback] = [TrainingBar(), StopOnNonFiniteLoss()]
-        return SFTTrainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer, peft_config=lora, callbacks=callbacks)
+        return SFTTrainer(
+            model=model,
+            args=settings,
+            train_dataset=Dataset.from_list(tokenized(tokenizer, rows)),
+            processing_class=tokenizer,
+            peft_config=lora,
+            callbacks=[bar, StopOnNonFinite()],
+        )
 
 
-class StopOnNonFiniteLoss(TrainerCallback):  # type: ignore[misc]
-    """Ends a training whose loss is no number any more."""
+def _tidy(folder: Path, is_local: bool) -> None:
+    """Leave the two files of an adapter, equal for equal trainings on every machine.
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
-        if logs and not math.isfinite(logs.get("loss", 0.0)):
-            raise EnvironmentFault(f"the training loss became {logs['loss']} at step {state.global_step}: lower adapter.learning_rate.")
+    What the trainer adds for its own use (a pickle among it) goes; a base model's local path becomes null.
+    """
+    for path in folder.iterdir():
+        if path.name not in {"adapter_config.json", "adapter_model.safetensors"}:
+            path.unlink()
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if is_local:
+        config["base_model_name_or_path"] = None
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()  # PEFT keeps them in a set
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _is_local(generator: Trainable) -> bool:
+    return Path(generator.model).is_dir()
+
+
+def _has_bfloat16() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()

@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 
 class TrainingBar(TrainerCallback):  # type: ignore[misc]
-    """Follows the Trainer on standard error."""
+    """Follows the Trainer on standard error: `with TrainingBar() as bar`; it is taken down whatever ends the training."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -26,6 +26,12 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
         )
         self._task: TaskID | None = None
 
+    def __enter__(self) -> TrainingBar:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._progress.stop()
+
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._progress.start()
         self._task = self._progress.add_task("", total=state.max_steps)
@@ -37,6 +43,3 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
         if logs and "loss" in logs and self._task is not None:
             self._progress.update(self._task, description=f"loss {logs['loss']:.3f}")
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._progress.stop()

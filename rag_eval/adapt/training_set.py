@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 from rag_eval.parts import PromptWriter, Trainable
 from rag_eval.types import ABSTENTION, Document, Example, QADataset
 
 Row = dict[str, str]  # prompt, completion
+Tokens = dict[str, list[int]]  # input_ids, labels
 
 
 def training_rows(generator: Trainable, prompt: PromptWriter, dataset: QADataset, reading_share: float, seed: int) -> list[Row]:
@@ -27,6 +29,21 @@ def training_rows(generator: Trainable, prompt: PromptWriter, dataset: QADataset
     rows += [_row(generator, prompt, one.example, one.documents) for one in rng.sample(dataset.reading, n_reading)]
     rng.shuffle(rows)
     return rows
+
+
+def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:
+    """Tokens as the generator will see them, and labels that are -100 on the prompt; the end token is learned."""
+    has_special = not tokenizer.chat_template  # a template writes its own
+    prompts = tokenizer([row["prompt"] for row in rows], add_special_tokens=has_special)["input_ids"]
+    texts = [row["prompt"] + row["completion"] + tokenizer.eos_token for row in rows]
+    whole = tokenizer(texts, add_special_tokens=has_special)["input_ids"]
+    # Tokens may merge across the border, so the answer begins where the two differ.
+    borders = [_n_shared(prompt, ids) for prompt, ids in zip(prompts, whole, strict=True)]
+    return [{"input_ids": ids, "labels": [-100] * border + ids[border:]} for ids, border in zip(whole, borders, strict=True)]
+
+
+def _n_shared(one: Sequence[int], other: Sequence[int]) -> int:
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _row(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document]) -> Row:

@@ -25,6 +25,7 @@ def exercises(
     unanswerable_share: float = 0.15,
     follow_up_share: float = 0.0,
     hard_share: float = 0.5,
+    opener_share: float = 0.7,
 ) -> list[Reading]:
     """Questions over one set of passages.
 
@@ -42,13 +43,14 @@ def exercises(
         unanswerable_share: chance that no passage answers a question.
         follow_up_share: chance that a question continues a conversation about the same disease.
         hard_share: chance that all passages state the same attributes.
+        opener_share: chance that a passage begins with a sentence that states none.
     """
     subjects = list(diseases(rng, n_diseases + 1, reserved))
     stranger = subjects.pop()
     about = subjects + [rng.choice(subjects) for _ in range(n_documents - n_diseases)]
     stated = _stated(rng, about, n_facts, hard_share)
     documents = [
-        Document(f"d{at}", article(disease, facts, rng, rng.choice(splits), rng.random() < 0.7), disease.name)
+        Document(f"d{at}", article(disease, facts, rng, rng.choice(splits), rng.random() < opener_share), disease.name)
         for at, (disease, facts) in enumerate(zip(about, stated, strict=True))
     ]
     order = rng.sample(documents, len(documents))

@@ -1,0 +1,90 @@
+"""Every file under conf/ says what it is, binds to the part that it names, and passes the check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from rag_eval.config import check, conf_dir, modes, register_resolvers
+
+CONF = Path(__file__).parents[1] / "conf"
+FILES = sorted(CONF.rglob("*.yaml"))
+CONTENT = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+PARTS = [path for path in FILES if "_target_" in CONTENT[path]]
+
+# The mode that fits a choice; any mode fits the others.
+FITS = {
+    "retriever=dense": "rag",
+    "retriever=oracle": "oracle",
+    "retriever=oracle_distract": "oracle_distract",
+    "retriever=random": "rag_random",
+    "retriever=all": "long_context",
+    "adapter=lora": "finetune",
+    "adapter=majority": "prior",
+}
+
+
+def choice(path: Path) -> str:
+    return f"{path.parent.relative_to(CONF).as_posix()}={path.stem}"
+
+
+def mode(path: Path) -> str:
+    inside = path.relative_to(CONF).parts
+    return "rag" if inside[:2] in {("retriever", "embedder"), ("retriever", "index")} else FITS.get(choice(path), "closed_book")
+
+
+def checked(*overrides: str) -> dict[str, Any]:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return check(compose("config", overrides=list(overrides)))
+
+
+def targets(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        for value in node.values():
+            yield from targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from targets(value)
+
+
+def test_these_are_all_files_of_the_configuration() -> None:
+    assert conf_dir() == CONF
+    assert len(FILES) >= 40
+    assert len(PARTS) >= 27
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONF).as_posix())
+def test_a_file_begins_with_what_it_is_and_a_command_that_uses_it(path: Path) -> None:
+    first, second, *_ = path.read_text(encoding="utf-8").splitlines()
+    said = second if first == "# @package _global_" else first
+    assert said.startswith("# ")
+    assert "python run.py" in said
+
+
+@pytest.mark.parametrize("path", PARTS, ids=choice)
+def test_a_part_composes_and_passes_the_check(path: Path) -> None:
+    node = path.parent.relative_to(CONF).as_posix().replace("/", ".")
+    missing = [f"{node}.{name}=given" for name, value in CONTENT[path].items() if value == "???"]
+    found: Any = checked(f"mode={mode(path)}", choice(path), *missing)
+    for name in node.split("."):
+        found = found[name]
+    assert found["_target_"] == CONTENT[path]["_target_"]
+
+
+@pytest.mark.parametrize("name", [mode.name for mode in modes()])
+def test_a_mode_composes_and_passes_the_check(name: str) -> None:
+    assert checked(f"mode={name}")["mode"]["name"] == name
+
+
+def test_every_target_is_in_the_package() -> None:
+    found = [target for content in CONTENT.values() for target in targets(content)]
+    assert len(found) >= 28  # the parts and the callback of sweeps
+    assert [target for target in found if not target.startswith("rag_eval.")] == []

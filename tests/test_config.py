@@ -1,0 +1,170 @@
+"""The check of a configuration: what is wrong is said with its key, and what a source says of a part is what Python says."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import open_dict
+
+from rag_eval import config
+from rag_eval.errors import ConfigError
+
+CONF = Path(__file__).parents[1] / "conf"
+TARGETS = sorted(
+    content["_target_"] for path in CONF.rglob("*.yaml") if "_target_" in (content := yaml.safe_load(path.read_text(encoding="utf-8")))
+)
+
+
+def checked(*overrides: str) -> dict[str, Any]:
+    quick = [] if any(one.startswith("generator=") for one in overrides) else ["generator=echo"]
+    if not any(one.startswith(("mode=", "retriever=")) for one in overrides):
+        quick.append("retriever/embedder=hashed")
+    config.register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return config.check(compose("config", overrides=[*quick, *overrides]))
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as raised:
+        checked(*overrides)
+    assert raised.value.exit_code == 2
+    return str(raised.value)
+
+
+def test_a_correct_configuration_is_returned_as_plain_data() -> None:
+    settings = checked("retriever.k=5")
+    assert settings["retriever"]["k"] == 5
+    assert settings["retriever"]["cache"] == settings["cache"]  # resolved
+    assert type(settings["metrics"]["retrieval_k"]) is list
+    assert "experiment" not in settings
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("+retriever.kk=5", ["retriever.kk is unknown", "did you mean k?"]),
+        ("+retriever.embedder.dims=5", ["retriever.embedder.dims is unknown", "did you mean dim?"]),
+        ("+generator.max_word=5", ["generator.max_word is unknown", "did you mean max_words?"]),
+        ("+limits=5", ["limits is unknown", "did you mean limit?"]),
+        ("+adapter.rank=5", ["adapter.rank is unknown", "takes no parameters"]),
+        ("~generator.max_words", ["generator.max_words is missing"]),
+        ("~generator._target_", ["generator._target_ is missing"]),
+        ("dataset.preset=huge", ["dataset.preset is 'huge'", "'laptop'"]),
+        ("retriever.k='5'", ["retriever.k is '5'", "integer"]),
+        ("retriever.k=true", ["retriever.k is True", "integer"]),
+        ("retriever.k=2.0", ["retriever.k is 2.0", "integer"]),
+        ("retriever.k=0", ["retriever.k is 0", "greater than 0"]),
+        ("retriever.k=null", ["retriever.k is None"]),
+        ("metrics.retrieval_k=[1,0]", ["metrics.retrieval_k.1 is 0"]),
+        ("seed=-1", ["seed is -1"]),
+        ("seed=4294967296", ["seed is 4294967296"]),
+        ("limit=0", ["limit is 0"]),
+        ("experiment_name=a/b", ["experiment_name is 'a/b'"]),
+        ("dataset._target_=os.system", ["dataset._target_", "os.system", "not allowed"]),
+        ("dataset._target_=rag_eval_evil.run", ["rag_eval_evil.run", "not allowed"]),
+        ("dataset._target_=rag_eval.data.nowhere.world", ["there is no module rag_eval.data.nowhere"]),
+        ("dataset._target_=rag_eval.data.world.source.wrld", ["has no wrld", "did you mean world?"]),
+        ("+dataset._args_=[1]", ["dataset._args_ is not allowed"]),
+        ("+retriever.embedder._partial_=true", ["retriever.embedder._partial_ is not allowed"]),
+        ("+dataset.api_key=abc", ["dataset.api_key looks like a secret"]),
+        ("+token=abc", ["token looks like a secret"]),
+        ("dataset=squad", ["dataset.path"]),
+        ("retriever.depth=2", ["retriever.depth is 2", "retriever.k=3"]),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(override: str, words: list[str]) -> None:
+    message = refusal(override)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "0.0", "-1.0", "'2'"])
+def test_a_share_of_work_is_a_positive_finite_number(value: str) -> None:
+    assert "adapter.epochs is" in refusal("mode=finetune", "generator=tiny", f"adapter.epochs={value}")
+
+
+def test_a_whole_number_is_a_number() -> None:
+    assert checked("mode=finetune", "generator=tiny", "adapter.epochs=3")["adapter"]["epochs"] == 3
+
+
+def test_several_faults_are_said_at_once() -> None:
+    message = refusal("retriever.k=0", "retriever.depth=-1")
+    assert "retriever.k is 0" in message
+    assert "retriever.depth is -1" in message
+
+
+def test_an_empty_secret_is_none_and_counts_of_tokens_are_no_secrets() -> None:
+    assert [key for key in ("hf_token", "API_KEY", "password", "client_secret") if not config.is_secret(key)] == []
+    assert [key for key in ("max_new_tokens", "token_budget", "tokenizer", "secretary") if config.is_secret(key)] == []
+    message = refusal("+dataset.api_key=")
+    assert "unknown" in message  # of an empty one nothing could leak; it is a key like others
+
+
+def test_a_secret_is_not_repeated() -> None:
+    assert "hunter2" not in refusal("+generator.password=hunter2")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["mode=closed_book", "retriever=dense"], ["mode=closed_book contradicts retriever", "use mode=rag"]),
+        (["mode=rag", "adapter=majority"], ["mode=rag contradicts adapter", "'base'"]),
+        (["mode=closed_book", "prompt=few_shot"], ["contradicts prompt", "use mode=few_shot"]),
+        (["mode=finetune", "retriever=oracle"], ["contradicts retriever", "leave retriever to the mode"]),
+        (["mode=finetune"], ["mode=finetune trains weights", "Echo", "generator=tiny"]),
+    ],
+)
+def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
+    message = refusal(*overrides)
+    assert [word for word in words if word not in message] == []
+
+
+def test_exemplars_left_to_the_signature_are_none() -> None:
+    assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars")["prompt"]
+
+
+def test_no_two_modes_mean_the_same() -> None:
+    meanings = {(mode.context, mode.weights, mode.has_exemplars) for mode in config.modes()}
+    assert len(meanings) == len(config.modes()) >= 10
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_source_says_of_a_part_what_its_signature_says(target: str) -> None:
+    module, _, name = target.rpartition(".")
+    part = getattr(importlib.import_module(module), name)
+    takes = {} if inspect.isclass(part) and part.__init__ is object.__init__ else dict(inspect.signature(part).parameters)
+    model = config.signature(target).model
+    read = {} if model is None else {field: one.is_required() for field, one in model.model_fields.items()}
+    assert read == {key: one.default is inspect.Parameter.empty for key, one in takes.items()}
+
+
+def test_these_are_all_targets() -> None:
+    assert len(TARGETS) >= 27
+
+
+def test_a_part_is_not_built_from_outside_the_package_however_deep() -> None:
+    with pytest.raises(ConfigError, match=r"parts\[1\]\.inner\._target_: 'os\.system' is not allowed"):
+        config.build({"_target_": "rag_eval.prompt.Prompt", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
+
+
+def test_a_function_is_found_by_its_dotted_name_under_the_package_only() -> None:
+    assert config.function("rag_eval.score.answer.em").__name__ == "em"
+    for name in ("os.system", "rag_eval.score.answer.nothing", "rag_eval.nowhere.em"):
+        with pytest.raises(ConfigError, match=name):
+            config.function(name)
+
+
+def test_an_interpolation_that_leads_nowhere_is_a_fault_of_the_configuration() -> None:
+    config.register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=["generator=echo", "retriever/embedder=hashed"])
+    with open_dict(cfg):
+        cfg.generator.max_words = "${nowhere.at.all}"
+    with pytest.raises(ConfigError, match=r"generator\.max_words"):
+        config.check(cfg)
