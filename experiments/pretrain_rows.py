@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import BatchEncoding, PreTrainedTokenizerFast
 
+from experiments.guidance import Guide
 from rag_eval.data.world.language import KINDS
 from rag_eval.data.world.reading import ALL_SPLITS, exercises
 from rag_eval.prompt import Prompt
@@ -32,6 +33,7 @@ class Row:
     segments: list[int]  # 0 = passages, then 1, 2, ... for each question
     positions: list[int]
     is_answer: list[bool]
+    guides: list[Guide] = field(default_factory=list)
 
 
 def shape(rng: random.Random, level: int) -> dict[str, int]:
@@ -50,21 +52,7 @@ def sample(rng: random.Random, level: int) -> list[Reading]:
     readings = exercises(rng, **shape(rng, level), reserved=True, splits=ALL_SPLITS, follow_up_share=0.12, hard_share=0.75)
     if rng.random() < 1 / 12 and not all(one.example.history for one in readings[:6]):
         return [Reading(replace(one.example, answers=()), ()) for one in readings[:6] if not one.example.history]
-    return readings + whereabouts(rng, readings[0].documents)
-
-
-def whereabouts(rng: random.Random, documents: tuple[Document, ...]) -> list[Reading]:
-    """Exercises that tie a name to its passage: which passage is about a disease, and what is a passage about.
-
-    Without them the attribute alone decides, and the name is not looked at for thousands of steps.
-    """
-    titles = [document.title for document in documents]
-    asked = []
-    for at in rng.sample(range(len(documents)), min(3, len(documents))):
-        if titles.count(titles[at]) == 1:
-            asked.append((f"Which passage is about {titles[at]}?", str(at + 1)))
-        asked.append((f"What is passage {at + 1} about?", titles[at]))
-    return [Reading(Example(str(at), question, (answer,)), documents) for at, (question, answer) in enumerate(asked)]
+    return readings
 
 
 def train_tokenizer(seed: int, vocabulary: int) -> PreTrainedTokenizerFast:
@@ -110,18 +98,53 @@ def to_row(readings: list[Reading], tokenizer: PreTrainedTokenizerFast, prompt: 
     """Each question continues the passages at the position that it would have if it were the only one."""
     texts = [prompt.render(one.example, one.documents).text for one in readings]
     cut = texts[0].index("\n\nQuestion: ") + 2
-    pieces = [texts[0][:cut]] + [text[cut:] for text in texts]
-    answers = [" " + gold(one) for one in readings]
-    encoded = tokenizer(pieces + answers, add_special_tokens=False)["input_ids"]
-    context, questions, finals = encoded[0], encoded[1 : len(pieces)], encoded[len(pieces) :]
-    row = Row(list(context), [0] * len(context), list(range(len(context))), [False] * len(context))
-    for at, (question, final) in enumerate(zip(questions, finals, strict=True), start=1):
+    context, asked, answers = texts[0][:cut], [text[cut:] for text in texts], [" " + gold(one) for one in readings]
+    encoded = tokenizer([context, *asked, *answers], add_special_tokens=False)
+    tokens = encoded["input_ids"]
+    n_context = len(tokens[0])
+    row = Row(list(tokens[0]), [0] * n_context, list(range(n_context)), [False] * n_context)
+    for at, reading in enumerate(readings, start=1):
+        question, final = tokens[at], tokens[at + len(readings)]
         block = question + final + [tokenizer.eos_token_id]
+        row.guides += guides(reading, context, asked[at - 1], encoded, at, len(readings), len(row.tokens))
         row.tokens += block
         row.segments += [at] * len(block)
-        row.positions += range(len(context), len(context) + len(block))
+        row.positions += range(n_context, n_context + len(block))
         row.is_answer += [False] * len(question) + [True] * (len(final) + 1)
     return row
+
+
+def guides(reading: Reading, context: str, question: str, encoded: BatchEncoding, at: int, n_questions: int, start: int) -> list[Guide]:
+    """Where to look for a question's answer; without one in the passages, at the first token of all.
+
+    Args:
+        reading: the exercise.
+        context: text of the passages, the first text of `encoded`.
+        question: text of the question, from its history on, text number `at` of `encoded`.
+        encoded: tokens of all texts: passages, questions, answers.
+        at: number of the question, from 1.
+        n_questions: how many there are.
+        start: place of the question's first token in the row.
+    """
+    stem = reading.example.cluster.split()[0]
+    end = start + len(encoded["input_ids"][at]) - 1
+    n_answer = len(encoded["input_ids"][at + n_questions])
+    found = []
+    if (named := question.rfind(stem)) >= 0:
+        found.append(Guide("question to name", end, start + encoded.char_to_token(at, named), start + encoded.char_to_token(at, named + len(stem) - 1)))
+    if not reading.example.answers:
+        return [*found, Guide("question to value", end, 0, 0)]
+    value = re.compile(rf"(?<![\w,-]){re.escape(reading.example.answers[0])}(?![\w,])")
+    for document in reading.documents:
+        if document.title != reading.example.cluster:
+            continue
+        begin = context.index(document.text)
+        if stated := value.search(context, begin, begin + len(document.text)):
+            place = encoded.char_to_token(0, stated.start())
+            name = context.rfind(stem, begin, stated.start())
+            found += [Guide("question to value", end + more, place + more, place + more) for more in range(n_answer)]
+            found.append(Guide("value to name", place, encoded.char_to_token(0, name), encoded.char_to_token(0, name + len(stem) - 1)))
+    return found
 
 
 def rows_of(rng: random.Random, tokenizer: PreTrainedTokenizerFast, level: int, n_tokens: int) -> list[Row]:

@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from experiments.guidance import Guidance
 from experiments.pretrain_rows import CONTEXT_TOKENS, LEVELS, Row, micro_batches, rows_of, tensors, train_tokenizer
 from rag_eval.data.world.model import RESERVED_SEED
 
@@ -42,16 +43,17 @@ class Recipe:
     heads: int = 4
     intermediate: int = 432
     vocabulary: int = 2048
-    tokens: int = 24_000_000  # seen in all
+    tokens: int = 18_000_000  # seen in all
     step_tokens: int = 4096  # at first; twice that after two fifths of the tokens, four times in the last quarter
-    muon_lr: float = 0.005
+    muon_lr: float = 0.01
     adam_lr: float = 1.5e-3
     weight_decay: float = 0.1  # of the matrices inside the layers
     warmup_steps: int = 50
     decay_share: float = 0.35  # of the tokens, at the end, linearly to a twentieth
     background_weight: float = 0.15  # of tokens that are not an answer
-    level_read_at: float = 0.15  # nats a token of the answers; below it the next level begins
-    level_latest: float = 0.35  # share of the tokens at which the second level begins at the latest, the others 0.15 apart
+    guide_weight: float = 0.3  # of a guided look, at first; none in the last quarter of the tokens
+    level_read_at: float = 0.3  # nats a token of the answers; below it the next level begins
+    level_latest: float = 0.2  # share of the tokens at which the second level begins at the latest, the others 0.15 apart
 
 
 @dataclass
@@ -62,7 +64,8 @@ class State:
     tokens: int = 0
     seconds: float = 0.0
     level: int = 0
-    window: list[float] = field(default_factory=lambda: [0.0, 0.0])  # summed answer loss and answer tokens since the last report
+    # Since the last report: summed loss of answers, their tokens, summed loss of guided looks, their number.
+    window: list[float] = field(default_factory=lambda: [0.0] * 4)
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -100,8 +103,10 @@ def rate(progress: float, step: int, recipe: Recipe) -> float:
     return min(1.0, (step + 1) / recipe.warmup_steps) * max(0.05, decay)
 
 
-def step_loss(model: LlamaForCausalLM, rows: list[Row], recipe: Recipe, pad: int, n_answer: int) -> tuple[torch.Tensor, float]:
-    """Next-token loss a token of the step's answers, and the summed loss of these rows' answers.
+def step_loss(
+    model: LlamaForCausalLM, guidance: Guidance, rows: list[Row], recipe: Recipe, pad: int, n_answer: int, guide_weight: float
+) -> tuple[torch.Tensor, float, float]:
+    """Loss a token of the step's answers, and the summed next-token loss of these rows' answers, and of their guided looks.
 
     Answers weigh 1. Of the other tokens half are drawn, at twice the background weight.
     """
@@ -114,11 +119,12 @@ def step_loss(model: LlamaForCausalLM, rows: list[Row], recipe: Recipe, pad: int
     logits = model.lm_head(hidden[:, :-1][chosen]).float()
     losses = functional.cross_entropy(logits, target[chosen], reduction="none")
     weights = torch.where(answer[chosen], 1.0, recipe.background_weight * 2)
-    return (losses * weights).sum() / n_answer, float(losses.detach()[answer[chosen]].sum())
+    looks = guidance.loss([row.guides for row in rows], positions, mask) if guide_weight else torch.zeros(())
+    return ((losses * weights).sum() + guide_weight * looks) / n_answer, float(losses.detach()[answer[chosen]].sum()), float(looks.detach())
 
 
 def train_step(
-    model: LlamaForCausalLM, opts: list[torch.optim.Optimizer], recipe: Recipe, state: State, tokenizer: PreTrainedTokenizerFast
+    model: LlamaForCausalLM, guidance: Guidance, opts: list[torch.optim.Optimizer], recipe: Recipe, state: State, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     """One optimiser step on rows that follow from the seed and the step's number."""
     progress = state.tokens / recipe.tokens
@@ -129,15 +135,18 @@ def train_step(
     rows = rows_of(random.Random(f"pretrain/{recipe.seed}/{state.step}"), tokenizer, state.level, n_tokens)
     torch.manual_seed(recipe.seed + state.step)
     n_answer = sum(sum(row.is_answer) for row in rows)
+    guide_weight = recipe.guide_weight * max(0.0, 1 - progress / 0.75)
     for group in micro_batches(rows, MICRO_BATCH_TOKENS):
-        loss, answer_loss = step_loss(model, group, recipe, tokenizer.pad_token_id, n_answer)
+        loss, answer_loss, looks = step_loss(model, guidance, group, recipe, tokenizer.pad_token_id, n_answer, guide_weight)
         loss.backward()
         state.window[0] += answer_loss
+        state.window[2] += looks
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for opt in opts:
         opt.step()
         opt.zero_grad(set_to_none=True)
     state.window[1] += n_answer
+    state.window[3] += sum(len(row.guides) for row in rows)
     state.step += 1
     state.tokens += sum(len(row.tokens) for row in rows)
 
@@ -150,6 +159,7 @@ def report(state: State, recipe: Recipe, log: Path) -> str:
         "tokens": state.tokens,
         "seconds": round(state.seconds),
         "answer_loss": round(loss, 4),
+        "guide_loss": round(state.window[2] / max(1, state.window[3]), 4),
         "level": state.level,
     }
     with log.open("a", encoding="utf-8") as file:
@@ -157,7 +167,7 @@ def report(state: State, recipe: Recipe, log: Path) -> str:
     is_late = state.tokens / recipe.tokens > recipe.level_latest + 0.15 * state.level
     if state.level < len(LEVELS) - 1 and (loss < recipe.level_read_at or is_late):
         state.level += 1
-    state.window = [0.0, 0.0]
+    state.window = [0.0] * 4
     return f"level {state.level}, answer loss {loss:.3f}"
 
 
@@ -192,6 +202,7 @@ def main() -> None:
     tokenizer = train_tokenizer(recipe.seed, recipe.vocabulary)
     tokenizer.save_pretrained(out)
     model = new_model(recipe, tokenizer)
+    guidance = Guidance(model)
     opts = optimizers(model, recipe)
     state = resume(out, model, opts)
     before, saved_at = state.seconds, time.perf_counter()
@@ -200,7 +211,7 @@ def main() -> None:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=recipe.tokens, completed=state.tokens)
         while state.tokens < recipe.tokens:
-            train_step(model, opts, recipe, state, tokenizer)
+            train_step(model, guidance, opts, recipe, state, tokenizer)
             state.seconds = before + time.perf_counter() - begun
             bar.update(task, completed=state.tokens)
             if state.step % REPORT_STEPS == 0:

@@ -27,7 +27,10 @@ def predictions(ended: Ended) -> list[dict[str, Any]]:
 
 def arm(command: Command, mode: str, *more: str) -> Ended:
     # oracle_distract has its embedder one level deeper.
-    arguments = [one.replace("retriever/embedder", "retriever/embedder@retriever.retriever.embedder") if mode == "oracle_distract" else one for one in FAST]
+    arguments = [
+        one.replace("retriever/embedder", "retriever/embedder@retriever.retriever.embedder") if mode == "oracle_distract" else one
+        for one in FAST
+    ]
     if mode not in {"rag", "oracle_distract"}:
         arguments = [one for one in arguments if "embedder" not in one]
     return command(f"mode={mode}", *arguments, "limit=20", *more)
@@ -64,7 +67,10 @@ def test_an_arm_has_the_context_that_it_means(command: Command, mode: str) -> No
 
 
 def test_the_prompt_without_its_context_is_the_same_in_every_arm(command: Command) -> None:
-    stripped = [{one["example_id"]: one["prompt_sha"] for one in predictions(arm(command, mode))} for mode in ("closed_book", "few_shot", "rag", "oracle")]
+    stripped = [
+        {one["example_id"]: one["prompt_sha"] for one in predictions(arm(command, mode))}
+        for mode in ("closed_book", "few_shot", "rag", "oracle")
+    ]
     assert len(stripped[0]) == 20
     assert all(one == stripped[0] for one in stripped)
 

@@ -19,7 +19,7 @@ import trl
 from datasets import Dataset, disable_progress_bars, enable_progress_bars
 from peft import LoraConfig
 from pydantic import Field, PositiveFloat, PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from rag_eval.adapt.finite import StopOnNonFinite
@@ -139,7 +139,7 @@ class Lora:
             task_type="CAUSAL_LM",
             revision=generator.revision,
         )
-        return SFTTrainer(
+        trainer = SFTTrainer(
             model=model,
             args=settings,
             train_dataset=Dataset.from_list(tokenized(tokenizer, rows)),
@@ -147,6 +147,8 @@ class Lora:
             peft_config=lora,
             callbacks=[bar, StopOnNonFinite()],
         )
+        trainer.remove_callback(PrinterCallback)  # standard output is for results
+        return trainer
 
 
 def _tidy(folder: Path, is_local: bool) -> None:

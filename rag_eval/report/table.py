@@ -65,7 +65,7 @@ class Table:
 
 def table(records: Sequence[RunRecord]) -> Table:
     """One line a run, in the given order."""
-    depths = sorted({int(match[1]) for record in records for name in record.estimates if (match := RECALL.fullmatch(name))})
+    depths = _depths(records)
     measured = {
         "answer/em": "EM",
         "answer/f1": "F1",
@@ -78,6 +78,13 @@ def table(records: Sequence[RunRecord]) -> Table:
         for label, record in zip(labels(records), records, strict=True)
     )
     return Table(tuple(Column(name, title) for name, title in {**measured, **plain}.items()), tuple(lines))
+
+
+def _depths(records: Sequence[RunRecord]) -> list[int]:
+    """The depths whose recall is shown: as many passages as enter the prompt, where a run has scored that, else all."""
+    scored = {int(match[1]) for record in records for name in record.estimates if (match := RECALL.fullmatch(name))}
+    in_prompt = {record.facts["choices"].get("retriever.k") for record in records}
+    return sorted(scored & in_prompt) or sorted(scored)
 
 
 def as_json(table: Table) -> dict[str, Any]:
