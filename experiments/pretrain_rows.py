@@ -135,15 +135,17 @@ def guides(reading: Reading, context: str, question: str, encoded: BatchEncoding
     if not reading.example.answers:
         return [*found, Guide("question to value", end, 0, 0)]
     value = re.compile(rf"(?<![\w,-]){re.escape(reading.example.answers[0])}(?![\w,])")
-    for document in reading.documents:
-        if document.title != reading.example.cluster:
-            continue
-        begin = context.index(document.text)
-        if stated := value.search(context, begin, begin + len(document.text)):
-            place = encoded.char_to_token(0, stated.start())
-            name = context.rfind(stem, begin, stated.start())
-            found += [Guide("question to value", end + more, place + more, place + more) for more in range(n_answer)]
-            found.append(Guide("value to name", place, encoded.char_to_token(0, name), encoded.char_to_token(0, name + len(stem) - 1)))
+    begin, stated = next(
+        (begin, stated)
+        for document in reading.documents
+        if document.title == reading.example.cluster
+        for begin in (context.index(document.text),)
+        if (stated := value.search(context, begin, begin + len(document.text)))
+    )
+    place = encoded.char_to_token(0, stated.start() - 1)  # the space before a value belongs to the answer
+    name = context.rfind(stem, begin, stated.start())
+    found += [Guide("question to value", end + more, place + more, place + more) for more in range(n_answer)]
+    found.append(Guide("value to name", place, encoded.char_to_token(0, name), encoded.char_to_token(0, name + len(stem) - 1)))
     return found
 
 

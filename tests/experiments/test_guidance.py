@@ -39,7 +39,7 @@ def test_a_question_looks_at_the_value_that_answers_it_and_the_value_at_the_name
                 continue
             assert [row.tokens[guide.first] for guide in looks] == answer
             assert tokenizer.decode(answer).strip() == gold(reading)
-            (named,) = [guide for guide in row.guides if (guide.look, guide.query) == ("value to name", looks[0].first)][:1]
+            named = next(guide for guide in row.guides if (guide.look, guide.query) == ("value to name", looks[0].first))
             stem = tokenizer.decode(row.tokens[named.first : named.last + 1]).strip()
             assert reading.example.cluster.startswith(stem)
             n_followed += 1
