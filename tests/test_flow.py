@@ -142,3 +142,23 @@ def test_a_failing_job_of_a_sweep_leaves_the_others_and_ends_with_3(command: Com
     assert ended.code == 3
     assert "error: job 1: dataset.seed must be below" in ended.err
     assert len(list(Path("outputs").rglob("manifest.json"))) == 2
+
+
+def test_a_source_without_splits_is_asked_in_full_unless_something_is_trained_on_it(command: Command) -> None:
+    articles = [
+        {
+            "title": name,
+            "paragraphs": [
+                {
+                    "context": f"{name} lives in {name}town.",
+                    "qas": [{"id": f"{name}{at}", "question": f"Where does {name} live, {at}?", "answers": [{"text": f"{name}town"}]} for at in range(5)],
+                }
+            ],
+        }
+        for name in ("Ada", "Bo", "Cy", "Di")
+    ]
+    Path("squad.json").write_text(json.dumps({"data": articles}), encoding="utf-8")
+    data = ("dataset=squad", "dataset.path=squad.json")
+    assert len(predictions(command("mode=closed_book", "generator=echo", *data))) == 20
+    assert len(predictions(command("mode=prior", *data))) == 10
+    assert len(predictions(command("mode=closed_book", "generator=echo", *data, "dataset.train_share=0.5"))) == 10

@@ -27,6 +27,7 @@ from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.training_set import Row, tokenized, training_rows
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, Weights
+from rag_eval.source import source_sha
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Lora:
             "base_model": generator.identity()["base_model"],
             "rows": sha256(json.dumps(rows).encode()).hexdigest(),
             "seed": seed,
+            "code": source_sha("adapt"),
             **hyperparameters,
             "precision": "bfloat16" if _has_bfloat16() else "float32",
             "torch": torch.__version__.split("+")[0],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 from rag_eval import model_folder
 from rag_eval.record.serial import sha256_of
+from rag_eval.source import source_sha
 from rag_eval.types import Example, QADataset
 
 LIBRARIES = (
@@ -57,16 +57,6 @@ def comparison(
         "prompt": sha256_of(prompt)[:12],
         "questions": sha256_of([example.id for example in questions])[:12],
     }
-
-
-@cache
-def source_sha() -> str:
-    """Hash of every source and configuration file of the package; a change of code is another run."""
-    root = Path(__file__).parents[1]
-    total = hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml"} and "assets" not in path.parts):
-        total.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()[:16]
 
 
 @cache

@@ -17,6 +17,7 @@ from rag_eval.parts import Cache, Context, Embedder, Index, Vectors
 from rag_eval.retrieve.corpus import refuse_duplicates, refuse_unknown
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.vectors import refuse_bad_rows
+from rag_eval.source import source_sha
 from rag_eval.types import Document, Example, Retrieved, Searched
 
 _FILE = "vectors.npy"
@@ -111,7 +112,7 @@ class Dense:
             refuse_bad_rows(vectors, names)
             np.save(folder / _FILE, vectors, allow_pickle=False)
 
-        key = {"embedder": dict(self._embedder.identity()), "documents": _sha256(documents)}
+        key = {"embedder": dict(self._embedder.identity()), "documents": _sha256(documents), "code": source_sha("retrieve")}
         cached = self._cache.build("embeddings", key, write)
         vectors: Vectors = np.load(cached.path / _FILE, allow_pickle=False)
         refuse_bad_rows(vectors, names)
