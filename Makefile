@@ -12,5 +12,5 @@ test:  ## the default suite
 	pytest
 
 table:  ## the arms on the embedded world, and their table
-	python run.py -m mode=prior,closed_book,few_shot,rag,rag_random,finetune,rag_finetune,oracle,oracle_distract,long_context
-	python -m rag_eval.report
+	python run.py -m experiment=arms
+	python -m rag_eval.report experiment=arms

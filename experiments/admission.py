@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 import rag_eval
+from experiments.base_prompt import base_prompt
 from rag_eval.data.world.language import Attribute, Split, attributes, majority_share, subject
 from rag_eval.data.world.model import Disease, article, diseases
 from rag_eval.generate.hf import HF
@@ -30,7 +31,6 @@ from rag_eval.system import outcome
 from rag_eval.types import Document, Estimate, Example, Prediction
 
 SHIPPED = Path(rag_eval.__file__).parent / "assets" / "tiny"
-SYSTEM = "Answer the question in a few words. If the answer is not known, say unknown."  # as in conf/prompt/qa.yaml
 SEEDS = (101, 102, 103)  # worlds that nothing was trained on
 N_FACTS = 4  # that a passage states
 Kind = Literal["answerable", "unknown entity", "unstated attribute"]
@@ -98,7 +98,7 @@ def _document(disease: Disease, stated: Sequence[Attribute], rng: random.Random,
 def measure(model: str, n: int, seeds: Sequence[int] = SEEDS) -> dict[str, Estimate]:
     """Every gate's measure over n questions a seed, clustered by seed and disease."""
     generator = HF(model, "float32", "auto", max_new_tokens=16, token_budget=16384)
-    prompt = Prompt(SYSTEM)
+    prompt = base_prompt()
     found = {}
     for n_distractors, name in ((0, "gold alone"), (2, "gold among 2 distractors"), (4, "gold among 4 distractors")):
         asked = [probe for seed in seeds for probe in probes(seed, n, n_distractors)]

@@ -11,13 +11,13 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
+from experiments.base_prompt import base_prompt
 from experiments.guidance import Guide
 from rag_eval.data.world.language import KINDS
 from rag_eval.data.world.reading import ALL_SPLITS, exercises
 from rag_eval.prompt import Prompt
-from rag_eval.types import ABSTENTION, Document, Example, Reading
+from rag_eval.types import ABSTENTION, Reading
 
-SYSTEM = "Answer the question in a few words. If the answer is not known, say unknown."  # as in conf/prompt/qa.yaml
 END = "<|end|>"
 PAD = "<|pad|>"
 CONTEXT_TOKENS = 1024
@@ -61,7 +61,7 @@ def train_tokenizer(seed: int, vocabulary: int) -> PreTrainedTokenizerFast:
     It sees the syllables of a disease's name apart, so a name is three tokens that it shares with few other names.
     """
     rng = random.Random(f"tokenizer/{seed}")
-    prompt = Prompt(SYSTEM)
+    prompt = base_prompt()
     texts = (
         STEM.sub(r"\1\n\2\n\3", prompt.render(one.example, one.documents).text) + " " + gold(one)
         for _ in range(6000)
@@ -131,7 +131,11 @@ def guides(reading: Reading, context: str, question: str, encoded: BatchEncoding
     n_answer = len(encoded["input_ids"][at + n_questions])
     found = []
     if (named := question.rfind(stem)) >= 0:
-        found.append(Guide("question to name", end, start + encoded.char_to_token(at, named), start + encoded.char_to_token(at, named + len(stem) - 1)))
+        found.append(
+            Guide(
+                "question to name", end, start + encoded.char_to_token(at, named), start + encoded.char_to_token(at, named + len(stem) - 1)
+            )
+        )
     if not reading.example.answers:
         return [*found, Guide("question to value", end, 0, 0)]
     value = re.compile(rf"(?<![\w,-]){re.escape(reading.example.answers[0])}(?![\w,])")
@@ -151,7 +155,7 @@ def guides(reading: Reading, context: str, question: str, encoded: BatchEncoding
 
 def rows_of(rng: random.Random, tokenizer: PreTrainedTokenizerFast, level: int, n_tokens: int) -> list[Row]:
     """Rows of at most n_tokens in all, padding not counted, sorted by length."""
-    prompt = Prompt(SYSTEM)
+    prompt = base_prompt()
     rows = [to_row(sample(rng, level), tokenizer, prompt)]
     while True:
         row = to_row(sample(rng, level), tokenizer, prompt)

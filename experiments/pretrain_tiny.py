@@ -124,7 +124,12 @@ def step_loss(
 
 
 def train_step(
-    model: LlamaForCausalLM, guidance: Guidance, opts: list[torch.optim.Optimizer], recipe: Recipe, state: State, tokenizer: PreTrainedTokenizerFast
+    model: LlamaForCausalLM,
+    guidance: Guidance,
+    opts: list[torch.optim.Optimizer],
+    recipe: Recipe,
+    state: State,
+    tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     """One optimiser step on rows that follow from the seed and the step's number."""
     progress = state.tokens / recipe.tokens

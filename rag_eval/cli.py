@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rag_eval.errors import RagEvalError, Terminated
+from rag_eval.types import RunResult
 
 FAILED = float("nan")  # the objective of a job that failed
 
@@ -51,17 +52,23 @@ def run(arguments: list[str]) -> int:
     def job(cfg: Any) -> float | None:
         nonlocal n_finished
         try:
-            found = _run_and_show(cfg)
+            result = _run_and_show(cfg)
         except Exception as error:
             # Kept from Hydra, which would print the whole command line, secrets included.
             codes.append(_fail(error, f"job {HydraConfig.get().job.num}: " if is_sweep else "", is_debug=cfg.get("debug", False)))
             return FAILED
         n_finished += 1
-        return found
+        if result.facts["counts"]["n_error"]:
+            codes.append(3)
+        found = result.estimates.get("answer/em")
+        return None if found is None else found.mean
 
     try:
         from hydra.core.hydra_config import HydraConfig
 
+        from rag_eval.config import refuse_secrets
+
+        refuse_secrets(arguments)
         _hydra(job, arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
@@ -70,15 +77,14 @@ def run(arguments: list[str]) -> int:
     return 3 if codes and n_finished else max(codes, default=0)
 
 
-def _run_and_show(cfg: Any) -> float | None:
-    """Run one configuration, print what it measured, return its objective."""
-    from rag_eval.evaluate import PRIMARY, evaluate
+def _run_and_show(cfg: Any) -> RunResult:
+    """Run one configuration and print what it measured."""
+    from rag_eval.evaluate import evaluate
     from rag_eval.report.console import show
 
     result = evaluate(cfg)
     show(result)
-    found = result.estimates.get(PRIMARY)
-    return None if found is None else found.mean
+    return result
 
 
 def _hydra(job: Callable[[Any], float | None], arguments: list[str]) -> None:
@@ -115,6 +121,8 @@ def _verdict(error: BaseException) -> tuple[str, int]:
         return "terminated; the same command goes on from here", 143
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _explained(error), 2
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
+        return f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has no more'}; use a smaller model or batch", 4
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error}", 4
     return f"{type(error).__name__}: {error}. This is a bug of rag_eval; please report it with the lines above.", 1

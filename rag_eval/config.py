@@ -10,7 +10,8 @@ import difflib
 import importlib
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,6 +128,8 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         if isinstance(node, Mapping) and name not in {"mode", "metrics"} and "_target_" not in node:
             raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
         _check_part(node, name)
+    for name, target in settings["metrics"]["answer"].items():
+        signature(target, f"metrics.answer.{name}")
     _check_mode(settings)
     if uri := settings["tracking"].get("uri"):
         check_uri(uri)
@@ -144,19 +147,27 @@ def build(node: Mapping[str, Any]) -> Any:
 
 
 def function(name: str) -> Any:
-    """The function of a dotted name under rag_eval, such as a metric."""
-    if not name.startswith(f"{PACKAGE}."):
-        raise ConfigError(f"{name} is not allowed: expected a dotted name under {PACKAGE}.")
+    """The function of a checked dotted name, such as a metric."""
     module, _, attribute = name.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{name} was not found: {error}.") from error
+    return getattr(importlib.import_module(module), attribute)
 
 
 def is_secret(key: str) -> bool:
     """Whether a key, by its last part, names something that must not be written down."""
     return any(key.lower() == word or key.lower().endswith(f"_{word}") for word in SECRETS)
+
+
+def refuse_secrets(arguments: Sequence[str]) -> None:
+    """Refuse a secret on a command line before anything of it is written down; its value is not repeated.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        for name in (key.lstrip("+~").rpartition(".")[2], *re.findall(r"(\w+)[\"']?\s*:", value)):
+            if value and is_secret(name):
+                raise ConfigError(f"{name} looks like a secret; give it through the environment, not on the command line.")
 
 
 def suggest(word: str, known: list[str]) -> str:
@@ -194,7 +205,7 @@ def _refuse(node: Any, where: str = "") -> None:
 
 def _check_part(node: Any, where: str) -> None:
     if isinstance(node, Mapping) and "_target_" in node:
-        model = signature(node["_target_"], where).model
+        model = signature(node["_target_"], f"{where}._target_").model
         given = {name: value for name, value in node.items() if name != "_target_"}
         if model is not None:
             _validate(model, given, where)
@@ -232,12 +243,14 @@ def signature(target: str, where: str = "") -> Signature:
         ConfigError: if there is no such module, class or function.
     """
     module, _, name = target.rpartition(".")
+    if not target.startswith(f"{PACKAGE}."):
+        raise ConfigError(f"{where}: {target} is not allowed; only names under {PACKAGE}. are used.")
     try:
         spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
         spec = None
     if spec is None or spec.origin is None:
-        raise ConfigError(f"{where}._target_: there is no module {module}.")
+        raise ConfigError(f"{where}: there is no module {module}.")
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
     aliases = {
         node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
@@ -250,7 +263,7 @@ def signature(target: str, where: str = "") -> Signature:
             init = functions.get("__init__")
             return Signature(_schema(init.args, name, aliases) if init else None, _constants(node), frozenset(functions))
     names = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")]
-    raise ConfigError(f"{where}._target_: {module} has no {name}{suggest(name, names)}.")
+    raise ConfigError(f"{where}: {module} has no {name}{suggest(name, names)}.")
 
 
 def _constants(node: ast.ClassDef) -> dict[str, Any]:

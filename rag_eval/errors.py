@@ -4,8 +4,8 @@ RagEvalError
 ├── UserError         2   the command, the configuration or the input is wrong; found before a model loads
 │   ├── ConfigError
 │   └── DataError
-├── PartialError      3   part of the work failed; what succeeded is kept
 └── EnvironmentFault  4   disk, device, store or a missing package
+A run in which some questions failed, and a sweep in which some jobs did, end with 3; what succeeded is kept.
 A signal ends with 130 (interrupt) or 143 (terminate); anything else is a bug of ours and ends with 1.
 """
 
@@ -30,12 +30,6 @@ class ConfigError(UserError):
 
 class DataError(UserError):
     """A dataset, model or adapter that the user named cannot be used as it is."""
-
-
-class PartialError(RagEvalError):
-    """Some jobs or questions failed; the rest is recorded."""
-
-    exit_code = 3
 
 
 class EnvironmentFault(RagEvalError):

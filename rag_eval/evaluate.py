@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +13,17 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rag_eval.config import build, check, function
-from rag_eval.errors import Terminated
+from rag_eval.errors import DataError, Terminated
 from rag_eval.meter import metered
+from rag_eval.parts import Retriever
 from rag_eval.record import identity
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import is_mirrored
-from rag_eval.score.summary import Scorer, counts, estimates, seconds
+from rag_eval.retrieve.none import NoRetriever
+from rag_eval.score.summary import Row, Scorer, counts, estimates, seconds
 from rag_eval.system import Learned, System
-from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
+from rag_eval.types import Estimate, Example, Prediction, QADataset, RunResult, Spend
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +62,20 @@ def sample(examples: Sequence[Example], limit: int | None, fingerprint: str) -> 
 
 
 def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], directory: RunDirectory) -> RunRecord:
-    parts = {name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}
-    system = System(**parts)
-    asked = (*questions, *_train_probe(system, dataset))
+    system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
+    _check_evidence(system.retriever, dataset, questions)
     facts = _facts(settings, dataset, questions, system)
+    uses_cuda = facts["hardware"]["device"] == "cuda"
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
     try:
-        with metered(uses_cuda=facts["hardware"]["device"] == "cuda") as learning:
+        with metered(uses_cuda) as learning:
             ready, learned = system.learn(dataset, settings["seed"])
-        with metered(uses_cuda=facts["hardware"]["device"] == "cuda") as answering:
-            predictions = _answer(ready, asked, directory)
-        spends = _spends(learning.spend, learned, answering.spend, [predictions[example.id] for example in questions])
-        return _finish(settings, questions, asked, predictions, directory, facts, ready, spends)
+        with metered(uses_cuda) as answering:
+            predictions = _answer(ready, questions, directory)
+        rows = _rows(settings, ready, predictions, questions)
+        found = estimates(rows) | _learned_phrasings(settings, ready, dataset, directory)
+        spends = _spends(learning.spend, learned, answering.spend, predictions)
+        return directory.finish(rows, spends, found, {**facts, **_measured(predictions, questions)})
     except (KeyboardInterrupt, Terminated):
         _mirror(settings, directory, directory.end("KILLED", "ended by a signal"))
         raise
@@ -79,74 +84,76 @@ def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Ex
         raise
 
 
-def _train_probe(system: System, dataset: QADataset) -> tuple[Example, ...]:
-    """Training questions that show whether a trained arm has learned what it was trained on."""
-    if system.adapter.weights != "trained":
-        return ()
-    return sample([example for example in dataset.train if example.is_answerable], N_TRAIN_PROBE, dataset.fingerprint)
+def _check_evidence(retriever: Retriever, dataset: QADataset, questions: Sequence[Example]) -> None:
+    """Where the prompt is to hold the evidence, every answerable question has some, and the corpus holds it."""
+    if not retriever.context.startswith("gold"):
+        return
+    known = {document.id for document in dataset.documents}
+    lost = [one.id for one in questions if one.is_answerable and not (one.evidence and known.issuperset(one.evidence))]
+    if lost:
+        raise DataError(
+            f"{dataset.name}: {len(lost)} of {len(questions)} questions have no evidence in the corpus (first: {lost[0]!r}), "
+            "which this mode puts into the prompt. Mend their evidence ids or use another mode."
+        )
 
 
-def _answer(system: System, examples: Sequence[Example], directory: RunDirectory) -> dict[str, Prediction]:
+def _learned_phrasings(settings: Mapping[str, Any], ready: System, dataset: QADataset, directory: RunDirectory) -> dict[str, Estimate]:
+    """How well a trained arm answers what it was trained on, asked as in training: without passages."""
+    if ready.adapter.weights != "trained":
+        return {}
+    probe = sample([example for example in dataset.train if example.is_answerable], N_TRAIN_PROBE, dataset.fingerprint)
+    alone = replace(ready, retriever=NoRetriever())
+    found = estimates(_rows(settings, alone, _answer(alone, probe, directory), probe))
+    return {f"{PRIMARY}_train_phrasing": one for name, one in found.items() if name == PRIMARY}
+
+
+def _answer(system: System, examples: Sequence[Example], directory: RunDirectory) -> list[Prediction]:
     """Answer what the journal does not hold yet, chunk by chunk. Loading and first calls fall into an untimed warm-up."""
     done = directory.predictions()
     left = [example for example in examples if example.id not in done]
-    if done and left:
-        log.warning("resuming: %d of %d questions were answered before", len(done), len(examples))
+    if left and len(left) < len(examples):
+        log.warning("resuming: %d of %d questions were answered before", len(examples) - len(left), len(examples))
     if left:
         system.answer(left[:1])
     for chunk in _chunks(left, CHUNK):
         predictions = system.answer(chunk)
         directory.append(predictions)
         done |= {prediction.example_id: prediction for prediction in predictions}
-    return done
+    return [done[example.id] for example in examples]
 
 
 def _chunks(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
     return (examples[at : at + size] for at in range(0, len(examples), size))
 
 
-def _finish(
-    settings: Mapping[str, Any],
-    questions: Sequence[Example],
-    asked: Sequence[Example],
-    predictions: Mapping[str, Prediction],
-    directory: RunDirectory,
-    facts: Mapping[str, Any],
-    system: System,
-    spends: Mapping[str, Spend],
-) -> RunRecord:
-    metrics = settings["metrics"]
-    scorer = Scorer(
-        {name: function(target) for name, target in metrics["answer"].items()},
-        metrics["retrieval_k"],
-        system.retriever.depth,
-        system.retriever.context,
-    )
-    tested = [predictions[example.id] for example in questions]
-    rows = [scorer.row(predictions[example.id], example) for example in questions]
-    found = estimates(rows)
-    probe = [scorer.row(predictions[example.id], example) for example in asked[len(questions) :]]
-    if probe:
-        found[f"{PRIMARY}_train_phrasing"] = estimates(probe)[PRIMARY]
-    n = max(1, len(tested))
-    measured = {
-        "counts": counts(tested, questions),
-        "seconds": seconds(tested),
+def _rows(settings: Mapping[str, Any], system: System, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
+    """The scores of every question."""
+    metrics, retriever = settings["metrics"], system.retriever
+    answer = {name: function(target) for name, target in metrics["answer"].items()}
+    scorer = Scorer(answer, metrics["retrieval_k"], retriever.depth, retriever.context)
+    return [scorer.row(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
+
+
+def _measured(predictions: Sequence[Prediction], examples: Sequence[Example]) -> dict[str, Any]:
+    """What is counted and timed beside the scores."""
+    n = max(1, len(predictions))
+    return {
+        "counts": counts(predictions, examples),
+        "seconds": seconds(predictions),
         "tokens": {
-            "prompt_mean": sum(one.n_prompt_tokens for one in tested) / n,
-            "output_mean": sum(one.n_output_tokens for one in tested) / n,
+            "prompt_mean": sum(one.n_prompt_tokens for one in predictions) / n,
+            "output_mean": sum(one.n_output_tokens for one in predictions) / n,
         },
     }
-    return directory.finish(rows, spends, found, {**facts, **measured})
 
 
 def _spends(learning: Spend, learned: Learned, answering: Spend, tested: Sequence[Prediction]) -> dict[str, Spend]:
-    """Learn, and answer the test questions. What came from a cache carries the seconds that building it took, where they are known."""
-    kept = learned.adapter
-    if kept is not None and kept.is_hit:
-        learning = replace(learning, seconds=kept.seconds, device_seconds=None, cached=True)
-    elif learned.is_index_cached:
-        learning = replace(learning, seconds=None, device_seconds=None, cached=True)
+    """Learn, and answer the test questions. What came from a cache adds the seconds that building it took, where they are known."""
+    hits = [kept.seconds for kept in (learned.index, learned.adapter) if kept is not None and kept.is_hit]
+    if hits:
+        parts = [learning.seconds, *hits]
+        known = [part for part in parts if part is not None]
+        learning = replace(learning, seconds=sum(known) if len(known) == len(parts) else None, device_seconds=None, cached=True)
     total = sum(sum(prediction.seconds.values()) for prediction in tested)
     return {
         "learn": learning,
@@ -163,20 +170,20 @@ def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
         "comparison": identity.comparison(settings, dataset, questions, generator),
         "git": identity.git(),
         "versions": identity.versions(),
-        "hardware": identity.hardware(str(getattr(system.generator, "device", "cpu"))),
+        "hardware": identity.hardware(system.generator.device),
     }
 
 
 def _choices(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The scalar choices of a configuration under dotted names, each target by its last name."""
+    """The choices of a configuration under dotted names, lists as JSON, each target by its last name."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             if name not in {"cache", "tracking", "metrics", "mode"}:
                 yield from _choices(value, f"{prefix}{name}.")
         elif name == "_target_":
             yield prefix.rstrip("."), str(value).rpartition(".")[2]
-        elif not isinstance(value, list) and name not in {"output_dir", "debug", "experiment_name"}:
-            yield f"{prefix}{name}", value
+        elif name not in {"output_dir", "debug", "experiment_name"}:
+            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value
 
 
 def _mirror(settings: Mapping[str, Any], directory: RunDirectory, record: RunRecord) -> None:

@@ -6,8 +6,9 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rag_eval.types import Spend
 
@@ -24,9 +25,11 @@ def metered(uses_cuda: bool) -> Iterator[Reading]:
     """Measure a block: `with metered(False) as reading: ...` and then `reading.spend`.
 
     Seconds are wall time by a monotonic clock. Device seconds are the time that an accelerator was held, which is the
-    whole block where one is used. Energy is not measured.
+    whole block where one is used. Peak memory is that of the block on Linux, of the process so far elsewhere. Energy is
+    not measured.
     """
     reading = Reading()
+    _forget_peak()
     begun = time.perf_counter()
     try:
         yield reading
@@ -36,6 +39,16 @@ def metered(uses_cuda: bool) -> Iterator[Reading]:
 
 
 def peak_bytes() -> int:
-    """The largest resident size that this process has had so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    """The largest resident size of this process since its peak was last forgotten, in bytes."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def _forget_peak() -> None:
+    """Begin to look for a new peak; only Linux can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

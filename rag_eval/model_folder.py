@@ -10,7 +10,7 @@ from typing import Any
 
 from rag_eval.errors import DataError
 
-_DECIDES_VECTORS = {".safetensors", ".json", ".txt", ".model"}  # weights, configurations, vocabularies
+_DECIDES = {".safetensors", ".json", ".txt", ".model", ".jinja"}  # weights, configurations, vocabularies, chat templates
 # Keys that make a library import code, and the value of each that does not.
 _HARMLESS = {"auto_map": None, "auto_mapping": None, "trust_remote_code": False, "megatron_config": None, "megatron_core": "megatron.core"}
 
@@ -62,11 +62,11 @@ def check_sha256(path: str | Path, expected: str) -> None:
 
 
 def fingerprint(model: str | Path, revision: str | None = None) -> str:
-    """sha256 over names and contents of a folder's weights, configurations and vocabularies; id@revision of a hub model."""
+    """sha256 over names and contents of a folder's weights, configurations, vocabularies and chat templates; id@revision of a hub model."""
     folder = Path(model)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
-    files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES_VECTORS and file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES and file.is_file())
     lines = [f"{file.relative_to(folder).as_posix()} {_sha256(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -69,8 +69,8 @@ class Retriever(Protocol):
     k: int  # how many enter the prompt
     depth: int  # how many are searched and scored, at least k
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Add documents, or replace those with known ids. Returns whether the costly part came from a cache."""
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids. Returns where the costly part is kept, None if nowhere."""
         ...
 
     def remove(self, ids: Sequence[str]) -> None:
@@ -85,7 +85,12 @@ class Retriever(Protocol):
 class Generator(Protocol):
     """Prompts to text."""
 
-    max_prompt_tokens: int | None  # None = no limit
+    device: Literal["cpu", "cuda"]  # what it runs on
+
+    @property
+    def max_prompt_tokens(self) -> int | None:
+        """Tokens that a prompt may have; None = no limit."""
+        ...
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the text: model fingerprint, adapter, dtype, decoding."""

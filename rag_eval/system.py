@@ -18,8 +18,8 @@ from rag_eval.types import Document, Example, Generation, Outcome, Prediction, Q
 class Learned:
     """How the learning went."""
 
-    is_index_cached: bool  # the costly part of the index came from a cache
-    adapter: Cached | None  # None = nothing was trained
+    index: Cached | None  # where the costly part of the index is kept; None = nowhere
+    adapter: Cached | None  # where the trained weights are kept; None = nothing was trained, or it is not kept
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class System:
 
     def learn(self, dataset: QADataset, seed: int) -> tuple[System, Learned]:
         """Index the documents, choose exemplars and fit the adapter; the system that comes back is ready to answer."""
-        is_cached = self.retriever.add(dataset.documents)
+        index = self.retriever.add(dataset.documents)
         generator, kept = self.adapter.fit(self.generator, self.prompt, dataset, seed)
         ready = replace(self, prompt=self.prompt.learn(dataset.train), generator=generator)
-        return ready, Learned(is_cached, kept)
+        return ready, Learned(index, kept)
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Search, write prompts that fit, generate. Same order as the examples; a question that cannot fit is an error."""

@@ -132,7 +132,7 @@ class Spend:
 
     seconds: float | None  # wall time; None = not measured (the stage came from a cache)
     device_seconds: float | None = None  # accelerator time; None = none was used
-    peak_bytes: int | None = None  # peak resident memory of the process at the end of the stage
+    peak_bytes: int | None = None  # peak resident memory of the process during the stage
     joules: float | None = None  # None = not measured
     cached: bool = False
 

@@ -88,3 +88,10 @@ def test_every_target_is_in_the_package() -> None:
     found = [target for content in CONTENT.values() for target in targets(content)]
     assert len(found) >= 28  # the parts and the callback of sweeps
     assert [target for target in found if not target.startswith("rag_eval.")] == []
+
+
+def test_the_arms_are_all_modes_and_a_sweep_knows_them() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=["experiment=arms"], return_hydra_config=True)
+    assert sorted(cfg.hydra.sweeper.params.mode.split(",")) == sorted(mode.name for mode in modes())
+    assert cfg.experiment_name == "arms"

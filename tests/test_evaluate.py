@@ -18,8 +18,8 @@ Command = Callable[..., Ended]
 ECHO = ("generator=echo", "dataset.preset=ci")
 
 
-def rows(ended: Ended, name: str) -> list[dict[str, Any]]:
-    assert ended.code == 0, ended.err
+def rows(ended: Ended, name: str, code: int = 0) -> list[dict[str, Any]]:
+    assert ended.code == code, ended.err
     return [json.loads(line) for line in (ended.directory / name).read_text(encoding="utf-8").splitlines()]
 
 
@@ -82,7 +82,7 @@ def test_a_question_that_cannot_be_asked_is_wrong_and_not_left_out(command: Comm
         Path(f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     data = ("dataset=jsonl", "dataset.documents=documents.jsonl", "dataset.questions=questions.jsonl")
     ended = command("mode=oracle", *data, "generator=echo", "+generator.max_prompt_tokens=60")
-    assert [row["outcome"] for row in rows(ended, "predictions.jsonl")] == ["answered", "error", "answered"]
+    assert [row["outcome"] for row in rows(ended, "predictions.jsonl", code=3)] == ["answered", "error", "answered"]
     assert ended.record["facts"]["counts"]["n_error"] == 1
     assert ended.record["estimates"]["answer/contains"]["n"] == 3
     assert ended.mean("answer/contains") == pytest.approx(2 / 3)
@@ -104,6 +104,23 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
     assert record["estimates"]["answer/em_train_phrasing"]["n"] == 4
     assert record["spends"]["answer"]["seconds"] == pytest.approx(sum(sum(row["seconds"].values()) for row in predictions[:3]))
     assert record["spends"]["learn"]["cached"] is False
-    again = command("mode=finetune", *data, *model, "adapter.rank=2", "adapter.epochs=1", "adapter.batch_size=4", "output_dir=again").record
-    assert again["spends"]["learn"]["cached"] is True
-    assert 0 < again["spends"]["learn"]["seconds"] <= record["spends"]["learn"]["seconds"]  # what it took when it was trained
+    small = ("adapter.rank=2", "adapter.epochs=1", "adapter.batch_size=4")
+    (manifest,) = Path("cache/adapters").glob("*/manifest.json")
+    trained_s = json.loads(manifest.read_text(encoding="utf-8"))["seconds"]
+    again = command("mode=finetune", *data, *model, *small, "output_dir=again").record["spends"]["learn"]
+    assert again["cached"] is True
+    assert again["seconds"] > trained_s  # what it took when it was trained, and what had to be done again
+    # What is retrieved is no part of what was learned: the training questions are asked without passages.
+    both = command("mode=rag_finetune", *data, *model, *small, "retriever/embedder=hashed")
+    learned = [row for row in rows(both, "predictions.jsonl") if row["example_id"] in {"q0", "q1", "q2", "q3"}]
+    assert [row["in_prompt"] for row in learned] == [[]] * 4
+    assert [row["text"] for row in learned] == [row["text"] for row in predictions[3:]]
+
+
+def test_a_training_counts_in_full_beside_an_index_from_the_cache(command: Command, tmp_path: Path) -> None:
+    model = (f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu")
+    fast = ("dataset.preset=ci", "retriever/embedder=hashed", "limit=2", "adapter.rank=2", "adapter.epochs=0.02", "adapter.reading_share=0")
+    assert command("mode=rag", *fast[:3], *model).code == 0
+    ended = command("mode=rag_finetune", *fast, *model)
+    (manifest,) = Path("cache/adapters").glob("*/manifest.json")
+    assert ended.record["spends"]["learn"]["seconds"] > json.loads(manifest.read_text(encoding="utf-8"))["seconds"] > 0

@@ -132,6 +132,7 @@ def test_a_finished_run_says_so_with_n_on_every_mean(command: Command) -> None:
 
 def test_questions_that_do_not_fit_stay_in_the_denominator(command: Command) -> None:
     ended = command("mode=closed_book", *FAST[:2], "limit=20", "+generator.max_prompt_tokens=26")
+    assert ended.code == 3
     counts = ended.record["facts"]["counts"]
     assert 0 < counts["n_error"] < 20
     assert ended.record["estimates"]["answer/em"]["n"] == counts["n_answerable"]
@@ -151,7 +152,10 @@ def test_a_source_without_splits_is_asked_in_full_unless_something_is_trained_on
             "paragraphs": [
                 {
                     "context": f"{name} lives in {name}town.",
-                    "qas": [{"id": f"{name}{at}", "question": f"Where does {name} live, {at}?", "answers": [{"text": f"{name}town"}]} for at in range(5)],
+                    "qas": [
+                        {"id": f"{name}{at}", "question": f"Where does {name} live, {at}?", "answers": [{"text": f"{name}town"}]}
+                        for at in range(5)
+                    ],
                 }
             ],
         }
@@ -162,3 +166,15 @@ def test_a_source_without_splits_is_asked_in_full_unless_something_is_trained_on
     assert len(predictions(command("mode=closed_book", "generator=echo", *data))) == 20
     assert len(predictions(command("mode=prior", *data))) == 10
     assert len(predictions(command("mode=closed_book", "generator=echo", *data, "dataset.train_share=0.5"))) == 10
+
+
+def test_a_mode_that_shows_the_evidence_refuses_questions_without_any_before_it_answers(command: Command) -> None:
+    Path("documents.jsonl").write_text('{"id": "d1", "text": "Velor affects the liver."}\n', encoding="utf-8")
+    asked = [{"id": f"q{at}", "question": f"What, {at}?", "answers": ["liver"], "evidence": ["d1"] * (at < 2)} for at in range(3)]
+    Path("questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked), encoding="utf-8")
+    ended = command(
+        "mode=oracle", "generator=echo", "dataset=jsonl", "dataset.documents=documents.jsonl", "dataset.questions=questions.jsonl"
+    )
+    assert ended.code == 2
+    assert "1 of 3 questions have no evidence in the corpus (first: 'q2')" in ended.err
+    assert not Path("outputs").exists()

@@ -104,6 +104,6 @@ def test_the_fingerprint_follows_weights_and_configurations_and_nothing_else(fol
 
 
 def test_composing_a_retriever_loads_no_model_library() -> None:
-    light = ("dense", "oracle", "random_pick", "whole", "none", "hashed", "offline", "folder_checks")
+    light = ("dense", "oracle", "random_pick", "whole", "none", "hashed", "offline")
     code = f"import sys, {', '.join(f'rag_eval.retrieve.{name}' for name in light)}; print({{'torch', 'faiss'}} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from rag_eval.errors import DataError
 from rag_eval.prompt import Prompt
 from rag_eval.types import Document, Example, Turn
 
@@ -36,11 +39,27 @@ def test_chat_messages_carry_the_history_as_turns_and_the_passages_with_the_ques
     assert contents[3].endswith("Question: What does it affect?")
 
 
-def test_exemplars_come_from_different_clusters_and_leave_the_stripped_hash_alone() -> None:
-    train = [Example(f"t{at}", f"Q{at}?", (f"A{at}",), cluster=f"c{at % 5}") for at in range(20)]
+TRAIN = [Example(f"t{at}", f"Q{at}?", (f"A{at}",), cluster=f"c{at % 5}", meta={"kind": at // 5}) for at in range(20)]
+
+
+def test_exemplars_differ_in_cluster_and_kind_and_leave_the_stripped_hash_alone() -> None:
     plain = Prompt("Be brief.", n_exemplars=3)
-    learned = plain.learn(train)
-    assert len(learned.exemplars) == 3
-    assert len({turn.question for turn in learned.exemplars}) == 3
-    assert learned.render(ASKED, ()).stripped_sha == plain.render(ASKED, ()).stripped_sha
-    assert f"Question: {learned.exemplars[0].question}\nAnswer: {learned.exemplars[0].answer}\n" in learned.render(ASKED, ()).text
+    learned = plain.learn(TRAIN)
+    rendered = learned.render(ASKED, ())
+    shown = [example for example in TRAIN if f"Question: {example.question}\nAnswer: {example.answers[0]}\n" in rendered.text]
+    assert len({example.cluster for example in shown}) == len({example.meta["kind"] for example in shown}) == len(shown) == 3
+    assert rendered.stripped_sha == plain.render(ASKED, ()).stripped_sha
+
+
+def test_a_question_is_never_shown_a_solved_one_about_its_own_entity() -> None:
+    learned = Prompt("Be brief.", n_exemplars=3).learn(TRAIN)
+    for example in TRAIN:
+        (_, *roles), (_, *contents) = zip(*learned.render(example, ()).messages, strict=True)
+        assert roles == ["user", "assistant"] * 3 + ["user"]
+        assert not {other.question for other in TRAIN if other.cluster == example.cluster} & set(contents[:-1])
+
+
+def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:
+    with pytest.raises(DataError, match=r"about 5 entities or articles, found 4\. Set dataset\.train_share"):
+        Prompt("Be brief.", n_exemplars=4).learn([one for one in TRAIN if one.cluster != "c0"])
+    assert Prompt("Be brief.").learn([]).exemplars == ()

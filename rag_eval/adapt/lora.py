@@ -83,7 +83,7 @@ class Lora:
             "seed": seed,
             "code": source_sha("adapt"),
             **hyperparameters,
-            "precision": "bfloat16" if _has_bfloat16() else "float32",
+            "precision": "bfloat16" if _has_bfloat16(generator) else "float32",
             "torch": torch.__version__.split("+")[0],
             "transformers": transformers.__version__,
             "peft": peft.__version__,
@@ -109,7 +109,7 @@ class Lora:
             generator.model, revision=generator.revision, dtype=torch.float32, use_safetensors=True, local_files_only=local
         )
         tokenizer = AutoTokenizer.from_pretrained(generator.model, revision=generator.revision, local_files_only=local)
-        has_cuda = torch.cuda.is_available()
+        has_cuda = generator.device == "cuda"
         n_steps = math.ceil(len(rows) / self.batch_size) * self.epochs
         settings = SFTConfig(
             output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"),
@@ -125,7 +125,7 @@ class Lora:
             seed=seed,
             data_seed=seed,
             use_cpu=not has_cuda,
-            bf16=_has_bfloat16(),
+            bf16=_has_bfloat16(generator),
             gradient_checkpointing=False,
             max_length=None,
             train_sampling_strategy="group_by_length",
@@ -174,5 +174,5 @@ def _is_local(generator: Trainable) -> bool:
     return Path(generator.model).is_dir()
 
 
-def _has_bfloat16() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+def _has_bfloat16(generator: Trainable) -> bool:
+    return generator.device == "cuda" and torch.cuda.is_bf16_supported()

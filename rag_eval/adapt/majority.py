@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rag_eval.errors import DataError
 from rag_eval.parts import Cached, Generator, PromptWriter, Weights
@@ -15,6 +15,7 @@ from rag_eval.types import Generation, QADataset, Rendered
 class MajorityAnswers:
     """Answers by attribute where the dataset names one, with the commonest answer of all otherwise; no model runs."""
 
+    device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None
 
     def __init__(self, table: Mapping[str, str], otherwise: str) -> None:

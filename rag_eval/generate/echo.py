@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import PositiveInt
 
@@ -13,6 +13,8 @@ from rag_eval.types import Generation, Rendered
 
 class Echo:
     """Answers with the last words of the user's message, passages included; words count as tokens."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
 
     def __init__(self, max_words: PositiveInt, max_prompt_tokens: PositiveInt | None = None) -> None:
         self.max_words = max_words

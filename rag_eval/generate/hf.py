@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
+from jinja2 import TemplateError
 from pydantic import PositiveInt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from rag_eval.device import choose_device
-from rag_eval.errors import EnvironmentFault
+from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.batching import plan
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.types import Generation, Rendered, StopReason
@@ -51,22 +55,35 @@ class HF:
             stop: texts that end an answer, besides the model's own end token; they are not part of it.
             revision: of a hub model.
             adapter: folder of a PEFT adapter to merge.
+
+        Raises:
+            DataError: if the model is a folder that is not safe to load.
+            ConfigError: if a device is demanded that there is not.
         """
+        check_model(model)
         self.model, self.dtype, self.revision, self.adapter = model, dtype, revision, adapter
-        self.device: Device = "cuda" if choose_device(device).type == "cuda" else "cpu"
+        self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
         self._max_rows: int | None = None
         self._tried = 0  # tokens of the largest batch that is known to fit
-        self._loaded: tuple[Any, Any] | None = None
 
     def with_adapter(self, folder: str) -> HF:
         """The same generator with a PEFT adapter merged into its weights."""
         return HF(self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision, folder)
 
-    @property
-    def max_prompt_tokens(self) -> int:
-        """What the model's positions leave for the prompt."""
-        return int(self._parts[1].config.max_position_embeddings) - self.max_new_tokens
+    @cached_property
+    def max_prompt_tokens(self) -> int | None:
+        """What the model's positions leave for the prompt; None where the model names no limit.
+
+        Raises:
+            ConfigError: if they leave nothing.
+        """
+        with self._loading():
+            config = AutoConfig.from_pretrained(self.model, **self._source).get_text_config()
+        positions = getattr(config, "max_position_embeddings", None)
+        if positions is not None and positions <= self.max_new_tokens:
+            raise ConfigError(f"generator.max_new_tokens is {self.max_new_tokens}, but {self.model} has {positions} positions in all.")
+        return None if positions is None else int(positions) - self.max_new_tokens
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the text; read from files, the model need not be loaded."""
@@ -78,16 +95,25 @@ class HF:
         }
 
     def format(self, prompt: Rendered) -> str:
-        """The text that the model is given: its chat template where it has one, plain otherwise."""
-        tokenizer = self._parts[0]
-        if not tokenizer.chat_template:
+        """The text that the model is given: its chat template where it has one, plain otherwise.
+
+        A template that knows no system role gets the system prompt at the head of the first question.
+        """
+        if not self._tokenizer.chat_template:
             return prompt.text
         messages = [{"role": role, "content": content} for role, content in prompt.messages]
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        try:
+            return self._templated(messages)
+        except TemplateError:
+            system, first, *others = messages
+            return self._templated([{**first, "content": f"{system['content']}\n\n{first['content']}"}, *others])
+
+    def _templated(self, messages: list[dict[str, str]]) -> str:
+        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
     def completion(self, answer: str) -> str:
         """An answer as it follows the formatted prompt, without the end token."""
-        return answer if self._parts[0].chat_template else f" {answer}"
+        return answer if self._tokenizer.chat_template else f" {answer}"
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
         return [len(ids) for ids in self._encode(prompts)]
@@ -95,10 +121,10 @@ class HF:
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
         longest = max((len(ids) for ids in encoded), default=0)
-        if longest > self.max_prompt_tokens:
+        if self.max_prompt_tokens is not None and longest > self.max_prompt_tokens:
             raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
         batches = self._plan_that_fits(encoded)
-        stops = {"stop_strings": self.stop, "tokenizer": self._parts[0]} if self.stop else {}
+        stops = {"stop_strings": self.stop, "tokenizer": self._tokenizer} if self.stop else {}
         results: list[Generation | None] = [None] * len(prompts)
         with _progress() as progress:
             task = progress.add_task("answering", total=len(prompts))
@@ -109,7 +135,7 @@ class HF:
         return [result for result in results if result is not None]
 
     def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
-        tokenizer = self._parts[0]
+        tokenizer = self._tokenizer
         texts = [self.format(prompt) for prompt in prompts]
         return list(tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]) if texts else []
 
@@ -131,7 +157,7 @@ class HF:
             except torch.OutOfMemoryError as error:
                 if len(largest) == 1:
                     raise EnvironmentFault(
-                        f"out of memory with one prompt of {len(encoded[largest[0]])} tokens on {self._parts[1].device}: "
+                        f"out of memory with one prompt of {len(encoded[largest[0]])} tokens on {self.device}: "
                         "use a smaller model, generator.dtype=bfloat16 or a smaller retriever.k."
                     ) from error
                 self._max_rows = len(largest) // 2
@@ -140,7 +166,7 @@ class HF:
 
     @torch.inference_mode()
     def _batch(self, encoded: Sequence[list[int]], **decoding: Any) -> list[Generation]:
-        tokenizer, model = self._parts
+        tokenizer, model = self._tokenizer, self._network
         begun = time.perf_counter()
         batch = tokenizer.pad({"input_ids": list(encoded)}, padding=True, return_tensors="pt").to(model.device)
         out = model.generate(**batch, max_new_tokens=self.max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id, **decoding)
@@ -149,7 +175,7 @@ class HF:
         return [self._generation(ids, len(prompt), seconds) for ids, prompt in zip(written, encoded, strict=True)]
 
     def _generation(self, ids: list[int], n_prompt: int, seconds: float) -> Generation:
-        tokenizer, model = self._parts
+        tokenizer, model = self._tokenizer, self._network
         ends = model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id, tokenizer.pad_token_id}
         n = next((at for at, id in enumerate(ids) if id in ends), len(ids))
@@ -158,32 +184,43 @@ class HF:
         reason: StopReason = "length" if n == len(ids) >= self.max_new_tokens and cut is None else "stop"
         return Generation(text[:cut].strip(), n_prompt, n, seconds, reason)
 
-    @property
-    def _parts(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            self._loaded = self._load()
-        return self._loaded
-
-    def _load(self) -> tuple[Any, Any]:
-        """Tokenizer (left padding) and model, in eval mode on its device."""
-        check_model(self.model)
-        is_local = Path(self.model).is_dir()
-        transformers.utils.logging.disable_progress_bar()
-        tokenizer = AutoTokenizer.from_pretrained(self.model, revision=self.revision, padding_side="left", local_files_only=is_local)
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """Pads on the left."""
+        with self._loading():
+            tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-        model = AutoModelForCausalLM.from_pretrained(
-            self.model,
-            revision=self.revision,
-            use_safetensors=True,
-            local_files_only=is_local,
-            dtype=torch.float32 if self.adapter else getattr(torch, self.dtype),
-        )
+        return tokenizer
+
+    @cached_property
+    def _network(self) -> Any:
+        """In eval mode, on its device."""
+        transformers.utils.logging.disable_progress_bar()
+        dtype = getattr(torch, self.dtype)
+        with self._loading():
+            model = AutoModelForCausalLM.from_pretrained(
+                self.model, use_safetensors=True, dtype=torch.float32 if self.adapter else dtype, **self._source
+            )
         if self.adapter:
             from rag_eval.generate.merge import merged  # peft is needed only here
 
             model = merged(model, self.adapter)
-        return tokenizer, model.to(getattr(torch, self.dtype)).to(self.device).eval()
+        return model.to(dtype).to(self.device).eval()
+
+    @property
+    def _source(self) -> dict[str, Any]:
+        """How every part of the model is found."""
+        return {"revision": self.revision, "local_files_only": Path(self.model).is_dir(), "trust_remote_code": False}
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Says in one line what a library says in many."""
+        try:
+            yield
+        except (OSError, ValueError, SafetensorError) as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise DataError(f"generator.model={self.model} could not be loaded as a causal language model: {said[0]}") from error
 
 
 def _progress() -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rag_eval.errors import ConfigError
 from rag_eval.types import Generation, Rendered
@@ -12,6 +12,7 @@ from rag_eval.types import Generation, Rendered
 class NoGenerator:
     """Holds the generator's place until an adapter puts something there that can answer."""
 
+    device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None
 
     def identity(self) -> Mapping[str, Any]:

@@ -96,7 +96,7 @@ def locked(path: Path, purpose: str) -> Iterator[None]:
         waited = time.perf_counter() - start
         if waited >= (reported + 1) * REPORT_S:
             reported += 1
-            log.info("waiting %.0f s for another process: %s", waited, purpose)
+            log.warning("waiting %.0f s for another process: %s", waited, purpose)
         time.sleep(POLL_S)
     try:
         yield

@@ -37,11 +37,12 @@ def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
     """16 hex digits, equal only for runs whose results must be equal.
 
     Paths of models and datasets do not count, their content does; where results are written does not count either.
+    Whether the machine has a GPU does, because device=auto means another thing there.
     """
     versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
     parts = {name: _by_content(node) for name, node in settings.items() if name not in SILENT}
     asked = [example.id for example in questions]
-    return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter])[:16]
+    return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter, _has_gpu()])[:16]
 
 
 def comparison(
@@ -56,6 +57,7 @@ def comparison(
         "decoding": sha256_of([generator.get("decoding"), generator.get("dtype")])[:12] if generator["base_model"] else None,
         "prompt": sha256_of(prompt)[:12],
         "questions": sha256_of([example.id for example in questions])[:12],
+        "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
     }
 
 
@@ -90,12 +92,19 @@ def git() -> Mapping[str, str | bool | None]:
 
 
 def hardware(device: str) -> Mapping[str, str | int]:
-    """The machine: device name, processor, cores."""
+    """The machine: kind of device, GPU where one is used, processor, cores."""
     return {
         "device": device,
+        **({"gpu": _gpu_name()} if device == "cuda" else {}),
         "cpu": _cpu_name(),
         "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
     }
+
+
+def _gpu_name() -> str:
+    import torch  # loaded long since where a GPU is used
+
+    return torch.cuda.get_device_name()
 
 
 def _cpu_name() -> str:
@@ -104,6 +113,11 @@ def _cpu_name() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _has_gpu() -> bool:
+    """Whether a CUDA device can be seen; asked of the system, because torch takes a second to load."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"} and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def _by_content(node: Any) -> Any:

@@ -25,9 +25,12 @@ class JsonLines:
 
     def log(self, run_dir: Path, record: RunRecord, parent: str | None = None) -> str:
         """See `Tracker.log`; the id is the run id."""
+        parent = parent or self.parent
         if is_mirrored(run_dir, self.path):
+            if parent is not None:
+                self._append({"kind": "link", "run_id": record.run_id, "parent": parent})  # the sweep that asked for it again
             return mirrored_id(run_dir, self.path) or ""
-        line = {"kind": "run", "parent": parent or self.parent, "directory": str(run_dir), "record": json.loads(record.to_json())}
+        line = {"kind": "run", "parent": parent, "directory": str(run_dir), "record": json.loads(record.to_json())}
         if not self._append(line):
             return ""
         mark(run_dir, self.path, record.run_id, is_complete=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # standard output ends with a run's directory
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a store that hangs costs half a minute, not four a call
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
@@ -24,7 +25,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from rag_eval.record.disk import locked
-from rag_eval.record.mlflow_rows import metrics_of, params_of, run_name, tags_of
+from rag_eval.record.mlflow_rows import ERROR, metrics_of, params_of, run_name, tags_of
 from rag_eval.record.run_directory import FILES
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import ParentStatus, is_mirrored, mark, mirrored_id
@@ -98,6 +99,8 @@ class MLflow:
         params = [Param(name, value) for name, value in params_of(record).items()]
         tags = [RunTag(name, value) for name, value in tags_of(record).items()]
         self._client.log_batch(run_id, metrics, params[:PARAMS_A_CALL], tags)
+        if record.error is None and ERROR in self._client.get_run(run_id).data.tags:
+            self._client.delete_tag(run_id, ERROR)  # of an end before this one
         for start in range(PARAMS_A_CALL, len(params), PARAMS_A_CALL):
             self._client.log_batch(run_id, params=params[start : start + PARAMS_A_CALL])
         self._client.log_inputs(run_id, [_dataset(record)])

@@ -8,6 +8,8 @@ from dataclasses import asdict
 
 from rag_eval.record.run_record import RunRecord
 
+ERROR = "rag_eval.error"  # the tag of a run that did not finish
+
 
 def run_name(record: RunRecord) -> str:
     """What a person reads in a list of runs."""
@@ -31,7 +33,7 @@ def tags_of(record: RunRecord) -> dict[str, str]:
         "config_hash": record.run_id,
         "rag_eval.kind": "run",
         "rag_eval.run_id": record.run_id,
-        "rag_eval.error": record.error,
+        ERROR: record.error,
     }
     return {name: str(value) for name, value in tags.items() if value is not None}
 

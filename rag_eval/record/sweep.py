@@ -15,7 +15,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from rag_eval.config import build, is_secret
+from rag_eval.config import build
 from rag_eval.record.tracker import ParentStatus, Tracker
 
 
@@ -30,9 +30,7 @@ class SweepParent(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Open the parent and tell every job of it."""
         tracker = build(config.tracking)
-        self._id = tracker.start_parent(
-            " ".join(one for one in config.hydra.overrides.task if not is_secret(one.split("=")[0].split(".")[-1])) or "sweep"
-        )
+        self._id = tracker.start_parent(" ".join(config.hydra.overrides.task) or "sweep")
         if self._id:
             with open_dict(config):
                 config.hydra.overrides.hydra.append(f"++tracking.parent={self._id}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Literal, Protocol
 
 from rag_eval.record.disk import write_atomically
 from rag_eval.record.run_directory import RECORD
 from rag_eval.record.run_record import RunRecord
-from rag_eval.record.uri import absolute_uri, local_file
+from rag_eval.record.uri import absolute_uri, local_file, sqlite_file
 
 MARKER = "mirrored.json"  # beside the manifest, not in it: mirroring changes no result
 ParentStatus = Literal["FINISHED", "FAILED", "KILLED"]
@@ -70,9 +72,24 @@ def mark(run_dir: Path, uri: str, id: str, is_complete: bool) -> None:
 
 
 def _entry(run_dir: Path, uri: str) -> dict[str, str]:
+    entry = _marks(run_dir).get(absolute_uri(uri), {})
+    return entry if entry and _holds(uri, entry["id"]) else {}
+
+
+def _holds(uri: str, id: str) -> bool:
+    """Whether a store that is a file still holds a run: it may have been deleted, and made anew. A server is trusted."""
     file = local_file(uri)
-    is_gone = file is not None and not file.exists()  # a deleted store holds nothing
-    return {} if is_gone else _marks(run_dir).get(absolute_uri(uri), {})
+    if file is None:
+        return True
+    if not file.exists():
+        return False
+    if sqlite_file(uri) is None:
+        return id in file.read_text(encoding="utf-8")
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
+            return store.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (id,)).fetchone() is not None
+    except sqlite3.Error:
+        return True  # locked, or not MLflow's: writing to it will tell
 
 
 def _marks(run_dir: Path) -> dict[str, dict[str, str]]:

@@ -25,7 +25,7 @@ def show(result: RunResult) -> None:
         table.add_row(f"seconds a question, {stage}", f"{found['mean']:.4f}", f"median {found['p50']:.4f}", str(counts["n_questions"]))
     for name, spend in facts["spends"].items():
         shown = "not measured" if spend.seconds is None else f"{spend.seconds:.1f}"
-        table.add_row(f"seconds to {name}", shown, "from the cache" if spend.cached else "", "")
+        table.add_row(f"seconds to {name}", shown, "some by an earlier run" if spend.cached else "", "")
     console = Console()
     console.print(table)
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]

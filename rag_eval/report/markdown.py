@@ -11,7 +11,7 @@ from rag_eval.report.table import Table
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#!|~$])")
 READING = """Brackets hold 95 % intervals over questions. EM and F1 are of answerable questions.
-Seconds are wall time a question, its share of a batch; a cached stage was paid for by an earlier run."""
+Seconds are wall time a question, its share of a batch; "cached" seconds were spent by an earlier run, which this one builds on."""
 
 
 def inert(text: object) -> str:
@@ -59,7 +59,7 @@ def _provenance(records: Sequence[RunRecord]) -> dict[str, str]:
 def hardware(record: RunRecord) -> str:
     """The machine of a run in a few words."""
     machine = record.facts["hardware"]
-    return f"{machine['device']}; {machine['cpu']}, {machine['n_cores']} cores"
+    return f"{machine.get('gpu', machine['device'])}; {machine['cpu']}, {machine['n_cores']} cores"
 
 
 def _values(values: Iterable[object]) -> str:

@@ -14,7 +14,7 @@ from rag_eval.record.run_record import RunRecord
 log = logging.getLogger(__name__)
 
 # What must be equal for answers to be compared, and the command's word for it.
-SAME_DATA = ("dataset", "questions")
+SAME_DATA = ("dataset", "questions", "scorer")
 SAME_MODEL = ("base_model", "decoding", "prompt")  # of runs in which a model answers
 
 

@@ -37,12 +37,10 @@ class Cell:
 
     def text(self) -> str:
         """What the table shows."""
-        if self.is_cached:
-            return CACHED
         if self.value is None:
-            return NOT_MEASURED
+            return CACHED if self.is_cached else NOT_MEASURED
         if self.low is None or self.high is None:
-            return _number(self.value)
+            return _number(self.value) + (f" ({CACHED})" if self.is_cached else "")
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Cache, Context, Embedder, Index, Vectors
+from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Vectors
 from rag_eval.retrieve.corpus import refuse_duplicates, refuse_unknown
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.vectors import refuse_bad_rows
@@ -51,16 +51,16 @@ class Dense:
         self._rows: dict[str, int] = {}
         self._vectors: Vectors = np.zeros((0, 0), dtype=np.float32)
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Add documents, or replace those with known ids in their rows. Returns whether the embeddings came from the cache.
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids in their rows. Returns where the embeddings are kept.
 
         Raises:
             DataError: if an id comes twice or an embedding is zero or not finite; nothing is added then.
         """
         if not documents:
-            return False
+            return None
         refuse_duplicates(documents)
-        vectors, is_hit = self._embed(documents)
+        vectors, kept_in = self._embed(documents)
         is_known = np.array([document.id in self._rows for document in documents])
         for at in np.flatnonzero(is_known).tolist():
             row = self._rows[documents[at].id]
@@ -73,7 +73,7 @@ class Dense:
             self._rebuild()
         else:
             self._index.add(added)
-        return is_hit
+        return kept_in
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
@@ -104,7 +104,7 @@ class Dense:
         seconds = {"embed": (embedded - start) / len(examples), "search": (searched - embedded) / len(examples)}
         return [Searched(self._hits(scores[at].tolist(), rows[at].tolist()), seconds) for at in range(len(examples))]
 
-    def _embed(self, documents: Sequence[Document]) -> tuple[Vectors, bool]:
+    def _embed(self, documents: Sequence[Document]) -> tuple[Vectors, Cached]:
         names = [document.id for document in documents]
 
         def write(folder: Path) -> None:
@@ -116,7 +116,7 @@ class Dense:
         cached = self._cache.build("embeddings", key, write)
         vectors: Vectors = np.load(cached.path / _FILE, allow_pickle=False)
         refuse_bad_rows(vectors, names)
-        return vectors, cached.is_hit
+        return vectors, cached
 
     def _keep(self, documents: list[Document], vectors: Vectors) -> None:
         self._documents, self._vectors = documents, vectors

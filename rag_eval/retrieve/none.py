@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag_eval.parts import Context
+from rag_eval.parts import Cached, Context
 from rag_eval.types import Document, Example, Searched
 
 
@@ -15,9 +15,9 @@ class NoRetriever:
     k = 0
     depth = 0
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Nothing; nothing came from a cache."""
-        return False
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Nothing, and nothing is kept."""
+        return None
 
     def remove(self, ids: Sequence[str]) -> None:
         """Nothing: there is no document to forget."""

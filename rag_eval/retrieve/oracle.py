@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import NonNegativeInt, PositiveInt
 
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.parts import Context, Retriever
+from rag_eval.parts import Cached, Context, Retriever
 from rag_eval.retrieve.corpus import Corpus, listed
 from rag_eval.types import Document, Example, Searched
 
@@ -23,10 +23,10 @@ class Oracle:
         self.depth = k
         self._corpus = Corpus()
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Add documents, or replace those with known ids; nothing came from a cache."""
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids; nothing is kept."""
         self._corpus.add(documents)
-        return False
+        return None
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id."""
@@ -68,11 +68,11 @@ class OracleDistract:
         self._seed = seed
         self._oracle = Oracle(k)
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Add documents, or replace those with known ids. Returns whether the inner retriever used a cache."""
-        is_cached = self._retriever.add(documents)
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""
+        kept = self._retriever.add(documents)
         self._oracle.add(documents)
-        return is_cached
+        return kept
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from rag_eval.parts import Context
+from rag_eval.parts import Cached, Context
 from rag_eval.retrieve.corpus import Corpus, listed
 from rag_eval.types import Document, Example, Searched
 
@@ -28,10 +28,10 @@ class RandomPick:
         self._seed = seed
         self._corpus = Corpus()
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Add documents, or replace those with known ids; nothing came from a cache."""
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids; nothing is kept."""
         self._corpus.add(documents)
-        return False
+        return None
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag_eval.parts import Context
+from rag_eval.parts import Cached, Context
 from rag_eval.retrieve.corpus import Corpus, listed
 from rag_eval.types import Document, Example, Searched
 
@@ -19,11 +19,11 @@ class Whole:
         self.depth = 0
         self._corpus = Corpus()
 
-    def add(self, documents: Sequence[Document]) -> bool:
-        """Add documents, or replace those with known ids in their place; nothing came from a cache."""
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids in their place; nothing is kept."""
         self._corpus.add(documents)
         self.k = self.depth = len(self._corpus)
-        return False
+        return None
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id."""

@@ -16,7 +16,6 @@ from rag_eval.types import Estimate, Example, Prediction
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
 
 RANKED = ("retrieved", "random")  # contexts whose order is a ranking
-BINARY = ("answer/em", "answer/contains", "abstain/", "retrieval/hit_", "prompt/")
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,13 @@ def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Mean and interval of every score that could be judged for some question."""
     names = dict.fromkeys(name for row in rows for name in row if "/" in name)
     clusters = [row["cluster"] for row in rows]
-    found = {name: estimate([row.get(name, math.nan) for row in rows], clusters, binary=name.startswith(BINARY)) for name in names}
+    values = {name: [row.get(name, math.nan) for row in rows] for name in names}
+    found = {name: estimate(scores, clusters, binary=_is_binary(scores)) for name, scores in values.items()}
     return {name: one for name, one in found.items() if one is not None}
+
+
+def _is_binary(scores: Sequence[float]) -> bool:
+    return all(score in (0.0, 1.0) or math.isnan(score) for score in scores)
 
 
 def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:

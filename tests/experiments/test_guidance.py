@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from experiments.base_prompt import base_prompt
 from experiments.guidance import HEADS, Guidance, Guide
-from experiments.pretrain_rows import SYSTEM, Row, gold, sample, tensors, to_row
-from rag_eval.prompt import Prompt
+from experiments.pretrain_rows import Row, gold, sample, tensors, to_row
 from rag_eval.types import Reading
 from tests.models import TINY
 
@@ -23,7 +23,7 @@ def tokenizer() -> AutoTokenizer:
 @pytest.fixture(scope="module")
 def made(tokenizer) -> list[tuple[list[Reading], Row]]:  # type: ignore[no-untyped-def]
     rng = random.Random(0)
-    return [(readings, to_row(readings, tokenizer, Prompt(SYSTEM))) for readings in (sample(rng, 3) for _ in range(40))]
+    return [(readings, to_row(readings, tokenizer, base_prompt())) for readings in (sample(rng, 3) for _ in range(40))]
 
 
 def test_a_question_looks_at_the_value_that_answers_it_and_the_value_at_the_name_before_it(made, tokenizer) -> None:  # type: ignore[no-untyped-def]

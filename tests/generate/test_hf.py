@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.types import Generation, Rendered
 from tests.models import TINY, write_random_model
@@ -81,7 +81,7 @@ def test_no_prompts_are_no_answers(random_model: Path) -> None:
 
 def test_prompts_are_padded_on_the_left_and_padding_is_masked(random_model: Path) -> None:
     generator, seen = hf(random_model), []
-    network = generator._parts[1]
+    network = generator._network
     true = network.generate
     network.generate = lambda **given: seen.append(given) or true(**given)
     generator.generate(rendered(["liver", "liver lung fever gene"]))
@@ -169,7 +169,7 @@ def test_without_a_chat_template_the_plain_text_is_given(random_model: Path) -> 
 
 def limit(generator: HF, fits: Callable[[int, int], bool]) -> list[bool]:
     """Give the loaded model a memory in which only some (rows, tokens a row) fit; what comes back says which calls did."""
-    network, calls = generator._parts[1], []
+    network, calls = generator._network, []
     true = network.generate
 
     def generate(**given: Any) -> Any:
@@ -233,5 +233,33 @@ def test_identity_follows_what_decides_the_text_and_not_the_path(random_model: P
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_weights_have_the_dtype_that_was_asked_for(random_model: Path, dtype: str) -> None:
-    network = hf(random_model, dtype=dtype)._parts[1]
+    network = hf(random_model, dtype=dtype)._network
     assert {str(weight.dtype) for weight in network.parameters()} == {f"torch.{dtype}"}
+
+
+def test_a_template_without_a_system_role_gets_the_system_prompt_with_the_first_question(copied: Path) -> None:
+    path = copied / "tokenizer_config.json"
+    refuses = "{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    template = "{% for m in messages %}" + refuses + "<{{ m.role }}>{{ m.content }}{% endfor %}"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
+    turns = (("system", "Be brief."), ("user", "Who?"), ("assistant", "Ada"), ("user", "Where?"))
+    assert hf(copied).format(Rendered(turns, "", "")) == "<user>Be brief.\n\nWho?<assistant>Ada<user>Where?"
+
+
+def test_a_model_without_room_for_a_prompt_is_refused(random_model: Path) -> None:
+    with pytest.raises(ConfigError, match=r"max_new_tokens is 256, but .* has 256 positions"):
+        hf(random_model, max_new_tokens=256).generate(rendered(["liver"]))
+
+
+def test_a_folder_that_is_no_causal_language_model_is_refused_in_one_line(copied: Path) -> None:
+    (copied / "config.json").write_text('{"model_type": "nothing known"}')
+    with pytest.raises(DataError, match="could not be loaded as a causal language model") as refusal:
+        hf(copied).generate(rendered(["liver"]))
+    assert "\n" not in str(refusal.value)
+
+
+def test_cut_off_weights_are_refused_in_one_line(copied: Path) -> None:
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(DataError, match="could not be loaded as a causal language model"):
+        hf(copied).generate(rendered(["liver"]))

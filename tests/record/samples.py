@@ -17,6 +17,7 @@ FACTS: dict[str, Any] = {
         "decoding": "greedy",
         "prompt": "p" * 64,
         "questions": "q" * 64,
+        "scorer": "s" * 12,
     },
     "git": {"commit": "c" * 40, "dirty": False},
     "hardware": {"device": "cpu", "cpu": "a cpu", "n_cores": 2},

@@ -18,7 +18,7 @@ from rag_eval.record.jsonl_mirror import JsonLines
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
-from rag_eval.record.tracker import NoTracking, is_mirrored
+from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
 from rag_eval.record.uri import absolute_uri, check_uri
 from tests.record.samples import FACTS, prediction
 
@@ -111,18 +111,28 @@ def test_a_run_is_mirrored_once(finished: Make, store: str, tmp_path: Path) -> N
     assert len(runs_in(store)) == 1
     again = mirror(store, tmp_path, parent="another sweep").log(run.path, record_of(run))
     assert [(again, one.data.tags["mlflow.parentRunId"]) for one in runs_in(store)] == [(first, "another sweep")]
-    Path(store.removeprefix("sqlite:///")).unlink()
+
+
+def test_a_store_that_was_deleted_and_made_anew_gets_the_run_again(finished: Make, store: str, tmp_path: Path) -> None:
+    run, file = finished("abc"), Path(store.removeprefix("sqlite:///"))
+    empty = file.read_bytes()
+    sent = mirror(store, tmp_path).log(run.path, record_of(run))
+    assert mirrored_id(run.path, store) == sent
+    file.unlink()
     assert not is_mirrored(run.path, store)
+    file.write_bytes(empty)
+    assert not is_mirrored(run.path, store)
+    assert mirrored_id(run.path, store) is None  # so it is sent as a new one
 
 
 def test_a_killed_run_is_shown_as_killed_and_goes_on_under_the_same_id(tmp_path: Path, store: str) -> None:
     run = RunDirectory.open(tmp_path / "outputs", "study", "abc")
     run.begin("", FACTS)
     killed = mirror(store, tmp_path).log(run.path, run.end("KILLED", "interrupted"))
-    assert [one.info.status for one in runs_in(store)] == ["KILLED"]
+    assert [(one.info.status, one.data.tags["rag_eval.error"]) for one in runs_in(store)] == [("KILLED", "interrupted")]
     run.begin("", FACTS)
     assert mirror(store, tmp_path).log(run.path, run.finish([], {}, {}, FACTS)) == killed
-    assert [one.info.status for one in runs_in(store)] == ["FINISHED"]
+    assert [(one.info.status, one.data.tags.get("rag_eval.error")) for one in runs_in(store)] == [("FINISHED", None)]
 
 
 def test_a_store_that_is_down_costs_a_warning(finished: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -138,16 +148,17 @@ def test_a_store_that_is_down_costs_a_warning(finished: Make, tmp_path: Path, ca
     assert not is_mirrored(run.path, f"sqlite:///{tmp_path}/broken.db")
 
 
-def test_json_lines_hold_the_record_once_and_its_sweep(finished: Make, tmp_path: Path) -> None:
+def test_json_lines_hold_the_record_once_and_every_sweep_that_asked_for_it(finished: Make, tmp_path: Path) -> None:
     run, path = finished("abc"), str(tmp_path / "runs.jsonl")
     parent = JsonLines(path).start_parent("sweep")
     for _ in range(2):
         assert JsonLines(path, parent=parent).log(run.path, record_of(run)) == "abc"
     JsonLines(path).end_parent(parent, "FAILED")
     lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
-    assert [line["kind"] for line in lines] == ["sweep", "run", "sweep"]
-    assert lines[1]["parent"] == lines[2]["id"] == parent
-    assert lines[2]["status"] == "FAILED"
+    assert [line["kind"] for line in lines] == ["sweep", "run", "link", "sweep"]
+    assert lines[1]["parent"] == lines[3]["id"] == parent
+    assert lines[3]["status"] == "FAILED"
+    assert lines[2] == {"kind": "link", "run_id": "abc", "parent": parent}
     assert lines[1]["record"] == json.loads((run.path / "run.json").read_text())
     assert is_mirrored(run.path, path)
 

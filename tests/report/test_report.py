@@ -90,12 +90,12 @@ def test_what_was_not_measured_says_so_and_is_never_zero(record: Record, report:
     assert rows(tmp_path)[0]["answer/em"]["value"] is None
 
 
-@pytest.mark.parametrize("seconds", [None, 12.0])
-def test_a_cached_stage_is_called_cached(record: Record, report: Any, tmp_path: Path, seconds: float | None) -> None:
+@pytest.mark.parametrize(("seconds", "shown"), [(None, "cached"), (12.0, "12 (cached)")])
+def test_a_cached_stage_is_called_cached(record: Record, report: Any, tmp_path: Path, seconds: float | None, shown: str) -> None:
     record("a1", learn=Spend(seconds, cached=True))
     report()
     head, line = markdown_cells(tmp_path)
-    assert dict(zip(head, line, strict=True))["learn s"] == "cached"
+    assert dict(zip(head, line, strict=True))["learn s"] == shown
     assert rows(tmp_path)[0]["learn/seconds"]["value"] == seconds
 
 

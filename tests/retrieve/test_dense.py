@@ -178,7 +178,11 @@ def test_a_question_without_a_finite_vector_is_refused_by_name(cache: DirectoryC
 def test_a_second_run_takes_the_embeddings_from_the_cache_to_the_last_bit(cache: DirectoryCache) -> None:
     table = {"a": (0.6, 0.8), "b": (0.8, 0.6), "q": (0.28, 0.96)}
     first, second = from_table(table, cache), from_table(table, cache)
-    assert (first.add(named("a", "b")), second.add(named("a", "b"))) == (False, True)
+    built, found = first.add(named("a", "b")), second.add(named("a", "b"))
+    assert built is not None
+    assert found is not None
+    assert (built.is_hit, found.is_hit) == (False, True)
+    assert (found.path, found.seconds) == (built.path, built.seconds)
     assert second._embedder.n_calls == 0  # type: ignore[attr-defined]
     np.testing.assert_array_equal(first._vectors, second._vectors)
     assert first.search([ask("q")])[0].hits == second.search([ask("q")])[0].hits
@@ -186,7 +190,8 @@ def test_a_second_run_takes_the_embeddings_from_the_cache_to_the_last_bit(cache:
 
 def test_other_text_other_order_or_another_embedder_is_not_taken_from_the_cache(cache: DirectoryCache) -> None:
     def add(dim: int, documents: list[Document]) -> bool:
-        return Dense(HashEmbedder(dim), Flat("l2"), cache, k=1, depth=1).add(documents)
+        kept = Dense(HashEmbedder(dim), Flat("l2"), cache, k=1, depth=1).add(documents)
+        return kept is not None and kept.is_hit
 
     a, b = named("a", "b")
     assert not add(8, [a, b])
@@ -195,4 +200,4 @@ def test_other_text_other_order_or_another_embedder_is_not_taken_from_the_cache(
 
 
 def test_adding_nothing_adds_nothing(cache: DirectoryCache) -> None:
-    assert Dense(HashEmbedder(8), Flat("l2"), cache, k=1, depth=1).add([]) is False
+    assert Dense(HashEmbedder(8), Flat("l2"), cache, k=1, depth=1).add([]) is None

@@ -1,0 +1,13 @@
+"""The prompt that the embedded model is trained and tested with: that of conf/prompt/qa.yaml."""
+
+from __future__ import annotations
+
+import yaml
+
+from rag_eval.config import conf_dir
+from rag_eval.prompt import Prompt
+
+
+def base_prompt() -> Prompt:
+    """The default prompt, without exemplars."""
+    return Prompt(yaml.safe_load((conf_dir() / "prompt" / "qa.yaml").read_text(encoding="utf-8"))["system"])
