@@ -14,6 +14,7 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
     """Follows the Trainer on standard error: `with TrainingBar() as bar`; it is taken down whatever ends the training."""
 
     def __init__(self) -> None:
+        console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("fine-tuning"),
             BarColumn(),
@@ -21,8 +22,9 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
             TextColumn("{task.completed}/{task.total}"),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
 

@@ -224,6 +224,7 @@ class HF:
 
 
 def _progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -231,5 +232,6 @@ def _progress() -> Progress:
         TextColumn("{task.completed}/{task.total}"),
         TimeRemainingColumn(),
         transient=True,
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 from sentence_transformers import SentenceTransformer
 from tqdm import tqdm  # type: ignore[import-untyped]
+from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError, EnvironmentFault
@@ -116,6 +117,7 @@ class SentenceTransformerEmbedder:
 
     @cached_property
     def _model(self) -> SentenceTransformer:
+        disable_progress_bar()  # of the weights' loading
         return SentenceTransformer(
             str(self._folder),
             device=str(self._device),
