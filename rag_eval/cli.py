@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ def run(arguments: list[str]) -> int:
     """Compose a configuration and run it, or every job of a sweep; a job that fails does not stop the others."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of ending the process
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    warnings.simplefilter("ignore", FutureWarning)  # of libraries about themselves
     signal.signal(signal.SIGTERM, _terminate)
     is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
     n_finished = 0
@@ -94,8 +96,21 @@ def _hydra(job: Callable[[Any], float | None], arguments: list[str]) -> None:
     from rag_eval.config import conf_dir, register_resolvers
 
     register_resolvers()
-    sys.argv = [sys.argv[0], *arguments]
+    sys.argv = [sys.argv[0], *(_added(arguments) if _sweeps_modes(arguments) else arguments)]
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+
+
+def _sweeps_modes(arguments: Sequence[str]) -> bool:
+    return any(re.fullmatch(r"mode=.*,.*", one) for one in arguments)
+
+
+def _added(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `++` before every dotted key.
+
+    Hydra applies what is not swept to the default mode first, whose parts need not know the key. Whether the parts of
+    a job know it is checked for each job.
+    """
+    return [f"++{one}" if re.match(r"(?!hydra\.)\w+\.[\w.]+=", one) else one for one in arguments]
 
 
 def _fail(error: BaseException, prefix: str, is_debug: bool) -> int:

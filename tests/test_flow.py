@@ -178,3 +178,10 @@ def test_a_mode_that_shows_the_evidence_refuses_questions_without_any_before_it_
     assert ended.code == 2
     assert "1 of 3 questions have no evidence in the corpus (first: 'q2')" in ended.err
     assert not Path("outputs").exists()
+
+
+def test_a_sweep_over_modes_takes_keys_that_only_some_of_them_know(command: Command) -> None:
+    ended = command("-m", "mode=closed_book,rag_random", *FAST[:2], "limit=5", "retriever.k=2")
+    assert ended.code == 3
+    assert "error: job 0: retriever.k is unknown" in ended.err
+    assert {len(one["in_prompt"]) for one in predictions(Ended(0, ended.out, ""))} == {2}

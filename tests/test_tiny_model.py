@@ -1,4 +1,4 @@
-"""The shipped base model passes its admission gates, or what its card admits; it loads plainly and stops by itself."""
+"""The shipped base model passes its admission gates, as its card says; it loads plainly and stops by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from experiments.admission import GATES, SHIPPED, measure
+from experiments.admission import GATES, SHIPPED, Gate, measure
 from rag_eval.types import Estimate
 
 
@@ -17,20 +17,17 @@ def measured() -> dict[str, Estimate]:
 
 
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
-def test_the_shipped_weights_pass_the_gate_or_the_card_states_the_miss(gate, measured: dict[str, Estimate]) -> None:  # type: ignore[no-untyped-def]
+def test_the_shipped_weights_pass_the_gate(gate: Gate, measured: dict[str, Estimate]) -> None:
     found = measured[gate.name]
     assert found.n == 450
-    if gate.holds(found):
-        return
+    assert gate.holds(found), found
+
+
+def test_the_card_states_what_is_measured(measured: dict[str, Estimate]) -> None:
     card = (SHIPPED / "README.md").read_text(encoding="utf-8")
-    (line,) = [line for line in card.splitlines() if line.startswith(f"| {gate.name} |")]
-    stated = float(line.split("|")[2].split()[0])
-    assert "missed" in line
-    assert stated == pytest.approx(found.mean, abs=0.06), "the card states another value"
-
-
-def test_reading_one_passage_is_a_gate_that_may_not_be_missed(measured: dict[str, Estimate]) -> None:
-    assert measured["gold alone, EM"].mean >= 0.95
+    for name, found in measured.items():
+        (line,) = [line for line in card.splitlines() if line.startswith(f"| {name} |")]
+        assert float(line.split("|")[2]) == pytest.approx(found.mean, abs=0.03), name
 
 
 def test_the_package_holds_at_most_8_mib_of_model() -> None:

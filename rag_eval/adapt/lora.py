@@ -104,6 +104,8 @@ class Lora:
 
     def _trainer(self, generator: Trainable, rows: list[Row], seed: int, bar: TrainingBar) -> SFTTrainer:
         transformers.set_seed(seed)
+        transformers.utils.logging.disable_progress_bar()  # of the weights' loading
+        torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
         local = _is_local(generator)
         model = AutoModelForCausalLM.from_pretrained(
             generator.model, revision=generator.revision, dtype=torch.float32, use_safetensors=True, local_files_only=local
