@@ -93,11 +93,13 @@ class Lora:
     def _train(self, generator: Trainable, rows: list[Row], seed: int, folder: Path) -> None:
         """Train on the rows and save a standard PEFT folder."""
         disable_progress_bars()
+        torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
         try:
             with TrainingBar() as bar:
                 trainer = self._trainer(generator, rows, seed, bar)
                 trainer.train()
         finally:
+            torch.set_flush_denormal(False)
             enable_progress_bars()
         trainer.save_model(str(folder))
         _tidy(folder, is_local=_is_local(generator))
@@ -105,7 +107,6 @@ class Lora:
     def _trainer(self, generator: Trainable, rows: list[Row], seed: int, bar: TrainingBar) -> SFTTrainer:
         transformers.set_seed(seed)
         transformers.utils.logging.disable_progress_bar()  # of the weights' loading
-        torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
         local = _is_local(generator)
         model = AutoModelForCausalLM.from_pretrained(
             generator.model, revision=generator.revision, dtype=torch.float32, use_safetensors=True, local_files_only=local
