@@ -30,7 +30,7 @@ def show(result: RunResult) -> None:
     console.print(table)
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
     if notes:
-        console.print("Note: " + "; ".join(notes) + ".")
+        console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
     print(result.directory, flush=True)
 
 
