@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.admission import GATES, SHIPPED, Gate, measure
 from rag_eval.types import Estimate
+from tests.commands import Ended
+
+Command = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,9 @@ def test_it_loads_with_plain_transformers_and_stops_by_itself() -> None:
     assert tokenizer.decode(out, skip_special_tokens=True).strip() == "liver"
     assert out[-1] == tokenizer.eos_token_id
     assert len(out) < 10
+
+
+def test_a_follow_up_question_is_answered_about_the_entity_of_the_conversation(command: Command) -> None:
+    ended = command("mode=rag", "dataset.preset=chat", "limit=100")
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") > 0.9

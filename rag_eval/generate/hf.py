@@ -137,7 +137,7 @@ class HF:
     def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
         tokenizer = self._tokenizer
         texts = [self.format(prompt) for prompt in prompts]
-        return list(tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]) if texts else []
+        return list(tokenizer(texts, add_special_tokens=not tokenizer.chat_template, verbose=False)["input_ids"]) if texts else []
 
     def _plan_that_fits(self, encoded: Sequence[list[int]]) -> list[list[int]]:
         """Batches whose largest has been tried, untimed, and halved until it fitted the memory; it also warms up."""
