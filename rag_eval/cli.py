@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rag_eval.errors import RagEvalError, Terminated
+from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.types import RunResult
 
 FAILED = float("nan")  # the objective of a job that failed
@@ -101,7 +101,8 @@ def _hydra(job: Callable[[Any], float | None], arguments: list[str]) -> None:
 
 
 def _sweeps_modes(arguments: Sequence[str]) -> bool:
-    return any(re.fullmatch(r"mode=.*,.*", one) for one in arguments)
+    is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
+    return is_sweep and any(re.fullmatch(r"mode=.*,.*|experiment=.+", one) for one in arguments)
 
 
 def _added(arguments: Sequence[str]) -> list[str]:
@@ -136,7 +137,7 @@ def _verdict(error: BaseException) -> tuple[str, int]:
         return "terminated; the same command goes on from here", 143
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _explained(error), 2
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
+    if is_out_of_memory(error):
         return f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has no more'}; use a smaller model or batch", 4
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error}", 4
@@ -160,6 +161,7 @@ def _explained(error: BaseException) -> str:
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             known = [*keys(compose("config")), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
+            known = [key for key in known if key != found[1]]  # the default mode may know what the chosen one does not
         return f"{found[1]} is unknown{suggest(found[1], known)}."
     return text
 

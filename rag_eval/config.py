@@ -129,7 +129,9 @@ def check(cfg: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
         _check_part(node, name)
     for name, target in settings["metrics"]["answer"].items():
-        signature(target, f"metrics.answer.{name}")
+        model = signature(target, f"metrics.answer.{name}").model
+        if model is None or list(model.model_fields) != ["prediction", "example"]:
+            raise ConfigError(f"metrics.answer.{name}: {target} is no metric; expected a function of (prediction, example).")
     _check_mode(settings)
     if uri := settings["tracking"].get("uri"):
         check_uri(uri)
@@ -165,9 +167,12 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
     """
     for argument in arguments:
         key, _, value = argument.partition("=")
-        for name in (key.lstrip("+~").rpartition(".")[2], *re.findall(r"(\w+)[\"']?\s*:", value)):
+        inside = re.findall(r"(\w+)[\"']?\s*:", value) if value.lstrip("'\"").startswith(("{", "[")) else re.findall(r"[?&](\w+)=", value)
+        for name in (key.lstrip("+~").rpartition(".")[2], *inside):
             if value and is_secret(name):
                 raise ConfigError(f"{name} looks like a secret; give it through the environment, not on the command line.")
+        if re.search(r"://[^/\s]*@", value):
+            raise ConfigError(f"{key} holds a user or a password in its address; give them through the environment.")
 
 
 def suggest(word: str, known: list[str]) -> str:

@@ -40,3 +40,9 @@ class EnvironmentFault(RagEvalError):
 
 class Terminated(BaseException):
     """The process was asked to end (SIGTERM); no error, so nothing that handles errors stops it."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, CUDA or torch on the CPU had no memory left; told by name, for torch need not be there."""
+    is_torch = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or is_torch

@@ -64,6 +64,7 @@ def sample(examples: Sequence[Example], limit: int | None, fingerprint: str) -> 
 def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], directory: RunDirectory) -> RunRecord:
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
     _check_evidence(system.retriever, dataset, questions)
+    _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
     facts = _facts(settings, dataset, questions, system)
     uses_cuda = facts["hardware"]["device"] == "cuda"
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
@@ -149,11 +150,12 @@ def _measured(predictions: Sequence[Prediction], examples: Sequence[Example]) ->
 
 def _spends(learning: Spend, learned: Learned, answering: Spend, tested: Sequence[Prediction]) -> dict[str, Spend]:
     """Learn, and answer the test questions. What came from a cache adds the seconds that building it took, where they are known."""
-    hits = [kept.seconds for kept in (learned.index, learned.adapter) if kept is not None and kept.is_hit]
+    hits = [kept for kept in (learned.index, learned.adapter) if kept is not None and kept.is_hit]
     if hits:
-        parts = [learning.seconds, *hits]
+        parts = [learning.seconds, *(kept.seconds for kept in hits)]
         known = [part for part in parts if part is not None]
-        learning = replace(learning, seconds=sum(known) if len(known) == len(parts) else None, device_seconds=None, cached=True)
+        learned_s = sum(known) - sum(kept.waited_s for kept in hits) if len(known) == len(parts) else None
+        learning = replace(learning, seconds=learned_s, device_seconds=None, cached=True)
     total = sum(sum(prediction.seconds.values()) for prediction in tested)
     return {
         "learn": learning,

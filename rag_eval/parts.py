@@ -24,6 +24,7 @@ class Cached:
     path: Path
     is_hit: bool  # it was there before this call
     seconds: float | None  # what building it took when it was built
+    waited_s: float = 0.0  # how long this call waited for another process to build it
 
 
 class Cache(Protocol):
@@ -117,6 +118,10 @@ class Trainable(Generator, Protocol):
 
     def completion(self, answer: str) -> str:
         """An answer as it follows that text, without the end token."""
+        ...
+
+    def base(self, dtype: str) -> tuple[Any, Any]:
+        """Its tokenizer and its network without any adapter, of a torch dtype by name, for the caller to change."""
         ...
 
     def with_adapter(self, folder: str) -> Generator:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from pydantic import NonNegativeInt
+
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, Rendered, Turn
 
@@ -12,7 +14,7 @@ from rag_eval.types import Document, Example, Rendered, Turn
 class Prompt:
     """Writes a question and its passages down for a model, as chat messages and as plain text."""
 
-    def __init__(self, system: str, header: str = "Context:", n_exemplars: int = 0, exemplars: Sequence[Example] = ()) -> None:
+    def __init__(self, system: str, header: str = "Context:", n_exemplars: NonNegativeInt = 0, exemplars: Sequence[Example] = ()) -> None:
         """
         Args:
             system: what the model is told before anything else.

@@ -77,6 +77,9 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
         ("dataset=squad", ["dataset.path"]),
         ("metrics.answer.em=os.system", ["metrics.answer.em", "os.system", "not allowed"]),
         ("metrics.answer.em=rag_eval.score.answer.emm", ["metrics.answer.em", "has no emm", "did you mean em?"]),
+        ("metrics.answer.em=rag_eval.score.answer.token_f1", ["metrics.answer.em", "is no metric"]),
+        ("metrics.answer.em=rag_eval.types.Example", ["metrics.answer.em", "is no metric"]),
+        ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),
         ("retriever.depth=2", ["retriever.depth is 2", "retriever.k=3"]),
     ],
@@ -169,8 +172,16 @@ def test_a_secret_on_the_command_line_is_refused_before_hydra_sees_it_and_not_re
     assert "hf_abc" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("value", ["postgresql://me:hunter2@db/x", "http://hunter2@host:5000", "https://host/?api_key=hunter2"])
+def test_a_secret_in_an_address_on_the_command_line_is_refused_and_not_repeated(value: str) -> None:
+    with pytest.raises(ConfigError, match="through the environment") as refusal:
+        config.refuse_secrets([f"tracking.uri={value}"])
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_words_that_only_look_like_secrets_pass() -> None:
-    config.refuse_secrets(["generator.token_budget=5", "generator.max_new_tokens=3", "+generator.hf_token=", "--help"])
+    passing = ["generator.token_budget=5", "+generator.hf_token=", "--help", "prompt.header=Password:", "tracking.uri=http://host:5000/a@b"]
+    config.refuse_secrets(passing)
 
 
 def test_an_interpolation_that_leads_nowhere_is_a_fault_of_the_configuration() -> None:

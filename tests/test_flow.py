@@ -185,3 +185,5 @@ def test_a_sweep_over_modes_takes_keys_that_only_some_of_them_know(command: Comm
     assert ended.code == 3
     assert "error: job 0: retriever.k is unknown" in ended.err
     assert {len(one["in_prompt"]) for one in predictions(Ended(0, ended.out, ""))} == {2}
+    named = command("-m", "experiment=arms", "hydra.sweeper.params.mode='closed_book,long_context'", *FAST[:2], "limit=5", "retriever.k=2")
+    assert "job 1: retriever.k is unknown" in named.err

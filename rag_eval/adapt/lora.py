@@ -19,7 +19,7 @@ import trl
 from datasets import Dataset, disable_progress_bars, enable_progress_bars
 from peft import LoraConfig
 from pydantic import Field, PositiveFloat, PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from rag_eval.adapt.finite import StopOnNonFinite
@@ -106,12 +106,7 @@ class Lora:
 
     def _trainer(self, generator: Trainable, rows: list[Row], seed: int, bar: TrainingBar) -> SFTTrainer:
         transformers.set_seed(seed)
-        transformers.utils.logging.disable_progress_bar()  # of the weights' loading
-        local = _is_local(generator)
-        model = AutoModelForCausalLM.from_pretrained(
-            generator.model, revision=generator.revision, dtype=torch.float32, use_safetensors=True, local_files_only=local
-        )
-        tokenizer = AutoTokenizer.from_pretrained(generator.model, revision=generator.revision, local_files_only=local)
+        tokenizer, model = generator.base("float32")
         has_cuda = generator.device == "cuda"
         n_steps = math.ceil(len(rows) / self.batch_size) * self.epochs
         settings = SFTConfig(

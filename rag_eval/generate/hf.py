@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
+from huggingface_hub.constants import HF_HUB_OFFLINE
+from huggingface_hub.errors import LocalEntryNotFoundError
 from jinja2 import TemplateError
 from pydantic import PositiveInt
 from rich.console import Console
@@ -20,7 +22,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from rag_eval.device import choose_device
-from rag_eval.errors import ConfigError, DataError, EnvironmentFault
+from rag_eval.errors import ConfigError, DataError, EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.types import Generation, Rendered, StopReason
@@ -102,11 +104,12 @@ class HF:
         if not self._tokenizer.chat_template:
             return prompt.text
         messages = [{"role": role, "content": content} for role, content in prompt.messages]
-        try:
-            return self._templated(messages)
-        except TemplateError:
-            system, first, *others = messages
-            return self._templated([{**first, "content": f"{system['content']}\n\n{first['content']}"}, *others])
+        system, first, *others = messages
+        with suppress(TemplateError):
+            text = self._templated(messages)
+            if system["content"].strip() in text:
+                return text
+        return self._templated([{**first, "content": f"{system['content']}\n\n{first['content']}"}, *others])
 
     def _templated(self, messages: list[dict[str, str]]) -> str:
         return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
@@ -154,7 +157,9 @@ class HF:
                 self._batch([encoded[at] for at in largest], min_new_tokens=self.max_new_tokens)  # none ends early: the worst case
                 self._tried = size
                 return batches
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 if len(largest) == 1:
                     raise EnvironmentFault(
                         f"out of memory with one prompt of {len(encoded[largest[0]])} tokens on {self.device}: "
@@ -184,29 +189,35 @@ class HF:
         reason: StopReason = "length" if n == len(ids) >= self.max_new_tokens and cut is None else "stop"
         return Generation(text[:cut].strip(), n_prompt, n, seconds, reason)
 
+    def base(self, dtype: str) -> tuple[Any, Any]:
+        """A tokenizer that pads on the left, and the network without the adapter, both of the caller's own."""
+        return self._load_tokenizer(), self._load_network(dtype)
+
     @cached_property
     def _tokenizer(self) -> Any:
-        """Pads on the left."""
+        return self._load_tokenizer()
+
+    @cached_property
+    def _network(self) -> Any:
+        """In eval mode, on its device."""
+        network = self._load_network("float32" if self.adapter else self.dtype)
+        if self.adapter:
+            from rag_eval.generate.merge import merged  # peft is needed only here
+
+            network = merged(network, self.adapter)
+        return network.to(getattr(torch, self.dtype)).to(self.device).eval()
+
+    def _load_tokenizer(self) -> Any:
         with self._loading():
             tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         return tokenizer
 
-    @cached_property
-    def _network(self) -> Any:
-        """In eval mode, on its device."""
+    def _load_network(self, dtype: str) -> Any:
         transformers.utils.logging.disable_progress_bar()
-        dtype = getattr(torch, self.dtype)
         with self._loading():
-            model = AutoModelForCausalLM.from_pretrained(
-                self.model, use_safetensors=True, dtype=torch.float32 if self.adapter else dtype, **self._source
-            )
-        if self.adapter:
-            from rag_eval.generate.merge import merged  # peft is needed only here
-
-            model = merged(model, self.adapter)
-        return model.to(dtype).to(self.device).eval()
+            return AutoModelForCausalLM.from_pretrained(self.model, use_safetensors=True, dtype=getattr(torch, dtype), **self._source)
 
     @property
     def _source(self) -> dict[str, Any]:
@@ -215,12 +226,15 @@ class HF:
 
     @contextmanager
     def _loading(self) -> Iterator[None]:
-        """Says in one line what a library says in many."""
+        """Says in one line what a library says in many: the model is at fault, or else the disk or the way to the hub."""
         try:
             yield
         except (OSError, ValueError, SafetensorError) as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise DataError(f"generator.model={self.model} could not be loaded as a causal language model: {said[0]}") from error
+            said = f"generator.model={self.model} could not be loaded as a causal language model: {' '.join(str(error).split())}"
+            is_unreachable = isinstance(error.__cause__, LocalEntryNotFoundError) and not HF_HUB_OFFLINE
+            if getattr(error, "errno", None) is not None or is_unreachable:
+                raise EnvironmentFault(said) from error
+            raise DataError(said) from error
 
 
 def _progress() -> Progress:

@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,10 @@ class DirectoryCache:
         target = self.root / kind / digest
         if (found := _read(target, key)) is not None:  # needs no lock: a directory appears whole
             return found
+        begun = time.perf_counter()
         with writing(self.root), locked(target.with_name(f"{digest}.lock"), f"{kind} {digest[:12]} in {self.root}"):
             if (found := _read(target, key)) is not None:
-                return found
+                return replace(found, waited_s=time.perf_counter() - begun)
             _set_aside(target)
             return _fill(target, key, write)
 

@@ -86,10 +86,10 @@ def _holds(uri: str, id: str) -> bool:
     if sqlite_file(uri) is None:
         return id in file.read_text(encoding="utf-8")
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:
             return store.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (id,)).fetchone() is not None
-    except sqlite3.Error:
-        return True  # locked, or not MLflow's: writing to it will tell
+    except sqlite3.Error as error:
+        return "locked" in str(error)  # in use; anything else is no store of MLflow's
 
 
 def _marks(run_dir: Path) -> dict[str, dict[str, str]]:

@@ -52,7 +52,7 @@ def mismatches(records: Sequence[RunRecord]) -> list[str]:
 def _difference(field: str, records: Sequence[RunRecord]) -> str:
     first: dict[str, RunRecord] = {}
     for record in records:
-        first.setdefault(str(record.facts["comparison"][field]), record)
+        first.setdefault(str(record.facts["comparison"].get(field)), record)
     if len(first) < 2:
         return ""
     (one, a), (other, b) = list(first.items())[:2]

@@ -142,6 +142,15 @@ def test_a_loss_that_is_no_number_stops_a_long_training_early(base: Path, tmp_pa
         fit(tmp_path / "cache", broken, epochs=50.0)
 
 
+def test_weights_that_cannot_be_read_are_refused_in_one_line(base: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(base, tmp_path / "broken"))
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(DataError, match="could not be loaded as a causal language model") as refusal:
+        fit(tmp_path / "cache", broken)
+    assert "\n" not in str(refusal.value)
+
+
 def test_without_training_questions_there_is_nothing_to_train_on(base: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"dataset\.train_share"):
         lora(tmp_path).fit(hf(base), PROMPT, QADataset("d", "0", (), (), (), TRAIN), 0)

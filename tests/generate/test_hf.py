@@ -246,6 +246,13 @@ def test_a_template_without_a_system_role_gets_the_system_prompt_with_the_first_
     assert hf(copied).format(Rendered(turns, "", "")) == "<user>Be brief.\n\nWho?<assistant>Ada<user>Where?"
 
 
+def test_a_template_that_passes_over_the_system_role_gets_the_system_prompt_too(copied: Path) -> None:
+    path = copied / "tokenizer_config.json"
+    template = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
+    assert hf(copied).format(Rendered((("system", "Be brief."), ("user", "Who?")), "", "")) == "<user>Be brief.\n\nWho?"
+
+
 def test_a_model_without_room_for_a_prompt_is_refused(random_model: Path) -> None:
     with pytest.raises(ConfigError, match=r"max_new_tokens is 256, but .* has 256 positions"):
         hf(random_model, max_new_tokens=256).generate(rendered(["liver"]))
