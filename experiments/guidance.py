@@ -1,8 +1,8 @@
 """Guided attention: a few heads of the embedded model are told where to look, until they look there by themselves.
 
 Reading one passage among several takes three looks: from a stated value back to the name in its sentence, from the end
-of a question back to the name in it, and from there to the value that is stated of that name. Found by gradient descent
-alone, the second and third took longer than two hours on two cores. The loss added here is the negative logarithm of
+of a question back to the name in it, and from there to the value that is stated of that name. Gradient descent
+alone did not find them in the runs that experiments/LOG.md tells of. The loss added here is the negative logarithm of
 the attention that a head gives to its target (compare Deshpande and Narasimhan 2020, arXiv 2010.02399).
 """
 
