@@ -11,6 +11,6 @@ check:  ## format, lint and types
 test:  ## the default suite
 	pytest
 
-table:  ## the arms on the embedded world, and their table
+table:  ## the arms on the embedded world, and the table of the README
 	python run.py -m experiment=arms
-	python -m rag_eval.report experiment=arms
+	python -m rag_eval.report experiment=arms out=reports/world

@@ -15,6 +15,7 @@ from typing import Any
 from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.types import RunResult
 
+RESUMES = "the same command goes on after the last recorded answer; a training that was not finished begins anew"
 FAILED = float("nan")  # the objective of a job that failed
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
@@ -132,9 +133,9 @@ def _verdict(error: BaseException) -> tuple[str, int]:
     if ours is not None:
         return str(ours), ours.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; the same command goes on from here", 130
+        return f"interrupted; {RESUMES}", 130
     if isinstance(error, Terminated):
-        return "terminated; the same command goes on from here", 143
+        return f"terminated; {RESUMES}", 143
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _explained(error), 2
     if is_out_of_memory(error):
@@ -162,7 +163,7 @@ def _explained(error: BaseException) -> str:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             known = [*keys(compose("config")), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
             known = [key for key in known if key != found[1]]  # the default mode may know what the chosen one does not
-        return f"{found[1]} is unknown{suggest(found[1], known)}."
+        return f"{found[1]} is unknown{suggest(found[1], known)}"
     return text
 
 

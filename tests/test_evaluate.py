@@ -124,3 +124,13 @@ def test_a_training_counts_in_full_beside_an_index_from_the_cache(command: Comma
     ended = command("mode=rag_finetune", *fast, *model)
     (manifest,) = Path("cache/adapters").glob("*/manifest.json")
     assert ended.record["spends"]["learn"]["seconds"] > json.loads(manifest.read_text(encoding="utf-8"))["seconds"] > 0
+
+
+def test_a_model_that_cannot_read_the_passages_is_noted(command: Command) -> None:
+    Path("documents.jsonl").write_text('{"id": "d1", "title": "Refunds", "text": "Refunds are paid within 14 days."}\n', encoding="utf-8")
+    asked = [{"id": f"q{at}", "question": f"When is refund {at} paid?", "answers": ["14 days"], "evidence": ["d1"]} for at in range(4)]
+    Path("questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked), encoding="utf-8")
+    ended = command("mode=oracle", "dataset=jsonl", "dataset.documents=documents.jsonl", "dataset.questions=questions.jsonl")
+    assert ended.mean("abstain/answerable") > 0.5
+    assert "it may not be able to read these documents" in ended.out
+    assert "may not be able" not in command("mode=oracle", *ECHO, "limit=5").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
@@ -93,7 +94,9 @@ def _answers(fields: Fields) -> list[str]:
             raise ValueError(f"must be empty in a row marked unanswerable: true but is {shown(value)}")
         return []
     if value is None:
-        raise ValueError("is missing or null; give a text or a list of texts, or mark the row unanswerable: true")
+        near = difflib.get_close_matches("answers", [name for name in fields if name != "answers"], n=1)
+        hint = f"; is it the field {near[0]!r}?" if near else ""
+        raise ValueError(f"is missing or null; give a text or a list of texts, or mark the row unanswerable: true{hint}")
     if not isinstance(value, str | list):
         raise ValueError(f"must be a text or a list of texts but is {kind(value)}")
     if not value:

@@ -29,6 +29,8 @@ def show(result: RunResult) -> None:
     console = Console()
     console.print(table)
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
+    if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in ("prompt/holds_evidence", "abstain/answerable")):
+        notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
     if notes:
         console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
     print(result.directory, flush=True)

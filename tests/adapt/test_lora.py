@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from rag_eval.adapt import progress
 from rag_eval.adapt.lora import Lora
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.training_set import training_rows
@@ -119,6 +121,14 @@ def test_the_generator_that_comes_back_is_another_and_the_base_is_unchanged(base
     assert generator.identity()["adapter"] is not None
     assert generator.identity()["base_model"] == hf(base).identity()["base_model"]
     assert hf(base).generate([PROMPT.render(TRAIN[0], ())])[0].text == before
+
+
+def test_without_a_terminal_a_training_tells_how_far_it_is(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "REPORT_S", 0.0)
+    fit(tmp_path, base, epochs=2.0)
+    assert re.findall(r"fine-tuning: (\d)/4 steps, [\d.]+ a second, \d+ s left", capfd.readouterr().err) == ["1", "2", "3", "4"]
 
 
 def test_weights_that_are_no_numbers_stop_the_training_and_leave_no_adapter(base: Path, tmp_path: Path) -> None:

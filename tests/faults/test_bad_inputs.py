@@ -97,6 +97,11 @@ def test_b24_a_question_without_an_answer_is_refused_with_its_line(command: Comm
     refused(command("mode=rag", *arguments), "questions.jsonl:2", "q2", "answers")
 
 
+def test_a_misnamed_field_is_suggested(command: Command) -> None:
+    named = {**{key: value for key, value in QUESTIONS[1].items() if key != "answers"}, "answer": "lung"}
+    refused(command("mode=rag", *jsonl(questions=[QUESTIONS[0], named])), "questions.jsonl:2", "is it the field 'answer'?")
+
+
 def test_b26_a_repeated_id_is_refused_with_both_lines(command: Command) -> None:
     arguments = jsonl(questions=[*QUESTIONS, {**QUESTIONS[0], "question": "Another?"}])
     refused(command("mode=rag", *arguments), "questions.jsonl:3", "q1", "1")
