@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
-from rag_eval.types import RunResult
+from rag_eval.types import PRIMARY, RunResult
 
 RESUMES = "the same command goes on after the last recorded answer; a training that was not finished begins anew"
 FAILED = float("nan")  # the objective of a job that failed
@@ -63,7 +63,7 @@ def run(arguments: list[str]) -> int:
         n_finished += 1
         if result.facts["counts"]["n_error"]:
             codes.append(3)
-        found = result.estimates.get("answer/em")
+        found = result.estimates.get(PRIMARY)
         return None if found is None else found.mean
 
     try:

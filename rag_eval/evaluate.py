@@ -23,13 +23,12 @@ from rag_eval.record.tracker import is_mirrored
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.score.summary import Row, Scorer, counts, estimates, seconds
 from rag_eval.system import Learned, System
-from rag_eval.types import Estimate, Example, Prediction, QADataset, RunResult, Spend
+from rag_eval.types import PRIMARY, Estimate, Example, Prediction, QADataset, RunResult, Spend
 
 log = logging.getLogger(__name__)
 
 CHUNK = 128  # questions answered between two entries of the journal
 N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
-PRIMARY = "answer/em"
 
 
 def evaluate(cfg: DictConfig) -> RunResult:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 Outcome = Literal["answered", "abstained", "malformed", "error"]
 StopReason = Literal["stop", "length", "none"]
 
+PRIMARY = "answer/em"  # the estimate that a run is judged by
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import tempfile
@@ -29,8 +28,6 @@ from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, Weights
 from rag_eval.source import source_sha
 from rag_eval.types import QADataset
-
-log = logging.getLogger(__name__)
 
 
 class Lora:

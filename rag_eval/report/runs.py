@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import RunRecord
-
-log = logging.getLogger(__name__)
 
 # What must be equal for answers to be compared, and the command's word for it.
 SAME_DATA = ("dataset", "questions", "scorer")
