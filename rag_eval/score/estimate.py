@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,13 @@ SHARE = (0.0, 1.0)  # what a score can be
 _FLAT = 1e-12  # a standard error this far below the largest value is rounding
 
 
-def estimate(values: Sequence[float], clusters: Sequence[str], binary: bool, bounds: tuple[float, float] | None = SHARE) -> Estimate | None:
+def estimate(
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    binary: bool,
+    bounds: tuple[float, float] | None = SHARE,
+    confidence: float = 0.95,
+) -> Estimate | None:
     """The mean of the values that could be judged, with its 95 % interval.
 
     The standard error is clustered (Liang and Zeger 1986; Miller 2024, arXiv 2411.00640), quantiles are of Student's t
@@ -24,8 +30,8 @@ def estimate(values: Sequence[float], clusters: Sequence[str], binary: bool, bou
     - of 0/1 values: Wilson's at the effective sample size n / design effect, at most n (Korn and Graubard 1998);
       where the standard error is 0, as for all right or all wrong, nothing is known about the design effect and the
       effective size is G, as if each cluster were one question: the conservative end;
-    - of other values: mean +- t * se, cut at the bounds; where the standard error is 0, Wilson's as above, scaled to
-      the bounds, because no variable between bounds varies more than a 0/1 one;
+    - of other values: mean +- t * se, cut at the bounds; where the standard error is 0, every cluster has the same
+      mean, and Wilson's limit for 0 in G says how many other clusters may have another one, as far off as the bounds;
     - of a single cluster: the bounds, because nothing tells how much clusters differ.
 
     Args:
@@ -34,6 +40,7 @@ def estimate(values: Sequence[float], clusters: Sequence[str], binary: bool, bou
         binary: whether every value is 0 or 1.
         bounds: what a value can be at all: (0, 1) for scores, (-1, 1) for differences of scores, None for seconds.
             Bounds that some value breaks are ignored; those of binary values are (0, 1).
+        confidence: of the interval, where it is not 95 %.
 
     Returns:
         None when no question could be judged, which is not a 0, and when a single cluster of unbounded values leaves
@@ -42,16 +49,37 @@ def estimate(values: Sequence[float], clusters: Sequence[str], binary: bool, bou
     Raises:
         ValueError: if the two sequences differ in length, a value is infinite or a binary one neither 0 nor 1.
     """
-    judged = [(value, cluster) for value, cluster in zip(values, clusters, strict=True) if not math.isnan(value)]
-    if not judged:
+    codes, (x,) = judged(clusters, values)
+    if not len(x):
         return None
-    x = np.array([value for value, _ in judged], dtype=np.float64)
-    codes = {cluster: at for at, cluster in enumerate(dict.fromkeys(cluster for _, cluster in judged))}
-    _check(x, binary)
-    interval = _interval(x, np.array([codes[cluster] for _, cluster in judged]), binary, SHARE if binary else _holding(bounds, x))
+    if binary and not np.isin(x, (0.0, 1.0)).all():
+        raise ValueError(f"binary values must be 0 or 1 but reach from {x.min()} to {x.max()}.")
+    interval = _interval(x, codes, binary, SHARE if binary else _holding(bounds, x), confidence)
     if interval is None:
         return None
-    return Estimate(mean=float(x.mean()), low=interval[0], high=interval[1], n=len(x), n_clusters=len(codes))
+    return Estimate(mean=float(x.mean()), low=interval[0], high=interval[1], n=len(x), n_clusters=int(codes.max()) + 1)
+
+
+def judged(clusters: Sequence[Hashable], *columns: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The questions that could be judged in all columns: their cluster codes, int64 (n,), and values, float64 (k, n).
+
+    Raises:
+        ValueError: if lengths differ or a value is infinite.
+    """
+    lengths = [len(column) for column in columns]
+    if any(length != len(clusters) for length in lengths):
+        raise ValueError(f"{len(clusters)} questions have a cluster but {lengths} have values; give one of each a question.")
+    table = np.array(columns, dtype=np.float64)
+    if np.isinf(table).any():
+        raise ValueError("a value is infinite; give nan for what could not be judged.")
+    kept = np.flatnonzero(~np.isnan(table).any(axis=0))
+    return cluster_codes([clusters[at] for at in kept.tolist()]), table[:, kept]
+
+
+def cluster_codes(clusters: Sequence[Hashable]) -> NDArray[np.int64]:
+    """int64 (n,): the clusters numbered from 0 without gaps, by first appearance."""
+    codes = {cluster: at for at, cluster in enumerate(dict.fromkeys(clusters))}
+    return np.array([codes[cluster] for cluster in clusters], dtype=np.int64)
 
 
 def clustered_se(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
@@ -70,19 +98,31 @@ def clustered_se(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float
     return math.sqrt(float(sums @ sums) * len(sums) / (len(sums) - 1)) / len(values)
 
 
+def is_flat(values: NDArray[np.float64], se: float) -> bool:
+    """Whether a standard error is 0 but for rounding, so that it tells nothing."""
+    return se <= _FLAT * float(np.abs(values).max())
+
+
+def wilson_limits(p: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share p among n, which may be an effective size; z is the quantile."""
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+
+
 def _interval(
-    x: NDArray[np.float64], codes: NDArray[np.int64], binary: bool, bounds: tuple[float, float] | None
+    x: NDArray[np.float64], codes: NDArray[np.int64], binary: bool, bounds: tuple[float, float] | None, confidence: float
 ) -> tuple[float, float] | None:
     n_clusters = int(codes.max()) + 1
     if n_clusters == 1:
         return bounds
     mean, se = float(x.mean()), clustered_se(x, codes)
-    t = float(stdtrit(n_clusters - 1, 0.975))
-    is_flat = se <= _FLAT * float(np.abs(x).max())
-    if bounds is not None and (binary or is_flat):
-        low, high = bounds
-        below, above = _wilson((mean - low) / (high - low), n_clusters if is_flat else _effective_size(mean, se, len(x)), t)
-        return low + (high - low) * below, low + (high - low) * above
+    t = float(stdtrit(n_clusters - 1, (1 + confidence) / 2))
+    if binary:
+        return wilson_limits(mean, n_clusters if is_flat(x, se) else _effective_size(mean, se, len(x)), t)
+    if bounds is not None and is_flat(x, se):
+        _, others = wilson_limits(0.0, n_clusters, t)
+        return mean - others * (mean - bounds[0]), mean + others * (bounds[1] - mean)
     low, high = bounds or (-math.inf, math.inf)
     return max(low, mean - t * se), min(high, mean + t * se)
 
@@ -92,19 +132,5 @@ def _effective_size(p: float, se: float, n: int) -> float:
     return min(n, n * p * (1 - p) / (n - 1) / se**2)
 
 
-def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
-    """Wilson's score interval of a share p among n."""
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
-    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
-
-
 def _holding(bounds: tuple[float, float] | None, x: NDArray[np.float64]) -> tuple[float, float] | None:
     return bounds if bounds is not None and bounds[0] <= x.min() and x.max() <= bounds[1] else None
-
-
-def _check(x: NDArray[np.float64], binary: bool) -> None:
-    if not np.isfinite(x).all():
-        raise ValueError("a value is infinite; give nan for what could not be judged.")
-    if binary and not np.isin(x, (0.0, 1.0)).all():
-        raise ValueError(f"binary values must be 0 or 1 but reach from {x.min()} to {x.max()}.")

@@ -51,6 +51,11 @@ def ndcg_at_k(retrieved: Sequence[str], evidence: Collection[str], k: int) -> fl
     return _discounted(ranks) / _discounted(range(1, min(k, len(set(evidence))) + 1))
 
 
+def r_precision(retrieved: Sequence[str], evidence: Collection[str]) -> float:
+    """Share of the evidence among the first R documents, R being how many distinct ids the evidence has. nan as in recall_at_k."""
+    return recall_at_k(retrieved, evidence, len(set(evidence))) if evidence else math.nan
+
+
 def _ranks(retrieved: Sequence[str], evidence: Collection[str], k: int) -> list[int]:
     """Ranks, from 1, of the evidence among the first k documents."""
     if k < 1:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rag_eval.parts import Metric
-from rag_eval.score.estimate import estimate
-from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, recall_at_k, reciprocal_rank
-from rag_eval.types import Estimate, Example, Prediction
+from rag_eval.score.answer import containment
+from rag_eval.score.attribution import attribute, wanted
+from rag_eval.score.estimate import SHARE, estimate
+from rag_eval.score.outcome import outcome_row
+from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
+from rag_eval.score.spans import gold_spans, span_hit_at_k, span_of, span_recall_at_k
+from rag_eval.types import PRIMARY, Document, Estimate, Example, Prediction
 
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
 
-RANKED = ("retrieved", "random")  # contexts whose order is a ranking
+RANKED = ("retrieved", "random", "recorded")  # contexts whose order is a ranking
+SIGNED = ("answer/reliability",)  # scores that reach from -1 to 1
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """What is scored: answers by named metrics, retrieval at several depths."""
+    """What is scored: answers by named metrics, retrieval at several depths, and why answers are wrong."""
 
     answer: Mapping[str, Metric]
     retrieval_k: Sequence[int]
     depth: int  # how many documents were searched; deeper scores are not available
     context: str
+    documents: Mapping[str, Document] = field(default_factory=dict)  # the corpus, by id
 
     def row(self, prediction: Prediction, example: Example) -> Row:
         """All scores of one question."""
@@ -34,24 +40,60 @@ class Scorer:
             group = "answer" if name != "abstained" else "abstain"
             which = name if name != "abstained" else "answerable" if example.is_answerable else "unanswerable"
             row[f"{group}/{which}"] = metric(prediction, example)
-        return row | self._retrieval(prediction, example)
+        row |= self._outcome(prediction, example, row.get(PRIMARY, math.nan))
+        return row | self._ranking(prediction, example) | self._context(prediction, example)
 
-    def _retrieval(self, prediction: Prediction, example: Example) -> Row:
-        evidence = example.evidence if example.is_answerable else ()
-        scores: Row = {}
-        if self.context in RANKED:
-            found = prediction.retrieved
-            for k in self.retrieval_k:
-                if k <= self.depth:
-                    scores[f"retrieval/hit_{k}"] = hit_at_k(found, evidence, k)
-                    scores[f"retrieval/recall_{k}"] = recall_at_k(found, evidence, k)
-            deepest = max((k for k in self.retrieval_k if k <= self.depth), default=self.depth)
-            scores[f"retrieval/mrr_{deepest}"] = reciprocal_rank(found, evidence, deepest)
-            scores[f"retrieval/ndcg_{deepest}"] = ndcg_at_k(found, evidence, deepest)
+    def _outcome(self, prediction: Prediction, example: Example, score: float) -> Row:
+        """Which outcome it is, and of a wrong answer why."""
+        if math.isnan(score):
+            return {}
+        row: Row = dict(outcome_row(prediction, example, score))
+        why = attribute(prediction, example, self.documents.keys(), self.documents) if score < 1 else None
         if self.context != "none":
-            held = set(evidence) <= set(prediction.in_prompt)
-            scores["prompt/holds_evidence"] = float(held) if evidence else math.nan
-        return scores
+            row["answer/distracted"] = float(why is not None and why.distracted_by is not None)
+            if why is not None:
+                row |= {"cause": why.cause, "distracted_by": why.distracted_by}
+        if "stale_answers" in example.meta:
+            row["answer/stale"] = float(why is not None and why.is_stale)
+        return row
+
+    def _ranking(self, prediction: Prediction, example: Example) -> Row:
+        if self.context not in RANKED or self.depth < 1:
+            return {}
+        evidence = example.evidence if example.is_answerable else ()
+        found, scores = prediction.retrieved, Row()
+        depths = [k for k in self.retrieval_k if k <= self.depth]
+        for k in depths:
+            scores[f"retrieval/hit_{k}"] = hit_at_k(found, evidence, k)
+            scores[f"retrieval/recall_{k}"] = recall_at_k(found, evidence, k)
+        deepest = max(depths, default=self.depth)
+        scores[f"retrieval/mrr_{deepest}"] = reciprocal_rank(found, evidence, deepest)
+        scores[f"retrieval/ndcg_{deepest}"] = ndcg_at_k(found, evidence, deepest)
+        if len(set(evidence)) <= self.depth:
+            scores["retrieval/r_precision"] = r_precision(found, evidence)
+        return scores | self._spans(prediction, example, depths)
+
+    def _spans(self, prediction: Prediction, example: Example, depths: Sequence[int]) -> Row:
+        """Scores by characters, where documents are chunks that know their place and the question knows its gold."""
+        gold = gold_spans(example.meta)
+        if not gold:
+            return {}
+        found = [span_of(self.documents[id].meta) if id in self.documents else None for id in prediction.retrieved]
+        return {f"retrieval/span_recall_{k}": span_recall_at_k(found, gold, k) for k in depths} | {
+            f"retrieval/span_hit_{k}": span_hit_at_k(found, gold, k) for k in depths
+        }
+
+    def _context(self, prediction: Prediction, example: Example) -> Row:
+        """Whether what was needed stood in the prompt, by ids and, as a proxy that needs no gold ids, by the answer's words."""
+        if self.context == "none" or not example.is_answerable:
+            return {}
+        held = [self.documents[id].text for id in prediction.in_prompt if id in self.documents]
+        row: Row = {}
+        for name, ids in (("prompt/holds_evidence", prediction.in_prompt), ("prompt/was_given_evidence", wanted(prediction))):
+            row[name] = float(set(example.evidence).issubset(ids)) if example.evidence else math.nan
+        if self.documents:
+            row["prompt/holds_answer_words"] = max((containment(text, example.answers) for text in held), default=0.0)
+        return row
 
 
 def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
@@ -59,7 +101,10 @@ def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
     names = dict.fromkeys(name for row in rows for name in row if "/" in name)
     clusters = [row["cluster"] for row in rows]
     values = {name: [row.get(name, math.nan) for row in rows] for name in names}
-    found = {name: estimate(scores, clusters, binary=_is_binary(scores)) for name, scores in values.items()}
+    found = {
+        name: estimate(scores, clusters, binary=_is_binary(scores) and name not in SIGNED, bounds=(-1.0, 1.0) if name in SIGNED else SHARE)
+        for name, scores in values.items()
+    }
     return {name: one for name, one in found.items() if one is not None}
 
 
@@ -68,7 +113,9 @@ def _is_binary(scores: Sequence[float]) -> bool:
 
 
 def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
-    """Median and mean wall seconds a question, by stage and end to end (the sum of the stages)."""
+    """Median and mean wall seconds a question, by stage and end to end (the sum of the stages); nothing where some was not timed."""
+    if not predictions or not all(prediction.seconds for prediction in predictions):
+        return {}
     stages: dict[str, Callable[[Prediction], float]] = {}
     for name in dict.fromkeys(stage for prediction in predictions for stage in prediction.seconds):
         stages[name] = lambda prediction, name=name: prediction.seconds.get(name, 0.0)  # type: ignore[misc]
@@ -76,8 +123,20 @@ def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
     return {
         name: {"p50": statistics.median(map(of, predictions)), "mean": statistics.fmean(map(of, predictions))}
         for name, of in stages.items()
-        if predictions
     }
+
+
+def tokens(predictions: Sequence[Prediction]) -> dict[str, float | None]:
+    """Mean tokens a question, given to the model and written by it; None where they were not counted."""
+    return {
+        "prompt_mean": _mean([one.n_prompt_tokens for one in predictions]),
+        "output_mean": _mean([one.n_output_tokens for one in predictions]),
+    }
+
+
+def _mean(counts: Sequence[int | None]) -> float | None:
+    known = [count for count in counts if count is not None]
+    return statistics.fmean(known) if known and len(known) == len(counts) else None
 
 
 def counts(predictions: Sequence[Prediction], examples: Sequence[Example]) -> dict[str, int]:

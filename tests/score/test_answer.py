@@ -14,7 +14,11 @@ from rag_eval.score.answer import (
     f1,
     is_abstention,
     normalize,
+    recall,
+    rouge_l,
+    subsequence_f1,
     token_f1,
+    token_recall,
 )
 from rag_eval.types import ABSTENTION, Example, Outcome, Prediction
 
@@ -66,7 +70,62 @@ def test_f1_counts_tokens_as_often_as_they_occur() -> None:
     assert token_f1("Rome Rome Rome", ["Rome"]) == pytest.approx(0.5)
 
 
+def test_recall_is_the_share_of_gold_tokens_found_as_often_as_they_occur() -> None:
+    assert token_recall("Paris, in the north of France", ["north France"]) == 1.0  # what else is said costs nothing
+    assert token_recall("New York", ["New York, New York"]) == 0.5
+    assert token_recall("York York", ["New York, New York"]) == 0.5
+    assert token_recall("Curie", ["Marie Skłodowska Curie", "Pierre Curie"]) == 0.5  # the best answer
+    assert token_recall("Curie", ["the"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "expected"),
+    [
+        ("police kill the gunman", "police killed the gunman", 3 / 4),  # Lin 2004, section 3.1: 3 of 4 words in order
+        ("the gunman kill police", "police killed the gunman", 2 / 4),  # "the gunman"; the same words, another order
+        ("a b c d e f", "a c f", 2 * 3 / 9),  # gaps do not matter, length does
+        ("It's X-ray.", "it s x ray", 1.0),  # punctuation parts words, articles and all else stay
+        ("b b b", "b", 2 * 1 / 4),
+        ("ÉLAN vital", "élan", 2 * 1 / 3),
+        ("", "a", 0.0),
+        ("c", "a b", 0.0),
+    ],
+)
+def test_rouge_l_by_hand(text: str, gold: str, expected: float) -> None:
+    assert subsequence_f1(text, [gold]) == pytest.approx(expected)
+    assert subsequence_f1(text, [gold, "?!"]) == pytest.approx(expected)
+
+
+def test_rouge_l_takes_the_best_answer_and_needs_a_word_in_one() -> None:
+    assert subsequence_f1("a b", ["c", "a b c d", "a"]) == pytest.approx(2 / 3)
+    assert math.isnan(subsequence_f1("a b", ["—"]))
+
+
+def test_the_longest_common_subsequence_is_that_of_the_textbook_table() -> None:
+    def longest(one: list[str], other: list[str]) -> int:
+        table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+        for i, left in enumerate(one):
+            for j, right in enumerate(other):
+                table[i + 1][j + 1] = table[i][j] + 1 if left == right else max(table[i][j + 1], table[i + 1][j])
+        return table[-1][-1]
+
+    rng = random.Random(0)
+    for _ in range(300):
+        one, other = (rng.choices("abcde", k=rng.randint(1, 90)) for _ in range(2))  # longer than a machine word
+        assert subsequence_f1(" ".join(one), [" ".join(other)]) == pytest.approx(2 * longest(one, other) / (len(one) + len(other)))
+
+
+def test_equality_is_that_of_the_comparator_that_the_question_names() -> None:
+    typed = Example(id="q", question="How much?", answers=("1.2 g",), meta={"comparator": "number"})
+    assert em(said("1,200 mg"), typed) == 1.0
+    assert em(said("12 g"), typed) == 0.0  # equal without punctuation
+    assert em(said("1.2 g", "error"), typed) == 0.0
+    assert em(said("12 g"), Example(id="q", question="How much?", answers=("1.2 g",))) == 1.0
+    assert math.isnan(em(said("1"), Example(id="q", question="How much?", answers=(), meta={"comparator": "number"})))
+
+
 def test_the_closest_answer_counts() -> None:
+    assert token_recall("Curie", ["Marie Curie", "Curie"]) == 1.0
     assert token_f1("Curie", ["Marie Curie", "Curie"]) == 1.0
     assert exact_match("curie.", ["Marie Curie", "Curie"]) == 1.0
     assert containment("It was Curie", ["Marie Curie", "Curie"]) == 1.0
@@ -87,7 +146,7 @@ def test_containment_wants_the_words_of_the_answer_in_a_row(text: str, gold: str
     assert containment(text, [gold]) == expected
 
 
-@pytest.mark.parametrize("metric", [em, f1, contains])
+@pytest.mark.parametrize("metric", [em, f1, recall, rouge_l, contains])
 @pytest.mark.parametrize("prediction", [said("Pierre"), said(""), said("the ?!"), said("Marie Curie", "error")])
 def test_wrong_empty_and_errored_answers_score_0_not_nan(metric, prediction: Prediction) -> None:  # type: ignore[no-untyped-def]
     assert metric(prediction, ANSWERABLE) == 0.0
@@ -97,7 +156,7 @@ def test_nothing_said_matches_no_gold_even_one_that_normalises_to_nothing() -> N
     assert [measure("?!", ["the"]) for measure in (exact_match, token_f1, containment)] == [0.0] * 3
 
 
-@pytest.mark.parametrize("metric", [em, f1, contains])
+@pytest.mark.parametrize("metric", [em, f1, recall, rouge_l, contains])
 def test_unanswerable_questions_are_not_judged_by_their_text(metric) -> None:  # type: ignore[no-untyped-def]
     assert math.isnan(metric(said(ABSTENTION, "abstained"), UNANSWERABLE))
     assert math.isnan(metric(said("", "error"), UNANSWERABLE))

@@ -1,28 +1,50 @@
 import math
 import random
+from typing import Any
 
 import ir_measures
 import pytest
-from ir_measures import RR, R, Success, nDCG
+from ir_measures import RR, R, Rprec, Success, nDCG
 
-from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, recall_at_k, reciprocal_rank
+from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
 
 MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG}
+
+
+def random_lists(seed: int) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """What was found and what is gold, of 60 questions."""
+    rng = random.Random(seed)
+    ids = [f"d{at}" for at in range(15)]
+    lists = {str(q): rng.sample(ids, rng.randint(1, 12)) for q in range(60)}
+    return lists, {q: rng.sample([*ids, "absent"], rng.randint(1, 6)) for q in lists}
+
+
+def theirs(measure: Any, lists: dict[str, list[str]], gold: dict[str, list[str]]) -> dict[str, float]:
+    qrels = {q: dict.fromkeys(evidence, 1) for q, evidence in gold.items()}
+    run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
+    values = {one.query_id: one.value for one in ir_measures.iter_calc([measure], qrels, run)}
+    assert len(values) == 60
+    assert len(set(values.values())) > 1
+    return values
 
 
 @pytest.mark.parametrize("k", [1, 3, 5, 10])
 @pytest.mark.parametrize("ours", MEASURES)
 def test_measures_agree_with_ir_measures_on_random_lists(ours, k: int) -> None:  # type: ignore[no-untyped-def]
-    rng = random.Random(k)
-    ids = [f"d{at}" for at in range(15)]
-    lists = {str(q): rng.sample(ids, rng.randint(1, 12)) for q in range(60)}
-    gold = {q: rng.sample([*ids, "absent"], rng.randint(1, 6)) for q in lists}
-    qrels = {q: dict.fromkeys(evidence, 1) for q, evidence in gold.items()}
-    run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
-    theirs = {one.query_id: one.value for one in ir_measures.iter_calc([MEASURES[ours] @ k], qrels, run)}
-    assert len(theirs) == 60
-    assert len(set(theirs.values())) > 1
-    assert {q: ours(lists[q], gold[q], k) for q in lists} == pytest.approx(theirs)
+    lists, gold = random_lists(k)
+    assert {q: ours(lists[q], gold[q], k) for q in lists} == pytest.approx(theirs(MEASURES[ours] @ k, lists, gold))
+
+
+def test_r_precision_agrees_with_ir_measures_on_random_lists() -> None:
+    lists, gold = random_lists(0)
+    assert {q: r_precision(lists[q], gold[q]) for q in lists} == pytest.approx(theirs(Rprec, lists, gold))
+
+
+def test_r_precision_looks_as_deep_as_there_is_distinct_evidence() -> None:
+    assert r_precision(["a", "x", "b"], ["a", "b", "a"]) == 0.5  # b stands third, two are looked at
+    assert r_precision(["a"], ["a", "b"]) == 0.5
+    assert r_precision([], ["a"]) == 0.0
+    assert math.isnan(r_precision(["a"], ()))
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -1,0 +1,61 @@
+"""Why an answer is wrong: where its evidence was lost on the way, and where the wrong answer came from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rag_eval.score.answer import is_abstention, normalize
+from rag_eval.types import Document, Example, Prediction
+
+Cause = Literal["no_gold", "not_in_corpus", "not_retrieved", "truncated", "in_prompt_unused"]
+CAUSES: tuple[str, ...] = get_args(Cause)
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """One wrong answer."""
+
+    cause: Cause  # the first place at which some of the evidence was lost
+    distracted_by: str | None  # id of a passage in the prompt, no evidence, that holds the wrong answer
+    is_stale: bool  # the answer was right once
+
+
+def attribute(prediction: Prediction, example: Example, corpus: Collection[str], documents: Mapping[str, Document]) -> Attribution:
+    """Attribute one wrong answer to an answerable question.
+
+    Args:
+        prediction: the wrong answer.
+        example: the question; `meta["stale_answers"]` lists what was right before, where something was.
+        corpus: ids of all documents that could be found.
+        documents: by id, at least those that stood in the prompt and are known by text.
+    """
+    said = normalize(prediction.text)
+    is_said = bool(said) and not is_abstention(prediction.text)
+    return Attribution(
+        cause=_cause(prediction, example, corpus),
+        distracted_by=_distractor(said, prediction, example, documents) if is_said else None,
+        is_stale=is_said and said in {normalize(old) for old in example.meta.get("stale_answers", ())},
+    )
+
+
+def wanted(prediction: Prediction) -> tuple[str, ...]:
+    """Ids of the passages that were meant for the prompt, before those that did not fit were left out."""
+    return prediction.retrieved[: len(prediction.in_prompt) + prediction.n_truncated]
+
+
+def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) -> Cause:
+    evidence = set(example.evidence)
+    if not evidence:
+        return "no_gold"
+    if not evidence.issubset(corpus):
+        return "not_in_corpus"
+    if not evidence.issubset(wanted(prediction)):
+        return "not_retrieved"
+    return "in_prompt_unused" if evidence.issubset(prediction.in_prompt) else "truncated"
+
+
+def _distractor(said: str, prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> str | None:
+    others = (documents[id] for id in prediction.in_prompt if id not in example.evidence and id in documents)
+    return next((one.id for one in others if f" {said} " in f" {normalize(f'{one.title} {one.text}')} "), None)

@@ -1,0 +1,153 @@
+"""When two texts are the same answer: by their words, or by what they mean where `example.meta["comparator"]` says of which type they are.
+
+A text must be the answer and nothing else, except after yes, no or maybe; one that is not of the type is wrong.
+Every comparator gives nan without gold answers, and raises ValueError for a gold answer that is not of its type.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from rag_eval.score.dates import Date, read_date, read_dates
+from rag_eval.score.normal_form import exact_match, normalize
+from rag_eval.score.quantity import Quantity, read_quantity
+from rag_eval.types import Example
+
+_SEPARATOR = re.compile(r"\s+and\s+|[;\n]|,(?!(?<=[0-9],)[0-9]{3}(?![0-9]))", re.IGNORECASE)  # the comma of 1,200 parts nothing
+_LETTER = re.compile(r"\(?([a-z])(?:[).:]*|[).:]+\s*(\S.*))", re.IGNORECASE | re.DOTALL)  # B, B., (b), B) and the option
+
+Said = TypeVar("Said")
+Gold = TypeVar("Gold")
+
+
+def compare(text: str, example: Example) -> float:
+    """1.0 if the text is an answer by the example's comparator (`exact` if it names none), 0.0 if not, nan without answers.
+
+    Raises:
+        ValueError: if there is no such comparator or a gold answer is not of its type.
+    """
+    name = example.meta.get("comparator", "exact")
+    if not isinstance(name, str) or name not in COMPARATORS:
+        raise ValueError(f"{example.id}: comparator is {name!r}; expected one of {', '.join(COMPARATORS)}.")
+    return COMPARATORS[name](text, example)
+
+
+def exact(text: str, example: Example) -> float:
+    """Equal after SQuAD's normalisation."""
+    return exact_match(text, example.answers)
+
+
+def number(text: str, example: Example) -> float:
+    """Equal numbers with units of one kind: "1,200 mg" is "1.2 g"; without a unit that gold has it is wrong."""
+    return _compare(text, example, read_quantity, read_quantity, Quantity.equals, "one number, with its unit if it has one")
+
+
+def date(text: str, example: Example) -> float:
+    """The same date, to the precision of gold: "5 March 1994" is right for "1994", "1994" is wrong for "5 March 1994".
+
+    A text of two meanings (05/03/1994) is right only if both are, as for a gold of the year alone.
+    """
+    return _compare(text, example, lambda said: read_dates(said) or None, read_date, _agree, "one date of one meaning, such as 1994-03-05")
+
+
+def unordered(text: str, example: Example) -> float:
+    """The same items in any order, each as often; every gold answer is one full list."""
+    return _compare(text, example, _counted, _counted, Counter.__eq__, "a list of items")
+
+
+def yes_no_maybe(text: str, example: Example) -> float:
+    """The same first word, which must be yes, no or maybe."""
+    return _compare(text, example, _verdict, _verdict, str.__eq__, "yes, no or maybe")
+
+
+def choice(text: str, example: Example) -> float:
+    """The same option of `example.meta["choices"]`, by its text, its letter (B, B., (b)) or both (B) text)."""
+    right = gold_options(example)
+    return float(option_of(text, options(example)) in right) if right else math.nan
+
+
+COMPARATORS: Mapping[str, Callable[[str, Example], float]] = {
+    "exact": exact,
+    "number": number,
+    "date": date,
+    "set": unordered,
+    "yes_no_maybe": yes_no_maybe,
+    "choice": choice,
+}
+
+
+def items(text: str) -> list[str]:
+    """The normalised items of a list, separated by commas, semicolons, line breaks or "and"; empty ones left out."""
+    return [item for item in map(normalize, _SEPARATOR.split(text)) if item]
+
+
+def options(example: Example) -> tuple[str, ...]:
+    """The options of a multiple-choice question, in order; () if it is none."""
+    return tuple(example.meta.get("choices", ()))
+
+
+def option_of(text: str, choices: Sequence[str]) -> int | None:
+    """Which option a text names, from 0: by its text, else by its letter; a letter with another option's text names none."""
+    if (named := _option_by_text(text, choices)) is not None:
+        return named
+    found = _LETTER.fullmatch(text.strip())
+    at = ord(found[1].lower()) - ord("a") if found else len(choices)
+    if not found or at >= len(choices):
+        return None
+    return at if found[2] is None or _option_by_text(found[2], choices) == at else None
+
+
+def gold_options(example: Example) -> frozenset[int]:
+    """Which options are right, from 0; none for an unanswerable question.
+
+    Raises:
+        ValueError: if a gold answer names no option.
+    """
+    return frozenset(
+        _gold(lambda gold: option_of(gold, options(example)), answer, example, "one of its choices") for answer in example.answers
+    )
+
+
+def _compare(
+    text: str,
+    example: Example,
+    read: Callable[[str], Said | None],
+    read_gold: Callable[[str], Gold | None],
+    agree: Callable[[Said, Gold], bool],
+    expected: str,
+) -> float:
+    golds = [_gold(read_gold, answer, example, expected) for answer in example.answers]
+    said = read(text)
+    return max((float(said is not None and agree(said, gold)) for gold in golds), default=math.nan)
+
+
+def _gold(read: Callable[[str], Gold | None], answer: str, example: Example, expected: str) -> Gold:
+    gold = read(answer)
+    if gold is None:
+        raise ValueError(f"{example.id}: the gold answer {answer!r} must be {expected}; mend it, or the comparator of its meta.")
+    return gold
+
+
+def _agree(said: frozenset[Date], gold: Date) -> bool:
+    return all(date[: len(gold)] == gold for date in said)
+
+
+def _counted(text: str) -> Counter[str] | None:
+    return Counter(items(text)) or None
+
+
+def _verdict(text: str) -> str | None:
+    first = re.search(r"[^\W_]+", text.lower())
+    return first[0] if first and first[0] in {"yes", "no", "maybe"} else None
+
+
+def _option_by_text(text: str, choices: Sequence[str]) -> int | None:
+    """Letter for letter, else by the one option that is equal after normalisation."""
+    if text.strip() in choices:
+        return list(choices).index(text.strip())
+    equal = [at for at, option in enumerate(choices) if exact_match(text, [option])]
+    return equal[0] if len(equal) == 1 else None

@@ -1,0 +1,54 @@
+"""Dates in the forms that answers have. English month names, whatever the locale of the machine."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+Date = tuple[int, ...]  # (year,), (year, month) or (year, month, day)
+
+_NAMES = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+_MONTHS = {name: at for at, full in enumerate(_NAMES, start=1) for name in (full, full[:3])} | {"sept": 9}
+
+_YEAR, _MONTH, _WORD = r"(?P<year>[0-9]{4})", r"(?P<month>[0-9]{1,2})", r"(?P<month>[a-z]+)\.?"
+_DAY, _NTH = r"(?P<day>[0-9]{1,2})", r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
+_MARK = r"(?P<mark>[-/.])"
+_FORMS = tuple(
+    map(
+        re.compile,
+        (
+            rf"{_YEAR}(?:{_MARK}{_MONTH}(?:(?P=mark){_DAY})?)?",  # 1994-03-05, 1994-03, 1994
+            rf"{_NTH}(?:\s+of)?\s+{_WORD},?\s+{_YEAR}",  # 5 March 1994, 5th of March, 1994
+            rf"{_WORD}(?:\s+{_NTH})?,?\s+{_YEAR}",  # March 5, 1994, March 1994
+            rf"{_DAY}{_MARK}{_MONTH}(?P=mark){_YEAR}",  # 05/03/1994 as most read it
+            rf"{_MONTH}{_MARK}{_DAY}(?P=mark){_YEAR}",  # 05/03/1994 as Americans do
+        ),
+    )
+)
+
+
+def read_dates(text: str) -> frozenset[Date]:
+    """Every date that a text can mean, if it states one and nothing else: two for 05/03/1994, none for a text that is no date.
+
+    A period may end the text. A date that no calendar has, such as 30 February, is none.
+    """
+    plain = text.strip().removesuffix(".").lower()
+    matches = (form.fullmatch(plain) for form in _FORMS)
+    return frozenset(date for match in matches if match and (date := _date(match)))
+
+
+def read_date(text: str) -> Date | None:
+    """The date that a text states, if it can mean one only."""
+    dates = read_dates(text)
+    return next(iter(dates)) if len(dates) == 1 else None
+
+
+def _date(match: re.Match[str]) -> Date | None:
+    said = match.groupdict()
+    year, month, day = said["year"], said["month"], said.get("day")
+    number = _MONTHS.get(month, 0) if month and month.isalpha() else int(month or 1)
+    try:
+        whole = datetime.date(int(year), number, int(day or 1))
+    except ValueError:
+        return None
+    return (whole.year, whole.month, whole.day)[: 1 + (month is not None) + (day is not None)]

@@ -1,0 +1,29 @@
+"""What a question may demand of its scoring, in its `meta`: checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rag_eval.score.comparators import COMPARATORS
+from rag_eval.score.formats import FORMATS
+from rag_eval.score.spans import gold_spans
+
+
+def check_meta(meta: Mapping[str, Any]) -> None:
+    """Refuse a demand that no scorer understands.
+
+    `comparator` names how answers are compared, `format` what an answer must look like, `choices` lists the options of a
+    multiple-choice question, `stale_answers` what was right before, `spans` the gold by characters.
+
+    Raises:
+        ValueError: naming the key, what was expected and what was found.
+    """
+    for key, known in (("comparator", COMPARATORS), ("format", FORMATS)):
+        if key in meta and meta[key] not in known:
+            raise ValueError(f"{key} is {meta[key]!r}; expected one of {', '.join(known)}.")
+    for key in ("choices", "stale_answers"):
+        value = meta.get(key, ["text"])
+        if not (isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)):
+            raise ValueError(f"{key} must be a list of texts but is {value!r}.")
+    gold_spans(meta)

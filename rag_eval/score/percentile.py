@@ -1,0 +1,105 @@
+"""Percentiles, as of latencies, with intervals between ordered values that suppose nothing about their distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+from scipy.stats import binom
+
+from rag_eval.score.estimate import clustered_se, judged
+from rag_eval.score.interval import Interval
+
+_TAIL = 0.025  # left out at each end
+
+
+def percentile(values: Sequence[float], q: float) -> Interval:
+    """The q-quantile, with the 95 % interval between two of the ordered values (Conover 1999, section 3.2).
+
+    The interval covers in at least 95 % of samples, whatever the distribution. Values that depend on each other, as
+    successive latencies do, need `block_percentile` instead.
+
+    Args:
+        values: independent, finite.
+        q: between 0 and 1; 0.95 for the p95.
+
+    Raises:
+        ValueError: if there are fewer than `fewest(q)` values, with that number; if a value is not finite.
+    """
+    x = np.sort(np.asarray(values, dtype=np.float64))
+    if not np.isfinite(x).all():
+        raise ValueError("a value is not finite; a percentile is of measured values only.")
+    low, high = ranks(len(x), q)
+    return Interval(float(np.quantile(x, q)), float(x[low - 1]), float(x[high - 1]), len(x), len(x))
+
+
+def block_percentile(values: Sequence[float], blocks: Sequence[Hashable], q: float, confidence: float = 0.95) -> Interval | None:
+    """The q-quantile of values that come in blocks which share something, as the state of the machine.
+
+    The interval is Woodruff's (1952): the standard error of the share of values up to the quantile, clustered by block
+    and no smaller than of independent values, with Student's t, taken back to the values. Blocks should be much longer
+    than the machine remembers.
+
+    Args:
+        values: one a request; nan = not measured.
+        blocks: the block of each.
+        q: between 0 and 1; 0.5 = the median.
+        confidence: of the interval.
+
+    Returns:
+        None when nothing was measured. An end is infinite where the values do not reach far enough out to limit it, and
+        both are of a single block.
+
+    Raises:
+        ValueError: if lengths differ, a value is infinite or there are fewer than `fewest(q)` values, with that number.
+    """
+    codes, (x,) = judged(blocks, values)
+    if not len(x):
+        return None
+    _check(len(x), q)
+    value, n_blocks = float(np.quantile(x, q)), int(codes.max()) + 1
+    if n_blocks == 1:
+        return Interval(value, -math.inf, math.inf, len(x), 1)
+    se = max(clustered_se((x <= value).astype(np.float64), codes), math.sqrt(q * (1 - q) / len(x)))
+    half = float(stdtrit(n_blocks - 1, (1 + confidence) / 2)) * se
+    low = float(np.quantile(x, q - half)) if half < q else -math.inf
+    high = float(np.quantile(x, q + half)) if q + half < 1 else math.inf
+    return Interval(value, low, high, len(x), n_blocks)
+
+
+def fewest(q: float) -> int:
+    """The smallest n whose least and largest value enclose the q-quantile in 95 % of samples: q^n + (1 - q)^n <= 5 %.
+
+    59 for p95, 299 for p99, 2,995 for p99.9, as ln 0.05 / ln q, and 6 for the median.
+
+    Raises:
+        ValueError: unless 0 < q < 1.
+    """
+    if not 0 < q < 1:
+        raise ValueError(f"expected 0 < q < 1, got {q}.")
+    n = math.ceil(math.log(2 * _TAIL) / math.log(max(q, 1 - q)))
+    return n if q**n + (1 - q) ** n <= 2 * _TAIL else n + 1
+
+
+def ranks(n: int, q: float) -> tuple[int, int]:
+    """Which of n ordered values, from 1, are the ends of the 95 % interval of the q-quantile.
+
+    At most 2.5 % are left out at each end. Where no value is far enough out for that, the interval ends at the last
+    one, which leaves out more, and the other end leaves out what remains of 5 %.
+
+    Raises:
+        ValueError: if n < fewest(q), with that number.
+    """
+    _check(n, q)
+    at = np.arange(n)
+    too_high, too_low = binom.cdf(at, n, q), binom.sf(at, n, q)  # how often the value of rank at + 1 is, as an end of the interval
+    spare_low = max(too_high[0], 2 * _TAIL - max(_TAIL, too_low[-1]))
+    spare_high = max(too_low[-1], 2 * _TAIL - max(_TAIL, too_high[0]))
+    return int(np.flatnonzero(too_high <= spare_low)[-1]) + 1, int(np.flatnonzero(too_low <= spare_high)[0]) + 1
+
+
+def _check(n: int, q: float) -> None:
+    if n < fewest(q):
+        raise ValueError(f"the {q:g} quantile needs at least {fewest(q)} values for a 95 % interval, got {n}.")

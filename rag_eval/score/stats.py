@@ -1,0 +1,181 @@
+"""Tests and intervals of comparisons: paired, clustered, and corrected where there are many of them.
+
+In all functions that take two arms the difference is b - a, and nan = the question could not be judged; such a
+question leaves the comparison.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+from scipy.stats import binomtest, norm, permutation_test
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
+
+from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged, wilson_limits
+from rag_eval.types import Estimate
+
+DIFFERENCE = (-1.0, 1.0)  # what a difference of scores can be
+_N_FLIPS = 9_999  # random sign flips where there are too many to try all
+_ALL_FLIPS = 15  # clusters up to which all 2^G are tried
+
+
+@dataclass(frozen=True)
+class Discordance:
+    """How many questions only one of two arms got right, and McNemar's p-value of that."""
+
+    n_only_a: int
+    n_only_b: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests: is a mean within a margin of 0?"""
+
+    p: float  # the larger of the two
+    low: float  # of the 90 % interval, which lies within the margin where p < 5 %
+    high: float
+    is_equivalent: bool  # at 5 %
+
+
+def paired_difference(
+    a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable], bounds: tuple[float, float] | None = DIFFERENCE
+) -> Estimate | None:
+    """The mean of b - a over the questions judged in both, with its clustered 95 % interval.
+
+    Args:
+        a: one value a question.
+        b: of the same questions, in the same order.
+        clusters: the cluster of each question.
+        bounds: what a difference can be at all; None for seconds.
+
+    Returns:
+        None when no question was judged in both.
+
+    Raises:
+        ValueError: if lengths differ or a value is infinite.
+    """
+    codes, (before, after) = judged(clusters, a, b)
+    return estimate((after - before).tolist(), codes.tolist(), binary=False, bounds=bounds)
+
+
+def mcnemar(a: Sequence[float], b: Sequence[float]) -> Discordance:
+    """McNemar's test (1947) of two arms with 0/1 scores, exact: a binomial test of the discordant pairs.
+
+    It ignores clustering: where questions of a cluster go together its p-value is too small, and the interval of
+    `paired_difference` is the one to trust.
+
+    Raises:
+        ValueError: if lengths differ or a score is neither 0 nor 1.
+    """
+    _, (before, after) = judged(range(len(a)), a, b)
+    if not np.isin((before, after), (0.0, 1.0)).all():
+        raise ValueError("McNemar's test is of 0/1 scores, but some score is neither.")
+    n_only_a, n_only_b = int((before > after).sum()), int((after > before).sum())
+    n = n_only_a + n_only_b
+    return Discordance(n_only_a, n_only_b, float(binomtest(n_only_b, n).pvalue) if n else 1.0)
+
+
+def permutation_p(differences: Sequence[float], clusters: Sequence[Hashable], seed: int) -> float:
+    """Two-sided p-value of a mean difference of 0: the signs of the clusters' sums are flipped (Fisher 1935).
+
+    It supposes that each cluster's sum would be as likely with the other sign. Exact up to 15 clusters, from 9,999
+    random flips beyond; then the least p-value is 0.0002.
+
+    Args:
+        differences: one a question.
+        clusters: the cluster of each question.
+        seed: of the random flips.
+
+    Raises:
+        ValueError: if lengths differ, a difference is infinite or there are fewer than 2 clusters.
+    """
+    codes, (x,) = judged(clusters, differences)
+    sums = np.bincount(codes, weights=x)
+    if len(sums) < 2:
+        raise ValueError(f"expected at least 2 clusters to flip the signs of, got {len(sums)}.")
+    n_resamples = math.inf if len(sums) <= _ALL_FLIPS else _N_FLIPS
+    rng = np.random.default_rng(seed)
+    test = permutation_test((sums,), np.sum, permutation_type="samples", vectorized=True, n_resamples=n_resamples, batch=1_000, rng=rng)
+    return float(test.pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's (1979) adjusted p-values, in the order given: those under 5 % hold with 5 % risk of any false one."""
+    return _adjusted(p, "holm")
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """Benjamini and Hochberg's (1995) q-values, in the order given: of those under 5 %, 5 % are false on average."""
+    return _adjusted(p, "fdr_bh")
+
+
+def tost(mean: float, se: float, df: int, margin: float) -> Equivalence:
+    """Two one-sided t-tests (Schuirmann 1987) of whether a mean lies between -margin and margin.
+
+    Args:
+        mean: observed.
+        se: its standard error, above 0.
+        df: degrees of freedom of the standard error; clusters - 1 for a clustered one.
+        margin: what counts as no difference, above 0, declared before the data were seen.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+    if not (margin > 0 and se > 0 and df >= 1):
+        raise ValueError(f"expected margin > 0, se > 0 and df >= 1, got {margin}, {se} and {df}.")
+    p = float(stdtr(df, (abs(mean) - margin) / se))
+    half = float(stdtrit(df, 0.95)) * se
+    return Equivalence(p, mean - half, mean + half, p < 0.05)
+
+
+def tost_paired(
+    a: Sequence[float],
+    b: Sequence[float],
+    clusters: Sequence[Hashable],
+    margin: float,
+    bounds: tuple[float, float] | None = DIFFERENCE,
+) -> Equivalence | None:
+    """Whether the mean of b - a lies between -margin and margin, from a clustered standard error.
+
+    Where the standard error is 0, as of two arms with the same scores, the one is taken that has the interval of
+    `estimate`; a single cluster is never equivalent.
+
+    Returns:
+        None when no question was judged in both, or a single cluster of unbounded values.
+
+    Raises:
+        ValueError: if lengths differ, a value is infinite, the margin is not above 0, or unbounded differences are all equal.
+    """
+    codes, (before, after) = judged(clusters, a, b)
+    x = after - before
+    found = estimate(x.tolist(), codes.tolist(), binary=False, bounds=bounds, confidence=0.90)
+    if found is None:
+        return None
+    if found.n_clusters == 1:
+        return Equivalence(1.0, found.low, found.high, False)
+    df, se = found.n_clusters - 1, clustered_se(x, codes)
+    if is_flat(x, se):
+        se = max(found.high - found.mean, found.mean - found.low) / float(stdtrit(df, 0.95))
+    return tost(found.mean, se, df, margin)
+
+
+def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval (1927) of the share k / n of independent questions.
+
+    Raises:
+        ValueError: unless 0 <= k <= n and n >= 1.
+    """
+    if not (0 <= k <= n and n >= 1):
+        raise ValueError(f"expected 0 <= k <= n and n >= 1, got k={k}, n={n}.")
+    return wilson_limits(k / n, n, float(norm.ppf((1 + confidence) / 2)))
+
+
+def _adjusted(p: Sequence[float], method: str) -> list[float]:
+    if not all(0 <= one <= 1 for one in p):
+        raise ValueError(f"expected p-values between 0 and 1, got {list(p)}.")
+    return [float(one) for one in multipletests(p, method=method)[1]] if len(p) else []

@@ -1,0 +1,52 @@
+"""Every wrong answer has one cause, the first place where its evidence was lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rag_eval.score.attribution import CAUSES, attribute
+from rag_eval.types import Document, Example, Prediction
+
+DOCUMENTS = {
+    "gold": Document("gold", "The river is 10 km long.", "Nile"),
+    "other": Document("other", "The canal is 12 km long.", "Suez"),
+}
+EXAMPLE = Example("q", "How long?", ("10 km",), ("gold",), meta={"stale_answers": ["9 km"]})
+WRONG = Prediction("q", "12 km", ("other", "gold"), (0.9, 0.8), ("other", "gold"), 0, "", 1, 1, {}, "answered", "stop")
+
+
+def cause(prediction: Prediction, example: Example = EXAMPLE) -> str:
+    return attribute(prediction, example, DOCUMENTS.keys(), DOCUMENTS).cause
+
+
+def test_the_evidence_is_followed_on_its_way_into_the_prompt() -> None:
+    assert cause(WRONG, replace(EXAMPLE, evidence=())) == "no_gold"
+    assert cause(WRONG, replace(EXAMPLE, evidence=("gold", "nowhere"))) == "not_in_corpus"
+    assert cause(replace(WRONG, in_prompt=("other",))) == "not_retrieved"
+    assert cause(replace(WRONG, in_prompt=("other",), n_truncated=1)) == "truncated"
+    assert cause(WRONG) == "in_prompt_unused"
+    assert len(CAUSES) == 5
+
+
+def test_evidence_below_the_k_that_enter_the_prompt_counts_as_not_retrieved() -> None:
+    deep = replace(WRONG, retrieved=("other", "x", "gold"), in_prompt=("other", "x"))
+    assert cause(deep) == "not_retrieved"
+
+
+def test_a_distractor_is_named_and_evidence_is_none() -> None:
+    assert attribute(WRONG, EXAMPLE, DOCUMENTS, DOCUMENTS).distracted_by == "other"
+    assert attribute(replace(WRONG, text="10 km long"), EXAMPLE, DOCUMENTS, DOCUMENTS).distracted_by is None
+    assert attribute(replace(WRONG, text="2 km"), EXAMPLE, DOCUMENTS, DOCUMENTS).distracted_by is None  # not within "12 km"
+
+
+@pytest.mark.parametrize(("text", "is_stale"), [("9 km.", True), ("12 km", False), ("", False), ("unknown", False)])
+def test_a_stale_answer_is_one_that_was_right_before(text: str, is_stale: bool) -> None:
+    assert attribute(replace(WRONG, text=text), EXAMPLE, DOCUMENTS, DOCUMENTS).is_stale is is_stale
+
+
+def test_saying_nothing_or_unknown_is_not_distraction() -> None:
+    held = {**DOCUMENTS, "other": Document("other", "The length is unknown.")}
+    for text in ("", "unknown"):
+        assert attribute(replace(WRONG, text=text), EXAMPLE, held, held).distracted_by is None
