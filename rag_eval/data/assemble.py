@@ -15,12 +15,13 @@ from rag_eval.data.problems import shown
 from rag_eval.data.split import Split, by_cluster
 from rag_eval.errors import DataError
 from rag_eval.score.answer import normalize
+from rag_eval.score.demands import check_meta
 from rag_eval.types import Document, Example, QADataset, Turn
 
 log = logging.getLogger(__name__)
 
 TEXT = Value("large_string")
-DOCUMENT = Features({"id": TEXT, "title": TEXT, "text": TEXT})
+DOCUMENT = Features({"id": TEXT, "title": TEXT, "text": TEXT, "meta": TEXT})
 QUESTION = Features(
     {
         "id": TEXT,
@@ -36,7 +37,7 @@ QUESTION = Features(
 
 
 def assemble(
-    name: str, documents: Sequence[Mapping[str, Any]], questions: Sequence[Mapping[str, Any]], train_share: float, seed: int
+    name: str, documents: Sequence[Mapping[str, Any]] | None, questions: Sequence[Mapping[str, Any]], train_share: float, seed: int
 ) -> QADataset:
     """Rows as `validate` returns them, split and checked against each other.
 
@@ -44,18 +45,25 @@ def assemble(
         DataError: if there is nothing to search or to ask, no evidence is in the corpus, or a question stands in
             train and in test.
     """
-    if not any(row["text"].strip() for row in documents):
+    if documents is not None and not any(row["text"].strip() for row in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
     if not questions:
         raise DataError(f"{name}: 0 examples. Give at least one question.")
-    corpus = tuple(Document(**row) for row in Dataset.from_list(list(documents), features=DOCUMENT).to_list())
+    corpus = _corpus(documents) if documents is not None else ()
     parts = _parts(questions, train_share, seed)
     if not parts["test"]:
         raise DataError(f"{name}: 0 examples to test, {len(questions)} to learn from. Give some rows split: test.")
-    _check_evidence(name, corpus, [example for part in parts.values() for example in part])
+    if documents is not None:
+        _check_evidence(name, corpus, [example for part in parts.values() for example in part])
+    _check_meta(name, [example for part in parts.values() for example in part])
     _check_leak(name, parts)
     train, dev, test = parts["train"], parts["dev"], parts["test"]
     return QADataset(name, fingerprint(corpus, train, dev, test), corpus, train, dev, test)
+
+
+def _corpus(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, ...]:
+    table = Dataset.from_list([{**row, "meta": json.dumps(row.get("meta", {}))} for row in documents], features=DOCUMENT)
+    return tuple(Document(row["id"], row["text"], row["title"], json.loads(row["meta"])) for row in table.to_list())
 
 
 def _parts(questions: Sequence[Mapping[str, Any]], train_share: float, seed: int) -> dict[Split, tuple[Example, ...]]:
@@ -93,6 +101,15 @@ def _check_evidence(name: str, corpus: Sequence[Document], examples: Sequence[Ex
     if not any(known.intersection(example.evidence) for example in having):
         raise DataError(f"{name}: the {what}. Evidence must be ids of documents.")
     log.warning("%s: the %s; it counts as not found.", name, what)
+
+
+def _check_meta(name: str, examples: Sequence[Example]) -> None:
+    """Refuse what a scorer would not understand: an unknown comparator or format, spans or choices that are none."""
+    for example in examples:
+        try:
+            check_meta(example.meta)
+        except ValueError as error:
+            raise DataError(f"{name}: question {example.id!r} meta: {error}") from error
 
 
 def _check_leak(name: str, parts: Mapping[Split, Sequence[Example]]) -> None:

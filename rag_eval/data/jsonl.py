@@ -3,10 +3,11 @@
 documents.jsonl: {"id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 questions.jsonl: {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"], "split": "test"}
 
-Required are `id` and `text`; `id`, `question` and `answers`. Instead of answers, a question that no document answers
-has `"unanswerable": true`. Optional are `title`; `evidence` (ids of documents that hold the answer), `cluster` (entity
-or article; by default the first evidence, else the id), `split` (train, dev or test, in every row or in none),
-`history` (a list of {"question", "answer"}, oldest first) and `meta` (an object). Other fields are ignored.
+Required are `id` and `text`; `id`, `question` and `answers`. Without a corpus (`documents: null`) nothing can be
+retrieved. Instead of answers, a question that no document answers has `"unanswerable": true`. Optional are `title`;
+`evidence` (ids of documents that hold the answer), `cluster` (entity or article; by default the first evidence, else the
+id), `split` (train, dev or test, in every row or in none), `history` (a list of {"question", "answer"}, oldest first) and
+`meta` (an object) of documents and questions, whose keys docs/measuring.md tells. Other fields are ignored.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.types import QADataset
 
 
-def jsonl(documents: str, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+def jsonl(documents: str | None, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
     """Read, check and split two JSON lines files.
 
     Args:
-        documents: path of the corpus.
+        documents: path of the corpus; None = there is none.
         questions: path of the questions.
         train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
         seed: decides which clusters.
@@ -35,8 +36,8 @@ def jsonl(documents: str, questions: str, train_share: Annotated[float, Field(ge
     Raises:
         DataError: naming every fault by file, line, id and field.
     """
-    problems = Problems(documents, questions)
-    corpus = check_documents(read_jsonl(documents, problems), problems)
+    problems = Problems(*filter(None, (documents, questions)))
+    corpus = None if documents is None else check_documents(read_jsonl(documents, problems), problems)
     asked = check_questions(read_jsonl(questions, problems), problems)
     problems.raise_any()
     return assemble(f"jsonl-{Path(questions).stem}", corpus, asked, train_share, seed)

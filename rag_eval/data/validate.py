@@ -175,6 +175,7 @@ DOCUMENT: Mapping[str, Check] = {
     "id": lambda fields: _id(fields["id"]),
     "title": _title,
     "text": lambda fields: _text(fields["text"]),
+    "meta": _meta,
 }
 QUESTION: Mapping[str, Check] = {
     "id": lambda fields: _id(fields["id"]),

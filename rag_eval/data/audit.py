@@ -1,0 +1,50 @@
+"""What a dataset lets each side know, and how far its splits are apart: counted, so that a report can say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rag_eval.score.answer import normalize
+from rag_eval.types import Example, QADataset
+
+N_GRAM = 8  # words in a row that two questions share by copying rather than by chance
+FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
+
+
+def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
+    """Counts over the questions that are asked.
+
+    Returns:
+        n_documents: in the corpus.
+        n_distractors_min: documents that are no evidence, of the question with most evidence; None without evidence.
+        n_facts: answerable questions.
+        n_facts_in_corpus: those whose evidence is all in the corpus; None where evidence is not known.
+        n_facts_in_training: those whose fact some training question asks, about the same cluster with the same answer.
+        n_shared_8_grams: questions with eight words in a row that stand in a training question.
+        n_before_training: questions whose `meta["as_of"]` is earlier than the latest of a training question.
+    """
+    asked = [example for example in questions if example.is_answerable]
+    known = {document.id for document in dataset.documents}
+    having = [example for example in asked if example.evidence]
+    taught = {fact for example in dataset.train for fact in _facts(example)}
+    grams = {gram for example in dataset.train for gram in _grams(example.question)}
+    latest = max((str(example.meta["as_of"]) for example in dataset.train if "as_of" in example.meta), default="")
+    return {
+        "n_documents": len(dataset.documents),
+        "n_distractors_min": min((len(known) - len(known & set(example.evidence)) for example in having), default=None),
+        "n_facts": len(asked),
+        "n_facts_in_corpus": sum(known.issuperset(example.evidence) for example in having) if having else None,
+        "n_facts_in_training": sum(not taught.isdisjoint(_facts(example)) for example in asked),
+        "n_shared_8_grams": sum(not grams.isdisjoint(_grams(example.question)) for example in questions),
+        "n_before_training": sum("as_of" in example.meta and str(example.meta["as_of"]) < latest for example in questions),
+    }
+
+
+def _facts(example: Example) -> Iterator[tuple[str, str]]:
+    return ((example.cluster, normalize(answer)) for answer in example.answers)
+
+
+def _grams(question: str) -> Iterator[tuple[str, ...]]:
+    words = normalize(question).split()
+    return (tuple(words[at : at + N_GRAM]) for at in range(len(words) - N_GRAM + 1))

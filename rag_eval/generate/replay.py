@@ -1,0 +1,43 @@
+"""Recorded answers in a generator's place: no model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from rag_eval.recorded.answer import Answers, RecordedAnswer
+from rag_eval.types import Generation, Rendered
+
+
+class Replay:
+    """Says what was recorded for each question, with the latency and the tokens that were recorded."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    max_prompt_tokens: int | None = None
+
+    def __init__(self, answers: Answers) -> None:
+        """
+        Args:
+            answers: by question id.
+        """
+        self.answers = answers
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"base_model": None}
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        return [0] * len(prompts)
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        return [_generation(self.answers[prompt.example_id]) for prompt in prompts]
+
+
+def _generation(recorded: RecordedAnswer) -> Generation:
+    return Generation(
+        text=recorded.text or "",
+        n_prompt_tokens=recorded.n_prompt_tokens,
+        n_output_tokens=recorded.n_output_tokens,
+        total_s=recorded.latency_s,
+        stop_reason="none",
+        is_whole=True,
+    )

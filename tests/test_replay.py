@@ -1,0 +1,127 @@
+"""Recorded answers of any system become an ordinary run: scored, with its contexts, without a model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Ended
+
+Command = Callable[..., Ended]
+ROOT = Path(__file__).parents[1]
+LARA = """mistral-nemo recall 487 .3321 .6006 .2685 .0209 .0267
+mistral-nemo F1 487 .2330 .5241 .2911 .0189 .0203
+gpt-4o recall 487 .8081 .7549 -.0532 .0146 .0179
+gpt-4o F1 487 .3790 .4112 .0322 .0098 .0097
+llama-3.2-3b recall 487 .6089 .6651 .0562 .0173 .0165
+llama-3.2-3b F1 487 .3857 .4167 .0310 .0153 .0161"""  # computed apart from this package by whoever collected the recordings
+
+
+def write(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return name
+
+
+def asked(folder: Path, answers: list[dict[str, object]]) -> list[str]:
+    """A corpus of two documents, three questions, and these recorded answers: the arguments of a replay."""
+    write(folder, "d.jsonl", [{"id": "d1", "text": "The Nile is in Egypt."}, {"id": "d2", "text": "The Rhine is in Germany."}])
+    write(
+        folder,
+        "q.jsonl",
+        [
+            {"id": "q1", "question": "Where is the Nile?", "answers": ["Egypt"], "evidence": ["d1"]},
+            {"id": "q2", "question": "Where is the Rhine?", "answers": ["Germany"], "evidence": ["d2"]},
+            {"id": "q3", "question": "Where is Ys?", "answers": [], "unanswerable": True},
+        ],
+    )
+    write(folder, "a.jsonl", answers)
+    return ["mode=replay", "dataset=jsonl", "dataset.documents=d.jsonl", "dataset.questions=q.jsonl", "replay.path=a.jsonl"]
+
+
+ANSWERS: list[dict[str, object]] = [
+    {"id": "q1", "prediction": "Egypt", "contexts": [{"text": "The Nile is in Egypt."}, "d2"], "latency_s": 0.5, "n_prompt_tokens": 20},
+    {"id": "q2", "prediction": "Egypt", "contexts": ["d1"], "latency_s": 1.5, "n_prompt_tokens": 10},
+    {"id": "q3", "prediction": "unknown", "latency_s": 0.1, "n_prompt_tokens": 5},
+]
+
+
+def test_recorded_answers_are_scored_with_their_contexts_and_times(command: Command, tmp_path: Path) -> None:
+    ended = command(*asked(tmp_path, ANSWERS))
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") == 0.5
+    assert ended.mean("abstain/unanswerable") == 1.0
+    assert ended.mean("retrieval/hit_1") == 0.5  # the text of a context names its document
+    facts = ended.record["facts"]
+    assert facts["seconds"]["e2e"]["mean"] == pytest.approx(0.7)
+    assert facts["tokens"] == {"prompt_mean": pytest.approx(35 / 3), "output_mean": None}
+    rows = [json.loads(line) for line in (ended.directory / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row.get("cause"), row.get("distracted_by")) for row in rows] == [(None, None), ("not_retrieved", "d1"), (None, None)]
+
+
+def test_what_was_not_recorded_is_not_measured_and_no_zero(command: Command, tmp_path: Path) -> None:
+    ended = command(*asked(tmp_path, [{"id": id, "prediction": "Egypt"} for id in ("q1", "q2", "q3")]))
+    assert ended.code == 0, ended.err
+    record = ended.record
+    assert record["facts"]["seconds"] == {}
+    assert record["facts"]["tokens"] == {"prompt_mean": None, "output_mean": None}
+    assert record["spends"]["answer"]["seconds"] is None
+    assert not any(name.startswith("retrieval/") for name in record["estimates"])
+
+
+def test_an_answer_that_the_system_never_gave_is_malformed_and_counted(command: Command, tmp_path: Path) -> None:
+    ended = command(*asked(tmp_path, [{**row, "prediction": None} if row["id"] == "q1" else row for row in ANSWERS]))
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") == 0.0
+    assert (ended.mean("outcome/malformed"), ended.mean("outcome/wrong")) == (0.5, 0.5)
+
+
+def test_a_question_without_an_answer_is_refused_before_anything_is_written(command: Command, tmp_path: Path) -> None:
+    ended = command(*asked(tmp_path, ANSWERS[:2]))
+    assert ended.code == 2
+    assert "1 of 3 questions have no recorded answer (first: 'q3')" in ended.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_other_answers_are_another_run_and_the_same_are_the_same(command: Command, tmp_path: Path) -> None:
+    arguments = asked(tmp_path, ANSWERS)
+    first = command(*arguments)
+    (tmp_path / "copy.jsonl").write_bytes((tmp_path / "a.jsonl").read_bytes())
+    copied = command(*arguments[:-1], "replay.path=copy.jsonl")
+    assert copied.code == 0, copied.err
+    write(tmp_path, "copy.jsonl", [*ANSWERS[:2], {"id": "q3", "prediction": "Ys"}])
+    changed = command(*arguments[:-1], "replay.path=copy.jsonl")
+    assert changed.directory != first.directory
+    assert changed.mean("abstain/unanswerable") == 0.0
+
+
+@pytest.mark.real
+@pytest.mark.skipif("RAG_EVAL_DATA" not in os.environ, reason="RAG_EVAL_DATA names no folder of real data")
+def test_the_answers_that_real_models_gave_score_what_others_computed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.replay", "lara", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
+    expected = [line.split() for line in LARA.splitlines()]
+    assert [line[:2] for line in lines] == [line[:2] for line in expected]
+    for got, wanted in zip(lines, expected, strict=True):
+        assert [round(float(one), 4) for one in got[2:]] == [float(one) for one in wanted[2:]]
+
+
+def test_the_replay_experiment_says_what_it_needs() -> None:
+    without = {name: value for name, value in os.environ.items() if name != "RAG_EVAL_DATA"}
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.replay", "lara"], cwd=ROOT, capture_output=True, text=True, env=without, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "error: RAG_EVAL_DATA is not set; give it the folder that holds lara_predictions.\n")
