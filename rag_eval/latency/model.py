@@ -1,0 +1,93 @@
+"""Does the difference between two arms follow from their parts? The additive model of latency; if not, something is measured wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from scipy.optimize import nnls
+
+from rag_eval.score.estimate import estimate
+from rag_eval.types import Estimate, Timing
+
+TOLERANCE = 0.1  # of the measured difference
+
+
+@dataclass(frozen=True)
+class LatencyModel:
+    """Prefill seconds of n prompt tokens: a + b n + c n^2 (attention is quadratic); every further output token costs the same."""
+
+    a: float  # s
+    b: float  # s per prompt token
+    c: float  # s per prompt token squared
+    tpot_s: float  # s per output token after the first
+
+
+def fit(timings: Sequence[Timing]) -> LatencyModel:
+    """The model of one device from the timings of all arms: non-negative least squares, and decoding pooled over all tokens.
+
+    Raises:
+        ValueError: if the time of the first token is not known.
+    """
+    if not timings or any("prefill" not in one.seconds for one in timings):
+        raise ValueError("expected timings with the stages prefill and decode, which only a generator that streams its tokens has.")
+    n = np.array([one.n_prompt_tokens for one in timings], dtype=np.float64)
+    terms = np.stack([np.ones_like(n), n, n**2], axis=1)  # (n_timings, 3)
+    scale = terms.max(axis=0)  # the columns are of very different size
+    found, _ = nnls(terms / scale, np.array([one.seconds["prefill"] for one in timings]))
+    a, b, c = (found / scale).tolist()
+    n_further = sum(max(0, one.n_output_tokens - 1) for one in timings)
+    decode_s = sum(one.seconds["decode"] for one in timings if one.n_output_tokens > 1)
+    return LatencyModel(a, b, c, decode_s / n_further if n_further else 0.0)
+
+
+def predicted_gap(model: LatencyModel, arm: Sequence[Timing], other: Sequence[Timing]) -> float:
+    """Seconds by which an answer of an arm takes longer than one of another, on average, from their parts.
+
+    The stages before the model are measured (embed, search, rerank, prompt); the model's share follows from the tokens:
+    b d(n) + c d(n^2) + tpot d(n_out). Means are taken, because they add up and medians do not.
+    """
+    before = _mean(arm, _before_model) - _mean(other, _before_model)
+    n = _mean(arm, lambda one: one.n_prompt_tokens) - _mean(other, lambda one: one.n_prompt_tokens)
+    n2 = _mean(arm, lambda one: one.n_prompt_tokens**2) - _mean(other, lambda one: one.n_prompt_tokens**2)
+    n_out = _mean(arm, lambda one: one.n_output_tokens) - _mean(other, lambda one: one.n_output_tokens)
+    return before + model.b * n + model.c * n2 + model.tpot_s * n_out
+
+
+def measured_gap(arm: Sequence[Timing], other: Sequence[Timing]) -> Estimate | None:
+    """Seconds by which an answer of an arm takes longer than one of another, waiting excluded: paired by question.
+
+    Its interval takes the timings of a block as dependent. None where there is a single block.
+
+    Raises:
+        ValueError: if the arms answered different questions.
+    """
+    theirs = {one.example_id: one for one in other}
+    if sorted(theirs) != sorted(one.example_id for one in arm):
+        raise ValueError("the two arms answered different questions; measure them in one session.")
+    gaps = [_service_s(one) - _service_s(theirs[one.example_id]) for one in arm]
+    return estimate(gaps, [one.block for one in arm], binary=False, bounds=None)
+
+
+def agrees(predicted_s: float, measured: Estimate) -> bool:
+    """Whether the predicted gap is within 10 % of the measured one.
+
+    A gap that its interval does not tell from 0 has no 10 %; then the prediction must lie in the interval.
+    """
+    if measured.low <= 0 <= measured.high:
+        return measured.low <= predicted_s <= measured.high
+    return abs(predicted_s - measured.mean) <= TOLERANCE * abs(measured.mean)
+
+
+def _mean(timings: Sequence[Timing], of: Callable[[Timing], float]) -> float:
+    return fmean(map(of, timings))
+
+
+def _before_model(timing: Timing) -> float:
+    return sum(seconds for stage, seconds in timing.seconds.items() if stage not in {"prefill", "decode"})
+
+
+def _service_s(timing: Timing) -> float:
+    return timing.e2e_s - timing.queue_s

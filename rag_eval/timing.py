@@ -1,0 +1,88 @@
+"""Latency of several arms in one session: their runs first, then the same questions to each in alternation.
+
+    rag-eval latency mode=rag,finetune
+    rag-eval latency mode=rag,finetune latency=poisson latency.rate_per_s=20
+
+Each arm's measurement is kept beside its run, where the report and MLflow find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from omegaconf import DictConfig
+
+from rag_eval.config import build, check
+from rag_eval.errors import ConfigError
+from rag_eval.evaluate import evaluate, mirror
+from rag_eval.latency.cold_start import cold_start
+from rag_eval.latency.latency_record import ColdStart, LatencyRecord
+from rag_eval.latency.measure import drawn, measure
+from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.record.latency_file import write_latency
+from rag_eval.record.run_directory import RunDirectory
+from rag_eval.system import System
+from rag_eval.types import QADataset
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One arm's measurement and where it is kept."""
+
+    record: LatencyRecord
+    path: Path
+
+
+def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
+    """Run every arm, or take its recorded run, and time all of them together.
+
+    Args:
+        cfgs: composed configurations by arm; they may differ in anything but the dataset, `latency` and what is asked.
+
+    Raises:
+        RagEvalError: as `evaluate` and `measure` do.
+    """
+    settings = {arm: check(cfg) for arm, cfg in cfgs.items()}
+    first = next(iter(settings.values()))
+    for arm, other in settings.items():
+        if _asked(other) != _asked(first):
+            raise ConfigError(f"{arm}: arms that are timed together are asked the same questions under the same protocol.")
+    protocol: LatencyProtocol = build(first["latency"])
+    dataset: QADataset = build(first["dataset"])
+    examples = dataset.test if first["split"] == "test" else dataset.dev
+    drawn(examples, protocol)  # refused before anything is learned, if there are too few
+    runs = {arm: evaluate(cfg) for arm, cfg in cfgs.items()}
+    systems: dict[str, System] = {}
+    cold: dict[str, ColdStart] = {}
+    for arm, chosen in settings.items():
+        build_it = partial(_ready, chosen, dataset)
+        if protocol.cache_state == "cold":
+            systems[arm], cold[arm] = cold_start(build_it, examples[0], protocol.forced_tokens)
+        else:
+            systems[arm] = build_it()
+    ids = {arm: run.run_id for arm, run in runs.items()}
+    session = f"{protocol.scenario}-{uuid4().hex[:8]}"
+    records = measure(systems, examples, protocol, session, ids, cold_starts=cold or None)
+    timed = [Timed(record, write_latency(Path(runs[record.arm].directory), record)) for record in records]
+    for arm, run in runs.items():
+        directory = RunDirectory(Path(run.directory))
+        recorded = directory.finished()
+        if recorded is not None:
+            mirror(settings[arm], directory, recorded)
+    return timed
+
+
+def _asked(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    dataset = {name: value for name, value in settings["dataset"].items() if name != "train_share"}
+    return dataset, settings["latency"], settings["split"]
+
+
+def _ready(settings: Mapping[str, Any], dataset: QADataset) -> System:
+    parts = {name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}
+    ready, _ = System(**parts).learn(dataset, settings["seed"])
+    return ready

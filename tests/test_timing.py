@@ -1,0 +1,103 @@
+"""Arms are timed together from the command line, and what was measured is kept beside their runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rag_eval.cli import latency
+from rag_eval.errors import DataError
+from rag_eval.record.latency_file import latency_metrics, read_latencies
+
+QUICK = (
+    "mode=rag,rag_random",
+    "dataset.preset=ci",
+    "generator=echo",
+    "limit=10",
+    "tracking=none",
+    "latency.n_queries=60",
+    "latency.n_blocks=4",
+)
+Ended = tuple[int, str, str]
+
+
+@pytest.fixture
+def timed(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """`timed("mode=...", ...)` in an empty folder: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Ended:
+        capfd.readouterr()
+        code = latency(list(arguments))
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_two_arms_are_timed_in_one_session_and_found_beside_their_runs(timed: Callable[..., Ended], tmp_path: Path) -> None:
+    code, out, err = timed(*QUICK)
+    assert code == 0, err
+    first, second = (Path(line) for line in out.splitlines()[-2:])
+    records = [read_latencies(file.parents[1])[0] for file in (first, second)]
+    assert [record.arm for record in records] == ["rag", "rag_random"]
+    assert records[0].session == records[1].session
+    assert records[0].protocol["interleaved_with"] == ["rag_random"]
+    assert [one.example_id for one in sorted(records[0].timings, key=lambda one: one.example_id)] == sorted(
+        one.example_id for one in records[1].timings
+    )
+    assert json.loads((first.parents[1] / "run.json").read_text(encoding="utf-8"))["run_id"] == records[0].run_id
+    metrics = latency_metrics([records[0]])
+    assert metrics["latency/e2e_p50_ms_lo"] <= metrics["latency/e2e_p50_ms"] <= metrics["latency/e2e_p50_ms_hi"]
+    assert {"latency/embed_p50_ms", "latency/search_p50_ms", "latency/e2e_p95_ms"} <= set(metrics)
+    assert not any(name.startswith("latency/e2e_p99") for name in metrics)
+
+
+def test_an_open_loop_and_bulk_have_names_of_their_own(timed: Callable[..., Ended]) -> None:
+    code, out, err = timed(*QUICK, "latency=poisson", "latency.rate_per_s=2000")
+    assert code == 0, err
+    run = Path(out.splitlines()[-1]).parents[1]
+    assert timed(*QUICK, "latency=offline")[0] == 0
+    metrics = latency_metrics(read_latencies(run))
+    assert {"latency_poisson/e2e_p50_ms", "latency_poisson/queue_p50_ms", "throughput/queries_per_s"} <= set(metrics)
+    assert "latency/e2e_p50_ms" not in metrics
+
+
+def test_latencies_are_mirrored_with_the_run(timed: Callable[..., Ended], tmp_path: Path) -> None:
+    arguments = [one for one in QUICK if not one.startswith("tracking")]
+    assert timed(*arguments, "tracking=jsonl")[0] == 0
+    lines = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [bool(line["latency"]) for line in lines] == [False, False, True, True]
+    assert lines[-1]["latency"]["latency/e2e_p50_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "expected mode=<arms to time>"),
+        (["mode=rag,rag"], "expected every mode once"),
+        (["mode=rag", "latency=poisson", "latency.rate_per_s=null"], "poisson needs a rate"),
+        (["mode=rag", "latency.n_queries=many"], "latency.n_queries is 'many'"),
+        (["mode=rag", "latency=slow"], "latency=slow does not exist"),
+        (["mode=prior", "dataset.preset=ci", "latency.n_queries=60"], "cannot be timed request by request"),
+        (
+            ["mode=closed_book", "dataset.preset=ci", "generator=echo", "latency.n_queries=5000", "limit=5"],
+            "latency.n_queries is 5000, but there are",
+        ),
+    ],
+)
+def test_what_cannot_be_timed_is_one_line(timed: Callable[..., Ended], arguments: list[str], said: str) -> None:
+    code, _, err = timed(*arguments, "tracking=none")
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_file_without_its_conditions_is_no_latency(tmp_path: Path) -> None:
+    (tmp_path / "latency").mkdir()
+    (tmp_path / "latency" / "0001-s.json").write_text('{"protocol": {}, "arm": "a", "run_id": "r", "session": "s"}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"0001-s\.json: expected a latency measurement with its conditions"):
+        read_latencies(tmp_path)
