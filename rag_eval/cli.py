@@ -19,7 +19,8 @@ RESUMES = "the same command goes on after the last recorded answer; a training t
 FAILED = float("nan")  # the objective of a job that failed
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
-rag-eval report [key=value ...]   the table of recorded runs
+rag-eval latency [key=value ...]  time several modes together, as in mode=rag,finetune
+rag-eval report [key=value ...]   the table of recorded runs; report compare, report power
 
 python run.py --help shows the keys and their choices."""
 
@@ -27,7 +28,7 @@ python run.py --help shows the keys and their choices."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     command, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    commands: dict[str, Callable[[list[str]], int]] = {"run": run, "report": report}
+    commands: dict[str, Callable[[list[str]], int]] = {"run": run, "latency": latency, "report": report}
     if command in commands:
         return commands[command](arguments)
     is_help = command in {"-h", "--help"}
@@ -42,12 +43,47 @@ def report(arguments: list[str]) -> int:
     return report_main(arguments)
 
 
+def latency(arguments: list[str]) -> int:
+    """Time the arms of `mode=a,b` on the same questions in one session."""
+    _prepare()
+    try:
+        from rag_eval.config import refuse_secrets
+
+        refuse_secrets(arguments)
+        cfgs = _composed(arguments)
+        from rag_eval.report.latency_console import show_latency
+        from rag_eval.timing import time_arms
+
+        timed = time_arms(cfgs)
+    except BaseException as error:
+        return _fail(error, "", is_debug="debug=true" in arguments)
+    show_latency([one.record for one in timed])
+    for one in timed:
+        print(one.path)
+    return 0
+
+
+def _composed(arguments: Sequence[str]) -> dict[str, Any]:
+    """A configuration for each mode that is named."""
+    from hydra import compose, initialize_config_dir
+
+    from rag_eval.config import conf_dir, modes, register_resolvers
+    from rag_eval.errors import ConfigError
+
+    chosen = [name for one in arguments if one.startswith("mode=") for name in one.removeprefix("mode=").split(",")]
+    if not chosen:
+        raise ConfigError(f"expected mode=<arms to time>, as in mode=rag,finetune; modes: {', '.join(one.name for one in modes())}.")
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError(f"expected every mode once, got {', '.join(chosen)}.")
+    others = [one for one in arguments if not one.startswith("mode=")]
+    register_resolvers()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return {name: compose("config", overrides=[f"mode={name}", *_added(others)]) for name in chosen}
+
+
 def run(arguments: list[str]) -> int:
     """Compose a configuration and run it, or every job of a sweep; a job that fails does not stop the others."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of ending the process
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    warnings.simplefilter("ignore", FutureWarning)  # of libraries about themselves
-    signal.signal(signal.SIGTERM, _terminate)
+    _prepare()
     is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
     n_finished = 0
     codes: list[int] = []
@@ -78,6 +114,13 @@ def run(arguments: list[str]) -> int:
     except BaseException as error:
         return _fail(error, "", is_debug="debug=true" in arguments)
     return 3 if codes and n_finished else max(codes, default=0)
+
+
+def _prepare() -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of ending the process
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    warnings.simplefilter("ignore", FutureWarning)  # of libraries about themselves
+    signal.signal(signal.SIGTERM, _terminate)
 
 
 def _run_and_show(cfg: Any) -> RunResult:

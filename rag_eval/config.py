@@ -73,6 +73,10 @@ class Root(BaseModel):
     metrics: Metrics
     tracking: dict[str, Any]
     cache: dict[str, Any]
+    latency: dict[str, Any]
+    replay: dict[str, Any] | None = None  # recorded answers, where a mode replays them
+    split: Literal["test", "dev"]
+    n_probe: pydantic.NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     limit: Annotated[int, Field(ge=1)] | None
     experiment_name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
@@ -122,6 +126,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
             raise error.__cause__ from None
         raise ConfigError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}. Give it on the command line.") from None
     settings.pop("experiment", None)
+    settings.setdefault("replay", None)
     _refuse(settings)
     _validate(Root, settings, "")
     for name, node in settings.items():

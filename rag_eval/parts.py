@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_eval.types import Document, Example, Generation, Prediction, QADataset, Rendered, Searched
+from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched
 
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
-Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus"]
+Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
 Weights = Literal["none", "base", "trained"]
 
 
@@ -25,6 +25,11 @@ class Cached:
     is_hit: bool  # it was there before this call
     seconds: float | None  # what building it took when it was built
     waited_s: float = 0.0  # how long this call waited for another process to build it
+
+    @property
+    def n_bytes(self) -> int:
+        """What it takes on disk."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
 
 
 class Cache(Protocol):
@@ -103,6 +108,41 @@ class Generator(Protocol):
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         """One generation a prompt, same order. Raises ValueError on a prompt over the limit."""
+        ...
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One prompt answered alone."""
+
+    generation: Generation  # its seconds are this request's own: the device was waited for, tokenizing and decoding of text included
+    n_generated: int  # tokens that the model made, the end token included: one pass each
+
+
+@runtime_checkable
+class TimedGenerator(Protocol):
+    """A generator that also answers a single request by the clock."""
+
+    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        """One prompt alone, as `generate` would answer it.
+
+        Args:
+            prompt: what is asked.
+            forced_tokens: the answer's length, the end token and stop texts suppressed; None = natural.
+
+        Raises:
+            ValueError: on a prompt over the limit.
+            ConfigError: if more tokens are forced than an answer may have.
+        """
+        ...
+
+
+@runtime_checkable
+class Ranking(Protocol):
+    """A generator that says how likely a text is."""
+
+    def log_likelihoods(self, prompts: Sequence[Rendered], options: Sequence[Sequence[str]]) -> list[tuple[Likelihood, ...]]:
+        """For each prompt, how likely each of its options is as the answer, in order."""
         ...
 
 

@@ -65,6 +65,7 @@ class Prompt:
             messages=tuple(messages),
             text=self._plain(context, turns, example.question),
             stripped_sha=hashlib.sha256(self._plain("", example.history, example.question).encode()).hexdigest(),
+            example_id=example.id,
             meta=example.meta,
         )
 
@@ -77,3 +78,8 @@ class Prompt:
     def _plain(self, context: str, turns: Sequence[Turn], question: str) -> str:
         earlier = "".join(f"Question: {turn.question}\nAnswer: {turn.answer}\n" for turn in turns)
         return f"{self.system}\n\n{context}{earlier}Question: {question}\nAnswer:"
+
+
+def n_shared(prompt: Sequence[int], whole: Sequence[int]) -> int:
+    """How many tokens of a prompt and an answer are the prompt's: tokens may merge across the border."""
+    return next((at for at, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), min(len(prompt), len(whole)))

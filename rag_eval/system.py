@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Retriever
+from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Ranking, Retriever
 from rag_eval.score.answer import is_abstention
-from rag_eval.types import Document, Example, Generation, Outcome, Prediction, QADataset, Rendered, Searched
+from rag_eval.types import Document, Example, Generation, Likelihood, Outcome, Prediction, QADataset, Rendered, Searched
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,20 @@ class System:
         asked = self._ask(examples, found)
         fitting = [at for at, one in enumerate(asked) if one.fits]
         written = dict(zip(fitting, self.generator.generate([asked[at].prompt for at in fitting]), strict=True))
+        ranked = self._rank(examples, asked, fitting)
         return [
-            _prediction(example, one, hits, written.get(at))
+            _prediction(example, one, hits, written.get(at), ranked.get(at, ()))
             for at, (example, one, hits) in enumerate(zip(examples, asked, found, strict=True))
         ]
+
+    def _rank(self, examples: Sequence[Example], asked: Sequence[Asked], fitting: Sequence[int]) -> dict[int, tuple[Likelihood, ...]]:
+        """The likelihoods of the options of multiple-choice questions, where the generator tells them; not timed."""
+        generator = self.generator
+        at_choice = [at for at in fitting if examples[at].meta.get("choices")]
+        if not at_choice or not isinstance(generator, Ranking):
+            return {}
+        found = generator.log_likelihoods([asked[at].prompt for at in at_choice], [examples[at].meta["choices"] for at in at_choice])
+        return dict(zip(at_choice, found, strict=True))
 
     def _ask(self, examples: Sequence[Example], found: Sequence[Searched]) -> list[Asked]:
         """A prompt for each question, with as many of its passages as fit."""
@@ -88,7 +98,9 @@ class Asked:
     fits: bool = True  # False: it is too long even without passages
 
 
-def _prediction(example: Example, asked: Asked, searched: Searched, generation: Generation | None) -> Prediction:
+def _prediction(
+    example: Example, asked: Asked, searched: Searched, generation: Generation | None, likelihoods: tuple[Likelihood, ...]
+) -> Prediction:
     said = generation or Generation("", 0, 0, 0.0, "none")
     return Prediction(
         example_id=example.id,
@@ -100,10 +112,24 @@ def _prediction(example: Example, asked: Asked, searched: Searched, generation: 
         prompt_sha=asked.prompt.stripped_sha,
         n_prompt_tokens=said.n_prompt_tokens,
         n_output_tokens=said.n_output_tokens,
-        seconds={**searched.seconds, "prompt": asked.seconds, "generate": said.total_s},
+        seconds=_seconds(searched, asked, said),
         outcome=outcome(generation),
         stop_reason=said.stop_reason,
+        likelihoods=likelihoods,
     )
+
+
+def _seconds(searched: Searched, asked: Asked, said: Generation) -> dict[str, float]:
+    """Wall time by stage; nothing where the generation was not timed, for a part of the way must not pass for the whole."""
+    if said.total_s is None:
+        return {}
+    if said.is_whole:
+        return {"recorded": said.total_s}
+    if said.first_token_s is None:
+        generated = {"generate": said.total_s}
+    else:
+        generated = {"prefill": said.first_token_s, "decode": said.total_s - said.first_token_s}
+    return {**searched.seconds, "prompt": asked.seconds, **generated}
 
 
 def outcome(generation: Generation | None) -> Outcome:

@@ -10,6 +10,8 @@ Outcome = Literal["answered", "abstained", "malformed", "error"]
 StopReason = Literal["stop", "length", "none"]
 
 PRIMARY = "answer/em"  # the estimate that a run is judged by
+LEARNED = f"{PRIMARY}_train_phrasing"  # the same on training questions of a trained arm
+DISAGREEMENT = "probe/batch_disagreement"  # share of answers that change when each question is asked alone
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
 
 
@@ -94,6 +96,7 @@ class Rendered:
     messages: tuple[tuple[str, str], ...]  # (role, content), the form that a chat template takes
     text: str  # the same as plain text, for a model without a chat template
     stripped_sha: str  # sha256 of `text` without passages and exemplars: equal in all arms
+    example_id: str = ""  # which question it asks; no model sees it
     meta: Mapping[str, Any] = field(default_factory=dict)  # of the example: what kind of question it is, never its answer
 
 
@@ -102,11 +105,21 @@ class Generation:
     """What a model wrote for one prompt."""
 
     text: str
-    n_prompt_tokens: int  # as given to the model, padding excluded
-    n_output_tokens: int  # the stop token excluded
-    total_s: float  # the question's share of its batch, by wall clock; model loading excluded
+    n_prompt_tokens: int | None  # as given to the model, padding excluded; None = not measured
+    n_output_tokens: int | None  # the stop token excluded; None = not measured
+    total_s: float | None  # the question's share of its batch, by wall clock; model loading excluded; None = not measured
     stop_reason: StopReason
     first_token_s: float | None = None  # None = not measured
+    is_whole: bool = False  # `total_s` spans the whole way from the question to the answer, searching included
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How likely a model finds one option of a multiple-choice question."""
+
+    option: str
+    log_p: float  # natural log of P(option | prompt), summed over the option's tokens
+    log_p_joint: float  # of P(prompt and option)
 
 
 @dataclass(frozen=True)
@@ -120,11 +133,12 @@ class Prediction:
     in_prompt: tuple[str, ...]  # ids of the documents that stood in the prompt, after truncation
     n_truncated: int  # passages that did not fit and were left out
     prompt_sha: str  # of the prompt with its context slot empty
-    n_prompt_tokens: int
-    n_output_tokens: int
-    seconds: Mapping[str, float]  # wall time by stage (embed, search, prompt, generate), this question's share
+    n_prompt_tokens: int | None  # None = not measured
+    n_output_tokens: int | None  # None = not measured
+    seconds: Mapping[str, float]  # wall time by stage (embed, search, prompt, generate), this question's share; empty = not measured
     outcome: Outcome
     stop_reason: StopReason
+    likelihoods: tuple[Likelihood, ...] = ()  # of the options, in the question's order; () = not multiple choice, or not measured
 
 
 @dataclass(frozen=True)
@@ -133,9 +147,16 @@ class Spend:
 
     seconds: float | None  # wall time; None = not measured (the stage came from a cache)
     device_seconds: float | None = None  # accelerator time; None = none was used
+    cpu_seconds: float | None = None  # processor time of all threads, children excluded
     peak_bytes: int | None = None  # peak resident memory of the process during the stage
-    joules: float | None = None  # None = not measured
+    device_peak_bytes: int | None = None  # of the accelerator's memory
+    stored_bytes: int | None = None  # on disk afterwards: index, adapter
+    n_prompt_tokens: int | None = None  # given to the model, or trained on
+    n_output_tokens: int | None = None
+    device_joules: float | None = None  # of the accelerator, idle power included; None = not measured
+    cpu_joules: float | None = None  # of the processor package, idle power included; None = not measured
     cached: bool = False
+    reused_s: float | None = None  # the part of `seconds` that an earlier run spent
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,19 @@ class Estimate:
     high: float
     n: int  # questions that could be judged
     n_clusters: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One request, timed under a latency protocol."""
+
+    example_id: str
+    block: int  # successive timings of one block share the state of the machine
+    n_prompt_tokens: int
+    n_output_tokens: int
+    seconds: Mapping[str, float]  # by stage: embed, search, rerank, prompt, prefill (to the first token), decode (the rest)
+    e2e_s: float  # from the scheduled arrival to the last token, waiting included
+    queue_s: float = 0.0  # of which waiting
 
 
 @dataclass(frozen=True)

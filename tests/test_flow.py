@@ -17,7 +17,7 @@ from tests.commands import Ended
 
 Command = Callable[..., Ended]
 FAST = ("generator=echo", "dataset.preset=ci", "retriever/embedder=hashed")
-UNTRAINED = [mode.name for mode in modes() if mode.weights == "base"]
+UNTRAINED = [mode.name for mode in modes() if mode.weights == "base" and mode.context != "recorded"]
 
 
 def predictions(ended: Ended) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def arm(command: Command, mode: str, *more: str) -> Ended:
 
 def test_all_modes_are_known() -> None:
     assert sorted(mode.name for mode in modes()) == sorted(path.stem for path in (conf_dir() / "mode").glob("*.yaml"))
-    assert len(modes()) == 10
+    assert len(modes()) == 11
     assert len(UNTRAINED) == 7
 
 
@@ -94,7 +94,7 @@ def test_the_same_command_returns_the_recorded_run_without_answering_again(comma
 
 
 def test_an_interrupted_run_is_killed_and_the_same_command_finishes_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = predictions(arm(command, "closed_book", "output_dir=whole"))
+    whole = predictions(arm(command, "closed_book", "n_probe=0", "output_dir=whole"))
     monkeypatch.setattr(evaluate, "CHUNK", 8)
     calls, generate = [], Echo.generate
 
@@ -105,11 +105,11 @@ def test_an_interrupted_run_is_killed_and_the_same_command_finishes_it(command: 
         return generate(self, prompts)
 
     monkeypatch.setattr(Echo, "generate", interrupted)
-    ended = arm(command, "closed_book")
+    ended = arm(command, "closed_book", "n_probe=0")
     assert ended.code == 130
     (record,) = Path("outputs").rglob("run.json")
     assert json.loads(record.read_text(encoding="utf-8"))["status"] == "KILLED"
-    resumed = predictions(arm(command, "closed_book"))
+    resumed = predictions(arm(command, "closed_book", "n_probe=0"))
     assert calls == [1, 8, 8, 1, 8, 4]
     assert [(one["example_id"], one["text"]) for one in resumed] == [(one["example_id"], one["text"]) for one in whole]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.generate.echo import Echo
 from rag_eval.prompt import Prompt
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.whole import Whole
 from rag_eval.system import System, outcome
-from rag_eval.types import Document, Example, Generation, QADataset
+from rag_eval.types import Document, Example, Generation, QADataset, Rendered
 
 DOCUMENTS = tuple(Document(f"d{at}", "one two three four five six seven eight nine ten", f"T{at}") for at in range(5))
 ASKED = Example("q", "Where is it?", ("here",), evidence=("d1",))
@@ -54,3 +57,17 @@ def test_the_four_outcomes_are_told_apart() -> None:
     said = {text: outcome(Generation(text, 1, 1, 0.1, "stop")) for text in ("liver", "Unknown.", "  ")}
     assert said == {"liver": "answered", "Unknown.": "abstained", "  ": "malformed"}
     assert outcome(None) == "error"
+
+
+class Streams(Echo):
+    """An echo that tells when its first word came: after a quarter of the time."""
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        return [replace(one, total_s=4.0, first_token_s=1.0) for one in super().generate(prompts)]
+
+
+def test_generating_is_prefill_and_decoding_where_the_first_token_is_known() -> None:
+    known = System(NoRetriever(), Prompt("Say."), NoAdapter(), Streams(max_words=5)).answer([ASKED])[0].seconds
+    assert (set(known), known["prefill"], known["decode"]) == ({"prompt", "prefill", "decode"}, 1.0, 3.0)
+    unknown = System(NoRetriever(), Prompt("Say."), NoAdapter(), Echo(max_words=5)).answer([ASKED])[0].seconds
+    assert set(unknown) == {"prompt", "generate"}

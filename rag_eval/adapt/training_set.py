@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag_eval.parts import PromptWriter, Trainable
+from rag_eval.prompt import n_shared
 from rag_eval.types import ABSTENTION, Document, Example, QADataset
 
 Row = dict[str, str]  # prompt, completion
@@ -38,12 +39,8 @@ def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:
     texts = [row["prompt"] + row["completion"] + tokenizer.eos_token for row in rows]
     whole = tokenizer(texts, add_special_tokens=has_special)["input_ids"]
     # Tokens may merge across the border, so the answer begins where the two differ.
-    borders = [_n_shared(prompt, ids) for prompt, ids in zip(prompts, whole, strict=True)]
+    borders = [n_shared(prompt, ids) for prompt, ids in zip(prompts, whole, strict=True)]
     return [{"input_ids": ids, "labels": [-100] * border + ids[border:]} for ids, border in zip(whole, borders, strict=True)]
-
-
-def _n_shared(one: Sequence[int], other: Sequence[int]) -> int:
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _row(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document]) -> Row:

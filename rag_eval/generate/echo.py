@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import PositiveInt
 
+from rag_eval.parts import Timed
 from rag_eval.types import Generation, Rendered
 
 
@@ -41,3 +43,13 @@ class Echo:
             )
             for words, n in zip(said, counted, strict=True)
         ]
+
+    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        """What `generate` says, its words repeated to a forced length. The first word has no time of its own."""
+        begun = time.perf_counter()
+        (said,) = self.generate([prompt])
+        words = said.text.split()
+        if forced_tokens is not None:
+            words = (words * forced_tokens)[:forced_tokens]
+        seconds = time.perf_counter() - begun
+        return Timed(replace(said, text=" ".join(words), n_output_tokens=len(words), total_s=seconds), n_generated=len(words))

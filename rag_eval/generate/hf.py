@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,8 +25,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
+from rag_eval.generate.first_token import FirstToken
+from rag_eval.generate.likelihood import log_likelihoods
 from rag_eval.model_folder import check_model, fingerprint
-from rag_eval.types import Generation, Rendered, StopReason
+from rag_eval.parts import Timed
+from rag_eval.prompt import n_shared
+from rag_eval.types import Generation, Likelihood, Rendered, StopReason
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +97,7 @@ class HF:
         return {
             "base_model": fingerprint(self.model, self.revision),
             "adapter": fingerprint(self.adapter) if self.adapter else None,
+            "adapter_mode": "merged" if self.adapter else None,
             "dtype": self.dtype,
             "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
         }
@@ -123,24 +129,77 @@ class HF:
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
-        longest = max((len(ids) for ids in encoded), default=0)
-        if self.max_prompt_tokens is not None and longest > self.max_prompt_tokens:
-            raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
+        self._refuse_too_long(encoded)
         batches = self._plan_that_fits(encoded)
-        stops = {"stop_strings": self.stop, "tokenizer": self._tokenizer} if self.stop else {}
         results: list[Generation | None] = [None] * len(prompts)
         with _progress() as progress:
             task = progress.add_task("answering", total=len(prompts))
             for rows in batches:
-                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], **stops), strict=True):
+                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], **self._stops), strict=True):
                     results[at] = generation
                 progress.advance(task, len(rows))
         return [result for result in results if result is not None]
 
+    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        """One prompt alone, by wall clock from its text to the answer's; the device is waited for before each reading."""
+        if forced_tokens is not None and forced_tokens > self.max_new_tokens:
+            raise ConfigError(f"{forced_tokens} tokens are forced, but generator.max_new_tokens is {self.max_new_tokens}; raise it.")
+        _ = self._network  # loaded before the clock starts
+        begun = self._now()
+        first = FirstToken(self._now)
+        encoded = self._encode([prompt])
+        self._refuse_too_long(encoded)
+        length = self._stops if forced_tokens is None else {"min_new_tokens": forced_tokens, "max_new_tokens": forced_tokens}
+        (said,) = self._batch(encoded, streamer=first, **length)
+        said = replace(said, total_s=self._now() - begun, first_token_s=None if first.at is None else first.at - begun)
+        return Timed(said if forced_tokens is None else replace(said, stop_reason="length"), first.n_tokens)
+
+    def _now(self) -> float:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    @property
+    def _stops(self) -> dict[str, Any]:
+        return {"stop_strings": self.stop, "tokenizer": self._tokenizer} if self.stop else {}
+
+    def log_likelihoods(self, prompts: Sequence[Rendered], options: Sequence[Sequence[str]]) -> list[tuple[Likelihood, ...]]:
+        """How likely each option is as the answer to its prompt, in order.
+
+        Raises:
+            DataError: if an option does not fit behind its prompt.
+        """
+        asked = [(at, option) for at, those in enumerate(options) for option in those]
+        alone = self._encode(prompts)
+        formatted = [self.format(prompt) for prompt in prompts]
+        whole = self._tokens([f"{formatted[at]}{self.completion(option)}" for at, option in asked])
+        self._refuse_long_options([option for _, option in asked], whole)
+        borders = [n_shared(alone[at], ids) for (at, _), ids in zip(asked, whole, strict=True)]
+        found = log_likelihoods(self._network, whole, borders, self.token_budget)
+        of_prompt: list[list[Likelihood]] = [[] for _ in prompts]
+        for (at, option), (log_p, log_p_joint) in zip(asked, found, strict=True):
+            of_prompt[at].append(Likelihood(option, log_p, log_p_joint))
+        return [tuple(those) for those in of_prompt]
+
+    def _refuse_long_options(self, options: Sequence[str], whole: Sequence[list[int]]) -> None:
+        if self.max_prompt_tokens is None:
+            return
+        limit = self.max_prompt_tokens + self.max_new_tokens
+        too_long = [option for option, ids in zip(options, whole, strict=True) if len(ids) > limit]
+        if too_long:
+            raise DataError(f"the option {too_long[0][:60]!r} does not fit the model behind its prompt; raise generator.max_new_tokens.")
+
+    def _refuse_too_long(self, encoded: Sequence[list[int]]) -> None:
+        longest = max((len(ids) for ids in encoded), default=0)
+        if self.max_prompt_tokens is not None and longest > self.max_prompt_tokens:
+            raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
+
     def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
+        return self._tokens([self.format(prompt) for prompt in prompts])
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         tokenizer = self._tokenizer
-        texts = [self.format(prompt) for prompt in prompts]
-        return list(tokenizer(texts, add_special_tokens=not tokenizer.chat_template, verbose=False)["input_ids"]) if texts else []
+        return list(tokenizer(list(texts), add_special_tokens=not tokenizer.chat_template, verbose=False)["input_ids"]) if texts else []
 
     def _plan_that_fits(self, encoded: Sequence[list[int]]) -> list[list[int]]:
         """Batches whose largest has been tried, untimed, and halved until it fitted the memory; it also warms up."""
@@ -174,7 +233,8 @@ class HF:
         tokenizer, model = self._tokenizer, self._network
         begun = time.perf_counter()
         batch = tokenizer.pad({"input_ids": list(encoded)}, padding=True, return_tensors="pt").to(model.device)
-        out = model.generate(**batch, max_new_tokens=self.max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id, **decoding)
+        decoding = {"max_new_tokens": self.max_new_tokens, "do_sample": False, "pad_token_id": tokenizer.pad_token_id} | decoding
+        out = model.generate(**batch, **decoding)
         written = out[:, batch["input_ids"].shape[1] :].tolist()  # the copy to the host waits for the device
         seconds = (time.perf_counter() - begun) / len(encoded)
         return [self._generation(ids, len(prompt), seconds) for ids, prompt in zip(written, encoded, strict=True)]

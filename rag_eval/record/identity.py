@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -30,7 +31,8 @@ LIBRARIES = (
     "mlflow",
 )
 DECIDING = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "faiss-gpu")
-SILENT = ("tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset")  # decide nothing, or are hashed by content
+# These decide nothing, or are hashed by their content.
+SILENT = ("replay", "latency", "tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset")
 
 
 def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> str:
@@ -54,7 +56,8 @@ def comparison(
         "dataset": dataset.fingerprint,
         "dataset_name": dataset.name,
         "base_model": generator["base_model"],
-        "decoding": sha256_of([generator.get("decoding"), generator.get("dtype")])[:12] if generator["base_model"] else None,
+        "dtype": generator.get("dtype"),
+        "decoding": sha256_of(generator.get("decoding"))[:12] if generator["base_model"] else None,
         "prompt": sha256_of(prompt)[:12],
         "questions": sha256_of([example.id for example in questions])[:12],
         "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
@@ -115,18 +118,27 @@ def _cpu_name() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
+def _files_sha(path: str) -> str:
+    """sha256 over a file, or over the files of a folder by name."""
+    top = Path(path)
+    files = sorted(file for file in top.rglob("*") if file.is_file()) if top.is_dir() else [top]
+    return sha256_of([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
+
+
 def _has_gpu() -> bool:
     """Whether a CUDA device can be seen; asked of the system, because torch takes a second to load."""
     return os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"} and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def _by_content(node: Any) -> Any:
-    """The node with each model's path replaced by its fingerprint, caches left out."""
+    """The node with each model's path replaced by its fingerprint, recorded answers by their hash, caches left out."""
     if isinstance(node, Mapping):
         revision = node.get("revision")
         return {
             name: model_folder.fingerprint(value, revision)
-            if name in {"model", "adapter"} and isinstance(value, str)
+            if name in {"model", "adapter"} and isinstance(value, str) and "path" not in node
+            else _files_sha(value)
+            if name == "path" and isinstance(value, str)
             else _by_content(value)
             for name, value in node.items()
             if name not in {"cache", "parent"}

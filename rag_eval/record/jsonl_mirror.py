@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from rag_eval.errors import EnvironmentFault
 from rag_eval.record.disk import locked, writing
+from rag_eval.record.latency_file import latency_metrics, read_latencies
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import ParentStatus, is_mirrored, mark, mirrored_id
 
@@ -31,6 +32,7 @@ class JsonLines:
                 self._append({"kind": "link", "run_id": record.run_id, "parent": parent})  # the sweep that asked for it again
             return mirrored_id(run_dir, self.path) or ""
         line = {"kind": "run", "parent": parent, "directory": str(run_dir), "record": json.loads(record.to_json())}
+        line["latency"] = latency_metrics(read_latencies(run_dir))
         if not self._append(line):
             return ""
         mark(run_dir, self.path, record.run_id, is_complete=True)

@@ -25,6 +25,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from rag_eval.record.disk import locked
+from rag_eval.record.latency_file import latency_metrics, read_latencies
 from rag_eval.record.mlflow_rows import ERROR, metrics_of, params_of, run_name, tags_of
 from rag_eval.record.run_directory import FILES
 from rag_eval.record.run_record import RunRecord
@@ -95,7 +96,7 @@ class MLflow:
 
     def _fill(self, run_id: str, run_dir: Path, record: RunRecord) -> None:
         ended = _milliseconds(record.ended or record.started)
-        metrics = [Metric(name, value, ended, 0) for name, value in metrics_of(record).items()]
+        metrics = [Metric(name, value, ended, 0) for name, value in (metrics_of(record) | latency_metrics(read_latencies(run_dir))).items()]
         params = [Param(name, value) for name, value in params_of(record).items()]
         tags = [RunTag(name, value) for name, value in tags_of(record).items()]
         self._client.log_batch(run_id, metrics, params[:PARAMS_A_CALL], tags)

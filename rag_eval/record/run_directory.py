@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rag_eval.errors import ConfigError, EnvironmentFault
+from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.record.disk import try_lock, unlock, write_atomically, writing
 from rag_eval.record.journal import Journal
 from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify
@@ -85,7 +85,8 @@ class RunDirectory:
             write_atomically(self.path / CONFIG, config_yaml)
             self._journal.repair()
             experiment, run_id = self.path.parent.name, self.path.name
-            self._save(RunRecord(run_id, experiment, facts["mode"], "RUNNING", facts, started=_now()))
+            attempts = self._attempts()
+            self._save(RunRecord(run_id, experiment, facts["mode"], "RUNNING", facts, started=_now(), attempts=attempts))
         except BaseException:
             self._release()
             raise
@@ -113,12 +114,20 @@ class RunDirectory:
         self._release()
         return finished
 
-    def end(self, status: Status, error: str | None = None) -> RunRecord:
-        """Record an end before the finish, FAILED or KILLED, and let the run go."""
-        ended = replace(self._begun(), status=status, error=error, ended=_now())
+    def end(self, status: Status, error: str | None = None, spends: Mapping[str, Spend] | None = None) -> RunRecord:
+        """Record an end before the finish, FAILED or KILLED, with what was spent until then, and let the run go."""
+        ended = replace(self._begun(), status=status, error=error, spends=spends or {}, ended=_now())
         self._save(ended)
         self._release()
         return ended
+
+    def _attempts(self) -> tuple[Mapping[str, Spend], ...]:
+        """What earlier attempts that did not finish spent; nothing is known of one that was killed without a word."""
+        try:
+            before = self.record()
+        except DataError:
+            return ()
+        return () if before is None or before.status == "FINISHED" else (*before.attempts, before.spends)
 
     def _begun(self) -> RunRecord:
         if self._record is None or self._lock is None:

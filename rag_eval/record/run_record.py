@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,12 +25,18 @@ class RunRecord:
     mode: str
     status: Status
     facts: Mapping[str, Any]  # choices, comparison, git, versions, hardware, counts, seconds, tokens
-    spends: Mapping[str, Spend] = field(default_factory=dict)  # by stage: learn, answer
+    spends: Mapping[str, Spend] = field(default_factory=dict)  # by stage: learn, answer, update (of one document)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  # by slashed name; nan = nothing could be judged
+    attempts: Sequence[Mapping[str, Spend]] = ()  # spends of earlier attempts that did not finish; {} = not measured
     started: str = ""  # UTC label, never used to compute a duration
     ended: str | None = None
     error: str | None = None  # one line
     schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        timed = [name for name in self.estimates if name.startswith("latency/")]
+        if timed:
+            raise ValueError(f"{timed[0]}: a latency is kept with the protocol it was taken under, never in a run's record.")
 
     def to_json(self) -> str:
         """Indented JSON, floats unrounded, null where a number is not finite."""

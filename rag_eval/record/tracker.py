@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from rag_eval.record.disk import write_atomically
+from rag_eval.record.latency_file import FOLDER
 from rag_eval.record.run_directory import RECORD
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.uri import absolute_uri, local_file, sqlite_file
@@ -98,4 +99,6 @@ def _marks(run_dir: Path) -> dict[str, dict[str, str]]:
 
 
 def _state(run_dir: Path) -> str:
-    return hashlib.sha256((run_dir / RECORD).read_bytes()).hexdigest()
+    """A hash of the record, and of the latencies that were measured since."""
+    files = [run_dir / RECORD, *sorted((run_dir / FOLDER).glob("*.json"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

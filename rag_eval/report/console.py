@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rag_eval.types import RunResult
+from rag_eval.types import PRIMARY, RunResult
 
 
 def show(result: RunResult) -> None:
@@ -18,14 +18,20 @@ def show(result: RunResult) -> None:
     )
     for name in ("measure", "mean", "95 % interval", "n"):
         table.add_column(name, justify="left" if name == "measure" else "right")
-    for name, one in result.estimates.items():
-        table.add_row(name, f"{one.mean:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
-    table.add_section()
+    for group in dict.fromkeys(name.partition("/")[0] for name in result.estimates):
+        for name, one in result.estimates.items():
+            if name.startswith(f"{group}/"):
+                table.add_row(name, f"{one.mean:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
+        table.add_section()
     for stage, found in seconds.items():
         table.add_row(f"seconds a question, {stage}", f"{found['mean']:.4f}", f"median {found['p50']:.4f}", str(counts["n_questions"]))
+    if facts.get("chance") is not None:
+        table.add_row(f"{PRIMARY} of these answers shuffled", f"{facts['chance']:.3f}", "", "")
+    if not seconds:
+        table.add_row("seconds a question", "not measured", "", "")
     for name, spend in facts["spends"].items():
-        shown = "not measured" if spend.seconds is None else f"{spend.seconds:.1f}"
-        table.add_row(f"seconds to {name}", shown, "some by an earlier run" if spend.cached else "", "")
+        shown = "not measured" if spend.seconds is None else f"{spend.seconds:.2f}"
+        table.add_row(_SPENT.get(name, f"seconds to {name}"), shown, "some by an earlier run" if spend.reused_s else "", "")
     console = Console()
     console.print(table)
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
@@ -36,6 +42,7 @@ def show(result: RunResult) -> None:
     print(result.directory, flush=True)
 
 
+_SPENT = {"update": "seconds to replace one document"}
 _NOTES = {
     "n_error": "questions did not fit the model",
     "n_truncated_questions": "questions had passages left out to fit the model",

@@ -12,7 +12,8 @@ from rag_eval.record.run_record import RunRecord
 
 # What must be equal for answers to be compared, and the command's word for it.
 SAME_DATA = ("dataset", "questions", "scorer")
-SAME_MODEL = ("base_model", "decoding", "prompt")  # of runs in which a model answers
+SAME_MODEL = ("base_model", "dtype", "decoding", "prompt")  # of runs in which a model answers
+SAME_ADAPTER = ("adapter_mode",)  # of runs with an adapter: merged into the weights, or beside them
 
 
 def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
@@ -42,8 +43,9 @@ def labels(records: Sequence[RunRecord]) -> list[str]:
 def mismatches(records: Sequence[RunRecord]) -> list[str]:
     """One line for each field in which the runs are not comparable, with both values."""
     answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
-    lines = [_difference(field, records) for field in SAME_DATA] + [_difference(field, answered) for field in SAME_MODEL]
-    return [line for line in lines if line]
+    adapted = [record for record in answered if record.facts["comparison"].get("adapter_mode") is not None]
+    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_ADAPTER, adapted))
+    return [line for fields, those in groups for field in fields if (line := _difference(field, those))]
 
 
 def _difference(field: str, records: Sequence[RunRecord]) -> str:

@@ -270,3 +270,68 @@ def test_cut_off_weights_are_refused_in_one_line(copied: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(DataError, match="could not be loaded as a causal language model"):
         hf(copied).generate(rendered(["liver"]))
+
+
+def test_a_single_request_says_what_a_batch_would_and_when_its_first_token_came(random_model: Path) -> None:
+    generator = hf(random_model)
+    timed = [generator.time_one(prompt, None) for prompt in rendered(PROMPTS)]
+    assert said([one.generation for one in timed]) == said(generator.generate(rendered(PROMPTS)))
+    assert len({one.generation.text for one in timed}) > 3
+    for one in timed:
+        assert one.generation.first_token_s is not None
+        assert 0 < one.generation.first_token_s < one.generation.total_s
+
+
+def test_a_single_request_counts_the_end_token_among_those_made(copied: Path) -> None:
+    tokens = free_run(copied, "liver", 8)
+    n = until_new(tokens)
+    set_end_token(copied, tokens[n])
+    generator = hf(copied)
+    timed = generator.time_one(rendered(["liver"])[0], None)
+    assert (timed.generation.n_output_tokens, timed.generation.stop_reason, timed.n_generated) == (n, "stop", n + 1)
+    assert said([timed.generation]) == said(generator.generate(rendered(["liver"])))
+
+
+def test_a_single_request_stops_at_a_stop_string(random_model: Path) -> None:
+    prompt, full = next((one, text) for one in PROMPTS if (text := hf(random_model).generate(rendered([one]))[0].text).isascii())
+    generator = hf(random_model, stop=[full[len(full) // 2 : len(full) // 2 + 2]])
+    timed = generator.time_one(rendered([prompt])[0], None)
+    assert said([timed.generation]) == said(generator.generate(rendered([prompt])))
+    assert timed.n_generated < 8
+
+
+def test_a_forced_length_goes_past_the_end_token_and_stop_strings(copied: Path) -> None:
+    tokens = free_run(copied, "liver", 8)
+    first = AutoTokenizer.from_pretrained(copied).decode(tokens[:1])
+    set_end_token(copied, tokens[until_new(tokens)])
+    for n in (1, 5, 8):
+        timed = hf(copied, stop=[first]).time_one(rendered(["liver"])[0], n)
+        assert (timed.n_generated, timed.generation.n_output_tokens, timed.generation.stop_reason) == (n, n, "length")
+
+
+def test_no_more_tokens_are_forced_than_an_answer_may_have(random_model: Path) -> None:
+    with pytest.raises(ConfigError, match=r"9 tokens are forced, but generator\.max_new_tokens is 8"):
+        hf(random_model).time_one(rendered(["liver"])[0], 9)
+    with pytest.raises(ValueError, match="more than the 248 that fit"):
+        hf(random_model).time_one(rendered([" a" * 300])[0], None)
+
+
+def test_a_gpu_is_waited_for_before_every_reading_of_the_clock(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, seen = hf(random_model), []
+    generator._network.register_forward_hook(lambda *_: seen.append("pass"))
+    monkeypatch.setattr("torch.cuda.synchronize", lambda: seen.append("wait"))
+    monkeypatch.setattr("rag_eval.generate.hf.time.perf_counter", lambda: seen.append("read") or float(len(seen)))
+    generator.device = "cuda"  # the network stays where it is
+    generator.time_one(rendered(["liver"])[0], 4)
+    batch = ["read"]  # a batch reads the clock around itself, for `generate`
+    assert seen == ["wait", "read", *batch, "pass", "wait", "read", "pass", "pass", "pass", *batch, "wait", "read"]
+
+
+def test_loading_is_no_part_of_a_single_request(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, seen = hf(random_model), []
+    load = generator._load_network
+    monkeypatch.setattr(generator, "_load_network", lambda dtype: seen.append("load") or load(dtype))
+    monkeypatch.setattr("rag_eval.generate.hf.time.perf_counter", lambda: seen.append("read") or float(len(seen)))
+    generator.time_one(rendered(["liver"])[0], None)
+    assert seen[0] == "load"
+    assert seen.count("load") == 1

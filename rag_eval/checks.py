@@ -1,0 +1,65 @@
+"""What must be so before a run starts: found while nothing is lost yet and no model is loaded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rag_eval.config import function
+from rag_eval.errors import DataError
+from rag_eval.parts import Retriever
+from rag_eval.recorded.answer import Answers
+from rag_eval.score.selftest import gold_scores
+from rag_eval.types import Example, QADataset
+
+log = logging.getLogger(__name__)
+
+GIVEN = ("none", "recorded")  # contexts that need no corpus
+
+
+def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: QADataset, questions: Sequence[Example]) -> None:
+    """Refuse a dataset that this run cannot be about.
+
+    Raises:
+        DataError: there is nothing to ask or to search, evidence is missing where the mode puts it into the prompt, or a
+            metric does not give gold its full score.
+    """
+    if not questions:
+        raise DataError(f"{dataset.name}: no question in split={settings['split']}. Use split=test, or give rows of that split.")
+    if not dataset.documents and retriever.context not in GIVEN:
+        raise DataError(
+            f"{dataset.name} has no documents, and mode={settings['mode']['name']} needs some. Give documents or use another mode."
+        )
+    if retriever.context.startswith("gold"):
+        _check_evidence(dataset, questions)
+    answer = {name: function(target) for name, target in settings["metrics"]["answer"].items() if name != "abstained"}
+    gold_scores(answer, questions)
+
+
+def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:
+    known = {document.id for document in dataset.documents}
+    lost = [one.id for one in questions if one.is_answerable and not (one.evidence and known.issuperset(one.evidence))]
+    if lost:
+        raise DataError(
+            f"{dataset.name}: {len(lost)} of {len(questions)} questions have no evidence in the corpus (first: {lost[0]!r}), "
+            "which this mode puts into the prompt. Mend their evidence ids or use another mode."
+        )
+
+
+def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Example]) -> None:
+    """Every question has a recorded answer; answers to other questions are noted.
+
+    Raises:
+        DataError: naming the first question without one.
+    """
+    missing = [example.id for example in questions if example.id not in answers]
+    if missing:
+        raise DataError(
+            f"{dataset.name}: {len(missing)} of {len(questions)} questions have no recorded answer (first: {missing[0]!r}). "
+            'Give one line for each; "prediction": null where the system gave none.'
+        )
+    known = {example.id for part in (dataset.train, dataset.dev, dataset.test) for example in part}
+    strangers = [id for id in answers if id not in known]
+    if strangers:
+        log.warning("%d recorded answers are to no question of %s (first: %r)", len(strangers), dataset.name, strangers[0])

@@ -1,0 +1,41 @@
+"""How likely a causal language model finds given texts, token by token; no text is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from rag_eval.generate.batching import plan
+
+
+@torch.inference_mode()
+def log_likelihoods(network: Any, encoded: Sequence[list[int]], borders: Sequence[int], token_budget: int) -> list[tuple[float, float]]:
+    """For each text the log-probability of what follows its border, and of all of it after its first token.
+
+    Batches are padded on the right, where a causal model does not look, so positions and results are those of a text alone.
+
+    Args:
+        network: in eval mode, on its device.
+        encoded: token ids of each text, at least 2.
+        borders: in each text, how many tokens belong to the prompt; at least 1.
+        token_budget: tokens of a padded batch.
+
+    Returns:
+        Natural logarithms, in order. They are summed in float32 whatever the network's dtype is.
+    """
+    results = [(0.0, 0.0)] * len(encoded)
+    for rows in plan([len(ids) for ids in encoded], 0, token_budget, None):
+        longest = max(len(encoded[at]) for at in rows)
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for place, at in enumerate(rows):
+            ids[place, : len(encoded[at])] = torch.tensor(encoded[at])
+            mask[place, : len(encoded[at])] = 1
+        logits = network(input_ids=ids.to(network.device), attention_mask=mask.to(network.device)).logits[:, :-1].float()
+        found = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None].to(network.device))[:, :, 0].cpu()
+        for place, at in enumerate(rows):
+            each = found[place, : len(encoded[at]) - 1]
+            results[at] = (float(each[borders[at] - 1 :].sum()), float(each.sum()))
+    return results

@@ -1,0 +1,99 @@
+"""What is asked of a system beside its questions: whether it learned, whether batching changes it, what an update costs."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from rag_eval.errors import DataError
+from rag_eval.meter import metered
+from rag_eval.parts import Metric, Retriever
+from rag_eval.retrieve.none import NoRetriever
+from rag_eval.score.estimate import estimate
+from rag_eval.score.selftest import below_chance, shuffled_scores
+from rag_eval.score.summary import Row
+from rag_eval.system import System
+from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, QADataset, Spend
+
+N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
+FORCED = ("choice", "yes_no_maybe")  # comparators of answers that are one of few
+
+
+def sample(examples: Sequence[Example], limit: int | None, fingerprint: str) -> tuple[Example, ...]:
+    """A sample of the examples, in their order; the same for every arm and every run seed on one dataset."""
+    if limit is None or limit >= len(examples):
+        return tuple(examples)
+    chosen = set(random.Random(f"limit/{fingerprint}").sample(range(len(examples)), limit))
+    return tuple(example for at, example in enumerate(examples) if at in chosen)
+
+
+def learned_phrasings(
+    ready: System,
+    dataset: QADataset,
+    answer: Callable[[System, Sequence[Example]], list[Prediction]],
+    score: Callable[[System, Sequence[Prediction], Sequence[Example]], Mapping[str, Estimate]],
+) -> dict[str, Estimate]:
+    """How well a trained arm answers what it was trained on, asked as in training: without passages."""
+    if ready.adapter.weights != "trained":
+        return {}
+    probe = sample([example for example in dataset.train if example.is_answerable], N_TRAIN_PROBE, dataset.fingerprint)
+    alone = replace(ready, retriever=NoRetriever())
+    found = score(alone, answer(alone, probe), probe)
+    return {LEARNED: found[PRIMARY]} if PRIMARY in found else {}
+
+
+def batch_disagreement(ready: System, predictions: Sequence[Prediction], questions: Sequence[Example], n: int) -> dict[str, Estimate]:
+    """Share of a sample of answers that change when each question is asked alone.
+
+    Greedy decoding is a function of the prompt, but sums in another order round differently, and a near tie then falls
+    the other way. Nothing where no model ran.
+    """
+    if n == 0 or ready.generator.identity()["base_model"] is None:
+        return {}
+    said = {one.example_id: one for one in predictions if one.outcome != "error"}
+    probe = sample([example for example in questions if example.id in said], n, "batch")
+    changed = [float(ready.answer([example])[0].text != said[example.id].text) for example in probe]
+    found = estimate(changed, [example.cluster or example.id for example in probe], binary=True)
+    return {} if found is None else {DISAGREEMENT: found}
+
+
+def check_chance(metric: Metric, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]) -> float | None:
+    """The score that these answers would get on other questions: the level of knowing nothing about which is which.
+
+    Raises:
+        DataError: where the answer is one of few options and the score is significantly below that level, which no
+            system reaches by not knowing; an index that is off by one does.
+    """
+    asked = [at for at, example in enumerate(questions) if example.is_answerable]
+    examples, said = [questions[at] for at in asked], [predictions[at] for at in asked]
+    if len({example.cluster for example in examples}) < 2:
+        return None
+    chance = shuffled_scores(metric, said, examples, seed=0)
+    if all(map(math.isnan, chance)):
+        return None
+    forced = [at for at, example in enumerate(examples) if "choices" in example.meta or example.meta.get("comparator") in FORCED]
+    scores = [rows[asked[at]][PRIMARY] for at in forced]
+    clusters = [examples[at].cluster for at in forced]
+    gap = below_chance(scores, [chance[at] for at in forced], clusters) if forced else None
+    if gap is not None:
+        raise DataError(
+            f"{PRIMARY} is {statistics.fmean(scores):.3f} on {len(forced)} questions with given options, {-gap.mean:.3f} below that of the "
+            "same answers shuffled, which no system reaches by knowing nothing. Is the right option counted from 0 here and from 1 there?"
+        )
+    return statistics.fmean(level for level in chance if not math.isnan(level))
+
+
+def update_spend(retriever: Retriever, documents: Sequence[Document], uses_cuda: bool) -> Spend | None:
+    """What replacing one document takes, by doing it; None where nothing is searched."""
+    if retriever.context != "retrieved" or not documents:
+        return None
+    changed = replace(documents[0], text=f"{documents[0].text} Revised.")
+    with metered(uses_cuda) as reading:
+        kept = retriever.add([changed])
+    spend = reading.spend
+    if kept is not None and kept.is_hit and spend.seconds is not None and kept.seconds is not None:
+        return Spend(spend.seconds + kept.seconds, peak_bytes=spend.peak_bytes, cached=True, reused_s=kept.seconds)
+    return spend

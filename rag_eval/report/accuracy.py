@@ -1,0 +1,256 @@
+"""What two or more runs got right: means, paired differences with their verdict, and where the difference comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
+from rag_eval.score.answer import normalize
+from rag_eval.score.attribution import CAUSES
+from rag_eval.score.estimate import clustered_se
+from rag_eval.score.power import mde_from_se
+from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, paired_difference, permutation_p, tost_paired
+from rag_eval.score.verdict import Claim, Verdict, verdict
+from rag_eval.types import Estimate
+
+SEED = 0  # of permutations
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A run and what it is called in the report."""
+
+    label: str
+    run: RecordedRun
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One measure of two arms over the same questions."""
+
+    first: Arm
+    second: Arm
+    measure: str
+    difference: Estimate | None  # second - first
+    mde: float | None  # the smallest difference that this comparison would have found
+    p: float | None  # two-sided, by flipping signs of clusters
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What is claimed of every pair before it is looked at."""
+
+    better: Claim  # of second - first
+    same: Claim  # that it is no further from 0 than a margin
+
+
+def declare(measure: str, threshold: float, margin: float) -> Declared:
+    """The two claims of a comparison.
+
+    Args:
+        measure: the score that is compared.
+        threshold: by how much the second arm must be better.
+        margin: what counts as no difference, above 0.
+    """
+    better = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
+    return Declared(better, Claim(measure, f"same within {margin:g}?", 0.0, "equivalent", margin))
+
+
+def pairs(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
+    """Every two arms, in order."""
+    return list(combinations(arms, 2))
+
+
+def measures(arms: Sequence[Arm]) -> list[str]:
+    """Every score that some arm has."""
+    return list(dict.fromkeys(name for arm in arms for name in arm.run.record.estimates if not name.endswith("_train_phrasing")))
+
+
+def contrast(first: Arm, second: Arm, measure: str) -> Contrast:
+    """The paired difference of a measure, over the questions that both runs were asked and that could be judged in both."""
+    questions = shared([first.run, second.run])
+    a, b = (arm.run.column(measure, questions.ids) for arm in (first, second))
+    difference = paired_difference(a.tolist(), b.tolist(), questions.clusters)
+    x = b - a
+    judged = ~np.isnan(x)
+    codes = np.unique(questions.codes[judged], return_inverse=True)[1] if judged.any() else questions.codes[:0]
+    if difference is None or difference.n_clusters < 2:
+        return Contrast(first, second, measure, difference, None, None)
+    se = clustered_se(x[judged], codes)
+    p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
+    return Contrast(first, second, measure, difference, mde_from_se(se, difference.n_clusters - 1) if se > 0 else None, p)
+
+
+def means_section(arms: Sequence[Arm]) -> Section:
+    """Every score of every arm."""
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (name, *(figure(arm.run.record.estimates.get(name)) for arm in arms)) for name in measures(arms)
+    )
+    tokens: tuple[tuple[Cell, ...], ...] = tuple(
+        (f"{title} tokens a question", *(Figure((arm.run.record.facts.get("tokens") or {}).get(key)) for arm in arms))
+        for title, key in (("prompt", "prompt_mean"), ("output", "output_mean"))
+    )
+    counts: tuple[tuple[Cell, ...], ...] = tuple(
+        (title, *(arm.run.record.facts["counts"][key] for arm in arms))
+        for title, key in (("questions", "n_questions"), ("of them answerable", "n_answerable"), ("could not be asked", "n_error"))
+    )
+    reading = (
+        "Means with 95 % intervals that take questions of one cluster as dependent. answer/* and outcome/* are over answerable questions."
+    )
+    return Section("Scores", reading, ("measure", *(arm.label for arm in arms)), (*counts, *rows, *tokens))
+
+
+def verdict_section(contrasts: Sequence[Contrast], declared: Declared) -> tuple[Section, dict[str, Verdict]]:
+    """The declared comparison of every pair, corrected for how many there are."""
+    adjusted = iter(holm([one.p for one in contrasts if one.p is not None]))
+    rows: list[tuple[Cell, ...]] = []
+    found: dict[str, Verdict] = {}
+    for one in contrasts:
+        name = f"{one.second.label} - {one.first.label}"
+        found[name] = verdict(declared.better, one.difference, one.mde)
+        p = next(adjusted) if one.p is not None else None
+        rows.append(
+            (
+                name,
+                figure(one.difference),
+                Figure(one.mde),
+                Figure(p),
+                *_discordance(one),
+                found[name].text,
+                _equivalence(one, declared.same),
+            )
+        )
+    header = (
+        "pair",
+        f"difference of {declared.better.name}",
+        "MDE",
+        "p (Holm)",
+        "only first right",
+        "only second right",
+        "McNemar p",
+        declared.better.text,
+        declared.same.text,
+    )
+    reading = (
+        "Paired by question, clustered. MDE: the smallest difference that this comparison finds with 80 % power. p: signs of clusters "
+        "flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is shown for its counts. "
+        "Same: two one-sided tests, that is a 90 % interval within the margin; the only ground for calling two arms the same."
+    )
+    return Section("The comparison declared beforehand", reading, header, tuple(rows)), found
+
+
+def exploratory_section(arms: Sequence[Arm], declared: str) -> Section:
+    """Paired differences of every other measure, with the false discovery rate controlled."""
+    others = [
+        contrast(*pair, name) for pair in pairs(arms) for name in measures(arms) if name != declared and not name.startswith("probe/")
+    ]
+    known = [one for one in others if one.difference is not None]
+    q = iter(benjamini_hochberg([one.p for one in known if one.p is not None]))
+    rows = tuple(
+        (
+            one.measure,
+            f"{one.second.label} - {one.first.label}",
+            figure(one.difference),
+            one.difference.n if one.difference else NOT_MEASURED,
+            Figure(one.mde),
+            Figure(next(q) if one.p is not None else None),
+        )
+        for one in known
+    )
+    reading = "Not declared beforehand: read as hints. q: Benjamini and Hochberg over this table."
+    return Section("Other paired differences", reading, ("measure", "pair", "difference", "n", "MDE", "q"), rows)
+
+
+def decomposition_section(arms: Sequence[Arm], measure: str) -> Section:
+    """acc = h (1 - w_hit) + (1 - h)(1 - w_miss) of every arm."""
+    questions = decomposable([arm.run for arm in arms], measure, shared([arm.run for arm in arms]))
+    rows = tuple((arm.label, *(parts_figures(arm.run, measure, questions) if questions.ids else [Figure(None)] * 5)) for arm in arms)
+    reading = (
+        f"Over {len(questions.ids)} questions with known evidence. acc: mean of {measure}. h: share whose evidence all stood in the "
+        "prompt, after what did not fit was left out, and before. w: mean of 1 - score where it did (hit) and did not (miss). "
+        "acc = h (1 - w_hit) + (1 - h) (1 - w_miss) exactly."
+    )
+    return Section("Where answers come from", reading, ("arm", "acc", "h", "h before truncation", "w_hit", "w_miss"), rows)
+
+
+def kitagawa_section(arms: Sequence[Arm], measure: str) -> Section:
+    """The split of every pair's difference."""
+    questions = decomposable([arm.run for arm in arms], measure, shared([arm.run for arm in arms]))
+    rows = tuple(
+        (f"{b.label} - {a.label}", *(kitagawa_figures(a.run, b.run, measure, questions) if questions.ids else [Figure(None)] * 4))
+        for a, b in pairs(arms)
+    )
+    reading = (
+        "The difference is the sum of the three terms: evidence in the prompt more often (retrieval), read better (reading), more known "
+        "without it (fallback). Intervals: bootstrap over clusters."
+    )
+    return Section("Where the difference comes from", reading, ("pair", "difference", "retrieval", "reading", "fallback"), rows)
+
+
+def flips_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) -> Section:
+    """Rescue and harm, over the closed book where one was run, and of every pair."""
+    versus = [(closed_book, arm) for arm in arms if closed_book is not None and arm.run.record.run_id != closed_book.run.record.run_id]
+    rows: list[tuple[Cell, ...]] = []
+    for a, b in [*versus, *(pair for pair in pairs(arms) if pair not in versus)]:
+        rows.append((f"{b.label} over {a.label}", *flip_figures(a.run, b.run, measure, shared([a.run, b.run]))))
+    if closed_book is None:
+        rows.insert(0, ("each over closed_book", Figure(None, note="no closed_book run in the experiment"), Figure(None)))
+    reading = "Rescue: mean score where the other is wrong. Harm: mean of 1 - score where the other is right."
+    return Section("Rescue and harm", reading, ("pair", "rescue", "harm"), tuple(rows))
+
+
+def attribution_section(arms: Sequence[Arm], closed_book: Arm | None) -> Section:
+    """Every answer without full score, by the first place where its evidence was lost."""
+    header = ("arm", "not right", *CAUSES, "distracted", "stale", "closed book's answer against the passages")
+    rows = tuple(_attributed(arm, closed_book) for arm in arms)
+    reading = (
+        "Causes sum to the answers that are not right. distracted: the answer stands in another passage of the prompt. stale: it was right "
+        "once. The last: the answer is the one that the base model gives without passages."
+    )
+    return Section("Why answers are wrong", reading, header, rows)
+
+
+def _attributed(arm: Arm, closed_book: Arm | None) -> tuple[Cell, ...]:
+    causes = Counter(str(row["cause"]) for row in arm.run.rows.values() if row.get("cause"))
+    if arm.run.record.facts["context"] == "none":
+        return (arm.label, *[Figure(None, note="no passages")] * (4 + len(CAUSES)))
+    stale = sum(row.get("answer/stale") == 1 for row in arm.run.rows.values()) if arm.run.has("answer/stale") else Figure(None)
+    distracted = sum(row.get("answer/distracted") == 1 for row in arm.run.rows.values())
+    return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book))
+
+
+def _overrides(arm: Arm, closed_book: Arm | None) -> Cell:
+    """Wrong answers that repeat the closed book's, though the evidence stood in the prompt."""
+    if closed_book is None:
+        return Figure(None)
+    said = closed_book.run.predictions
+    wrong = [id for id, row in arm.run.rows.items() if row.get("cause") == "in_prompt_unused" and id in said]
+    return sum(
+        arm.run.predictions[id].outcome == "answered" and normalize(arm.run.predictions[id].text) == normalize(said[id].text)
+        for id in wrong
+    )
+
+
+def _discordance(one: Contrast) -> tuple[Cell, Cell, Cell]:
+    questions = shared([one.first.run, one.second.run])
+    a, b = (arm.run.column(one.measure, questions.ids) for arm in (one.first, one.second))
+    scores = np.concatenate([a, b])
+    if one.difference is None or not np.isin(scores[~np.isnan(scores)], (0.0, 1.0)).all():
+        return NOT_MEASURED, NOT_MEASURED, Figure(None, note="needs 0/1 scores")
+    found = mcnemar(a.tolist(), b.tolist())
+    return found.n_only_a, found.n_only_b, Figure(found.p)
+
+
+def _equivalence(one: Contrast, claim: Claim) -> str:
+    questions = shared([one.first.run, one.second.run])
+    a, b = (arm.run.column(one.measure, questions.ids) for arm in (one.first, one.second))
+    found = tost_paired(a.tolist(), b.tolist(), questions.clusters, claim.margin or 0.0)
+    said = verdict(claim, one.difference if found is not None else None, one.mde, found)
+    return said.text if found is None else f"{said.text}, 90 % [{number(found.low)}, {number(found.high)}]"

@@ -1,0 +1,210 @@
+"""Two or more recorded runs against each other: every number with its interval, every guard, one verdict.
+
+    python -m rag_eval.report compare RUN_A RUN_B [RUN_C ...] [key=value ...]
+
+A run is given by its directory or the beginning of its id. Keys: measure=answer/em (the score compared), threshold=0 and
+margin=0.02 (declared for the verdict), hardware=NAME with utilisation=, queries=, updates=, hours= (costs in money; without
+it in seconds of the machine), runs=outputs, out=reports, allow_mismatch=false. Computes from what was recorded, runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from rag_eval.config import conf_dir
+from rag_eval.cost.prices import read_sheet
+from rag_eval.errors import UserError
+from rag_eval.record.disk import write_atomically, writing
+from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.record.run_record import RunRecord
+from rag_eval.report.accuracy import (
+    Arm,
+    Declared,
+    attribution_section,
+    contrast,
+    declare,
+    decomposition_section,
+    exploratory_section,
+    flips_section,
+    kitagawa_section,
+    means_section,
+    pairs,
+    verdict_section,
+)
+from rag_eval.report.guards import notes
+from rag_eval.report.latency import latency_sections
+from rag_eval.report.options import Options, numbers, one_number, parsed
+from rag_eval.report.recipes import recipe_section
+from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
+from rag_eval.report.runs import labels, mismatches
+from rag_eval.report.sections import Section, as_json, as_markdown, show
+from rag_eval.report.spending import Terms, break_even_section, cost_section, ledger_section, machine_seconds
+from rag_eval.score.estimate import SHARE
+from rag_eval.types import PRIMARY
+
+FILE_WIDTH = 200  # where the output is no terminal
+DEFAULTS = {
+    "measure": PRIMARY,
+    "threshold": "0",
+    "margin": "0.02",
+    "hardware": "",
+    "utilisation": "",
+    "queries": "",
+    "updates": "",
+    "hours": "",
+    "runs": "outputs",
+    "out": "reports",
+    "allow_mismatch": "false",
+}
+HORIZON = ("utilisation", "queries", "updates", "hours")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that is printed and written."""
+
+    sections: list[Section]
+    notes: list[str]
+    verdicts: Mapping[str, str]  # by difference
+
+
+def compare(argv: Sequence[str]) -> None:
+    """Compare the runs on the command line.
+
+    Raises:
+        UserError: a run is not there or not finished, runs may not be compared, or an option is wrong.
+    """
+    names, options = parsed(argv, DEFAULTS)
+    if len(names) < 2:
+        raise UserError(
+            "expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B. A run is the directory that it printed last."
+        )
+    terms = _terms(options)
+    declared = _declared(options)
+    runs = [read_run(find_run(name, Path(options["runs"]))) for name in names]
+    if len({run.record.run_id for run in runs}) < len(runs):
+        raise UserError("expected different runs, got one of them twice.")
+    differing = mismatches([run.record for run in runs])
+    if differing and options["allow_mismatch"] != "true":
+        raise UserError(f"{differing[0]}: these runs cannot be compared. allow_mismatch=true does so all the same and marks the report.")
+    made = comparison(runs, declared, terms, [f"MISMATCH, compared all the same: {one}" for one in differing])
+    _write(made, Path(options["out"]))
+
+
+def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[Terms], first_notes: Sequence[str] = ()) -> Comparison:
+    """Every section of the report.
+
+    Raises:
+        UserError: no run has the measure, or it is no score between 0 and 1.
+    """
+    measure = declared.better.name
+    arms = [Arm(label, run) for label, run in zip(labels([run.record for run in runs]), runs, strict=True)]
+    _check_measure(arms, measure)
+    experiment = recorded({run.folder.parent for run in runs})
+    closed_book = _closed_book(arms, runs)
+    of_pairs, verdicts = verdict_section([contrast(*pair, measure) for pair in pairs(arms)], declared)
+    sections = [
+        of_pairs,
+        means_section(arms),
+        recipe_section(arms, measure),
+        decomposition_section(arms, measure),
+        kitagawa_section(arms, measure),
+        flips_section(arms, closed_book, measure),
+        attribution_section(arms, closed_book),
+        *latency_sections(arms),
+        *(
+            section
+            for one in terms
+            for section in (cost_section(arms, experiment, one, measure), break_even_section(arms, experiment, one, measure))
+        ),
+        ledger_section(experiment, [run.record for run in runs]),
+        exploratory_section(arms, measure),
+    ]
+    return Comparison(sections, [*first_notes, *notes(arms, experiment)], {name: one.text for name, one in verdicts.items()})
+
+
+def recorded(folders: set[Path]) -> list[RunRecord]:
+    """Every run of these experiments in whatever state, oldest first."""
+    found = [record for folder in folders for file in folder.glob(f"*/{RECORD}") if (record := RunDirectory(file.parent).record())]
+    return sorted(found, key=lambda record: (record.started, record.run_id))
+
+
+def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None:
+    """The newest closed_book run of these experiments that may be compared with them."""
+    for arm in arms:
+        if arm.run.record.mode == "closed_book":
+            return arm
+    folders = {file.parent for run in runs for file in run.folder.parent.glob(f"*/{RECORD}")}
+    found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None and record.mode == "closed_book"]
+    fitting = [one for one in found if not mismatches([*(run.record for run in runs), one])]
+    if not fitting:
+        return None
+    newest = max(fitting, key=lambda record: record.ended or "")
+    folder = next(folder for folder in folders if folder.name == newest.run_id)
+    return Arm("closed_book", read_run(folder))
+
+
+def _check_measure(arms: Sequence[Arm], measure: str) -> None:
+    found = [arm.run.record.estimates.get(measure) for arm in arms]
+    if any(one is None for one in found):
+        known = [name for name in arms[0].run.record.estimates if all(name in arm.run.record.estimates for arm in arms)]
+        raise UserError(f"measure={measure}: not every run has it; all have {', '.join(known)}.")
+    if any(one is not None and not SHARE[0] <= one.mean <= SHARE[1] for one in found):
+        raise UserError(f"measure={measure}: expected a score between 0 and 1.")
+
+
+def _declared(options: Options) -> Declared:
+    threshold, margin = one_number(options, "threshold"), one_number(options, "margin")
+    if margin <= 0:
+        raise UserError(f"margin: expected a number above 0, got {options['margin']!r}.")
+    return declare(options["measure"], threshold, margin)
+
+
+def _terms(options: Options) -> list[Terms]:
+    """One for each utilisation; without hardware, seconds of the machine over a horizon of questions alone."""
+    if not options["hardware"]:
+        given = [name for name in HORIZON if options[name]]
+        if given and set(given) != {"queries", "updates", "hours"}:
+            raise UserError(f"{given[0]}: is of a horizon; give queries=, updates= and hours=, and hardware= with utilisation= for money.")
+        queries, updates, hours = (
+            one_number(options, name) if given else default for name, default in (("queries", 1.0), ("updates", 0.0), ("hours", 0.0))
+        )
+        return [Terms(machine_seconds(), 1.0, hours, queries, updates)]
+    missing = [name for name in HORIZON if not options[name]]
+    if missing:
+        raise UserError(
+            f"hardware={options['hardware']} needs {', '.join(f'{name}=' for name in missing)} too: a cost without them says nothing."
+        )
+    folder = conf_dir() / "hardware"
+    path = folder / f"{options['hardware']}.yaml"
+    if not path.exists():
+        raise UserError(
+            f"hardware={options['hardware']}: no such price sheet; choices: {', '.join(sorted(one.stem for one in folder.glob('*.yaml')))}."
+        )
+    sheet = read_sheet(path)
+    shares = numbers(options, "utilisation")
+    if any(not 0 < share <= 1 for share in shares):
+        raise UserError(f"utilisation: expected shares above 0 and at most 1, got {options['utilisation']!r}.")
+    queries = one_number(options, "queries")
+    if queries <= 0:
+        raise UserError(f"queries: expected a number above 0, got {options['queries']!r}.")
+    return [Terms(sheet, share, one_number(options, "hours"), queries, one_number(options, "updates")) for share in shares]
+
+
+def _write(made: Comparison, out: Path) -> None:
+    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+    show(made.sections, made.notes, console)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    plain = {"schema_version": 1, "verdicts": made.verdicts, "notes": made.notes, "sections": as_json(made.sections)}
+    write_atomically(out / "compare.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    write_atomically(out / "compare.md", as_markdown("Comparison", made.sections, made.notes))
+    for name, text in made.verdicts.items():
+        console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written: {out / 'compare.md'}, {out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,49 @@
+"""Options of the report's commands: words and key=value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rag_eval.errors import UserError
+
+Options = Mapping[str, str]
+
+
+def parsed(argv: Sequence[str], defaults: Options) -> tuple[list[str], Options]:
+    """The words, and every option with its default where it is not given.
+
+    Raises:
+        UserError: an option is unknown, or allow_mismatch is neither true nor false.
+    """
+    words, given = [], dict(defaults)
+    for argument in argv:
+        name, is_pair, value = argument.partition("=")
+        if not is_pair:
+            words.append(argument)
+        elif name in defaults:
+            given[name] = value
+        else:
+            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in defaults)}, got {argument!r}.")
+    if given.get("allow_mismatch", "false") not in ("true", "false"):
+        raise UserError(f"allow_mismatch: expected true or false, got {given['allow_mismatch']!r}.")
+    return words, given
+
+
+def one_number(options: Options, name: str) -> float:
+    """An option that is one finite number of at least 0. Raises UserError."""
+    found = numbers(options, name)
+    if len(found) != 1:
+        raise UserError(f"{name}: expected one number, got {options[name]!r}.")
+    return found[0]
+
+
+def numbers(options: Options, name: str) -> list[float]:
+    """An option that is finite numbers of at least 0, separated by commas. Raises UserError."""
+    try:
+        found = [float(part) for part in options[name].split(",")]
+    except ValueError:
+        raise UserError(f"{name}: expected a number, got {options[name]!r}.") from None
+    if not all(math.isfinite(one) and one >= 0 for one in found):
+        raise UserError(f"{name}: expected a number of at least 0, got {options[name]!r}.")
+    return found

@@ -1,0 +1,45 @@
+"""Several training seeds of one recipe: what holds of these adapters, and what of the recipe that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.report.accuracy import Arm
+from rag_eval.report.guards import recipe
+from rag_eval.report.paired import shared
+from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.score.two_level import two_level
+
+
+def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
+    """The mean over seeds of every arm, with both intervals."""
+    rows: list[tuple[Cell, ...]] = []
+    for arm in arms:
+        runs = _seeds(arm.run)
+        if len(runs) < 2:
+            rows.append((arm.label, len(runs), Figure(None, note="single-seed"), Figure(None, note="single-seed")))
+            continue
+        questions = shared(runs)
+        found = two_level(np.stack([run.column(measure, questions.ids) for run in runs]), questions.codes)
+        rows.append(
+            (arm.label, len(runs), figure(None if found is None else found.adapter), figure(None if found is None else found.recipe))
+        )
+    reading = (
+        f"Mean of {measure} over every seed of the same settings in the experiment. These runs: other questions to the same runs. "
+        "The recipe: other questions to other runs of it."
+    )
+    return Section("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))
+
+
+def _seeds(run: RecordedRun) -> list[RecordedRun]:
+    """The finished runs that differ from this one in the seed at most; the newest of each seed, this one for its own."""
+    by_seed: dict[int, RecordedRun] = {}
+    for file in sorted(run.folder.parent.glob(f"*/{RECORD}")):
+        record = RunDirectory(file.parent).record()
+        if record is not None and record.status == "FINISHED" and recipe(record) == recipe(run.record):
+            by_seed[record.facts["seed"]] = read_run(file.parent)
+    return [found for _, found in sorted({**by_seed, run.record.facts["seed"]: run}.items())]

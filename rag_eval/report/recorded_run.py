@@ -1,0 +1,68 @@
+"""A finished run with its questions: what is compared question by question."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_eval.errors import UserError
+from rag_eval.record.run_directory import RECORD, SCORES, RunDirectory
+from rag_eval.record.run_record import RunRecord
+from rag_eval.types import Prediction
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run directory that was read."""
+
+    folder: Path
+    record: RunRecord
+    rows: Mapping[str, Mapping[str, Any]]  # by question, in the order of the run; None = could not be judged
+    predictions: Mapping[str, Prediction]  # by question
+
+    def column(self, name: str, ids: Sequence[str]) -> NDArray[np.float64]:
+        """One score of these questions, nan where it could not be judged or was not scored."""
+        values = (self.rows[id].get(name) for id in ids)
+        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+    def has(self, name: str) -> bool:
+        """Whether some question has this score."""
+        return any(row.get(name) is not None for row in self.rows.values())
+
+
+def read_run(folder: Path) -> RecordedRun:
+    """Read a finished run.
+
+    Raises:
+        UserError: it is not one, or not what its manifest says.
+    """
+    directory = RunDirectory(folder)
+    record = directory.finished()
+    if record is None:
+        state = directory.record()
+        what = f"its status is {state.status}" if state is not None else "there is no run"
+        raise UserError(f"{folder}: no finished run ({what}). Give the directory that a run printed last.")
+    rows = [json.loads(line) for line in (folder / SCORES).read_text(encoding="utf-8").splitlines()]
+    return RecordedRun(folder, record, {row["example_id"]: row for row in rows}, directory.predictions())
+
+
+def find_run(name: str, root: Path) -> Path:
+    """The directory of a run by its path, or by the beginning of its id under the root.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    if (Path(name) / RECORD).exists():
+        return Path(name)
+    found = sorted(file.parent for file in root.glob(f"*/{name}*/{RECORD}")) if name.isalnum() else []
+    if len(found) != 1:
+        what = f"{len(found)} runs begin with it ({', '.join(map(str, found[:3]))})" if found else f"no run under {root} begins with it"
+        raise UserError(f"{name}: is no run directory, and {what}. Give the directory that a run printed last.")
+    return found[0]

@@ -1,0 +1,245 @@
+"""What runs used up and what that costs: the ledger of an experiment, and two arms' costs set against each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_eval.cost.arm import ArmCost, cost_per_correct, cost_per_query
+from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
+from rag_eval.cost.ledger import Entry, Stage, priced, totals
+from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price
+from rag_eval.record.run_record import RunRecord
+from rag_eval.report.accuracy import Arm, pairs
+from rag_eval.report.guards import recipe
+from rag_eval.report.paired import shared
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
+from rag_eval.score.estimate import estimate
+from rag_eval.score.ratio import ratio_of_means
+from rag_eval.types import Estimate, Spend
+
+MACHINE_SECONDS = "machine seconds"
+STAGES: Mapping[str, Stage] = {"learn": "learn", "answer": "evaluate", "update": "update"}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What costs depend on beside what was measured. None of them has a default."""
+
+    sheet: PriceSheet
+    utilisation: float
+    hours: float  # the horizon
+    n_queries: float
+    n_updates: float
+
+    @property
+    def unit(self) -> str:
+        """What the amounts are in."""
+        return "s" if self.sheet.name == MACHINE_SECONDS else self.sheet.currency
+
+
+def machine_seconds() -> PriceSheet:
+    """A sheet that prices a second of the machine at 1: costs of runs on one machine are compared without money."""
+    return PriceSheet(
+        name=MACHINE_SECONDS,
+        date=dt.date.min,
+        source="no prices: a second of the machine counts 1",
+        storage_usd_per_gib_month=0.0,
+        device_usd_per_hour=3600.0,
+        cpu_usd_per_hour=3600.0,
+    )
+
+
+def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> list[Entry]:
+    """Every stage of every run and of every attempt that did not finish; a run of another recipe than the compared is a trial."""
+    recipes = [recipe(record) for record in compared]
+    found = []
+    for record in experiment:
+        is_trial = recipe(record) not in recipes
+        spent = [(record.run_id, record.status, record.spends)]
+        spent += [(f"{record.run_id}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts)]
+        for id, status, spends in spent:
+            found += [Entry(id, record.mode, STAGES[name], status, is_trial, spend) for name, spend in spends.items()]
+    return found
+
+
+def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Section:
+    """Physical units of the whole experiment, by arm and stage."""
+    header = (
+        "arm and stage",
+        "runs",
+        "trials",
+        "not finished",
+        "s",
+        "device s",
+        "CPU s",
+        "device J",
+        "CPU J",
+        "tokens in",
+        "tokens out",
+        "bytes kept",
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for (mode, stage), one in totals(entries(experiment, compared)).items():
+        spend = one.spend
+        physical = (spend.seconds, spend.device_seconds, spend.cpu_seconds, spend.device_joules, spend.cpu_joules)
+        counted = (spend.n_prompt_tokens, spend.n_output_tokens, spend.stored_bytes)
+        cells = (Figure(None if value is None else float(value)) for value in (*physical, *counted))
+        rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *cells))
+    silent = [record.run_id for record in experiment if record.status != "FINISHED" and not record.spends]
+    reading = (
+        "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions. A sum with an unmeasured "
+        f"part is not measured. {len(silent)} runs ended without a word of what they spent."
+    )
+    return Section("Ledger of the experiment", reading, header, tuple(rows))
+
+
+def arm_cost(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[ArmCost, dict[str, float | None]]:
+    """An arm's costs, and the parts of what is spent before the first question."""
+    record = arm.run.record
+    learn, answer = record.spends.get("learn"), record.spends.get("answer")
+    parts = {
+        "learn": _machine(learn, terms),
+        "evaluate": None if answer is None else price(answer, terms.sheet, terms.utilisation).usd,
+        "trials and failed runs": _trials(record, experiment, terms),
+    }
+    known = [usd for usd in parts.values() if usd is not None]
+    stored = storage_price(learn.stored_bytes if learn is not None else None, terms.sheet, 1.0).usd
+    right = record.estimates.get(measure)
+    cost = ArmCost(
+        name=arm.label,
+        fixed_usd=sum(known) if len(known) == len(parts) else None,
+        update_usd=_machine(record.spends.get("update") or (learn if record.facts["weights"] == "trained" else None), terms),
+        query_usd=estimate(_per_question(arm, terms), _clusters(arm), binary=False, bounds=None),
+        storage_usd_per_hour=0.0 if learn is not None and learn.stored_bytes is None and record.facts["context"] == "none" else stored,
+        accuracy=right.mean if right is not None and 0 <= right.mean <= 1 else None,
+    )
+    return cost, parts
+
+
+def cost_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> Section:
+    """What each arm costs under these terms."""
+    rows: list[tuple[Cell, ...]] = []
+    for arm in arms:
+        cost, parts = arm_cost(arm, experiment, terms, measure)
+        horizon = {"hours": terms.hours, "n_queries": terms.n_queries, "n_updates": terms.n_updates}
+        per_query, per_correct = cost_per_query(cost, **horizon), cost_per_correct(cost, **horizon)
+        rows.append(
+            (
+                arm.label,
+                *(Figure(value) for value in parts.values()),
+                Figure(cost.update_usd),
+                figure(cost.query_usd),
+                Figure(cost.storage_usd_per_hour),
+                Figure(per_query.usd, per_query.low, per_query.high, note=per_query.reason),
+                Figure(per_correct.usd, per_correct.low, per_correct.high, note=per_correct.reason),
+            )
+        )
+    header = (
+        "arm",
+        "learn",
+        "evaluate",
+        "trials and failed runs",
+        "an update",
+        "a question",
+        "storage an hour",
+        "all in, a question",
+        "all in, a right answer",
+    )
+    return Section(f"Cost, {terms.unit}, utilisation {terms.utilisation:g}", _terms_text(terms), header, tuple(rows))
+
+
+def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> Section:
+    """From when on the second arm of a pair is the cheaper one."""
+    costs = {arm.label: arm_cost(arm, experiment, terms, measure)[0] for arm in arms}
+    rows: list[tuple[Cell, ...]] = []
+    for a, b in pairs(arms):
+        first, second, saving = costs[a.label], costs[b.label], _saving(a, b, terms)
+        queries = break_even_queries(first, second, hours=terms.hours, n_updates=terms.n_updates, saving=saving)
+        updates = maximum_updates(first, second, hours=terms.hours, n_queries=terms.n_queries, saving=saving)
+        error = indifference_error_price(first, second, hours=terms.hours, n_queries=terms.n_queries, n_updates=terms.n_updates)
+        ratio = _ratio(a, b, terms)
+        rows.append((f"{b.label} instead of {a.label}", ratio, *map(_words, (queries, updates, error))))
+    header = ("choice", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
+    reading = "The second arm pays from or until that number; ratio of mean costs with Fieller's interval. " + _terms_text(terms)
+    return Section(f"Break-even, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows))
+
+
+def _terms_text(terms: Terms) -> str:
+    sheet = terms.sheet
+    priced = sheet.source if sheet.name == MACHINE_SECONDS else f"prices {sheet.name} of {sheet.date}: {sheet.source}"
+    return (
+        f"Over {terms.hours:g} hours, {terms.n_queries:,.0f} questions and {terms.n_updates:,.0f} updates; {priced}. A question's cost is "
+        "that of its share of a batch. An update replaces one document; for a trained arm it is taken as a new training."
+    )
+
+
+def _words(one: BreakEven) -> Cell:
+    if one.value is None:
+        return f"{one.verdict if one.verdict != 'NOT MEASURED' else NOT_MEASURED}: {one.reason}"
+    return f"{one.verdict} {Figure(one.value, one.low, one.high)}"
+
+
+def _machine(spend: Spend | None, terms: Terms) -> float | None:
+    return None if spend is None else machine_price(spend, terms.sheet, terms.utilisation).usd
+
+
+def _trials(record: RunRecord, experiment: Sequence[RunRecord], terms: Terms) -> float | None:
+    """What other settings of this mode and runs that did not finish cost; a cached stage counts what was new."""
+    extra = [
+        one
+        for one in entries([other for other in experiment if other.mode == record.mode], [record])
+        if one.is_trial or one.status != "FINISHED"
+    ]
+    prices = list(priced(extra, terms.sheet, terms.utilisation).values())
+    return add(prices).usd if prices else 0.0
+
+
+def _per_question(arm: Arm, terms: Terms) -> list[float]:
+    """What each question costs, nan where it was not timed; joules are shared out by seconds."""
+    answer = arm.run.record.spends.get("answer")
+    total = answer.seconds if answer is not None else None
+    found = []
+    for id in arm.run.rows:
+        said = arm.run.predictions[id]
+        seconds = sum(said.seconds.values()) if said.seconds else None
+        share = seconds / total if seconds is not None and total else None
+        spend = Spend(
+            seconds,
+            device_seconds=seconds if answer is not None and answer.device_seconds is not None else None,
+            device_joules=_part(answer.device_joules if answer is not None else None, share),
+            cpu_joules=_part(answer.cpu_joules if answer is not None else None, share),
+            n_prompt_tokens=said.n_prompt_tokens,
+            n_output_tokens=said.n_output_tokens,
+        )
+        usd = price(spend, terms.sheet, terms.utilisation).usd
+        found.append(np.nan if usd is None else usd)
+    return found
+
+
+def _part(whole: float | None, share: float | None) -> float | None:
+    return whole * share if whole is not None and share is not None else None
+
+
+def _clusters(arm: Arm) -> list[str]:
+    return [str(row["cluster"]) for row in arm.run.rows.values()]
+
+
+def _columns(a: Arm, b: Arm, terms: Terms) -> tuple[list[float], list[float], tuple[str, ...]]:
+    questions = shared([a.run, b.run])
+    one, other = (dict(zip(arm.run.rows, _per_question(arm, terms), strict=True)) for arm in (a, b))
+    return [one[id] for id in questions.ids], [other[id] for id in questions.ids], questions.clusters
+
+
+def _saving(a: Arm, b: Arm, terms: Terms) -> Estimate | None:
+    one, other, clusters = _columns(a, b, terms)
+    return estimate([x - y for x, y in zip(one, other, strict=True)], clusters, binary=False, bounds=None)
+
+
+def _ratio(a: Arm, b: Arm, terms: Terms) -> Figure:
+    one, other, clusters = _columns(a, b, terms)
+    found = ratio_of_means(other, one, clusters)
+    return Figure(None) if found is None else Figure(found.value, found.low, found.high, found.n, found.n_clusters)

@@ -1,0 +1,113 @@
+"""Finished runs made by hand, for tests of what is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rag_eval.record.run_directory import RunDirectory
+from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.score.summary import estimates
+from rag_eval.types import Prediction, Spend
+
+AUDIT = {
+    "n_documents": 100,
+    "n_distractors_min": 99,
+    "n_facts": 40,
+    "n_facts_in_corpus": 40,
+    "n_facts_in_training": 40,
+    "n_shared_8_grams": 0,
+    "n_before_training": 0,
+}
+COMPARISON = {
+    "dataset": "d" * 64,
+    "dataset_name": "made",
+    "base_model": "m" * 64,
+    "dtype": "float32",
+    "decoding": "greedy",
+    "prompt": "p",
+    "questions": "q",
+    "scorer": "s",
+    "adapter_mode": None,
+}
+
+
+def facts(mode: str, n: int, **changes: Any) -> dict[str, Any]:
+    """What a run of n answerable questions records, with changes; those of `comparison` and `audit` are merged."""
+    made: dict[str, Any] = {
+        "mode": mode,
+        "context": "none",
+        "weights": "base",
+        "seed": 0,
+        "choices": {"mode": mode, "seed": 0},
+        "git": {"commit": "c" * 40, "dirty": False},
+        "hardware": {"device": "cpu", "cpu": "a cpu", "n_cores": 2},
+        "counts": {
+            "n_questions": n,
+            "n_answerable": n,
+            "n_unanswerable": 0,
+            "n_error": 0,
+            "n_malformed": 0,
+            "n_cut_answers": 0,
+            "n_truncated_questions": 0,
+        },
+        "seconds": {},
+        "tokens": {"prompt_mean": 40.0, "output_mean": 2.0},
+    }
+    merged = {"comparison": {**COMPARISON, **changes.pop("comparison", {})}, "audit": {**AUDIT, **changes.pop("audit", {})}}
+    return {**made, **merged, **changes}
+
+
+def write_run(
+    root: Path,
+    run_id: str,
+    mode: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    experiment: str = "study",
+    spends: Mapping[str, Spend] | None = None,
+    predictions: Mapping[str, Mapping[str, Any]] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> RecordedRun:
+    """A finished run whose questions have these scores; every two are a cluster.
+
+    Args:
+        root: output folder.
+        run_id: any plain name.
+        mode: of the run.
+        rows: scores of each question, without id and cluster.
+        experiment: folder name.
+        spends: by stage.
+        predictions: changed fields of a question's prediction, by id.
+        extra: further estimates.
+        changes: of `facts`.
+    """
+    whole = [{"example_id": f"q{at}", "cluster": f"c{at // 2}", "is_answerable": True, **row} for at, row in enumerate(rows)]
+    recorded = facts(mode, len(whole), **changes)
+    run = RunDirectory.open(root, experiment, run_id)
+    run.begin("seed: 0\n", recorded)
+    run.append([_prediction(str(row["example_id"]), (predictions or {}).get(str(row["example_id"]), {})) for row in whole])
+    run.finish(
+        whole, spends or {"learn": Spend(1.0, stored_bytes=10), "answer": Spend(2.0)}, {**estimates(whole), **(extra or {})}, recorded
+    )
+    return read_run(run.path)
+
+
+def _prediction(id: str, changes: Mapping[str, Any]) -> Prediction:
+    plain: dict[str, Any] = {
+        "example_id": id,
+        "text": "x",
+        "retrieved": (),
+        "retrieved_scores": (),
+        "in_prompt": (),
+        "n_truncated": 0,
+        "prompt_sha": f"sha-{id}",
+        "n_prompt_tokens": 40,
+        "n_output_tokens": 2,
+        "seconds": {"generate": 0.5},
+        "outcome": "answered",
+        "stop_reason": "stop",
+    }
+    return Prediction(**{**plain, **changes})

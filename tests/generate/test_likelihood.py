@@ -1,0 +1,65 @@
+"""Log-likelihoods of options are those of each text alone, whatever stands beside it in a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from rag_eval.errors import DataError
+from rag_eval.generate.hf import HF
+from rag_eval.generate.likelihood import log_likelihoods
+from rag_eval.types import Rendered
+from tests.models import write_random_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_model(tmp_path_factory.mktemp("random"))
+
+
+def prompt(text: str) -> Rendered:
+    return Rendered((("system", ""), ("user", text)), text, "")
+
+
+@torch.inference_mode()
+def alone(model: Path, ids: list[int]) -> list[float]:
+    """log P of each token but the first, one forward pass of one text."""
+    network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    logits = network(input_ids=torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    return [float(logits[at, token]) for at, token in enumerate(ids[1:])]
+
+
+def test_the_sums_are_those_of_one_text_alone_and_padding_changes_nothing(model: Path) -> None:
+    network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    texts = [[5, 6, 7], [9, 10, 11, 12, 13, 14, 15], [20, 21]]
+    found = log_likelihoods(network, texts, [2, 3, 1], token_budget=1000)
+    for (log_p, joint), ids, border in zip(found, texts, [2, 3, 1], strict=True):
+        each = alone(model, ids)
+        assert joint == pytest.approx(sum(each), abs=1e-4)
+        assert log_p == pytest.approx(sum(each[border - 1 :]), abs=1e-4)
+    singly = log_likelihoods(network, texts, [2, 3, 1], token_budget=1)
+    assert [one for pair in singly for one in pair] == pytest.approx([one for pair in found for one in pair], abs=1e-4)
+
+
+def test_options_come_back_in_order_and_differ_by_the_prompt(model: Path) -> None:
+    hf = HF(str(model), "float32", "cpu", 8, 1024)
+    first, second = hf.log_likelihoods([prompt("Where is it? Answer:"), prompt("Who is it? Answer:")], [["north", "south east"], ["Ada"]])
+    assert [one.option for one in (*first, *second)] == ["north", "south east", "Ada"]
+    assert all(one.log_p_joint < one.log_p < 0 for one in (*first, *second))
+    (again,) = hf.log_likelihoods([prompt("Who is it? Answer:")], [["north"]])
+    assert again[0].log_p != pytest.approx(first[0].log_p, abs=1e-3)
+
+
+def test_the_joint_likelihood_is_that_of_the_prompt_plus_that_of_the_option(model: Path) -> None:
+    hf = HF(str(model), "float32", "cpu", 8, 1024)
+    one, other = hf.log_likelihoods([prompt("Where is it? Answer:")], [["north", "south"]])[0]
+    assert one.log_p_joint - one.log_p == pytest.approx(other.log_p_joint - other.log_p, abs=1e-4)
+
+
+def test_an_option_that_does_not_fit_is_refused(model: Path) -> None:
+    hf = HF(str(model), "float32", "cpu", 8, 1024)
+    with pytest.raises(DataError, match="does not fit"):
+        hf.log_likelihoods([prompt("Where?")], [["north " * 400]])

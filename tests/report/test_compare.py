@@ -1,0 +1,225 @@
+"""Two runs against each other: every field filled or not measured, nobody wins by luck, and what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
+from rag_eval.record.latency_file import write_latency
+from rag_eval.report.__main__ import main
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.types import PRIMARY, Spend, Timing
+from tests.finished_runs import write_run
+
+Told = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def told(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Told:
+    """`told(RUN_A, RUN_B, "key=value")` compares in an empty folder: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = main(["compare", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def rows(right: Sequence[int], hit: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    for at, score in enumerate(right):
+        row: dict[str, Any] = {PRIMARY: float(score), "outcome/right": float(score)}
+        if hit is not None:
+            row |= {"prompt/holds_evidence": float(hit[at]), "prompt/was_given_evidence": float(hit[at])}
+            row |= {} if score else {"cause": "in_prompt_unused" if hit[at] else "not_retrieved", "answer/distracted": 0.0}
+        made.append(row)
+    return made
+
+
+def sections(folder: Path) -> dict[str, Mapping[str, Any]]:
+    made = json.loads((folder / "reports" / "compare.json").read_text(encoding="utf-8"))
+    return {one["title"]: one for one in made["sections"]}
+
+
+def line(section: Mapping[str, Any], name: str) -> dict[str, Any]:
+    row = next(row for row in section["rows"] if row[0] == name)
+    return dict(zip(section["header"], row, strict=True))
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[RecordedRun, RecordedRun]:
+    """A closed book that knows 5 of 40, and retrieval that finds 32 and reads 30 of them."""
+    closed = write_run(tmp_path / "outputs", "aaaa", "closed_book", rows([1] * 5 + [0] * 35))
+    rag = write_run(
+        tmp_path / "outputs",
+        "bbbb",
+        "rag",
+        rows([0] * 2 + [1] * 30 + [0] * 8, [1] * 32 + [0] * 8),
+        context="retrieved",
+        spends={"learn": Spend(4.0, stored_bytes=1000), "answer": Spend(40.0), "update": Spend(0.5)},
+        predictions={f"q{at}": {"seconds": {"search": 0.25, "generate": 0.75}} for at in range(40)},
+    )
+    return closed, rag
+
+
+def test_a_difference_is_decomposed_and_every_part_is_by_hand(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    code, out, err = told("aaaa", "bbbb")
+    assert code == 0, err
+    found = sections(tmp_path)
+    declared = line(found["The comparison declared beforehand"], "rag - closed_book")
+    assert declared["difference of answer/em"]["value"] == pytest.approx(25 / 40)
+    assert (declared["only first right"], declared["only second right"]) == (2, 27)
+    assert declared["second better by more than 0?"] == "SUPPORTED"
+    origin = line(found["Where answers come from"], "rag")
+    assert (origin["acc"]["value"], origin["h"]["value"], origin["w_hit"]["value"], origin["w_miss"]["value"]) == (0.75, 0.8, 2 / 32, 1.0)
+    split = line(found["Where the difference comes from"], "rag - closed_book")
+    assert split["retrieval"]["value"] + split["reading"]["value"] + split["fallback"]["value"] == pytest.approx(25 / 40, abs=1e-12)
+    flips = line(found["Rescue and harm"], "rag over closed_book")
+    assert (flips["rescue"]["value"], flips["harm"]["value"]) == (27 / 35, 2 / 5)
+    why = line(found["Why answers are wrong"], "rag")
+    assert (why["not right"], why["not_retrieved"], why["in_prompt_unused"]) == (10, 8, 2)
+    assert "rag - closed_book: SUPPORTED" in out
+
+
+def test_no_winner_is_named_where_the_interval_spans_the_threshold(told: Told, tmp_path: Path) -> None:
+    write_run(tmp_path / "outputs", "aaaa", "rag", rows([1, 0] * 20))
+    write_run(tmp_path / "outputs", "bbbb", "closed_book", rows([0, 1] * 19 + [1, 1]))
+    code, out, err = told("aaaa", "bbbb")
+    assert code == 0, err
+    assert "closed_book - rag: INCONCLUSIVE(MDE=" in out
+
+
+def test_costs_are_seconds_of_the_machine_unless_money_is_asked_for(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
+) -> None:
+    assert told("aaaa", "bbbb")[0] == 0
+    cost = line(sections(tmp_path)["Cost, s, utilisation 1"], "rag")
+    assert (cost["learn"]["value"], cost["evaluate"]["value"], cost["a question"]["value"], cost["an update"]["value"]) == (
+        4.0,
+        40.0,
+        1.0,
+        0.5,
+    )
+    even = line(sections(tmp_path)["Break-even, s, utilisation 1"], "rag instead of closed_book")
+    assert even["cost ratio of a question"]["value"] == pytest.approx(2.0)
+    assert str(even["pays, in questions"]).startswith("never")
+    code, _, err = told("aaaa", "bbbb", "hardware=cloud_cpu", "utilisation=1.0,0.1", "queries=1000", "updates=0", "hours=720")
+    assert code == 0, err
+    found = sections(tmp_path)
+    once, tenth = (line(found[f"Cost, usd, utilisation {share}"], "rag")["a question"]["value"] for share in ("1", "0.1"))
+    assert tenth == pytest.approx(10 * once)
+
+
+def test_the_other_runs_of_the_experiment_are_trials_and_failed_ones_are_paid_for(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
+) -> None:
+    write_run(
+        tmp_path / "outputs", "cccc", "rag", rows([1] * 40, [1] * 40), context="retrieved", choices={"k": 9}, spends={"learn": Spend(7.0)}
+    )
+    assert told("aaaa", "bbbb")[0] == 0
+    found = sections(tmp_path)
+    assert line(found["Cost, s, utilisation 1"], "rag")["trials and failed runs"]["value"] == 7.0
+    ledger = line(found["Ledger of the experiment"], "rag: learn")
+    assert (ledger["runs"], ledger["trials"], ledger["s"]["value"]) == (2, 1, 11.0)
+
+
+def timed(run: RecordedRun, session: str, prompt_tokens: int, seconds: Mapping[str, float]) -> None:
+    conditions = dict.fromkeys(CONDITIONS) | {"scenario": "single_stream", "n_queries": 80, "n_blocks": 8, "cache_state": "warm"}
+    timings = tuple(
+        Timing(
+            f"q{at}", at // 10, prompt_tokens, 5, {stage: s + at / 1e6 for stage, s in seconds.items()}, sum(seconds.values()) + at / 1e5
+        )
+        for at in range(80)
+    )
+    write_latency(run.folder, LatencyRecord(conditions, run.record.mode, run.record.run_id, session, timings))
+
+
+def test_latencies_of_one_session_are_compared_and_explained(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    closed, rag = two
+    assert told(closed.folder, rag.folder)[0] == 0
+    assert "rag-eval latency" in str(sections(tmp_path)["Latency: rag against closed_book"]["rows"])
+    timed(closed, "s1", 40, {"prompt": 0.001, "prefill": 0.1, "decode": 0.4})
+    timed(rag, "s1", 240, {"search": 0.05, "prompt": 0.001, "prefill": 0.6, "decode": 0.4})
+    timed(rag, "s2", 240, {"search": 9.0, "prompt": 0.001, "prefill": 0.6, "decode": 0.4})
+    assert told(closed.folder, rag.folder)[0] == 0
+    section = sections(tmp_path)["Latency: rag against closed_book"]
+    whole = line(section, "latency/e2e_p50_ms")
+    assert whole["ratio of medians"]["value"] == pytest.approx(1.051 / 0.501, rel=1e-2)
+    assert line(section, "latency/e2e_p95_ms")["rag"]["value"] > whole["rag"]["value"]
+    assert any("agrees" in row for row in section["rows"])
+
+
+def test_runs_that_differ_in_what_must_be_equal_are_refused_by_name(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
+) -> None:
+    write_run(tmp_path / "outputs", "dddd", "finetune", rows([1] * 40), comparison={"dtype": "bfloat16"})
+    code, _, err = told("aaaa", "dddd")
+    assert code == 2
+    assert err.startswith("error: dtype differs: float32 (closed_book, run aaaa) and bfloat16 (finetune, run dddd)")
+    code, _, _ = told("aaaa", "dddd", "allow_mismatch=true")
+    assert code == 0
+    assert "MISMATCH, compared all the same: dtype differs" in (tmp_path / "reports" / "compare.md").read_text(encoding="utf-8").replace(
+        "\\", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["aaaa"], "expected at least two runs"),
+        (["aaaa", "aaaa"], "expected different runs"),
+        (["aaaa", "zzzz"], "zzzz: is no run directory"),
+        (["aaaa", "bbbb", "measure=answer/nothing"], "not every run has it; all have answer/em"),
+        (["aaaa", "bbbb", "hardware=h900", "utilisation=1", "queries=1", "updates=0", "hours=1"], "no such price sheet; choices: a100"),
+        (["aaaa", "bbbb", "hardware=h200"], "hardware=h200 needs utilisation=, queries=, updates=, hours= too"),
+        (["aaaa", "bbbb", "hardware=h200", "utilisation=2", "queries=1", "updates=0", "hours=1"], "utilisation: expected shares above 0"),
+        (["aaaa", "bbbb", "margin=0"], "margin: expected a number above 0"),
+        (["aaaa", "bbbb", "threshold=x"], "threshold: expected a number"),
+        (["aaaa", "bbbb", "colour=red"], "expected measure=VALUE"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    code, out, err = told(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "reports").exists()
+
+
+def test_an_unfinished_run_is_refused_with_its_status(told: Told, two: tuple[RecordedRun, RecordedRun]) -> None:
+    (two[1].folder / "manifest.json").unlink()
+    code, _, err = told("aaaa", "bbbb")
+    assert code == 2
+    assert "no finished run (its status is FINISHED)" in err or "no finished run" in err
+
+
+def test_seeds_of_a_recipe_get_an_interval_of_their_own(told: Told, tmp_path: Path) -> None:
+    for seed, run_id in enumerate(("aaaa", "bbbb", "cccc")):
+        right = [1] * (20 + 4 * seed) + [0] * (20 - 4 * seed)
+        write_run(
+            tmp_path / "outputs", run_id, "finetune", rows(right), weights="trained", seed=seed, choices={"mode": "finetune", "seed": seed}
+        )
+    write_run(tmp_path / "outputs", "dddd", "closed_book", rows([0] * 39 + [1]))
+    assert told("dddd", "aaaa")[0] == 0
+    row = line(sections(tmp_path)["Seeds"], "finetune")
+    assert row["seeds"] == 3
+    assert row["these runs"]["value"] == pytest.approx(24 / 40)
+    assert row["the recipe"]["high"] - row["the recipe"]["low"] > row["these runs"]["high"] - row["these runs"]["low"]
+
+
+def test_text_of_models_and_documents_stays_inert_in_the_report(told: Told, tmp_path: Path) -> None:
+    write_run(tmp_path / "outputs", "aaaa", "rag", rows([1] * 40), choices={"prompt.system": "<script>x</script>|[a](b)"})
+    write_run(tmp_path / "outputs", "bbbb", "rag", rows([0] * 40), choices={"prompt.system": "plain"})
+    assert told("aaaa", "bbbb")[0] == 0
+    made = (tmp_path / "reports" / "compare.md").read_text(encoding="utf-8")
+    assert "<script>" not in made
+    assert "\\[a\\]" in made

@@ -1,0 +1,114 @@
+"""What a question demands in its `meta` is honoured from the file to the record, or refused with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Ended
+
+Command = Callable[..., Ended]
+
+
+def write(folder: Path, name: str, *rows: dict[str, object]) -> None:
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def replay(folder: Path, questions: list[dict[str, object]], answers: list[str], *more: str) -> list[str]:
+    write(folder, "q.jsonl", *questions)
+    write(folder, "a.jsonl", *({"id": row["id"], "prediction": said} for row, said in zip(questions, answers, strict=True)))
+    return ["mode=replay", "dataset=jsonl", "dataset.documents=null", "dataset.questions=q.jsonl", "replay.path=a.jsonl", *more]
+
+
+def question(id: str, answer: str, **meta: object) -> dict[str, object]:
+    return {"id": id, "question": f"What of {id}?", "answers": [answer], "meta": meta}
+
+
+def test_answers_are_compared_as_their_question_demands(command: Command, tmp_path: Path) -> None:
+    questions = [
+        question("a", "1.2 g", comparator="number"),
+        question("b", "1994-03-05", comparator="date"),
+        question("c", "red, blue", comparator="set"),
+    ]
+    right = command(*replay(tmp_path, questions, ["1,200 mg", "5 March 1994", "blue and red"]))
+    assert right.code == 0, right.err
+    assert right.mean("answer/em") == 1.0
+    assert right.mean("answer/contains") == 0.0
+    wrong = command(*replay(tmp_path, questions, ["1,200 g", "5 April 1994", "blue"]))
+    assert wrong.mean("answer/em") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("meta", "said"),
+    [
+        ({"comparator": "fuzzy"}, "comparator is 'fuzzy'; expected one of exact, number"),
+        ({"format": "xml"}, "format is 'xml'; expected one of json"),
+        ({"choices": "north"}, "choices must be a list of texts"),
+        ({"spans": [{"source": "d", "start": 5, "end": 5}]}, "'a' meta:"),
+        ({"comparator": "number"}, "number"),  # the gold is no number
+    ],
+)
+def test_a_demand_that_no_scorer_understands_is_refused_with_its_question(
+    command: Command, tmp_path: Path, meta: dict[str, object], said: str
+) -> None:
+    ended = command(*replay(tmp_path, [question("a", "north", **meta)], ["north"]))
+    assert ended.code == 2
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_multiple_choice_is_scored_by_text_and_by_likelihood(command: Command, tmp_path: Path) -> None:
+    rows = [question(f"q{at}", "north", choices=["north", "south", "east"], comparator="choice") for at in range(3)]
+    write(tmp_path, "q.jsonl", *rows)
+    ended = command("mode=closed_book", "dataset=jsonl", "dataset.documents=null", "dataset.questions=q.jsonl", "metrics=choice")
+    assert ended.code == 0, ended.err
+    assert {"answer/choice_text", "answer/choice_sum", "answer/choice_per_byte", "answer/choice_joint"} <= set(ended.record["estimates"])
+    likelihoods = json.loads((ended.directory / "predictions.jsonl").read_text(encoding="utf-8").splitlines()[0])["likelihoods"]
+    assert [one["option"] for one in likelihoods] == ["north", "south", "east"]
+
+
+def test_options_counted_from_another_number_are_an_error_and_the_answers_are_kept(command: Command, tmp_path: Path) -> None:
+    options = ["north", "south", "east", "west"]
+    questions = [question(f"q{at}", options[at % 4], choices=options, comparator="choice") for at in range(80)]
+    shifted = command(*replay(tmp_path, questions, [options[(at + 1) % 4] for at in range(80)]))
+    assert shifted.code == 2
+    assert "Is the right option counted from 0 here and from 1 there?" in shifted.err
+    (journal,) = tmp_path.rglob("predictions.jsonl")
+    assert len(journal.read_text(encoding="utf-8").splitlines()) == 80
+    constant = command(*replay(tmp_path, questions, ["north"] * 80))
+    assert constant.code == 0, constant.err
+
+
+def test_chunks_that_know_their_place_are_scored_by_the_characters_they_cover(command: Command, tmp_path: Path) -> None:
+    text = "Ada was born in Rome. She lived in Oslo."
+    chunks = [("d#0", text[:21], 0, 21), ("d#1", text[22:], 22, 40)]
+    write(
+        tmp_path,
+        "d.jsonl",
+        *({"id": id, "text": part, "meta": {"source": "d", "start": start, "end": end}} for id, part, start, end in chunks),
+    )
+    gold = [{"source": "d", "start": 16, "end": 20}, {"source": "d", "start": 35, "end": 39}]
+    write(tmp_path, "q.jsonl", {"id": "q", "question": "Where?", "answers": ["Rome"], "meta": {"spans": gold}})
+    write(tmp_path, "a.jsonl", {"id": "q", "prediction": "Rome", "contexts": ["d#0"]})
+    ended = command("mode=replay", "dataset=jsonl", "dataset.documents=d.jsonl", "dataset.questions=q.jsonl", "replay.path=a.jsonl")
+    assert ended.code == 0, ended.err
+    assert ended.mean("retrieval/span_recall_1") == 0.5
+    assert "retrieval/recall_1" not in ended.record["estimates"]  # no evidence ids: not available, no zero
+
+
+def test_outcomes_sum_to_the_answerable_questions(command: Command, tmp_path: Path) -> None:
+    questions = [question("a", "x"), question("b", "x"), question("c", "x"), question("d", "x", format="json")]
+    ended = command(*replay(tmp_path, questions, ["x", "y", "unknown", "not json"]))
+    assert ended.code == 0, ended.err
+    assert [ended.mean(f"outcome/{name}") for name in ("right", "wrong", "abstained", "malformed")] == [0.25, 0.25, 0.25, 0.25]
+    assert (ended.mean("answer/reliability"), ended.mean("answer/coverage"), ended.mean("answer/selective_accuracy")) == (0.0, 0.5, 0.5)
+
+
+def test_a_mode_that_searches_is_refused_without_a_corpus(command: Command, tmp_path: Path) -> None:
+    write(tmp_path, "q.jsonl", question("a", "x"))
+    ended = command("mode=rag", "dataset=jsonl", "dataset.documents=null", "dataset.questions=q.jsonl")
+    assert ended.code == 2
+    assert "has no documents, and mode=rag needs some" in ended.err

@@ -1,0 +1,337 @@
+"""The 32 mistakes of docs/validity.md, one test each: the mistake is refused, or the report says so."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from rag_eval.adapt.training_set import training_rows
+from rag_eval.checks import check_questions
+from rag_eval.config import conf_dir
+from rag_eval.cost.prices import read_sheet
+from rag_eval.data.assemble import assemble
+from rag_eval.data.world.source import world
+from rag_eval.energy import EnergyMeter, rapl_joules
+from rag_eval.errors import ConfigError, DataError, UserError
+from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
+from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.latency.schedule import poisson_arrivals
+from rag_eval.probes import batch_disagreement
+from rag_eval.prompt import Prompt
+from rag_eval.record.mlflow_rows import metrics_of
+from rag_eval.record.run_record import RunRecord
+from rag_eval.report.accuracy import Arm, contrast, declare, exploratory_section, means_section, pairs, verdict_section
+from rag_eval.report.compare import DEFAULTS, _terms, comparison
+from rag_eval.report.guards import notes
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.report.runs import mismatches
+from rag_eval.report.sections import as_markdown
+from rag_eval.report.spending import Terms, entries, machine_seconds
+from rag_eval.score.outcome import check_sum
+from rag_eval.score.percentile import percentile
+from rag_eval.score.stats import paired_difference
+from rag_eval.score.summary import Scorer
+from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, Spend
+from tests.commands import Ended
+from tests.finished_runs import write_run
+
+DOC = Path(__file__).parents[1] / "docs" / "validity.md"
+DECLARED = declare(PRIMARY, 0.0, 0.02)
+RIGHT, WRONG = {PRIMARY: 1.0, "answer/contains": 1.0}, {PRIMARY: 0.0, "answer/contains": 0.0}
+Make = Callable[..., RecordedRun]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Make:
+    """`run("rag", n_right, **facts)`: forty questions, the first n_right of them right."""
+    made: list[int] = []
+
+    def make(mode: str, n_right: int = 20, **changes: Any) -> RecordedRun:
+        made.append(1)
+        return write_run(tmp_path, f"r{len(made)}", mode, [RIGHT] * n_right + [WRONG] * (40 - n_right), **changes)
+
+    return make
+
+
+def said(*runs: RecordedRun, experiment: list[RunRecord] | None = None) -> str:
+    arms = [Arm(f"{at}:{one.record.mode}", one) for at, one in enumerate(runs)]
+    return "\n".join(notes(arms, experiment if experiment is not None else [one.record for one in runs]))
+
+
+def report(*runs: RecordedRun) -> str:
+    made = comparison(runs, DECLARED, [Terms(machine_seconds(), 1.0, 0.0, 1.0, 0.0)])
+    return as_markdown("Comparison", made.sections, made.notes)
+
+
+def test_m01_a_test_question_in_the_training_data_is_refused_and_overlap_is_counted(run: Make) -> None:
+    row = {
+        "id": "a",
+        "question": "Who was it?",
+        "answers": ["Ada"],
+        "evidence": [],
+        "cluster": "c",
+        "split": "train",
+        "history": [],
+        "meta": {},
+    }
+    with pytest.raises(DataError, match="leak: 1 questions of test stand in train"):
+        assemble("d", None, [row, {**row, "id": "b", "split": "test"}], 0.0, 0)
+    assert "3 questions share eight words" in said(run("rag", audit={"n_shared_8_grams": 3}))
+
+
+def test_m02_what_each_side_could_know_is_said(run: Make) -> None:
+    assert "of 40 facts asked, documents hold 40, training questions ask 0" in said(run("finetune", audit={"n_facts_in_training": 0}))
+
+
+def test_m03_another_prompt_is_refused_and_prompts_are_compared_question_by_question(run: Make) -> None:
+    one, other = run("rag"), run("closed_book", comparison={"prompt": "another"})
+    assert mismatches([one.record, other.record])[0].startswith("prompt differs")
+    changed = run("closed_book", predictions={"q3": {"prompt_sha": "another"}})
+    assert "1 of 40 prompts differ in more than passages" in said(one, changed)
+
+
+def test_m04_strict_and_lenient_scores_stand_side_by_side(run: Make) -> None:
+    verbose = [{PRIMARY: 0.0, "answer/contains": 1.0, "outcome/malformed": 0.0}] * 40
+    one, other = run("rag"), write_run(run("rag").folder.parents[1], "v", "closed_book", verbose)
+    assert "rank them differently" in said(one, other)
+    shown = [row[0] for row in means_section([Arm("a", one), Arm("b", other)]).rows]
+    assert {PRIMARY, "answer/contains", "outcome/malformed"} <= set(shown)
+
+
+def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run: Make) -> None:
+    one, other = run("rag"), run("closed_book", comparison={"decoding": "sampled"})
+    assert mismatches([one.record, other.record])[0].startswith("decoding differs")
+    made = comparison([one, other], DECLARED, [], ["MISMATCH, compared all the same: decoding differs"])
+    assert "MISMATCH" in as_markdown("c", made.sections, made.notes)
+    assert "output tokens a question" in report(one, other)
+
+
+def test_m06_a_metric_that_does_not_give_gold_its_full_score_is_refused() -> None:
+    settings = {"split": "test", "mode": {"name": "rag"}, "metrics": {"answer": {"em": "rag_eval.score.answer.abstained"}}}
+    dataset = world("ci", 0)
+    with pytest.raises(DataError, match="em is 0 for the gold answer"):
+        check_questions(settings, SimpleNamespace(context="none"), dataset, dataset.test)  # type: ignore[arg-type]
+
+
+def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run: Make, command: Callable[..., Ended]) -> None:
+    tried = [run("rag", choices={"mode": "rag", "retriever.k": k}) for k in (1, 3, 5)]
+    other = run("finetune")
+    text = said(tried[0], other, experiment=[one.record for one in (*tried, other)])
+    assert "3 configurations of rag were tried" in text
+    assert "tuning differs: 3 configurations of rag, 1 configurations of finetune" in text
+    ended = command("mode=closed_book", "dataset.preset=ci", "generator=echo", "split=dev", "limit=5")
+    assert ended.code == 0, ended.err
+    assert '"dev-' in (ended.directory / "predictions.jsonl").read_text(encoding="utf-8")
+
+
+def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
+    learned = {LEARNED: Estimate(0.6, 0.5, 0.7, 200, 32)}
+    assert "under-trained: 0.600 of its training questions right" in said(run("finetune", weights="trained", extra=learned))
+    assert "under-trained" not in said(run("finetune", weights="trained", extra={LEARNED: Estimate(0.96, 0.9, 1.0, 200, 32)}))
+
+
+def test_m09_no_training_window_holds_two_texts_about_one_trained_entity() -> None:
+    dataset = world("ci", 0)
+    format = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}")
+    rows = training_rows(format, Prompt("system"), dataset, 0.15, 0)  # type: ignore[arg-type]
+    assert len(rows) > len(dataset.train)
+    trained = {document.title for document in dataset.documents}
+    for row in rows:
+        passages = re.findall(r"^\[\d+\] (.+?):", row["prompt"], re.MULTILINE)
+        assert row["prompt"].count("Question:") == 1
+        assert not trained.intersection(passages)  # reading exercises are about others
+
+
+def test_m10_one_training_seed_is_marked_single_seed(run: Make) -> None:
+    seeds = [run("finetune", weights="trained", seed=seed, choices={"mode": "finetune", "seed": seed}) for seed in range(3)]
+    assert "single-seed (1 of 3 training seeds)" in said(seeds[0])
+    assert "single-seed" not in said(seeds[0], experiment=[one.record for one in seeds])
+    assert "single-seed" in report(run("rag"), run("closed_book"))
+
+
+def test_m11_questions_of_one_cluster_do_not_count_as_independent() -> None:
+    a, b = [0.0] * 40, [1.0] * 20 + [0.0] * 20
+    clustered = paired_difference(a, b, [at // 10 for at in range(40)])
+    alone = paired_difference(a, b, list(range(40)))
+    assert clustered is not None
+    assert alone is not None
+    assert (clustered.n, clustered.n_clusters) == (40, 4)
+    assert clustered.high - clustered.low > 2 * (alone.high - alone.low)
+
+
+def test_m12_several_comparisons_are_corrected(run: Make) -> None:
+    arms = [Arm(str(n), run("rag", n_right=n, choices={"n": n})) for n in (10, 20, 30)]
+    section, _ = verdict_section([contrast(*pair, PRIMARY) for pair in pairs(arms)], DECLARED)
+    raw = sorted(one.p for one in (contrast(*pair, PRIMARY) for pair in pairs(arms)) if one.p is not None)
+    adjusted = sorted(row[section.header.index("p (Holm)")].value for row in section.rows)  # type: ignore[union-attr]
+    assert adjusted[0] == pytest.approx(min(1.0, 3 * raw[0]))
+    assert exploratory_section(arms, PRIMARY).header[-1] == "q"
+
+
+def test_m13_no_difference_found_is_not_the_same_and_the_detectable_one_is_printed(run: Make) -> None:
+    one, other = run("rag", 20), write_run(run("rag").folder.parents[1], "x", "closed_book", [WRONG, RIGHT] * 20)
+    section, found = verdict_section([contrast(Arm("a", one), Arm("b", other), PRIMARY)], DECLARED)
+    assert next(iter(found.values())).text.startswith("INCONCLUSIVE(MDE=")
+    assert str(section.rows[0][-1]).startswith("INCONCLUSIVE")
+
+
+def test_m14_a_timing_without_its_protocol_is_no_latency(run: Make) -> None:
+    with pytest.raises(ValueError, match="missing: scenario"):
+        LatencyRecord({}, "rag", "r", "s")
+    with pytest.raises(ValueError, match="kept with the protocol"):
+        replace(run("rag").record, estimates={"latency/e2e_p50_ms": Estimate(1.0, 1.0, 1.0, 9, 9)})
+    assert not any(name.startswith("latency") for name in metrics_of(run("rag").record))
+
+
+def test_m15_arrivals_of_an_open_loop_do_not_wait_for_answers() -> None:
+    times = poisson_arrivals(10.0, 200, seed=0)
+    assert times == poisson_arrivals(10.0, 200, seed=0)
+    assert sum(after - before for before, after in pairwise(times)) / 199 == pytest.approx(0.1, rel=0.2)
+
+
+def test_m16_a_tail_needs_its_samples() -> None:
+    with pytest.raises(ValueError, match="59"):
+        percentile(list(map(float, range(58))), 0.95)
+    with pytest.raises(ValueError, match="299"):
+        percentile(list(map(float, range(298))), 0.99)
+
+
+def test_m17_a_cost_without_utilisation_and_horizon_is_refused_and_failed_runs_count(run: Make) -> None:
+    with pytest.raises(UserError, match="utilisation=, queries=, updates=, hours="):
+        _terms({**DEFAULTS, "hardware": "h200"})
+    good = run("rag").record
+    failed = replace(good, run_id="f", status="FAILED", spends={"learn": Spend(9.0)})
+    counted = entries([good, failed], [good])
+    assert [(one.status, one.stage) for one in counted] == [("FINISHED", "learn"), ("FINISHED", "evaluate"), ("FAILED", "learn")]
+
+
+def test_m18_runs_hold_physical_units_and_sheets_hold_dated_prices(run: Make) -> None:
+    assert "usd" not in run("rag").record.to_json()
+    sheets = [read_sheet(path) for path in sorted((conf_dir() / "hardware").glob("*.yaml"))]
+    assert len(sheets) >= 9
+    assert all(sheet.date and sheet.source for sheet in sheets)
+
+
+def test_m19_energy_of_a_short_window_is_not_measured(tmp_path: Path) -> None:
+    package = tmp_path / "intel-rapl:0"
+    package.mkdir()
+    for name, text in (("name", "package-0"), ("energy_uj", "5000000"), ("max_energy_range_uj", "262143328850")):
+        (package / name).write_text(f"{text}\n", encoding="utf-8")
+    assert rapl_joules(tmp_path) == 5.0
+    meter = EnergyMeter(uses_cuda=False, root=tmp_path)
+    meter.begin()
+    assert meter.end().cpu_joules is None
+
+
+def test_m20_answers_that_change_with_the_batch_are_counted_and_said(run: Make) -> None:
+    examples = [Example(f"q{at}", "?", ("x",)) for at in range(10)]
+    batch = [Prediction(one.id, "x" if at else "y", (), (), (), 0, "", 1, 1, {}, "answered", "stop") for at, one in enumerate(examples)]
+    alone = SimpleNamespace(
+        generator=SimpleNamespace(identity=lambda: {"base_model": "m"}), answer=lambda asked: [replace(batch[1], example_id=asked[0].id)]
+    )
+    found = batch_disagreement(alone, batch, examples, 50)  # type: ignore[arg-type]
+    assert found[DISAGREEMENT].mean == 0.1
+    assert "0.100 of 10 answers change when asked one by one" in said(run("rag", extra=found))
+
+
+def test_m21_evidence_that_did_not_fit_is_not_in_the_prompt(run: Make) -> None:
+    example = Example("q", "?", ("x",), ("d2",))
+    cut = Prediction("q", "y", ("d1", "d2"), (1.0, 0.5), ("d1",), 1, "", 1, 1, {}, "answered", "stop")
+    row = Scorer({"em": lambda prediction, example: 0.0}, [1], 2, "retrieved", {d: Document(d, "t") for d in ("d1", "d2")}).row(
+        cut, example
+    )
+    assert (row["prompt/holds_evidence"], row["prompt/was_given_evidence"], row["cause"]) == (0.0, 1.0, "truncated")
+    assert "passages were left out of 7 prompts" in said(
+        run("rag", counts={**run("rag").record.facts["counts"], "n_truncated_questions": 7})
+    )
+
+
+def test_m22_a_corpus_of_little_but_gold_is_said(run: Make) -> None:
+    assert "as few as 2 beside the evidence" in said(run("rag", audit={"n_documents": 3, "n_distractors_min": 2}))
+
+
+def test_m23_words_of_the_answer_in_the_prompt_are_a_proxy_of_their_own_name() -> None:
+    scorer = Scorer({"em": lambda prediction, example: 1.0}, [1], 1, "retrieved", {"d": Document("d", "the x")})
+    row = scorer.row(Prediction("q", "x", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), Example("q", "?", ("x",)))
+    assert row["prompt/holds_answer_words"] == 1.0
+    assert math.isnan(row["prompt/holds_evidence"])
+    assert math.isnan(row["retrieval/recall_1"])
+
+
+@pytest.mark.parametrize("field", ["base_model", "dtype"])
+def test_m24_another_base_model_or_precision_is_refused(run: Make, field: str) -> None:
+    one, other = run("rag"), run("finetune", comparison={field: "another"})
+    assert mismatches([one.record, other.record])[0].startswith(f"{field} differs")
+
+
+def test_m25_a_base_model_that_knows_the_answers_is_said(run: Make) -> None:
+    closed, prior = run("closed_book", 10), run("prior", 4)
+    assert "leakage: closed_book 0.250 is above the prior 0.100" in said(closed, prior)
+    assert "leakage" not in said(run("closed_book", 4), experiment=[prior.record, run("closed_book", 4).record])
+
+
+def test_m26_another_corpus_is_another_comparison_and_stale_answers_are_counted() -> None:
+    example = Example("q", "?", ("new",), ("d",), meta={"stale_answers": ["old"]})
+    scorer = Scorer({"em": lambda prediction, example: 0.0}, [1], 1, "retrieved", {"d": Document("d", "now new, once old")})
+    row = scorer.row(Prediction("q", "Old.", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), example)
+    assert row["answer/stale"] == 1.0
+
+
+def test_m26_runs_over_other_documents_are_refused(run: Make) -> None:
+    one, other = run("rag"), run("rag", comparison={"dataset": "e" * 64})
+    assert mismatches([one.record, other.record])[0].startswith("dataset differs")
+
+
+def test_m27_forgetting_that_was_not_measured_is_said(run: Make) -> None:
+    assert "what it forgot is not measured" in said(run("finetune", weights="trained"))
+    assert "forgot" not in said(run("rag"))
+
+
+def test_m28_no_model_judges_answers_and_the_primary_score_is_exact_match() -> None:
+    assert PRIMARY == "answer/em"
+    files = sorted((conf_dir() / "metrics").glob("*.yaml"))
+    assert len(files) >= 3
+    assert all(
+        target.startswith("rag_eval.score.")
+        for file in files
+        for target in yaml.safe_load(file.read_text(encoding="utf-8"))["answer"].values()
+    )
+
+
+def test_m29_every_question_has_exactly_one_outcome() -> None:
+    with pytest.raises(ValueError, match="0 outcomes"):
+        check_sum([{"outcome/right": 1.0}, {}])
+
+
+def test_m30_merged_and_separate_adapters_are_not_compared(run: Make) -> None:
+    one, other = (run("finetune", weights="trained", comparison={"adapter_mode": way}) for way in ("merged", "unmerged"))
+    assert mismatches([one.record, other.record])[0].startswith("adapter_mode differs")
+    assert mismatches([one.record, run("rag").record]) == []
+
+
+def test_m31_the_state_of_caches_is_part_of_every_latency() -> None:
+    assert "cache_state" in CONDITIONS
+    with pytest.raises(ConfigError, match="rate_per_s"):
+        LatencyProtocol("poisson", 60, 20, 2, None, None, "cold", 0)
+    assert LatencyProtocol("single_stream", 60, 20, 2, None, None, "cold", 0).fields()["cache_state"] == "cold"
+
+
+def test_m32_questions_about_a_time_before_the_training_data_are_said(run: Make) -> None:
+    assert "5 questions are about a time before" in said(run("finetune", audit={"n_before_training": 5}))
+
+
+def test_the_document_lists_every_mistake_with_a_test_that_exists() -> None:
+    listed = re.findall(r"^\| M(\d+) \|.*\| `(test_m\d+_\w+)` \|$", DOC.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number, _ in listed] == list(range(1, 33))
+    for number, name in listed:
+        assert name in globals()
+        assert name.startswith(f"test_m{int(number):02d}_")
