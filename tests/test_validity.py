@@ -68,7 +68,7 @@ def said(*runs: RecordedRun, experiment: list[RunRecord] | None = None) -> str:
 
 
 def report(*runs: RecordedRun) -> str:
-    made = comparison(runs, DECLARED, [Terms(machine_seconds(), 1.0, 0.0, 1.0, 0.0)])
+    made = comparison(runs, DECLARED, [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)])
     return as_markdown("Comparison", made.sections, made.notes)
 
 

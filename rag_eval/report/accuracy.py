@@ -189,7 +189,7 @@ def kitagawa_section(arms: Sequence[Arm], measure: str) -> Section:
     )
     reading = (
         "The difference is the sum of the three terms: evidence in the prompt more often (retrieval), read better (reading), more known "
-        "without it (fallback). Intervals: bootstrap over clusters."
+        "without it (fallback). Intervals of the terms: bootstrap over clusters."
     )
     return Section("Where the difference comes from", reading, ("pair", "difference", "retrieval", "reading", "fallback"), rows)
 
@@ -208,11 +208,11 @@ def flips_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) ->
 
 def attribution_section(arms: Sequence[Arm], closed_book: Arm | None) -> Section:
     """Every answer without full score, by the first place where its evidence was lost."""
-    header = ("arm", "not right", *CAUSES, "distracted", "stale", "closed book's answer against the passages")
+    header = ("arm", "not right", *CAUSES, "distracted", "stale", "as closed book")
     rows = tuple(_attributed(arm, closed_book) for arm in arms)
     reading = (
         "Causes sum to the answers that are not right. distracted: the answer stands in another passage of the prompt. stale: it was right "
-        "once. The last: the answer is the one that the base model gives without passages."
+        "once. as closed book: the evidence was there, and the answer is the one that the base model gives without passages."
     )
     return Section("Why answers are wrong", reading, header, rows)
 
@@ -220,7 +220,7 @@ def attribution_section(arms: Sequence[Arm], closed_book: Arm | None) -> Section
 def _attributed(arm: Arm, closed_book: Arm | None) -> tuple[Cell, ...]:
     causes = Counter(str(row["cause"]) for row in arm.run.rows.values() if row.get("cause"))
     if arm.run.record.facts["context"] == "none":
-        return (arm.label, *[Figure(None, note="no passages")] * (4 + len(CAUSES)))
+        return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
     stale = sum(row.get("answer/stale") == 1 for row in arm.run.rows.values()) if arm.run.has("answer/stale") else Figure(None)
     distracted = sum(row.get("answer/distracted") == 1 for row in arm.run.rows.values())
     return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book))

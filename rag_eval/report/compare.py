@@ -172,10 +172,9 @@ def _terms(options: Options) -> list[Terms]:
         given = [name for name in HORIZON if options[name]]
         if given and set(given) != {"queries", "updates", "hours"}:
             raise UserError(f"{given[0]}: is of a horizon; give queries=, updates= and hours=, and hardware= with utilisation= for money.")
-        queries, updates, hours = (
-            one_number(options, name) if given else default for name, default in (("queries", 1.0), ("updates", 0.0), ("hours", 0.0))
-        )
-        return [Terms(machine_seconds(), 1.0, hours, queries, updates)]
+        if not given:
+            return [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)]
+        return [Terms(machine_seconds(), 1.0, one_number(options, "hours"), _asked(options), one_number(options, "updates"))]
     missing = [name for name in HORIZON if not options[name]]
     if missing:
         raise UserError(
@@ -191,10 +190,14 @@ def _terms(options: Options) -> list[Terms]:
     shares = numbers(options, "utilisation")
     if any(not 0 < share <= 1 for share in shares):
         raise UserError(f"utilisation: expected shares above 0 and at most 1, got {options['utilisation']!r}.")
+    return [Terms(sheet, share, one_number(options, "hours"), _asked(options), one_number(options, "updates")) for share in shares]
+
+
+def _asked(options: Options) -> float:
     queries = one_number(options, "queries")
     if queries <= 0:
         raise UserError(f"queries: expected a number above 0, got {options['queries']!r}.")
-    return [Terms(sheet, share, one_number(options, "hours"), queries, one_number(options, "updates")) for share in shares]
+    return queries
 
 
 def _write(made: Comparison, out: Path) -> None:

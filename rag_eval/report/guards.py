@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import Arm
 from rag_eval.report.paired import shared
+from rag_eval.report.runs import mismatches
 from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
 
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
@@ -28,10 +29,10 @@ def notes(arms: Sequence[Arm], experiment: Sequence[RunRecord]) -> list[str]:
 
 
 def siblings(record: RunRecord, experiment: Sequence[RunRecord]) -> list[RunRecord]:
-    """The finished runs of the same recipe: they differ from this one in the seed at most. The last one of each seed."""
+    """The finished runs of the same recipe that it may be compared with: they differ in the seed at most. The last one of each."""
     mine = recipe(record)
-    same = {one.facts["seed"]: one for one in experiment if one.status == "FINISHED" and recipe(one) == mine}
-    return list({**same, record.facts["seed"]: record}.values())
+    alike = (one for one in experiment if one.status == "FINISHED" and recipe(one) == mine and not mismatches([record, one]))
+    return list({**{one.facts["seed"]: one for one in alike}, record.facts["seed"]: record}.values())
 
 
 def configurations(mode: str, experiment: Sequence[RunRecord]) -> int:
@@ -43,7 +44,7 @@ def recipe(record: RunRecord) -> tuple[str, dict[str, object], object]:
     """What makes a run what it is, apart from its seed."""
     choices = {name: value for name, value in record.facts["choices"].items() if name.rpartition(".")[2] not in NOT_CHOICES}
     comparison = record.facts["comparison"]
-    return record.mode, choices, (comparison["dataset"], comparison["questions"], comparison["base_model"], comparison["scorer"])
+    return record.mode, choices, (comparison["dataset"], comparison["questions"], comparison["base_model"])
 
 
 def _of_arm(arm: Arm, experiment: Sequence[RunRecord]) -> Iterator[str]:

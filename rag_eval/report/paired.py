@@ -15,6 +15,7 @@ from rag_eval.report.sections import Figure, figure
 from rag_eval.score.bootstrap import cluster_weights, percentile_interval
 from rag_eval.score.decompose import Column, Total, kitagawa, parts, resampled
 from rag_eval.score.estimate import estimate
+from rag_eval.score.stats import paired_difference
 
 N_RESAMPLES = 10_000
 SEED = 0
@@ -80,12 +81,12 @@ def parts_figures(run: RecordedRun, measure: str, questions: Questions) -> tuple
 
 
 def kitagawa_figures(a: RecordedRun, b: RecordedRun, measure: str, questions: Questions) -> tuple[Figure, ...]:
-    """The difference b - a and its terms: retrieval, reading, fallback; intervals by bootstrap over clusters."""
+    """The difference b - a and its terms: retrieval, reading, fallback; the terms' intervals by bootstrap over clusters."""
     columns = [(run.column(measure, questions.ids), hits(run, questions.ids)) for run in (a, b)]
     point_a, point_b = (parts(*one) for one in columns)
     samples_a, samples_b = (parts(*one, questions.total) for one in columns)
     point, samples = kitagawa(point_a, point_b), kitagawa(samples_a, samples_b)
-    difference = _resampled(point_b.acc - point_a.acc, samples_b.acc - samples_a.acc, questions)
+    difference = figure(paired_difference(columns[0][0].tolist(), columns[1][0].tolist(), questions.clusters))
     return difference, *(_resampled(getattr(point, one), getattr(samples, one), questions) for one in ("retrieval", "reading", "fallback"))
 
 

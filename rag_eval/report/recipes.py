@@ -8,7 +8,7 @@ import numpy as np
 
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.report.accuracy import Arm
-from rag_eval.report.guards import recipe
+from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.sections import Cell, Figure, Section, figure
@@ -37,9 +37,7 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
 
 def _seeds(run: RecordedRun) -> list[RecordedRun]:
     """The finished runs that differ from this one in the seed at most; the newest of each seed, this one for its own."""
-    by_seed: dict[int, RecordedRun] = {}
-    for file in sorted(run.folder.parent.glob(f"*/{RECORD}")):
-        record = RunDirectory(file.parent).record()
-        if record is not None and record.status == "FINISHED" and recipe(record) == recipe(run.record):
-            by_seed[record.facts["seed"]] = read_run(file.parent)
-    return [found for _, found in sorted({**by_seed, run.record.facts["seed"]: run}.items())]
+    folders = {file.parent.name: file.parent for file in run.folder.parent.glob(f"*/{RECORD}")}
+    recorded = [record for folder in folders.values() if (record := RunDirectory(folder).record()) is not None]
+    chosen = siblings(run.record, sorted(recorded, key=lambda record: record.ended or ""))
+    return [run if one.run_id == run.record.run_id else read_run(folders[one.run_id]) for one in chosen]

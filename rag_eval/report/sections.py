@@ -63,7 +63,7 @@ def number(value: float) -> str:
         return "unbounded" if value > 0 else "-unbounded"
     size = abs(value)
     if 0 < size < 0.001:
-        return f"{value:.2e}"
+        return f"{value:.4f}" if size >= 0.00005 else f"{value:.1e}"
     if size < 10:
         return f"{value:.3f}"
     return f"{value:.1f}" if size < 1000 else f"{value:,.0f}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag_eval.cost.arm import ArmCost, cost_per_correct, cost_per_query
+from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
+from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
 from rag_eval.cost.ledger import Entry, Stage, priced, totals
 from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price
@@ -22,6 +23,7 @@ from rag_eval.score.ratio import ratio_of_means
 from rag_eval.types import Estimate, Spend
 
 MACHINE_SECONDS = "machine seconds"
+NO_HORIZON = BreakEven(UNKNOWN, reason="give queries=, updates= and hours=")
 STAGES: Mapping[str, Stage] = {"learn": "learn", "answer": "evaluate", "update": "update"}
 
 
@@ -32,7 +34,7 @@ class Terms:
     sheet: PriceSheet
     utilisation: float
     hours: float  # the horizon
-    n_queries: float
+    n_queries: float | None  # None: not given, then only what does not depend on it is computed
     n_updates: float
 
     @property
@@ -87,8 +89,8 @@ def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord
         spend = one.spend
         physical = (spend.seconds, spend.device_seconds, spend.cpu_seconds, spend.device_joules, spend.cpu_joules)
         counted = (spend.n_prompt_tokens, spend.n_output_tokens, spend.stored_bytes)
-        cells = (Figure(None if value is None else float(value)) for value in (*physical, *counted))
-        rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *cells))
+        amounts = (*map(Figure, physical), *(Figure(None) if n is None else f"{n:,}" for n in counted))
+        rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *amounts))
     silent = [record.run_id for record in experiment if record.status != "FINISHED" and not record.spends]
     reading = (
         "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions. A sum with an unmeasured "
@@ -125,8 +127,7 @@ def cost_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Te
     rows: list[tuple[Cell, ...]] = []
     for arm in arms:
         cost, parts = arm_cost(arm, experiment, terms, measure)
-        horizon = {"hours": terms.hours, "n_queries": terms.n_queries, "n_updates": terms.n_updates}
-        per_query, per_correct = cost_per_query(cost, **horizon), cost_per_correct(cost, **horizon)
+        per_query, per_correct = (_all_in(of, cost, terms) for of in (cost_per_query, cost_per_correct))
         rows.append(
             (
                 arm.label,
@@ -134,8 +135,8 @@ def cost_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Te
                 Figure(cost.update_usd),
                 figure(cost.query_usd),
                 Figure(cost.storage_usd_per_hour),
-                Figure(per_query.usd, per_query.low, per_query.high, note=per_query.reason),
-                Figure(per_correct.usd, per_correct.low, per_correct.high, note=per_correct.reason),
+                per_query,
+                per_correct,
             )
         )
     header = (
@@ -159,8 +160,11 @@ def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], ter
     for a, b in pairs(arms):
         first, second, saving = costs[a.label], costs[b.label], _saving(a, b, terms)
         queries = break_even_queries(first, second, hours=terms.hours, n_updates=terms.n_updates, saving=saving)
-        updates = maximum_updates(first, second, hours=terms.hours, n_queries=terms.n_queries, saving=saving)
-        error = indifference_error_price(first, second, hours=terms.hours, n_queries=terms.n_queries, n_updates=terms.n_updates)
+        updates, error = NO_HORIZON, NO_HORIZON
+        if terms.n_queries is not None:
+            horizon = {"hours": terms.hours, "n_queries": terms.n_queries}
+            updates = maximum_updates(first, second, **horizon, saving=saving)
+            error = indifference_error_price(first, second, **horizon, n_updates=terms.n_updates)
         ratio = _ratio(a, b, terms)
         rows.append((f"{b.label} instead of {a.label}", ratio, *map(_words, (queries, updates, error))))
     header = ("choice", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
@@ -171,15 +175,24 @@ def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], ter
 def _terms_text(terms: Terms) -> str:
     sheet = terms.sheet
     priced = sheet.source if sheet.name == MACHINE_SECONDS else f"prices {sheet.name} of {sheet.date}: {sheet.source}"
+    asked = "an unstated number of" if terms.n_queries is None else f"{terms.n_queries:,.0f}"
+    horizon = f"{terms.hours:g} hours, {asked} questions and {terms.n_updates:,.0f} updates"
     return (
-        f"Over {terms.hours:g} hours, {terms.n_queries:,.0f} questions and {terms.n_updates:,.0f} updates; {priced}. A question's cost is "
-        "that of its share of a batch. An update replaces one document; for a trained arm it is taken as a new training."
+        f"Over {horizon}; {priced}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
+        "arm it is taken as a new training."
     )
+
+
+def _all_in(of: Callable[..., Amount], cost: ArmCost, terms: Terms) -> Figure:
+    if terms.n_queries is None:
+        return Figure(None, note=NO_HORIZON.reason)
+    found = of(cost, hours=terms.hours, n_queries=terms.n_queries, n_updates=terms.n_updates)
+    return Figure(found.usd, found.low, found.high, note=found.reason)
 
 
 def _words(one: BreakEven) -> Cell:
     if one.value is None:
-        return f"{one.verdict if one.verdict != 'NOT MEASURED' else NOT_MEASURED}: {one.reason}"
+        return f"{one.verdict if one.verdict != UNKNOWN else NOT_MEASURED}: {one.reason}"
     return f"{one.verdict} {Figure(one.value, one.low, one.high)}"
 
 

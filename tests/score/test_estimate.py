@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
-from rag_eval.score.estimate import clustered_se, estimate
+from rag_eval.score.estimate import cluster_codes, clustered_se, estimate, judged
 from rag_eval.types import Estimate
 
 
@@ -55,6 +55,28 @@ def test_clusters_that_all_have_the_same_share_right_are_counted_as_one_question
     assert found == Estimate(pytest.approx(1 / 3), pytest.approx(low), pytest.approx(high), 27, 9)
 
 
+def test_differences_that_are_all_0_are_surer_than_any_other() -> None:
+    # Wilson's upper limit for 0 of 100 clusters, as far off as a difference can be
+    _, others = proportion_confint(0, 100, alpha=2 * norm.sf(t.ppf(0.975, 99)), method="wilson")
+    found = estimate([0.0] * 200, [str(at % 100) for at in range(200)], binary=False, bounds=(-1.0, 1.0))
+    assert found == Estimate(0.0, pytest.approx(-others), pytest.approx(others), 200, 100)
+    assert others == pytest.approx(0.038, abs=0.001)
+
+
+def test_interval_of_another_confidence() -> None:
+    values, clusters = [3.0, 5.0, 4.0, 9.0, 8.0, 1.0], ["a", "a", "b", "b", "c", "c"]
+    found = estimate(values, clusters, binary=False, confidence=0.90)
+    assert found is not None
+    assert found.high - 5 == pytest.approx(t.ppf(0.95, 2) * math.sqrt(21) / 6)
+
+
+def test_clusters_are_numbered_as_they_appear() -> None:
+    assert cluster_codes(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
+    codes, columns = judged(["b", "a", "b", "c"], [1.0, math.nan, 2.0, 3.0], [4.0, 5.0, 6.0, math.nan])
+    assert codes.tolist() == [0, 0]
+    assert columns.tolist() == [[1.0, 2.0], [4.0, 6.0]]
+
+
 def test_a_single_cluster_tells_nothing_but_the_bounds() -> None:
     assert estimate([1.0, 0.0], ["a", "a"], binary=True) == Estimate(0.5, 0.0, 1.0, 2, 1)
     assert estimate([0.25], ["a"], binary=False) == Estimate(0.25, 0.0, 1.0, 1, 1)
@@ -88,7 +110,7 @@ def test_values_that_are_no_measurement_are_refused() -> None:
         estimate([math.inf, 1.0], ["a", "b"], binary=False)
     with pytest.raises(ValueError, match="binary values must be 0 or 1"):
         estimate([0.5, 1.0], ["a", "b"], binary=True)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match=r"2 questions have a cluster but \[1\] have values"):
         estimate([0.5], ["a", "b"], binary=False)
 
 
