@@ -19,6 +19,7 @@ from typing import Any
 POWERCAP = Path("/sys/class/powercap")
 SHORTEST_S = 1.0  # NVML's counter moves every 20 to 100 ms: over a second a step is at most a tenth of what is counted
 POLL_S = 20.0  # a RAPL counter starts again after 65 to 262 kJ; read this often, it cannot do so twice below 3 kW
+IDLE_S = 2.0  # how long idle power is measured before a run
 _MICRO, _MILLI = 1e-6, 1e-3
 
 
@@ -165,6 +166,13 @@ def idle_power(seconds: float, meter: EnergyMeter, wait: Callable[[float], None]
     used = meter.end()
     cpu, device = used.cpu_joules, used.device_joules
     return Power(None if cpu is None else cpu / used.seconds, None if device is None else device / used.seconds)
+
+
+def idle_watts(uses_cuda: bool, root: Path | None = None, wait: Callable[[float], None] = time.sleep) -> Power:
+    """Idle power over two seconds; at once and without a number on a machine whose counters cannot be read."""
+    if rapl_joules(root or POWERCAP) is None and not (uses_cuda and nvml_counters()):
+        return Power(None, None)
+    return idle_power(IDLE_S, EnergyMeter(uses_cuda, root), wait)
 
 
 def _visible(nvml: Any) -> list[tuple[str, Any]]:

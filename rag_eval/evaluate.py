@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.checks import check_questions, check_recorded
 from rag_eval.config import build, check, function
 from rag_eval.data.audit import audit
+from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.meter import Reading, metered
 from rag_eval.probes import batch_disagreement, check_chance, learned_phrasings, sample, update_spend
@@ -108,6 +109,8 @@ def _measure(
         "learn": _learning(readings["learn"].spend, learned),
         "answer": _answering(readings["answer"].spend, predictions, answered_before),
     }
+    if settings["replay"]:
+        spends = {"answer": _elsewhere(spends["answer"])}
     update = update_spend(ready.retriever, dataset.documents, uses_cuda)
     if update is not None:
         spends["update"] = update
@@ -183,6 +186,11 @@ def _answering(spend: Spend, predictions: Sequence[Prediction], answered_before:
     return replace(spend, cpu_seconds=None, device_joules=None, cpu_joules=None, reused_s=answered_before)
 
 
+def _elsewhere(spend: Spend) -> Spend:
+    """What another system recorded of its answers, and nothing of this machine."""
+    return Spend(spend.seconds, n_prompt_tokens=spend.n_prompt_tokens, n_output_tokens=spend.n_output_tokens)
+
+
 def _total(counts: Sequence[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
@@ -201,6 +209,7 @@ def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
         "git": identity.git(),
         "versions": identity.versions(),
         "hardware": identity.hardware(system.generator.device),
+        "idle_watts": vars(idle_watts(system.generator.device == "cuda")),
     }
 
 

@@ -18,6 +18,7 @@ from rag_eval.energy import (
     Power,
     above_idle,
     idle_power,
+    idle_watts,
     joules,
     nvml_joules,
     rapl_counters,
@@ -148,6 +149,19 @@ def test_a_window_shorter_than_a_second_is_not_measured(clock: Clock) -> None:
     domain(clock.root, "intel-rapl:0", "package-0", 0)
     assert used(clock, seconds=0.99) == Energy(pytest.approx(0.99), None, None)
     assert used(clock, seconds=1.0).cpu_joules == pytest.approx(20.0)
+
+
+def test_idle_power_of_a_machine_without_counters_is_not_measured_and_costs_no_time(tmp_path: Path) -> None:
+    def wait(seconds: float) -> None:
+        raise AssertionError("nothing can be read, so there is nothing to wait for")
+
+    assert idle_watts(False, tmp_path, wait) == Power(None, None)
+
+
+def test_idle_power_before_a_run_takes_two_seconds(clock: Clock) -> None:
+    domain(clock.root, "intel-rapl:0", "package-0", 0)
+    assert idle_watts(False, clock.root, clock.wait) == Power(pytest.approx(20.0), None)
+    assert clock.s == 102.0
 
 
 def test_idle_power_is_measured_over_a_window_and_can_be_taken_off(clock: Clock) -> None:

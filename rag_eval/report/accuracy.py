@@ -18,7 +18,7 @@ from rag_eval.score.estimate import clustered_se
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, paired_difference, permutation_p, tost_paired
 from rag_eval.score.verdict import Claim, Verdict, verdict
-from rag_eval.types import Estimate
+from rag_eval.types import PRIMARY, Estimate
 
 SEED = 0  # of permutations
 
@@ -218,6 +218,8 @@ def attribution_section(arms: Sequence[Arm], closed_book: Arm | None) -> Section
 
 
 def _attributed(arm: Arm, closed_book: Arm | None) -> tuple[Cell, ...]:
+    if PRIMARY not in arm.run.record.estimates:
+        return (arm.label, Figure(None, note=f"needs {PRIMARY}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
     causes = Counter(str(row["cause"]) for row in arm.run.rows.values() if row.get("cause"))
     if arm.run.record.facts["context"] == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))

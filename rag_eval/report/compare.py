@@ -44,7 +44,7 @@ from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import labels, mismatches
 from rag_eval.report.sections import Section, as_json, as_markdown, show
-from rag_eval.report.spending import Terms, break_even_section, cost_section, ledger_section, machine_seconds
+from rag_eval.report.spending import Terms, break_even_section, cost_section, energy_section, ledger_section, machine_seconds
 from rag_eval.score.estimate import SHARE
 from rag_eval.types import PRIMARY
 
@@ -123,6 +123,7 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
             for one in terms
             for section in (cost_section(arms, experiment, one, measure), break_even_section(arms, experiment, one, measure))
         ),
+        energy_section(arms),
         ledger_section(experiment, [run.record for run in runs]),
         exploratory_section(arms, measure),
     ]

@@ -14,7 +14,7 @@ ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing 
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
-NOT_CHOICES = ("seed",)
+NOT_CHOICES = ("seed", "n_probe")  # last parts of the names of choices that make no other recipe
 
 
 def notes(arms: Sequence[Arm], experiment: Sequence[RunRecord]) -> list[str]:
@@ -36,8 +36,13 @@ def siblings(record: RunRecord, experiment: Sequence[RunRecord]) -> list[RunReco
 
 
 def configurations(mode: str, experiment: Sequence[RunRecord]) -> int:
-    """How many recipes of a mode were tried, on whatever questions, failed ones included."""
-    return len({str(recipe(one)[1]) for one in experiment if one.mode == mode})
+    """How many recipes of a mode were tried, on whatever questions, failed ones included. Recorded answers are no trials."""
+    return len({str(recipe(one)[1]) for one in experiment if one.mode == mode and not is_recorded(one)})
+
+
+def is_recorded(record: RunRecord) -> bool:
+    """Whether the answers are another system's."""
+    return bool(record.facts["context"] == "recorded")
 
 
 def recipe(record: RunRecord) -> tuple[str, dict[str, object], object]:

@@ -65,5 +65,5 @@ def _arm(record: RunRecord) -> str:
 def _label(record: RunRecord, others: Sequence[RunRecord]) -> str:
     choices = [{"seed": one.facts["seed"], **one.facts["choices"]} for one in others]
     mine = {"seed": record.facts["seed"], **record.facts["choices"]}
-    parts = [f"{name}={value}" for name, value in mine.items() if name != "mode" and any(one.get(name) != value for one in choices)]
-    return " ".join([record.mode, *parts])
+    differing = {name: value for name, value in mine.items() if name != "mode" and any(one.get(name) != value for one in choices)}
+    return " ".join([record.mode, *(f"{name.removeprefix(f'{record.mode}.')}={value}" for name, value in differing.items())])

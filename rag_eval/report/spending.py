@@ -13,9 +13,10 @@ from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
 from rag_eval.cost.ledger import Entry, Stage, priced, totals
 from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price
+from rag_eval.energy import above_idle
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import Arm, pairs
-from rag_eval.report.guards import recipe
+from rag_eval.report.guards import is_recorded, recipe
 from rag_eval.report.paired import shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.estimate import estimate
@@ -60,7 +61,7 @@ def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> l
     recipes = [recipe(record) for record in compared]
     found = []
     for record in experiment:
-        is_trial = recipe(record) not in recipes
+        is_trial = recipe(record) not in recipes and not is_recorded(record)
         spent = [(record.run_id, record.status, record.spends)]
         spent += [(f"{record.run_id}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts)]
         for id, status, spends in spent:
@@ -97,6 +98,19 @@ def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord
         f"part is not measured. {len(silent)} runs ended without a word of what they spent."
     )
     return Section("Ledger of the experiment", reading, header, tuple(rows))
+
+
+def energy_section(arms: Sequence[Arm]) -> Section:
+    """Joules of every stage, with the power that the idle machine draws and without it."""
+    rows: list[tuple[Cell, ...]] = []
+    for arm in arms:
+        idle = arm.run.record.facts.get("idle_watts") or {}
+        for stage, spend in arm.run.record.spends.items():
+            device, cpu = spend.device_joules, spend.cpu_joules
+            net = (above_idle(device, spend.seconds, idle.get("device_watts")), above_idle(cpu, spend.seconds, idle.get("cpu_watts")))
+            rows.append((f"{arm.label}: {stage}", Figure(device), Figure(net[0]), Figure(cpu), Figure(net[1])))
+    reading = "By the counters of the accelerator (NVML) and of the processor packages (RAPL), over windows of at least a second."
+    return Section("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))
 
 
 def arm_cost(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[ArmCost, dict[str, float | None]]:

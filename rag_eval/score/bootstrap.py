@@ -80,8 +80,8 @@ def percentile_interval(samples: NDArray[np.float64], confidence: float = 0.95) 
 def expanded(confidence: float, n_clusters: int) -> float:
     """The confidence to ask of resamples of few clusters so that the interval holds the one wanted.
 
-    Resamples vary by (G - 1) / G of the true variance and know no Student's t (Hesterberg 2015, The American Statistician
-    69, section 4.3.2). With 50 clusters 95 % become 95.8 %.
+    Resamples vary by (G - 1) / G of the true variance and know no Student's t (Hesterberg 2015,
+    The American Statistician 69). With 50 clusters 95 % become 95.8 %.
 
     Raises:
         ValueError: if there are fewer than 2 clusters.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from rag_eval.score.estimate import SHARE, clustered_se, estimate
+from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.stats import DIFFERENCE
 from rag_eval.types import Estimate
 
@@ -30,14 +30,15 @@ def two_level(
     Seeds and clusters are crossed: each adapter answers each question. To draw seeds and then clusters again, the
     pigeonhole bootstrap (Owen 2007), does not hold its level here: draws of 3 to 5 seeds hold (S - 1) / S of the variance
     between seeds and no tails, and count what is peculiar to one seed and one cluster three times. So the variance is
-    taken apart as the analysis of variance does, into
+    taken apart as the analysis of variance does. The half width of the recipe is, in squares, the larger of
 
-    - that of the S seeds' means over S, which holds what is peculiar to seed and cluster, with S - 1 degrees of freedom;
-    - the clustered one of the questions' means, less what is peculiar to seed and cluster, with G - 1;
+    - that of the adapters plus that of seeds alone: Student's t with S - 1 degrees of freedom, the variance of the S
+      means over S, less what is peculiar to seed and cluster, which the adapters' part holds already (added as in Howe
+      1974; Zou and Donner 2008);
+    - that of the S means by themselves, which is all there is where questions do not differ.
 
-    each part gets its own Student's quantile, and half widths add up in squares (Howe 1974; Zou and Donner 2008). The
-    interval of the recipe is never narrower than that of its adapters. It covers in 95 to 98 % of simulated data sets
-    from 3 seeds on, the most where adapters do not differ.
+    With 50 clusters it covers in 94 to 97 % of simulated data sets from 3 seeds on; in up to 99 % where neither
+    questions nor adapters differ.
 
     For two arms that share their adapters seed by seed, give the differences of the scores.
 
@@ -110,26 +111,22 @@ def _crossed(
         return None
     if adapter.n_clusters == 1:
         return TwoLevel(adapter, adapter)
-    trained = [arm for arm in arms if len(arm) > 1]
-    seeds = _half_width_of_seeds(trained, confidence) ** 2
-    both, all_of_it = sum(_interaction(arm, within) for arm in trained), clustered_se(questions, within) ** 2
-    alone = max(0.0, 1 - both / all_of_it) if all_of_it else 1.0
-
-    def of_recipe(half_width: float) -> float:
-        return math.sqrt(max(half_width**2, alone * half_width**2 + seeds))
-
+    alone, together = _squared_half_widths_of_seeds([arm for arm in arms if len(arm) > 1], within, confidence)
     low, high = bounds or (-math.inf, math.inf)
-    below, above = of_recipe(adapter.mean - adapter.low), of_recipe(adapter.high - adapter.mean)
+    below = math.sqrt(max((adapter.mean - adapter.low) ** 2 + alone, together))
+    above = math.sqrt(max((adapter.high - adapter.mean) ** 2 + alone, together))
     return TwoLevel(adapter, replace(adapter, low=max(low, adapter.mean - below), high=min(high, adapter.mean + above)))
 
 
-def _half_width_of_seeds(arms: list[NDArray[np.float64]], confidence: float) -> float:
-    """Welch's (1947), of the sum of means over the seeds of each arm."""
-    variances = np.array([arm.mean(axis=1).var(ddof=1) / len(arm) for arm in arms])
-    if not variances.any():
-        return 0.0
-    df = variances.sum() ** 2 / (variances**2 / [len(arm) - 1 for arm in arms]).sum()
-    return float(stdtrit(df, (1 + confidence) / 2) * math.sqrt(variances.sum()))
+def _squared_half_widths_of_seeds(arms: list[NDArray[np.float64]], codes: NDArray[np.int64], confidence: float) -> tuple[float, float]:
+    """Of the sum of the arms' means: from seeds alone, and from seeds and what is peculiar to seed and cluster."""
+    between = np.array([arm.mean(axis=1).var(ddof=1) / len(arm) for arm in arms])
+    if not between.any():
+        return 0.0, 0.0
+    df = between.sum() ** 2 / (between**2 / [len(arm) - 1 for arm in arms]).sum()  # Welch (1947); S - 1 for one arm
+    t = float(stdtrit(df, (1 + confidence) / 2))
+    alone = max(0.0, float(between.sum()) - sum(_interaction(arm, codes) for arm in arms))
+    return t**2 * alone, t**2 * float(between.sum())
 
 
 def _interaction(arm: NDArray[np.float64], codes: NDArray[np.int64]) -> float:

@@ -117,6 +117,14 @@ def test_costs_are_seconds_of_the_machine_unless_money_is_asked_for(
     assert tenth == pytest.approx(10 * once)
 
 
+def test_energy_is_told_with_and_without_idle_power(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    spends = {"learn": Spend(10.0, cpu_joules=300.0), "answer": Spend(2.0)}
+    write_run(tmp_path / "outputs", "eeee", "finetune", rows([1] * 40), spends=spends, idle_watts={"cpu_watts": 20.0, "device_watts": None})
+    assert told("aaaa", "eeee")[0] == 0
+    learn = line(sections(tmp_path)["Energy, J"], "finetune: learn")
+    assert (learn["processor"]["value"], learn["processor above idle"]["value"], learn["device"]["value"]) == (300.0, 100.0, None)
+
+
 def test_the_other_runs_of_the_experiment_are_trials_and_failed_ones_are_paid_for(
     told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
 ) -> None:
