@@ -177,7 +177,7 @@ class Timing:
     example_id: str
     block: int  # successive timings of one block share the state of the machine
     n_prompt_tokens: int
-    n_output_tokens: int
+    n_output_tokens: int  # the end token included: it took a pass of the model too
     seconds: Mapping[str, float]  # by stage: embed, search, rerank, prompt, prefill (to the first token), decode (the rest)
     e2e_s: float  # from the scheduled arrival to the last token, waiting included
     queue_s: float = 0.0  # of which waiting

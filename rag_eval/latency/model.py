@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from rag_eval.score.estimate import estimate
@@ -17,16 +18,21 @@ TOLERANCE = 0.1  # of the measured difference
 
 @dataclass(frozen=True)
 class LatencyModel:
-    """Prefill seconds of n prompt tokens: a + b n + c n^2 (attention is quadratic); every further output token costs the same."""
+    """Prefill of n prompt tokens takes a + b n + c n^2, since attention is quadratic, and every further output token d + e n.
+
+    A constant time per output token (e = 0) is what is usually assumed; on a processor it is not so, because every token
+    looks back at the whole prompt.
+    """
 
     a: float  # s
     b: float  # s per prompt token
     c: float  # s per prompt token squared
-    tpot_s: float  # s per output token after the first
+    d: float  # s per output token after the first
+    e: float  # s per output token after the first and prompt token
 
 
 def fit(timings: Sequence[Timing]) -> LatencyModel:
-    """The model of one device from the timings of all arms: non-negative least squares, and decoding pooled over all tokens.
+    """The model of one device from the timings of all arms, by non-negative least squares.
 
     Raises:
         ValueError: if the time of the first token is not known.
@@ -34,26 +40,26 @@ def fit(timings: Sequence[Timing]) -> LatencyModel:
     if not timings or any("prefill" not in one.seconds for one in timings):
         raise ValueError("expected timings with the stages prefill and decode, which only a generator that streams its tokens has.")
     n = np.array([one.n_prompt_tokens for one in timings], dtype=np.float64)
-    terms = np.stack([np.ones_like(n), n, n**2], axis=1)  # (n_timings, 3)
-    scale = terms.max(axis=0)  # the columns are of very different size
-    found, _ = nnls(terms / scale, np.array([one.seconds["prefill"] for one in timings]))
-    a, b, c = (found / scale).tolist()
-    n_further = sum(max(0, one.n_output_tokens - 1) for one in timings)
-    decode_s = sum(one.seconds["decode"] for one in timings if one.n_output_tokens > 1)
-    return LatencyModel(a, b, c, decode_s / n_further if n_further else 0.0)
+    further = np.array([max(0, one.n_output_tokens - 1) for one in timings], dtype=np.float64)
+    a, b, c = _fitted([np.ones_like(n), n, n**2], [one.seconds["prefill"] for one in timings])
+    d, e = _fitted([further, further * n], [one.seconds["decode"] if one.n_output_tokens > 1 else 0.0 for one in timings])
+    return LatencyModel(a, b, c, d, e)
 
 
 def predicted_gap(model: LatencyModel, arm: Sequence[Timing], other: Sequence[Timing]) -> float:
     """Seconds by which an answer of an arm takes longer than one of another, on average, from their parts.
 
     The stages before the model are measured (embed, search, rerank, prompt); the model's share follows from the tokens:
-    b d(n) + c d(n^2) + tpot d(n_out). Means are taken, because they add up and medians do not.
+    the differences of the means of n, n^2, the further output tokens and their product with n, times b, c, d and e.
+    Means are taken, because they add up and medians do not.
     """
     before = _mean(arm, _before_model) - _mean(other, _before_model)
-    n = _mean(arm, lambda one: one.n_prompt_tokens) - _mean(other, lambda one: one.n_prompt_tokens)
-    n2 = _mean(arm, lambda one: one.n_prompt_tokens**2) - _mean(other, lambda one: one.n_prompt_tokens**2)
-    n_out = _mean(arm, lambda one: one.n_output_tokens) - _mean(other, lambda one: one.n_output_tokens)
-    return before + model.b * n + model.c * n2 + model.tpot_s * n_out
+
+    def modelled(one: Timing) -> float:
+        n, further = one.n_prompt_tokens, max(0, one.n_output_tokens - 1)
+        return model.b * n + model.c * n**2 + further * (model.d + model.e * n)
+
+    return before + _mean(arm, modelled) - _mean(other, modelled)
 
 
 def measured_gap(arm: Sequence[Timing], other: Sequence[Timing]) -> Estimate | None:
@@ -79,6 +85,13 @@ def agrees(predicted_s: float, measured: Estimate) -> bool:
     if measured.low <= 0 <= measured.high:
         return measured.low <= predicted_s <= measured.high
     return abs(predicted_s - measured.mean) <= TOLERANCE * abs(measured.mean)
+
+
+def _fitted(terms: Sequence[NDArray[np.float64]], seconds: Sequence[float]) -> list[float]:
+    columns = np.stack(terms, axis=1)
+    scale = np.maximum(columns.max(axis=0), 1.0)  # the columns are of very different size
+    found, _ = nnls(columns / scale, np.array(seconds))
+    return [float(one) for one in found / scale]
 
 
 def _mean(timings: Sequence[Timing], of: Callable[[Timing], float]) -> float:

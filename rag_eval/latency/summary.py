@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.score.estimate import estimate
 from rag_eval.score.interval import Interval
-from rag_eval.score.percentile import fewest, percentile
+from rag_eval.score.percentile import block_percentile, fewest, percentile
 from rag_eval.types import Timing
 
 
@@ -20,19 +21,21 @@ def summarised(record: LatencyRecord) -> dict[str, Interval]:
     - `latency/<stage>_p50_ms`: of every stage, of `queue` in an open loop, and of `other`, which no stage explains;
     - `throughput/queries_per_s`, `throughput/tokens_per_s`: means over the passes of an offline record.
 
-    Intervals are 95 %, between order statistics, of requests taken as independent. A percentile with too few requests
-    for its interval is absent: 6 for a median, 59 for p95, 299 for p99.
+    Intervals are 95 %, between order statistics. Each end is the farther one of two: of requests taken as independent,
+    and clustered by block, where blocks limit it, because successive requests share the state of the machine. A
+    percentile with too few requests for its interval is absent: 6 for a median, 59 for p95, 299 for p99.
     """
     if record.passes:
         return _throughput(record)
-    timings = record.timings
-    columns: dict[str, list[float]] = {"e2e": [one.e2e_s for one in timings], "other": [unexplained_s(one) for one in timings]}
-    columns |= {stage: _stage(timings, stage) for stage in dict.fromkeys(stage for one in timings for stage in one.seconds)}
-    columns |= {"ttft": _known(timings, ttft_s), "tpot": _known(timings, tpot_s)}
+    measures: dict[str, Callable[[Timing], float | None]] = {"e2e": lambda one: one.e2e_s, "ttft": ttft_s, "tpot": tpot_s}
+    for stage in dict.fromkeys(stage for one in record.timings for stage in one.seconds):
+        measures[stage] = lambda one, stage=stage: one.seconds.get(stage)  # type: ignore[misc]
+    measures["other"] = unexplained_s
     if record.protocol["scenario"] == "poisson":
-        columns["queue"] = [one.queue_s for one in timings]
-    wanted = [(name, 0.5) for name in columns] + [("e2e", 0.95), ("e2e", 0.99)]
-    return {f"latency/{name}_p{q * 100:.0f}_ms": _in_ms(columns[name], q) for name, q in wanted if len(columns[name]) >= fewest(q)}
+        measures["queue"] = lambda one: one.queue_s
+    wanted = [("e2e", 0.5), ("e2e", 0.95), ("e2e", 0.99), *((name, 0.5) for name in measures if name != "e2e")]
+    found = {f"latency/{name}_p{q * 100:.0f}_ms": _in_ms(record.timings, measures[name], q) for name, q in wanted}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def ttft_s(timing: Timing) -> float | None:
@@ -54,16 +57,17 @@ def unexplained_s(timing: Timing) -> float:
     return timing.e2e_s - timing.queue_s - sum(timing.seconds.values())
 
 
-def _known(timings: Sequence[Timing], of: Callable[[Timing], float | None]) -> list[float]:
-    return [seconds for timing in timings if (seconds := of(timing)) is not None]
-
-
-def _stage(timings: Sequence[Timing], stage: str) -> list[float]:
-    return [one.seconds[stage] for one in timings if stage in one.seconds]
-
-
-def _in_ms(seconds: Sequence[float], q: float) -> Interval:
-    return percentile([1000 * one for one in seconds], q)
+def _in_ms(timings: Sequence[Timing], of: Callable[[Timing], float | None], q: float) -> Interval | None:
+    known = [(1000 * seconds, one.block) for one in timings if (seconds := of(one)) is not None]
+    if len(known) < fewest(q):
+        return None
+    values, blocks = zip(*known, strict=True)
+    alone, together = percentile(values, q), block_percentile(values, blocks, q)
+    if together is None or together.n_clusters < 2:
+        return alone
+    low = min(alone.low, together.low) if math.isfinite(together.low) else alone.low
+    high = max(alone.high, together.high) if math.isfinite(together.high) else alone.high
+    return Interval(alone.value, low, high, alone.n, together.n_clusters)
 
 
 def _throughput(record: LatencyRecord) -> dict[str, Interval]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,13 +15,16 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.answer import normalize
 from rag_eval.score.attribution import CAUSES
-from rag_eval.score.estimate import clustered_se
+from rag_eval.score.bootstrap import bootstrap_t_interval
+from rag_eval.score.estimate import clustered_se, is_flat
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, paired_difference, permutation_p, tost_paired
 from rag_eval.score.verdict import Claim, Verdict, verdict
 from rag_eval.types import PRIMARY, Estimate
 
-SEED = 0  # of permutations
+SEED = 0  # of permutations and resamples
+N_RESAMPLES = 10_000
+FEW_CLUSTERS = 30  # below, the interval of a difference is the cluster bootstrap-t
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ def contrast(first: Arm, second: Arm, measure: str) -> Contrast:
     if difference is None or difference.n_clusters < 2:
         return Contrast(first, second, measure, difference, None, None)
     se = clustered_se(x[judged], codes)
+    if difference.n_clusters < FEW_CLUSTERS and not is_flat(x[judged], se):
+        low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES)
+        # An end that resamples do not limit keeps Student's t; a difference of scores is within 1 of 0.
+        low, high = (low if math.isfinite(low) else difference.low, high if math.isfinite(high) else difference.high)
+        difference = replace(difference, low=max(-1.0, low), high=min(1.0, high))
     p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
     return Contrast(first, second, measure, difference, mde_from_se(se, difference.n_clusters - 1) if se > 0 else None, p)
 

@@ -15,6 +15,7 @@ from rag_eval.score.shift import shift
 from rag_eval.types import Estimate
 
 SEED = 0  # of the bootstrap
+QUANTILES = {"latency/e2e_p50_ms": 0.5, "latency/e2e_p95_ms": 0.95}  # whose ratio is told
 HOW = "rag-eval latency mode=<both>"
 
 
@@ -27,7 +28,7 @@ def latency_sections(arms: Sequence[Arm]) -> list[Section]:
 
 def _pair_section(a: Arm, b: Arm, first: dict[str, LatencyRecord], second: dict[str, LatencyRecord]) -> Section:
     title = f"Latency: {b.label} against {a.label}"
-    header = ("measure", a.label, b.label, "ratio of medians", "difference (Hodges-Lehmann)")
+    header = ("measure", a.label, b.label, "ratio", "difference (Hodges-Lehmann)")
     common = [name for name in first if name in second]
     if not common:
         missing = Figure(None, note=HOW)
@@ -39,7 +40,7 @@ def _pair_section(a: Arm, b: Arm, first: dict[str, LatencyRecord], second: dict[
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys([*left, *right]):
         cells = [Figure(x.value, x.low, x.high, x.n, x.n_clusters) if (x := side.get(name)) else Figure(None) for side in (left, right)]
-        rows.append((name, *cells, *(_paired(one, other) if name == "latency/e2e_p50_ms" else ("", ""))))
+        rows.append((name, *cells, *_paired(one, other, name)))
     if one.timings:
         rows += _model_rows(one, other)
     reading = (
@@ -49,17 +50,18 @@ def _pair_section(a: Arm, b: Arm, first: dict[str, LatencyRecord], second: dict[
     return Section(title, reading, header, tuple(rows))
 
 
-def _paired(one: LatencyRecord, other: LatencyRecord) -> tuple[Figure, Figure]:
-    """Ratio and shift of the whole time, by question, blocks as clusters."""
+def _paired(one: LatencyRecord, other: LatencyRecord, name: str) -> tuple[Cell, Cell]:
+    """Ratio of quantiles and shift of the whole time, by question, blocks as clusters; of other measures nothing."""
+    if name not in QUANTILES or one.protocol["n_blocks"] < 2:
+        return "", ""
     theirs = {timing.example_id: timing for timing in other.timings}
     both = [(timing, theirs[timing.example_id]) for timing in one.timings if timing.example_id in theirs]
     a, b = ([pair[at].e2e_s for pair in both] for at in (0, 1))
     blocks = [pair[0].block for pair in both]
-    ratio, by = ratio_of_percentiles(b, a, blocks, 0.5, SEED), shift(a, b, blocks)
-    return (
-        Figure(None) if ratio is None else Figure(ratio.value, ratio.low, ratio.high, ratio.n, ratio.n_clusters),
-        Figure(None) if by is None else Figure(1000 * by.value, 1000 * by.low, 1000 * by.high, by.n, by.n_clusters, "ms"),
-    )
+    ratio = ratio_of_percentiles(b, a, blocks, QUANTILES[name], SEED)
+    shown = Figure(None) if ratio is None else Figure(ratio.value, ratio.low, ratio.high, ratio.n, ratio.n_clusters)
+    by = shift(a, b, blocks) if name == "latency/e2e_p50_ms" else None
+    return shown, "" if by is None else Figure(1000 * by.value, 1000 * by.low, 1000 * by.high, by.n, by.n_clusters, "ms")
 
 
 def _model_rows(one: LatencyRecord, other: LatencyRecord) -> list[tuple[Cell, ...]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import Figure, figure
-from rag_eval.score.bootstrap import cluster_weights, percentile_interval
+from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_interval
 from rag_eval.score.decompose import Column, Total, kitagawa, parts, resampled
 from rag_eval.score.estimate import estimate
 from rag_eval.score.stats import paired_difference
@@ -114,5 +114,5 @@ def _resampled(value: Column, samples: Column, questions: Questions) -> Figure:
     n_clusters = int(questions.codes.max()) + 1
     if n_clusters < 2:
         return Figure(float(value), n=len(questions.ids), n_clusters=1, note="one cluster: no interval")
-    low, high = percentile_interval(samples)
+    low, high = percentile_interval(samples, expanded(0.95, n_clusters))
     return Figure(float(value), float(low), float(high), len(questions.ids), n_clusters)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest, norm, permutation_test
-from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged, wilson_limits
 from rag_eval.types import Estimate
@@ -176,6 +175,8 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def _adjusted(p: Sequence[float], method: str) -> list[float]:
+    from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # here: it loads pandas, a second or so
+
     if not all(0 <= one <= 1 for one in p):
         raise ValueError(f"expected p-values between 0 and 1, got {list(p)}.")
     return [float(one) for one in multipletests(p, method=method)[1]] if len(p) else []

@@ -21,6 +21,7 @@ CONTEXTS = {
     "oracle_distract": "gold among distractors",
     "random": "random",
     "all": "corpus",
+    "recorded": "recorded",
 }
 
 
@@ -28,7 +29,7 @@ def composed(name: str, tmp_path: Path, *overrides: str) -> DictConfig:
     OmegaConf.register_new_resolver("offline_minilm", minilm_path, replace=True)
     cache = f"+cache={{_target_:{DirectoryCache.__module__}.DirectoryCache,root:{tmp_path}}}"
     with initialize_config_dir(str(CONF), version_base=None):
-        return compose(overrides=[f"+retriever={name}", "+seed=7", cache, *overrides])
+        return compose(overrides=[f"+retriever={name}", "+seed=7", "+replay={}", cache, *overrides])
 
 
 def test_every_retriever_has_its_claim_here() -> None:

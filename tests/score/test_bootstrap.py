@@ -117,6 +117,15 @@ def test_bootstrap_t_interval_leaves_out_what_could_not_be_judged() -> None:
         bootstrap_t_interval(x[4:], np.arange(2), seed=0, n_resamples=200)
 
 
+def test_an_end_is_open_where_more_draws_agree_than_its_tail_holds() -> None:
+    codes = np.repeat(np.arange(7), 1 + np.arange(7) % 3)
+    x = np.array([1.0] * (len(codes) - 1) + [0.0])  # only the last cluster is not all right
+    agree = float(np.mean(cluster_weights(7, 500, seed=0)[:, -1] == 0))
+    ends = [bootstrap_t_interval(x, codes, seed=0, n_resamples=500, confidence=1 - 2 * tail) for tail in (0.95 * agree, 1.05 * agree)]
+    assert [low == -math.inf for low, _ in ends] == [True, False]
+    assert all(math.isfinite(high) for _, high in ends)
+
+
 def test_clusters_that_agree_say_nothing_about_an_end() -> None:
     nearly, codes = np.array([1.0] * 11 + [0.0]), np.arange(12)  # a third of the draws are all right
     low, high = bootstrap_t_interval(nearly, codes, seed=0, n_resamples=500)

@@ -12,7 +12,7 @@ from rag_eval.score.percentile import block_percentile, fewest, percentile, rank
     ("n", "low", "high"), [(6, 1, 6), (7, 1, 7), (8, 1, 8), (9, 2, 8), (10, 2, 9), (15, 4, 12), (20, 6, 15), (30, 10, 21), (50, 18, 33)]
 )
 def test_ranks_of_the_median_are_the_tabulated_ones(n: int, low: int, high: int) -> None:
-    assert ranks(n, 0.5) == (low, high)  # Conover 1999; Campbell and Gardner 1988 have the same
+    assert ranks(n, 0.5) == (low, high)  # Campbell and Gardner 1988, table of ranks for medians
 
 
 def test_median_of_twenty_lies_between_the_sixth_and_the_fifteenth() -> None:
@@ -76,6 +76,15 @@ def test_blocks_that_share_their_state_know_less() -> None:
     narrower = block_percentile(values.tolist(), range(200), 0.5, confidence=0.80)
     assert narrower is not None
     assert alone.low < narrower.low < narrower.high < alone.high
+
+
+def test_blocks_that_all_have_the_same_values_know_no_more_than_independent_ones() -> None:
+    values = list(range(10)) * 20
+    blocks = [at // 10 for at in range(200)]
+    half = t.ppf(0.975, 19) * math.sqrt(0.25 / 200)
+    low, high = np.quantile(values, (0.5 - half, 0.5 + half))
+    assert block_percentile(values, blocks, 0.5) == Interval(4.5, pytest.approx(low), pytest.approx(high), 200, 20)
+    assert low < 4.5 < high
 
 
 def test_blocks_leave_an_end_open_that_they_cannot_limit() -> None:

@@ -124,17 +124,18 @@ def test_what_is_no_p_value_is_not_adjusted(adjust) -> None:
             adjust(p)
 
 
-@pytest.mark.parametrize("margin", [0.2, 0.5])
-def test_tost_is_that_of_statsmodels(margin: float) -> None:
-    x = np.random.default_rng(0).normal(0.1, 1, size=40)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("margin", "is_equivalent"), [(0.2, False), (0.24, False), (0.26, True), (0.5, True)])
+def test_tost_is_that_of_statsmodels(margin: float, is_equivalent: bool, sign: int) -> None:
+    x = sign * np.random.default_rng(0).normal(0.1, 1, size=40)
     p, _, _ = DescrStatsW(x).ttost_mean(-margin, margin)
     low, high = DescrStatsW(x).tconfint_mean(alpha=0.10)
     found = tost(x.mean(), x.std(ddof=1) / math.sqrt(40), 39, margin)
     assert (found.p, found.low, found.high) == pytest.approx((p, low, high))
-    assert found.is_equivalent == (-margin < low and high < margin) == (margin == 0.5)
+    assert found.is_equivalent == (-margin < low and high < margin) == is_equivalent
     paired = tost_paired([0.0] * 40, x.tolist(), range(40), margin, bounds=None)
     assert paired is not None
-    assert (paired.p, paired.low, paired.high, paired.is_equivalent) == pytest.approx((p, low, high, margin == 0.5))
+    assert (paired.p, paired.low, paired.high, paired.is_equivalent) == pytest.approx((p, low, high, is_equivalent))
 
 
 def test_tost_needs_a_margin_and_a_spread() -> None:
