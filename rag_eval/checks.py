@@ -10,6 +10,7 @@ from rag_eval.config import function
 from rag_eval.errors import DataError
 from rag_eval.parts import Retriever
 from rag_eval.recorded.answer import Answers
+from rag_eval.recorded.resolve import resolved
 from rag_eval.score.selftest import gold_scores
 from rag_eval.types import Example, QADataset
 
@@ -58,6 +59,16 @@ def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Exa
         raise DataError(
             f"{dataset.name}: {len(missing)} of {len(questions)} questions have no recorded answer (first: {missing[0]!r}). "
             'Give one line for each; "prediction": null where the system gave none.'
+        )
+    documents, evidence = {one.id for one in dataset.documents}, {id for example in questions for id in example.evidence}
+    contexts = [one for answer in resolved(answers, dataset.documents, evidence).values() for one in answer.contexts or ()]
+    strange = [one for one in contexts if one.id not in documents and one.id not in evidence]
+    if strange:
+        log.warning(
+            "%d of %d recorded contexts are no documents of the dataset (first: %r); whether they are evidence is not known",
+            len(strange),
+            len(contexts),
+            strange[0].text[:60] or strange[0].id,
         )
     known = {example.id for part in (dataset.train, dataset.dev, dataset.test) for example in part}
     strangers = [id for id in answers if id not in known]

@@ -22,8 +22,11 @@ from rag_eval.record import identity
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import is_mirrored
+from rag_eval.recorded.answer import Answers
+from rag_eval.recorded.resolve import passages, resolved
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.summary import Row, Scorer, counts, estimates, seconds, tokens
+from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
 from rag_eval.types import PRIMARY, Example, Prediction, QADataset, RunResult, Spend
 
@@ -40,30 +43,33 @@ def evaluate(cfg: DictConfig) -> RunResult:
     """
     settings = check(cfg)
     dataset: QADataset = build(settings["dataset"])
+    answers = build(settings["replay"]) if settings["replay"] else {}  # read first: a run is known by its files
     questions = sample(dataset.test if settings["split"] == "test" else dataset.dev, settings["limit"], dataset.fingerprint)
     run_id = identity.run_id(settings, dataset, questions)
     directory = RunDirectory.open(Path(settings["output_dir"]), settings["experiment_name"], run_id)
     record = directory.finished()
     is_cached = record is not None
     if record is None:
-        record = _run(settings, dataset, questions, directory)
+        record = _run(settings, dataset, questions, answers, directory)
     mirror(settings, directory, record)
     return RunResult(
         str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached
     )
 
 
-def _run(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], directory: RunDirectory) -> RunRecord:
+def _run(
+    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory
+) -> RunRecord:
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
     check_questions(settings, system.retriever, dataset, questions)
     if settings["replay"]:
-        check_recorded(build(settings["replay"]), dataset, questions)
+        check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
     facts = _facts(settings, dataset, questions, system)
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
     readings: dict[str, Reading] = {}
     try:
-        return _measure(settings, system, dataset, questions, directory, facts, readings)
+        return _measure(settings, system, dataset, questions, answers, directory, facts, readings)
     except (KeyboardInterrupt, Terminated):
         mirror(settings, directory, directory.end("KILLED", "ended by a signal", _spent(readings)))
         raise
@@ -77,6 +83,7 @@ def _measure(
     system: System,
     dataset: QADataset,
     questions: Sequence[Example],
+    answers: Answers,
     directory: RunDirectory,
     facts: Mapping[str, Any],
     readings: dict[str, Reading],
@@ -85,33 +92,36 @@ def _measure(
     uses_cuda = facts["hardware"]["device"] == "cuda"
     with metered(uses_cuda) as readings["learn"]:
         ready, learned = system.learn(dataset, settings["seed"])
-    answered_before = _warm_up(ready, questions, directory)
+    with metered(uses_cuda) as readings["load"]:
+        answered_before = _warm_up(ready, questions, directory)
     with metered(uses_cuda) as readings["answer"]:
         predictions = _answer(ready, questions, directory)
     metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
     documents = {document.id: document for document in dataset.documents}
+    others = passages(resolved(answers, dataset.documents, {id for example in questions for id in example.evidence}))
 
     def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
-        scorer = Scorer(metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents)
+        scorer = Scorer(metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others)
         return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
 
     rows = rows_of(ready, predictions, questions)
     check_sum([row for row in rows if PRIMARY in row and row["is_answerable"]])
     chance = check_chance(metrics["em"], rows, predictions, questions) if "em" in metrics else None
-    found = estimates(rows) | learned_phrasings(
-        ready,
-        dataset,
-        lambda alone, probe: _answer(alone, probe, directory),
-        lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
-    )
-    found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
-    spends = {
+    with metered(uses_cuda) as readings["probe"]:
+        found = estimates(rows) | learned_phrasings(
+            ready,
+            dataset,
+            lambda alone, probe: _answer(alone, probe, directory),
+            lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
+        )
+        found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
+    spends = _spent(readings) | {
         "learn": _learning(readings["learn"].spend, learned),
         "answer": _answering(readings["answer"].spend, predictions, answered_before),
     }
     if settings["replay"]:
         spends = {"answer": _elsewhere(spends["answer"])}
-    update = update_spend(ready.retriever, dataset.documents, uses_cuda)
+    update = update_spend(ready.retriever, dataset.documents, directory.path.name, uses_cuda)
     if update is not None:
         spends["update"] = update
     comparison = {**facts["comparison"], "adapter_mode": ready.generator.identity().get("adapter_mode")}
@@ -207,6 +217,7 @@ def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
         "comparison": identity.comparison(settings, dataset, questions, generator),
         "audit": audit(dataset, questions),
         "git": identity.git(),
+        "source": source_sha(),
         "versions": identity.versions(),
         "hardware": identity.hardware(system.generator.device),
         "idle_watts": vars(idle_watts(system.generator.device == "cuda")),

@@ -60,6 +60,7 @@ def metered(uses_cuda: bool) -> Iterator[Reading]:
             device_peak_bytes=_device_peak_bytes() if uses_cuda else None,
             device_joules=used.device_joules,
             cpu_joules=used.cpu_joules,
+            energy_s=seconds,
         )
 
 

@@ -115,6 +115,7 @@ def _prediction(
         seconds=_seconds(searched, asked, said),
         outcome=outcome(generation),
         stop_reason=said.stop_reason,
+        is_context_known=searched.is_known,
         likelihoods=likelihoods,
     )
 

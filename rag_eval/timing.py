@@ -8,7 +8,7 @@ Each arm's measurement is kept beside its run, where the report and MLflow find 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from rag_eval.latency.protocol import LatencyProtocol
 from rag_eval.record.latency_file import write_latency
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.system import System
-from rag_eval.types import QADataset
+from rag_eval.types import Example, QADataset
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
         if _asked(other) != _asked(first):
             raise ConfigError(f"{arm}: arms that are timed together are asked the same questions under the same protocol.")
     protocol: LatencyProtocol = build(first["latency"])
-    dataset: QADataset = build(first["dataset"])
-    examples = dataset.test if first["split"] == "test" else dataset.dev
+    datasets: dict[str, QADataset] = {arm: build(one["dataset"]) for arm, one in settings.items()}
+    examples = _common([one.test if first["split"] == "test" else one.dev for one in datasets.values()])
     drawn(examples, protocol)  # refused before anything is learned, if there are too few
     runs = {arm: evaluate(cfg) for arm, cfg in cfgs.items()}
     systems: dict[str, System] = {}
     cold: dict[str, ColdStart] = {}
     for arm, chosen in settings.items():
-        build_it = partial(_ready, chosen, dataset)
+        build_it = partial(_ready, chosen, datasets[arm])
         if protocol.cache_state == "cold":
             systems[arm], cold[arm] = cold_start(build_it, examples[0], protocol.forced_tokens)
         else:
@@ -80,6 +80,12 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
 def _asked(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     dataset = {name: value for name, value in settings["dataset"].items() if name != "train_share"}
     return dataset, settings["latency"], settings["split"]
+
+
+def _common(asked: Sequence[Sequence[Example]]) -> list[Example]:
+    """The questions that are asked of every arm: without splits of its own, a source asks fewer of an arm that trains."""
+    ids = set.intersection(*({example.id for example in those} for those in asked))
+    return [example for example in asked[0] if example.id in ids]
 
 
 def _ready(settings: Mapping[str, Any], dataset: QADataset) -> System:

@@ -87,6 +87,7 @@ class Searched:
 
     hits: tuple[Retrieved, ...]  # best first
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage (embed, search), this question's share of its batch
+    is_known: bool = True  # False: what was found was not recorded, which is not the same as nothing
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ class Prediction:
     seconds: Mapping[str, float]  # wall time by stage (embed, search, prompt, generate), this question's share; empty = not measured
     outcome: Outcome
     stop_reason: StopReason
+    is_context_known: bool = True  # False: what stood in the prompt was not recorded
     likelihoods: tuple[Likelihood, ...] = ()  # of the options, in the question's order; () = not multiple choice, or not measured
 
 
@@ -155,6 +157,7 @@ class Spend:
     n_output_tokens: int | None = None
     device_joules: float | None = None  # of the accelerator, idle power included; None = not measured
     cpu_joules: float | None = None  # of the processor package, idle power included; None = not measured
+    energy_s: float | None = None  # the time in which the joules were used, which may be longer than `seconds`
     cached: bool = False
     reused_s: float | None = None  # the part of `seconds` that an earlier run spent
 

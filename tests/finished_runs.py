@@ -41,6 +41,7 @@ def facts(mode: str, n: int, **changes: Any) -> dict[str, Any]:
         "weights": "base",
         "seed": 0,
         "choices": {"mode": mode, "seed": 0},
+        "source": "code",
         "git": {"commit": "c" * 40, "dirty": False},
         "hardware": {"device": "cpu", "cpu": "a cpu", "n_cores": 2},
         "counts": {

@@ -71,7 +71,9 @@ def test_what_was_not_recorded_is_not_measured_and_no_zero(command: Command, tmp
     assert record["facts"]["seconds"] == {}
     assert record["facts"]["tokens"] == {"prompt_mean": None, "output_mean": None}
     assert record["spends"]["answer"]["seconds"] is None
-    assert not any(name.startswith("retrieval/") for name in record["estimates"])
+    assert not any(name.startswith(("retrieval/", "prompt/", "answer/distracted")) for name in record["estimates"])
+    rows = [json.loads(line) for line in (ended.directory / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert not any("cause" in row for row in rows)
 
 
 def test_an_answer_that_the_system_never_gave_is_malformed_and_counted(command: Command, tmp_path: Path) -> None:
@@ -98,6 +100,56 @@ def test_other_answers_are_another_run_and_the_same_are_the_same(command: Comman
     changed = command(*arguments[:-1], "replay.path=copy.jsonl")
     assert changed.directory != first.directory
     assert changed.mean("abstain/unanswerable") == 0.0
+
+
+def test_an_empty_list_of_contexts_says_that_nothing_was_found(command: Command, tmp_path: Path) -> None:
+    answers = [{"id": id, "prediction": "x", "contexts": [] if id == "q1" else ["d2"]} for id in ("q1", "q2", "q3")]
+    ended = command(*asked(tmp_path, answers))
+    assert ended.code == 0, ended.err
+    assert ended.mean("prompt/holds_evidence") == 0.5
+
+
+def test_a_passage_of_its_own_is_read_for_words_and_never_taken_for_missing_evidence(command: Command, tmp_path: Path) -> None:
+    """Chunks of a document, as texts: they may be evidence or not, but their words are there."""
+    answers = [
+        {"id": "q1", "prediction": "Rome", "contexts": ["It lies in Egypt, they say."]},
+        {"id": "q2", "prediction": "Basel", "contexts": [{"text": "It flows by Basel."}]},
+        {"id": "q3", "prediction": "unknown"},
+    ]
+    ended = command(*asked(tmp_path, answers))
+    assert ended.code == 0, ended.err
+    assert ended.mean("prompt/holds_answer_words") == 0.5
+    assert ended.mean("answer/distracted") == 0.5
+    assert "prompt/holds_evidence" not in ended.record["estimates"]
+    rows = [json.loads(line) for line in (ended.directory / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row.get("cause") for row in rows] == ["not_known", "not_known", None]
+
+
+def test_contexts_that_are_no_documents_are_said(command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    command(*asked(tmp_path, [{**ANSWERS[0], "contexts": ["d1", "d9"]}, *ANSWERS[1:]]))
+    assert "1 of 3 recorded contexts are no documents of the dataset (first: 'd9')" in caplog.text
+
+
+def test_without_a_corpus_ids_of_evidence_are_still_known(command: Command, tmp_path: Path) -> None:
+    arguments = asked(tmp_path, [{**ANSWERS[0], "contexts": ["d1"]}, {**ANSWERS[1], "contexts": ["d2"]}, ANSWERS[2]])
+    ended = command(*(one for one in arguments if "documents" not in one), "dataset.documents=null")
+    assert ended.code == 0, ended.err
+    assert ended.mean("prompt/holds_evidence") == 1.0
+    rows = [json.loads(line) for line in (ended.directory / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows[1]["cause"] == "in_prompt_unused"
+    assert ended.record["facts"]["audit"]["n_distractors_min"] is None
+
+
+def test_a_file_that_is_not_there_is_one_line_with_advice(command: Command, tmp_path: Path) -> None:
+    ended = command(*asked(tmp_path, ANSWERS)[:-1], "replay.path=none.jsonl")
+    assert ended.code == 2
+    assert "none.jsonl: cannot be read" in ended.err
+
+
+def test_a_replay_spends_nothing_on_this_machine(command: Command, tmp_path: Path) -> None:
+    spends = command(*asked(tmp_path, ANSWERS)).record["spends"]
+    assert set(spends) == {"answer"}
+    assert (spends["answer"]["seconds"], spends["answer"]["cpu_seconds"]) == (pytest.approx(2.1), None)
 
 
 @pytest.mark.real

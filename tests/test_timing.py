@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ QUICK = (
     "latency.n_queries=60",
     "latency.n_blocks=4",
 )
+ALONE = ("mode=rag", "retriever/embedder=hashed", *QUICK[1:])
 Ended = tuple[int, str, str]
 
 
@@ -57,21 +59,48 @@ def test_two_arms_are_timed_in_one_session_and_found_beside_their_runs(timed: Ca
 
 
 def test_an_open_loop_and_bulk_have_names_of_their_own(timed: Callable[..., Ended]) -> None:
-    code, out, err = timed(*QUICK, "latency=poisson", "latency.rate_per_s=2000")
+    code, out, err = timed(*ALONE, "latency=poisson", "latency.rate_per_s=2000")
     assert code == 0, err
     run = Path(out.splitlines()[-1]).parents[1]
-    assert timed(*QUICK, "latency=offline")[0] == 0
+    assert timed(*ALONE, "latency=offline")[0] == 0
     metrics = latency_metrics(read_latencies(run))
     assert {"latency_poisson/e2e_p50_ms", "latency_poisson/queue_p50_ms", "throughput/queries_per_s"} <= set(metrics)
     assert "latency/e2e_p50_ms" not in metrics
 
 
 def test_latencies_are_mirrored_with_the_run(timed: Callable[..., Ended], tmp_path: Path) -> None:
-    arguments = [one for one in QUICK if not one.startswith("tracking")]
+    arguments = [one for one in ALONE if not one.startswith("tracking")]
     assert timed(*arguments, "tracking=jsonl")[0] == 0
     lines = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [bool(line["latency"]) for line in lines] == [False, False, True, True]
+    assert [bool(line["latency"]) for line in lines] == [False, True]
     assert lines[-1]["latency"]["latency/e2e_p50_ms"] > 0
+
+
+def test_arms_are_asked_the_questions_that_all_of_them_may_be_asked(timed: Callable[..., Ended], tmp_path: Path) -> None:
+    """Without splits of its own, a source keeps half of its clusters from an arm that uses training questions."""
+    documents = [{"id": f"d{at}", "text": f"The capital of land {at} is town {at}."} for at in range(40)]
+    questions = [
+        {"id": f"q{at}", "question": f"Capital of land {at}?", "answers": [f"town {at}"], "evidence": [f"d{at}"]} for at in range(40)
+    ]
+    for name, rows in (("d.jsonl", documents), ("q.jsonl", questions)):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    files = ("dataset=jsonl", "dataset.documents=d.jsonl", "dataset.questions=q.jsonl")
+    quick = ("generator=echo", "tracking=none", "latency.n_queries=10", "latency.n_blocks=2")
+    code, out, err = timed("mode=closed_book,few_shot", *files, *quick)
+    assert code == 0, err
+    one, other = (read_latencies(Path(line).parents[1])[0] for line in out.splitlines()[-2:])
+    assert {timing.example_id for timing in one.timings} == {timing.example_id for timing in other.timings}
+
+
+def test_a_later_session_is_the_one_that_is_shown(timed: Callable[..., Ended]) -> None:
+    assert timed(*ALONE)[0] == 0
+    code, out, _ = timed(*ALONE, "latency.forced_tokens=null")
+    assert code == 0
+    records = read_latencies(Path(out.splitlines()[-1]).parents[1])
+    assert len(records) == 2
+    assert latency_metrics(records) == latency_metrics([records[1]])
+    forced = replace(records[0], protocol={**records[0].protocol, "forced_tokens": 8})
+    assert {"latency/e2e_p50_ms", "latency_single_stream_forced_8/e2e_p50_ms"} <= set(latency_metrics([forced, records[1]]))
 
 
 @pytest.mark.parametrize(

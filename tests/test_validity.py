@@ -29,9 +29,9 @@ from rag_eval.probes import batch_disagreement
 from rag_eval.prompt import Prompt
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import Arm, contrast, declare, exploratory_section, means_section, pairs, verdict_section
+from rag_eval.report.accuracy import Arm, contrast, declare, declared_contrasts, exploratory_section, means_section, pairs, verdict_section
 from rag_eval.report.compare import DEFAULTS, _terms, comparison
-from rag_eval.report.guards import notes
+from rag_eval.report.guards import notes, prompt_notes
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
 from rag_eval.report.sections import as_markdown
@@ -64,7 +64,8 @@ def run(tmp_path: Path) -> Make:
 
 def said(*runs: RecordedRun, experiment: list[RunRecord] | None = None) -> str:
     arms = [Arm(f"{at}:{one.record.mode}", one) for at, one in enumerate(runs)]
-    return "\n".join(notes(arms, experiment if experiment is not None else [one.record for one in runs]))
+    recorded = experiment if experiment is not None else [one.record for one in runs]
+    return "\n".join([*notes([(arm.label, arm.run.record) for arm in arms], recorded), *prompt_notes(arms)])
 
 
 def report(*runs: RecordedRun) -> str:
@@ -170,7 +171,12 @@ def test_m11_questions_of_one_cluster_do_not_count_as_independent() -> None:
 
 def test_m12_several_comparisons_are_corrected(run: Make) -> None:
     arms = [Arm(str(n), run("rag", n_right=n, choices={"n": n})) for n in (10, 20, 30)]
-    section, _ = verdict_section([contrast(*pair, PRIMARY) for pair in pairs(arms)], DECLARED)
+    section, _ = verdict_section(declared_contrasts(arms, DECLARED), DECLARED)
+    alone, together = contrast(arms[0], arms[1], PRIMARY).difference, declared_contrasts(arms, DECLARED)[0].difference
+    assert alone is not None
+    assert together is not None
+    assert together.low < alone.low
+    assert together.high > alone.high
     raw = sorted(one.p for one in (contrast(*pair, PRIMARY) for pair in pairs(arms)) if one.p is not None)
     adjusted = sorted(row[section.header.index("p (Holm)")].value for row in section.rows)  # type: ignore[union-attr]
     assert adjusted[0] == pytest.approx(min(1.0, 3 * raw[0]))

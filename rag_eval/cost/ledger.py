@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from rag_eval.cost.prices import Price, PriceSheet, add, check_utilisation, machine_price, price, teacher_price
 from rag_eval.types import Spend
 
-Stage = Literal["learn", "answer", "update", "data_generation", "evaluate"]
+Stage = Literal["learn", "load", "answer", "probe", "update", "data_generation", "evaluate"]
 T = TypeVar("T", int, float)
 
 

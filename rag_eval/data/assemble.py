@@ -113,17 +113,18 @@ def _check_meta(name: str, examples: Sequence[Example]) -> None:
 
 
 def _check_leak(name: str, parts: Mapping[Split, Sequence[Example]]) -> None:
-    """Refuse questions that stand in train and in test."""
+    """Refuse questions that stand in train and in test or dev."""
     asked: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
     for example in parts["train"]:
         asked[_asked(example)].append(example)
-    leaks = [(asked[_asked(example)][0].id, example.id) for example in parts["test"] if _asked(example) in asked]
-    if leaks:
-        pairs = ", ".join(f"{train} = {test}" for train, test in leaks[:5])
-        raise DataError(
-            f"{name}: leak: {len(leaks)} questions of test stand in train word for word (train = test: {pairs}). "
-            "Remove them from one, or give both one cluster."
-        )
+    for split in ("test", "dev"):
+        leaks = [(asked[_asked(example)][0].id, example.id) for example in parts[split] if _asked(example) in asked]
+        if leaks:
+            pairs = ", ".join(f"{train} = {other}" for train, other in leaks[:5])
+            raise DataError(
+                f"{name}: leak: {len(leaks)} questions of {split} stand in train word for word (train = {split}: {pairs}). "
+                "Remove them from one, or give both one cluster."
+            )
 
 
 def _asked(example: Example) -> tuple[str, ...]:

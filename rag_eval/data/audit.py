@@ -17,16 +17,16 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
 
     Returns:
         n_documents: in the corpus.
-        n_distractors_min: documents that are no evidence, of the question with most evidence; None without evidence.
+        n_distractors_min: documents that are no evidence, of the question with most evidence; None without evidence or corpus.
         n_facts: answerable questions.
-        n_facts_in_corpus: those whose evidence is all in the corpus; None where evidence is not known.
+        n_facts_in_corpus: those whose evidence is all in the corpus; None where evidence or corpus is not known.
         n_facts_in_training: those whose fact some training question asks, about the same cluster with the same answer.
         n_shared_8_grams: questions with eight words in a row that stand in a training question.
         n_before_training: questions whose `meta["as_of"]` is earlier than the latest of a training question.
     """
     asked = [example for example in questions if example.is_answerable]
     known = {document.id for document in dataset.documents}
-    having = [example for example in asked if example.evidence]
+    having = [example for example in asked if example.evidence and known]
     taught = {fact for example in dataset.train for fact in _facts(example)}
     grams = {gram for example in dataset.train for gram in _grams(example.question)}
     latest = max((str(example.meta["as_of"]) for example in dataset.train if "as_of" in example.meta), default="")

@@ -136,9 +136,9 @@ def _by_content(node: Any) -> Any:
         revision = node.get("revision")
         return {
             name: model_folder.fingerprint(value, revision)
-            if name in {"model", "adapter"} and isinstance(value, str) and "path" not in node
-            else _files_sha(value)
-            if name == "path" and isinstance(value, str)
+            if name in {"model", "adapter"} and isinstance(value, str)
+            else {**value, "path": _files_sha(value["path"])}
+            if name == "answers"
             else _by_content(value)
             for name, value in node.items()
             if name not in {"cache", "parent"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,17 +42,27 @@ def read_latencies(run_dir: Path) -> list[LatencyRecord]:
     return records
 
 
-def latency_metrics(records: Sequence[LatencyRecord]) -> dict[str, float]:
-    """The newest measurement of each scenario under tracked names; `_lo` and `_hi` end an interval.
+def newest(records: Sequence[LatencyRecord]) -> dict[str, LatencyRecord]:
+    """The last measurement under each condition: the scenario, and whether answers had a forced length."""
+    found: dict[str, LatencyRecord] = {}
+    for record in records:
+        forced = record.protocol["forced_tokens"]
+        condition = str(record.protocol["scenario"]) + ("" if forced is None else f"_forced_{forced}")
+        found.pop(condition, None)
+        found[condition] = record
+    return found
 
-    Single stream is `latency/...`, offline `throughput/...`; another scenario says its own name, as in
-    `latency_poisson/e2e_p95_ms`.
+
+def latency_metrics(records: Sequence[LatencyRecord]) -> dict[str, float]:
+    """The newest measurement under each condition under tracked names; `_lo` and `_hi` end an interval.
+
+    Single stream is `latency/...`, offline `throughput/...`; another condition says its own name, as in
+    `latency_poisson/e2e_p95_ms`. A bound that does not exist is absent.
     """
-    newest = {str(record.protocol["scenario"]): record for record in records}
     found: dict[str, float] = {}
-    for scenario, record in newest.items():
+    for condition, record in newest(records).items():
         for name, one in summarised(record).items():
             group, _, measure = name.partition("/")
-            tracked = f"{group}_{scenario}/{measure}" if group == FOLDER and scenario != SINGLE_STREAM else name
+            tracked = f"{group}_{condition}/{measure}" if group == FOLDER and condition != SINGLE_STREAM else name
             found |= {tracked: one.value, f"{tracked}_lo": one.low, f"{tracked}_hi": one.high}
-    return found
+    return {name: value for name, value in found.items() if math.isfinite(value)}

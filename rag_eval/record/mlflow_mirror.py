@@ -96,7 +96,10 @@ class MLflow:
 
     def _fill(self, run_id: str, run_dir: Path, record: RunRecord) -> None:
         ended = _milliseconds(record.ended or record.started)
-        metrics = [Metric(name, value, ended, 0) for name, value in (metrics_of(record) | latency_metrics(read_latencies(run_dir))).items()]
+        latencies = read_latencies(run_dir)
+        metrics = [Metric(name, value, ended, 0) for name, value in metrics_of(record).items()]
+        # A later session is a later step: of equal steps MLflow shows the largest value.
+        metrics += [Metric(name, value, ended, len(latencies)) for name, value in latency_metrics(latencies).items()]
         params = [Param(name, value) for name, value in params_of(record).items()]
         tags = [RunTag(name, value) for name, value in tags_of(record).items()]
         self._client.log_batch(run_id, metrics, params[:PARAMS_A_CALL], tags)

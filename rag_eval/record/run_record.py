@@ -12,7 +12,7 @@ from rag_eval.errors import DataError
 from rag_eval.record.serial import from_plain, null_where_not_finite, to_plain
 from rag_eval.types import Estimate, Spend
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 lacked what a comparison needs: context, audit, source
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -25,7 +25,7 @@ class RunRecord:
     mode: str
     status: Status
     facts: Mapping[str, Any]  # choices, comparison, git, versions, hardware, counts, seconds, tokens
-    spends: Mapping[str, Spend] = field(default_factory=dict)  # by stage: learn, answer, update (of one document)
+    spends: Mapping[str, Spend] = field(default_factory=dict)  # by stage: learn, load, answer, probe, update (of one document)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  # by slashed name; nan = nothing could be judged
     attempts: Sequence[Mapping[str, Spend]] = ()  # spends of earlier attempts that did not finish; {} = not measured
     started: str = ""  # UTC label, never used to compute a duration

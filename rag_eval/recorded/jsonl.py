@@ -4,13 +4,13 @@
  "n_prompt_tokens": 310, "n_output_tokens": 2}
 
 Required are `id`, that of the dataset's question, and `prediction`, a text, or null where the system gave no answer; the
-rest may be absent. A context is the id of a document, or an object with `text` and perhaps `id` and `title`. Other fields
+rest may be absent. A context is the id of a document, a passage as a plain text, or an object with `text` and perhaps `id`
+and `title`. Without `contexts` nothing is known of what was retrieved; an empty list says that nothing was. Other fields
 are ignored.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegative
 
 from rag_eval.errors import DataError
 from rag_eval.recorded.answer import Answers, RecordedAnswer
+from rag_eval.recorded.resolve import made_id
 from rag_eval.types import Document
 
 N_SHOWN = 10
@@ -91,4 +92,4 @@ def _answer(line: Line) -> RecordedAnswer:
 def _document(context: str | Context) -> Document:
     if isinstance(context, str):
         return Document(context, "")
-    return Document(context.id or f"sha256:{hashlib.sha256(context.text.encode()).hexdigest()[:16]}", context.text, context.title)
+    return Document(context.id or made_id(context.text), context.text, context.title)

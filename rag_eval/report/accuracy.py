@@ -19,10 +19,12 @@ from rag_eval.score.bootstrap import bootstrap_t_interval
 from rag_eval.score.estimate import clustered_se, is_flat
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, paired_difference, permutation_p, tost_paired
+from rag_eval.score.summary import SIGNED
 from rag_eval.score.verdict import Claim, Verdict, verdict
 from rag_eval.types import PRIMARY, Estimate
 
 SEED = 0  # of permutations and resamples
+ALPHA = 0.05
 N_RESAMPLES = 10_000
 FEW_CLUSTERS = 30  # below, the interval of a difference is the cluster bootstrap-t
 
@@ -45,6 +47,7 @@ class Contrast:
     difference: Estimate | None  # second - first
     mde: float | None  # the smallest difference that this comparison would have found
     p: float | None  # two-sided, by flipping signs of clusters
+    confidence: float  # of the interval of the difference
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,28 @@ class Declared:
     same: Claim  # that it is no further from 0 than a margin
 
 
+LOWER_IS_BETTER = {
+    "outcome/wrong",
+    "outcome/abstained",
+    "outcome/malformed",
+    "abstain/answerable",
+    "answer/distracted",
+    "answer/stale",
+}
+
+
 def declare(measure: str, threshold: float, margin: float) -> Declared:
     """The two claims of a comparison.
 
     Args:
-        measure: the score that is compared.
-        threshold: by how much the second arm must be better.
+        measure: the score that is compared; of some, as the share of wrong answers, less is better.
+        threshold: by how much the second arm must be better, at least 0.
         margin: what counts as no difference, above 0.
     """
-    better = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
+    if measure in LOWER_IS_BETTER:
+        better = Claim(measure, f"second better, that is lower, by more than {threshold:g}?", -threshold, "below")
+    else:
+        better = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
     return Declared(better, Claim(measure, f"same within {margin:g}?", 0.0, "equivalent", margin))
 
 
@@ -73,47 +89,54 @@ def pairs(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
 
 
 def measures(arms: Sequence[Arm]) -> list[str]:
-    """Every score that some arm has."""
-    return list(dict.fromkeys(name for arm in arms for name in arm.run.record.estimates if not name.endswith("_train_phrasing")))
+    """Every score that some arm has, of its questions first."""
+    return list(dict.fromkeys(name for arm in arms for name in arm.run.record.estimates))
 
 
-def contrast(first: Arm, second: Arm, measure: str) -> Contrast:
+def of_questions(arms: Sequence[Arm]) -> list[str]:
+    """The scores that every arm has of the questions themselves, one by one."""
+    return [name for name in measures(arms) if all(arm.run.has(name) for arm in arms)]
+
+
+def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) -> Contrast:
     """The paired difference of a measure, over the questions that both runs were asked and that could be judged in both."""
     questions = shared([first.run, second.run])
     a, b = (arm.run.column(measure, questions.ids) for arm in (first, second))
-    difference = paired_difference(a.tolist(), b.tolist(), questions.clusters)
+    bounds = (-2.0, 2.0) if measure in SIGNED else (-1.0, 1.0)
+    difference = paired_difference(a.tolist(), b.tolist(), questions.clusters, bounds, confidence)
     x = b - a
     judged = ~np.isnan(x)
     codes = np.unique(questions.codes[judged], return_inverse=True)[1] if judged.any() else questions.codes[:0]
     if difference is None or difference.n_clusters < 2:
-        return Contrast(first, second, measure, difference, None, None)
+        return Contrast(first, second, measure, difference, None, None, confidence)
     se = clustered_se(x[judged], codes)
     if difference.n_clusters < FEW_CLUSTERS and not is_flat(x[judged], se):
-        low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES)
-        # An end that resamples do not limit keeps Student's t; a difference of scores is within 1 of 0.
+        low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES, confidence)
+        # An end that resamples do not limit keeps Student's t.
         low, high = (low if math.isfinite(low) else difference.low, high if math.isfinite(high) else difference.high)
-        difference = replace(difference, low=max(-1.0, low), high=min(1.0, high))
+        difference = replace(difference, low=max(bounds[0], low), high=min(bounds[1], high))
     p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
-    return Contrast(first, second, measure, difference, mde_from_se(se, difference.n_clusters - 1) if se > 0 else None, p)
+    mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if se > 0 else None
+    return Contrast(first, second, measure, difference, mde, p, confidence)
 
 
 def means_section(arms: Sequence[Arm]) -> Section:
-    """Every score of every arm."""
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (name, *(figure(arm.run.record.estimates.get(name)) for arm in arms)) for name in measures(arms)
-    )
-    tokens: tuple[tuple[Cell, ...], ...] = tuple(
-        (f"{title} tokens a question", *(Figure((arm.run.record.facts.get("tokens") or {}).get(key)) for arm in arms))
-        for title, key in (("prompt", "prompt_mean"), ("output", "output_mean"))
-    )
-    counts: tuple[tuple[Cell, ...], ...] = tuple(
-        (title, *(arm.run.record.facts["counts"][key] for arm in arms))
+    """Every score of every arm, with how many questions could be judged."""
+    rows: list[tuple[Cell, ...]] = [
+        (title, *(arm.run.record.facts["counts"][key] for arm in arms), "")
         for title, key in (("questions", "n_questions"), ("of them answerable", "n_answerable"), ("could not be asked", "n_error"))
-    )
+    ]
+    for name in measures(arms):
+        found = [arm.run.record.estimates.get(name) for arm in arms]
+        sizes = dict.fromkeys(str(one.n) for one in found if one is not None)
+        rows.append((name, *map(figure, found), " / ".join(sizes)))
+    for title, key in (("prompt tokens a question", "prompt_mean"), ("output tokens a question", "output_mean")):
+        rows.append((title, *(Figure((arm.run.record.facts.get("tokens") or {}).get(key)) for arm in arms), ""))
     reading = (
-        "Means with 95 % intervals that take questions of one cluster as dependent. answer/* and outcome/* are over answerable questions."
+        "Means with 95 % intervals that take questions of one cluster as dependent. answer/* and outcome/* are over answerable "
+        "questions; n is how many could be judged."
     )
-    return Section("Scores", reading, ("measure", *(arm.label for arm in arms)), (*counts, *rows, *tokens))
+    return Section("Scores", reading, ("measure", *(arm.label for arm in arms), "n"), tuple(rows))
 
 
 def verdict_section(contrasts: Sequence[Contrast], declared: Declared) -> tuple[Section, dict[str, Verdict]]:
@@ -148,11 +171,22 @@ def verdict_section(contrasts: Sequence[Contrast], declared: Declared) -> tuple[
         declared.same.text,
     )
     reading = (
-        "Paired by question, clustered. MDE: the smallest difference that this comparison finds with 80 % power. p: signs of clusters "
-        "flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is shown for its counts. "
-        "Same: two one-sided tests, that is a 90 % interval within the margin; the only ground for calling two arms the same."
+        f"Paired by question, clustered; {_simultaneous(len(contrasts))}. MDE: the smallest difference that this comparison finds with "
+        "80 % power. p: signs of clusters flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is "
+        "shown for its counts. "
+        "Same: two one-sided tests, that is an interval within the margin; the only ground for calling two arms the same."
     )
     return Section("The comparison declared beforehand", reading, header, tuple(rows)), found
+
+
+def declared_contrasts(arms: Sequence[Arm], declared: Declared) -> list[Contrast]:
+    """Every pair, with intervals that hold for all of them at once (Bonferroni), so that no verdict is owed to their number."""
+    of = pairs(arms)
+    return [contrast(*pair, declared.better.name, confidence=1 - ALPHA / len(of)) for pair in of]
+
+
+def _simultaneous(n_pairs: int) -> str:
+    return "intervals of 95 %" if n_pairs == 1 else f"intervals that hold for all {n_pairs} pairs at 95 % (Bonferroni)"
 
 
 def exploratory_section(arms: Sequence[Arm], declared: str) -> Section:
@@ -262,6 +296,6 @@ def _discordance(one: Contrast) -> tuple[Cell, Cell, Cell]:
 def _equivalence(one: Contrast, claim: Claim) -> str:
     questions = shared([one.first.run, one.second.run])
     a, b = (arm.run.column(one.measure, questions.ids) for arm in (one.first, one.second))
-    found = tost_paired(a.tolist(), b.tolist(), questions.clusters, claim.margin or 0.0)
+    found = tost_paired(a.tolist(), b.tolist(), questions.clusters, claim.margin or 0.0, alpha=1 - one.confidence)
     said = verdict(claim, one.difference if found is not None else None, one.mde, found)
-    return said.text if found is None else f"{said.text}, 90 % [{number(found.low)}, {number(found.high)}]"
+    return said.text if found is None else f"{said.text}, [{number(found.low)}, {number(found.high)}]"

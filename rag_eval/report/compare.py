@@ -22,30 +22,31 @@ from rag_eval.cost.prices import read_sheet
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_directory import RECORD, RunDirectory
-from rag_eval.record.run_record import RunRecord
+from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
 from rag_eval.report.accuracy import (
     Arm,
     Declared,
     attribution_section,
-    contrast,
     declare,
+    declared_contrasts,
     decomposition_section,
     exploratory_section,
     flips_section,
     kitagawa_section,
     means_section,
-    pairs,
+    of_questions,
     verdict_section,
 )
-from rag_eval.report.guards import notes
+from rag_eval.report.guards import notes, prompt_notes
 from rag_eval.report.latency import latency_sections
+from rag_eval.report.markdown import inert
 from rag_eval.report.options import Options, numbers, one_number, parsed
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import labels, mismatches
 from rag_eval.report.sections import Section, as_json, as_markdown, show
 from rag_eval.report.spending import Terms, break_even_section, cost_section, energy_section, ledger_section, machine_seconds
-from rag_eval.score.estimate import SHARE
+from rag_eval.score.summary import SIGNED
 from rag_eval.types import PRIMARY
 
 FILE_WIDTH = 200  # where the output is no terminal
@@ -106,9 +107,9 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
     measure = declared.better.name
     arms = [Arm(label, run) for label, run in zip(labels([run.record for run in runs]), runs, strict=True)]
     _check_measure(arms, measure)
-    experiment = recorded({run.folder.parent for run in runs})
+    experiment, n_old = recorded({run.folder.parent for run in runs})
     closed_book = _closed_book(arms, runs)
-    of_pairs, verdicts = verdict_section([contrast(*pair, measure) for pair in pairs(arms)], declared)
+    of_pairs, verdicts = verdict_section(declared_contrasts(arms, declared), declared)
     sections = [
         of_pairs,
         means_section(arms),
@@ -127,13 +128,17 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
         ledger_section(experiment, [run.record for run in runs]),
         exploratory_section(arms, measure),
     ]
-    return Comparison(sections, [*first_notes, *notes(arms, experiment)], {name: one.text for name, one in verdicts.items()})
+    said = [*first_notes, *notes([(arm.label, arm.run.record) for arm in arms], experiment), *prompt_notes(arms)]
+    if n_old:
+        said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
+    return Comparison(sections, said, {name: one.text for name, one in verdicts.items()})
 
 
-def recorded(folders: set[Path]) -> list[RunRecord]:
-    """Every run of these experiments in whatever state, oldest first."""
+def recorded(folders: set[Path]) -> tuple[list[RunRecord], int]:
+    """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
     found = [record for folder in folders for file in folder.glob(f"*/{RECORD}") if (record := RunDirectory(file.parent).record())]
-    return sorted(found, key=lambda record: (record.started, record.run_id))
+    known = [record for record in found if record.schema_version == SCHEMA_VERSION]
+    return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
 
 
 def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None:
@@ -143,7 +148,8 @@ def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None
             return arm
     folders = {file.parent for run in runs for file in run.folder.parent.glob(f"*/{RECORD}")}
     found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None and record.mode == "closed_book"]
-    fitting = [one for one in found if not mismatches([*(run.record for run in runs), one])]
+    known = [record for record in found if record.schema_version == SCHEMA_VERSION]
+    fitting = [one for one in known if not mismatches([*(run.record for run in runs), one])]
     if not fitting:
         return None
     newest = max(fitting, key=lambda record: record.ended or "")
@@ -152,12 +158,11 @@ def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None
 
 
 def _check_measure(arms: Sequence[Arm], measure: str) -> None:
-    found = [arm.run.record.estimates.get(measure) for arm in arms]
-    if any(one is None for one in found):
-        known = [name for name in arms[0].run.record.estimates if all(name in arm.run.record.estimates for arm in arms)]
-        raise UserError(f"measure={measure}: not every run has it; all have {', '.join(known)}.")
-    if any(one is not None and not SHARE[0] <= one.mean <= SHARE[1] for one in found):
-        raise UserError(f"measure={measure}: expected a score between 0 and 1.")
+    known = of_questions(arms)
+    if measure not in known:
+        raise UserError(f"measure={measure}: not every run has it of its questions; all have {', '.join(known)}.")
+    if measure in SIGNED:
+        raise UserError(f"measure={measure}: expected a score between 0 and 1, and this one is not; outcome/right and outcome/wrong are.")
 
 
 def _declared(options: Options) -> Declared:
@@ -210,5 +215,5 @@ def _write(made: Comparison, out: Path) -> None:
     write_atomically(out / "compare.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
     write_atomically(out / "compare.md", as_markdown("Comparison", made.sections, made.notes))
     for name, text in made.verdicts.items():
-        console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
+        console.print(inert(f"{name}: {text}"), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written: {out / 'compare.md'}, {out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)

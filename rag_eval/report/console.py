@@ -31,7 +31,7 @@ def show(result: RunResult) -> None:
         table.add_row("seconds a question", "not measured", "", "")
     for name, spend in facts["spends"].items():
         shown = "not measured" if spend.seconds is None else f"{spend.seconds:.2f}"
-        table.add_row(_SPENT.get(name, f"seconds to {name}"), shown, "some by an earlier run" if spend.reused_s else "", "")
+        table.add_row(_SPENT[name], shown, "some by an earlier run" if spend.reused_s else "", "")
     console = Console()
     console.print(table)
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
@@ -42,7 +42,13 @@ def show(result: RunResult) -> None:
     print(result.directory, flush=True)
 
 
-_SPENT = {"update": "seconds to replace one document"}
+_SPENT = {
+    "learn": "seconds to learn",
+    "load": "seconds to load and warm up",
+    "answer": "seconds to answer",
+    "probe": "seconds to ask again",
+    "update": "seconds to replace one document",
+}
 _NOTES = {
     "n_error": "questions did not fit the model",
     "n_truncated_questions": "questions had passages left out to fit the model",

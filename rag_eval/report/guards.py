@@ -1,8 +1,9 @@
-"""What a reader must know before believing a comparison. Each note answers a known way of being misled; docs/validity.md lists them."""
+"""What a reader must know before believing a table. Each note answers a known way of being misled; docs/validity.md lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import Arm
@@ -14,30 +15,56 @@ ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing 
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
-NOT_CHOICES = ("seed", "n_probe")  # last parts of the names of choices that make no other recipe
+LENIENT = "answer/contains"
+# Choices that make no other recipe: which questions are asked, and with which seed.
+NOT_RECIPE = ("seed", "n_probe", "limit", "split", "dataset", "replay", "mode")
+
+Labelled = Sequence[tuple[str, RunRecord]]
 
 
-def notes(arms: Sequence[Arm], experiment: Sequence[RunRecord]) -> list[str]:
-    """Every warning that applies to these arms.
+def notes(labelled: Labelled, experiment: Sequence[RunRecord]) -> list[str]:
+    """Every warning that follows from the records of these runs.
 
     Args:
-        arms: that are compared.
+        labelled: runs of one table and what they are called there.
         experiment: every recorded run of their experiments, failed ones included.
     """
-    found = [line for arm in arms for line in _of_arm(arm, experiment)]
-    return [*dict.fromkeys([*found, *_of_data(arms), *_of_pairs(arms), *_of_tuning(arms, experiment), *_leak(experiment)])]
+    found = [line for label, record in labelled for line in _of_run(label, record, experiment)]
+    records = [record for _, record in labelled]
+    return [
+        *dict.fromkeys([*found, *_of_data(records), *_of_scores(labelled), *_of_tuning(records, experiment), *_leak(records, experiment)])
+    ]
+
+
+def prompt_notes(arms: Sequence[Arm]) -> list[str]:
+    """Where two runs gave the model another prompt for the same question, passages and exemplars apart."""
+    found = []
+    for first, other in combinations(arms, 2):
+        ids = shared([first.run, other.run]).ids
+        n = sum(first.run.predictions[id].prompt_sha != other.run.predictions[id].prompt_sha for id in ids)
+        if n:
+            found.append(f"{first.label} and {other.label}: {n} of {len(ids)} prompts differ in more than passages and exemplars")
+    return found
 
 
 def siblings(record: RunRecord, experiment: Sequence[RunRecord]) -> list[RunRecord]:
-    """The finished runs of the same recipe that it may be compared with: they differ in the seed at most. The last one of each."""
-    mine = recipe(record)
-    alike = (one for one in experiment if one.status == "FINISHED" and recipe(one) == mine and not mismatches([record, one]))
+    """The finished runs that differ from this one in the seed at most, of the same code and experiment; the last one of each seed."""
+    alike = (
+        one
+        for one in experiment
+        if one.status == "FINISHED"
+        and one.experiment == record.experiment
+        and recipe(one) == recipe(record)
+        and one.facts["source"] == record.facts["source"]
+        and not mismatches([record, one])
+    )
     return list({**{one.facts["seed"]: one for one in alike}, record.facts["seed"]: record}.values())
 
 
-def configurations(mode: str, experiment: Sequence[RunRecord]) -> int:
-    """How many recipes of a mode were tried, on whatever questions, failed ones included. Recorded answers are no trials."""
-    return len({str(recipe(one)[1]) for one in experiment if one.mode == mode and not is_recorded(one)})
+def is_same_study(one: RunRecord, record: RunRecord) -> bool:
+    """Whether a run is about the same dataset and base model, so that it can be a trial of the other."""
+    mine, theirs = (each.facts["comparison"] for each in (one, record))
+    return bool(mine["dataset"] == theirs["dataset"] and mine["base_model"] == theirs["base_model"])
 
 
 def is_recorded(record: RunRecord) -> bool:
@@ -45,50 +72,54 @@ def is_recorded(record: RunRecord) -> bool:
     return bool(record.facts["context"] == "recorded")
 
 
-def recipe(record: RunRecord) -> tuple[str, dict[str, object], object]:
-    """What makes a run what it is, apart from its seed."""
-    choices = {name: value for name, value in record.facts["choices"].items() if name.rpartition(".")[2] not in NOT_CHOICES}
-    comparison = record.facts["comparison"]
-    return record.mode, choices, (comparison["dataset"], comparison["questions"], comparison["base_model"])
+def recipe(record: RunRecord) -> tuple[str, dict[str, object]]:
+    """What makes a run what it is, apart from its seed and from what it is asked; recorded answers are told apart by their source."""
+    is_kept = {
+        name: name.partition(".")[0] not in NOT_RECIPE and name.rpartition(".")[2] not in NOT_RECIPE for name in record.facts["choices"]
+    }
+    choices = {name: value for name, value in record.facts["choices"].items() if is_kept[name]}
+    return record.mode, choices
 
 
-def _of_arm(arm: Arm, experiment: Sequence[RunRecord]) -> Iterator[str]:
-    record = arm.run.record
-    learned = record.estimates.get(LEARNED)
+def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:
     if record.facts["weights"] == "trained":
-        n = len(siblings(record, experiment))
-        if n < FEW_SEEDS:
-            yield f"{arm.label}: single-seed ({n} of {FEW_SEEDS} training seeds): intervals are of this adapter, not of the recipe"
-        if learned is None:
-            yield f"{arm.label}: whether it learned its training questions is not measured"
-        elif learned.mean < ENOUGH_LEARNED:
-            yield (
-                f"{arm.label}: under-trained: {learned.mean:.3f} of its training questions right, below {ENOUGH_LEARNED}; "
-                "it says nothing about what fine-tuning can do"
-            )
-        if not any(name.startswith("forgetting/") for name in record.estimates):
-            yield f"{arm.label}: what it forgot is not measured"
+        yield from _of_training(label, record, experiment)
     changed = record.estimates.get(DISAGREEMENT)
     if changed is not None and changed.mean > 0:
-        yield f"{arm.label}: {changed.mean:.3f} of {changed.n} answers change when asked one by one: sums of a batch round differently"
+        yield f"{label}: {changed.mean:.3f} of {changed.n} answers change when asked one by one: sums of a batch round differently"
     if changed is None and record.facts["comparison"]["base_model"] is not None:
-        yield f"{arm.label}: whether batching changes its answers is not measured"
-    cut = record.facts["counts"]["n_cut_answers"]
-    if cut:
-        yield f"{arm.label}: {cut} answers were cut at the limit of new tokens"
+        yield f"{label}: whether batching changes its answers is not measured"
+    if record.facts["counts"]["n_cut_answers"]:
+        yield f"{label}: {record.facts['counts']['n_cut_answers']} answers were cut at the limit of new tokens"
     if record.facts["counts"]["n_truncated_questions"]:
-        yield f"{arm.label}: passages were left out of {record.facts['counts']['n_truncated_questions']} prompts because they did not fit"
+        yield f"{label}: passages were left out of {record.facts['counts']['n_truncated_questions']} prompts because they did not fit"
 
 
-def _of_data(arms: Sequence[Arm]) -> Iterator[str]:
-    for audit in {str(arm.run.record.facts["audit"]): arm.run.record.facts["audit"] for arm in arms}.values():
+def _of_training(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:
+    n = len(siblings(record, experiment))
+    if n < FEW_SEEDS:
+        yield f"{label}: single-seed ({n} of {FEW_SEEDS} training seeds): intervals are of this adapter, not of the recipe"
+    learned = record.estimates.get(LEARNED)
+    if learned is None:
+        yield f"{label}: whether it learned its training questions is not measured"
+    elif learned.mean < ENOUGH_LEARNED:
+        yield (
+            f"{label}: under-trained: {learned.mean:.3f} of its training questions right, below {ENOUGH_LEARNED}; "
+            "it says nothing about what fine-tuning can do"
+        )
+    if not any(name.startswith("forgetting/") for name in record.estimates):
+        yield f"{label}: what it forgot is not measured"
+
+
+def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
+    for audit in {str(record.facts["audit"]): record.facts["audit"] for record in records}.values():
         reached = audit["n_facts_in_corpus"]
         yield (
             f"knowledge: of {audit['n_facts']} facts asked, documents hold {'an unknown number' if reached is None else reached}, "
             f"training questions ask {audit['n_facts_in_training']}"
         )
-        if audit["n_distractors_min"] is not None and audit["n_distractors_min"] < FEW_DISTRACTORS:
-            beside = audit["n_distractors_min"]
+        beside = audit["n_distractors_min"]
+        if beside is not None and beside < FEW_DISTRACTORS:
             yield f"the corpus has {audit['n_documents']} documents, as few as {beside} beside the evidence: finding it is easy"
         if audit["n_shared_8_grams"]:
             yield f"{audit['n_shared_8_grams']} questions share eight words in a row with a training question"
@@ -96,35 +127,36 @@ def _of_data(arms: Sequence[Arm]) -> Iterator[str]:
             yield f"{audit['n_before_training']} questions are about a time before that of the last training question"
 
 
-def _of_pairs(arms: Sequence[Arm]) -> Iterator[str]:
-    first = arms[0]
-    for other in arms[1:]:
-        ids = shared([first.run, other.run]).ids
-        n = sum(first.run.predictions[id].prompt_sha != other.run.predictions[id].prompt_sha for id in ids)
-        if n:
-            yield f"{first.label} and {other.label}: {n} of {len(ids)} prompts differ in more than passages and exemplars"
-        em, f1 = (_gap(first, other, name) for name in (PRIMARY, "answer/contains"))
-        if em * f1 < 0:
-            yield f"{first.label} and {other.label}: strict and lenient scores ({PRIMARY}, answer/contains) rank them differently"
+def _of_scores(labelled: Labelled) -> Iterator[str]:
+    for (label, first), (other_label, other) in combinations(labelled, 2):
+        strict, lenient = (_gap(first, other, name) for name in (PRIMARY, LENIENT))
+        if strict * lenient < 0:
+            yield f"{label} and {other_label}: strict and lenient scores ({PRIMARY}, {LENIENT}) rank them differently"
 
 
-def _gap(first: Arm, other: Arm, name: str) -> float:
-    a, b = (arm.run.record.estimates.get(name) for arm in (first, other))
+def _gap(first: RunRecord, other: RunRecord, name: str) -> float:
+    a, b = (record.estimates.get(name) for record in (first, other))
     return b.mean - a.mean if a is not None and b is not None else 0.0
 
 
-def _of_tuning(arms: Sequence[Arm], experiment: Sequence[RunRecord]) -> Iterator[str]:
-    tried = {arm.run.record.mode: configurations(arm.run.record.mode, experiment) for arm in arms}
+def _of_tuning(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) -> Iterator[str]:
+    """How many settings of each arm were asked these very questions; what was asked others, as on split=dev, chose nothing by them."""
+    tried: dict[str, int] = {}
+    for record in records:
+        same = [one for one in experiment if one.mode == record.mode and is_same_study(one, record) and not is_recorded(one)]
+        asked = [one for one in same if one.facts["comparison"]["questions"] == record.facts["comparison"]["questions"]]
+        tried[record.mode] = len({str(recipe(one)) for one in asked})
     for mode, n in tried.items():
         if n > 1:
-            yield f"{n} configurations of {mode} were tried in this experiment: the best of them is better by luck too; choose on split=dev"
-    if len(set(tried.values())) > 1:
+            yield f"{n} configurations of {mode} were tried on these questions: the best of them is better by luck too; choose on split=dev"
+    if len(set(tried.values())) > 1 and 0 not in tried.values():
         yield f"tuning differs: {', '.join(f'{n} configurations of {mode}' for mode, n in tried.items())}"
 
 
-def _leak(experiment: Sequence[RunRecord]) -> Iterator[str]:
+def _leak(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) -> Iterator[str]:
     """The gate of invented worlds: whoever was shown nothing must know no more than the commonest answer gives."""
-    latest = {one.mode: one.estimates.get(PRIMARY) for one in experiment if one.status == "FINISHED"}
+    fitting = [one for one in experiment if one.status == "FINISHED" and not mismatches([*records, one])]
+    latest = {one.mode: one.estimates.get(PRIMARY) for one in fitting}
     closed, prior = latest.get("closed_book"), latest.get("prior")
     if closed is not None and prior is not None and closed.mean > prior.mean + LEAK_MARGIN:
         above = f"above the prior {prior.mean:.3f} by more than {LEAK_MARGIN}"

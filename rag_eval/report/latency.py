@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
-from rag_eval.record.latency_file import SINGLE_STREAM, read_latencies
-from rag_eval.report.accuracy import Arm, pairs
+from rag_eval.record.latency_file import newest, read_latencies
+from rag_eval.report.accuracy import Arm
 from rag_eval.report.sections import Cell, Figure, Section, figure
 from rag_eval.score.ratio import ratio_of_percentiles
 from rag_eval.score.shift import shift
@@ -20,34 +21,44 @@ HOW = "rag-eval latency mode=<both>"
 
 
 def latency_sections(arms: Sequence[Arm]) -> list[Section]:
-    """What was timed under a protocol, and what the batches of the runs took, which is no latency."""
-    found = {arm.label: {record.session: record for record in read_latencies(arm.run.folder)} for arm in arms}
-    sections = [_pair_section(a, b, found[a.label], found[b.label]) for a, b in pairs(arms)]
+    """What was timed under a protocol, each condition apart, and what the batches of the runs took, which is no latency."""
+    found = [read_latencies(arm.run.folder) for arm in arms]
+    sections: list[Section] = []
+    for (a, first), (b, second) in combinations(zip(arms, found, strict=True), 2):
+        sessions = {record.session: record for record in second}
+        both = newest([record for record in first if record.session in sessions])
+        sections += [_pair_section(a, b, one, sessions[one.session]) for one in both.values()] or [_missing_section(a, b)]
     return [*sections, _batch_section(arms)]
 
 
-def _pair_section(a: Arm, b: Arm, first: dict[str, LatencyRecord], second: dict[str, LatencyRecord]) -> Section:
-    title = f"Latency: {b.label} against {a.label}"
-    header = ("measure", a.label, b.label, "ratio", "difference (Hodges-Lehmann)")
-    common = [name for name in first if name in second]
-    if not common:
-        missing = Figure(None, note=HOW)
-        return Section(title, "", header, (("latency/e2e_p50_ms", missing, Figure(None), Figure(None), Figure(None)),))
-    single = [name for name in common if first[name].protocol["scenario"] == SINGLE_STREAM]
-    session = (single or common)[-1]
-    one, other = first[session], second[session]
+def _header(a: Arm, b: Arm) -> tuple[str, ...]:
+    return ("measure", a.label, b.label, "ratio", "difference (Hodges-Lehmann)")
+
+
+def _missing_section(a: Arm, b: Arm) -> Section:
+    missing = (Figure(None, note=HOW), *[Figure(None)] * 3)
+    return Section(f"Latency: {b.label} against {a.label}", "", _header(a, b), (("latency/e2e_p50_ms", *missing),))
+
+
+def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Section:
     left, right = summarised(one), summarised(other)
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys([*left, *right]):
         cells = [Figure(x.value, x.low, x.high, x.n, x.n_clusters) if (x := side.get(name)) else Figure(None) for side in (left, right)]
         rows.append((name, *cells, *_paired(one, other, name)))
+    for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
+        if one.cold_start is not None and other.cold_start is not None:
+            rows.append((title, Figure(getattr(one.cold_start, of)), Figure(getattr(other.cold_start, of)), "", ""))
     if one.timings:
         rows += _model_rows(one, other)
+    how = one.protocol
+    length = "natural" if how["forced_tokens"] is None else f"forced to {how['forced_tokens']} tokens"
     reading = (
-        f"{one.protocol['scenario']}, {one.protocol['n_queries']} questions in {one.protocol['n_blocks']} blocks, arms in alternation, on "
-        f"{one.protocol['device']}, {one.protocol['threads']} threads. The gap of the means must follow from stages and tokens within 10 %."
+        f"{how['scenario']}, {how['n_queries']} questions in {how['n_blocks']} blocks, arms in alternation, {how['device']}, "
+        f"{how['threads']} threads, caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and "
+        "tokens within 10 %."
     )
-    return Section(title, reading, header, tuple(rows))
+    return Section(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
 
 
 def _paired(one: LatencyRecord, other: LatencyRecord, name: str) -> tuple[Cell, Cell]:
@@ -84,7 +95,10 @@ def _in_ms(one: Estimate | None) -> Estimate | None:
 def _batch_section(arms: Sequence[Arm]) -> Section:
     stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.get("seconds") or {}))
     rows = tuple((stage, *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"])
-    reading = "Mean seconds of a question's share of its batch, as in the runs: where time goes in bulk, no latency of a request."
+    reading = (
+        "Mean seconds of a question's share of its batch, as in the runs: where time goes in bulk, no latency of a request. recorded: the "
+        "whole time that another system recorded."
+    )
     return Section("Seconds a question, in batches", reading, ("stage", *(arm.label for arm in arms)), rows)
 
 

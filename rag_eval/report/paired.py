@@ -19,6 +19,7 @@ from rag_eval.score.stats import paired_difference
 
 N_RESAMPLES = 10_000
 SEED = 0
+ROUNDING = 1e-12
 NO_CONTEXT = "none"
 
 
@@ -114,5 +115,7 @@ def _resampled(value: Column, samples: Column, questions: Questions) -> Figure:
     n_clusters = int(questions.codes.max()) + 1
     if n_clusters < 2:
         return Figure(float(value), n=len(questions.ids), n_clusters=1, note="one cluster: no interval")
+    if np.ptp(samples) <= ROUNDING:
+        return Figure(float(value), n=len(questions.ids), n_clusters=n_clusters, note="no resample varies: no interval")
     low, high = percentile_interval(samples, expanded(0.95, n_clusters))
     return Figure(float(value), float(low), float(high), len(questions.ids), n_clusters)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.record.run_record import SCHEMA_VERSION
 from rag_eval.report.accuracy import Arm
 from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
@@ -38,6 +39,7 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
 def _seeds(run: RecordedRun) -> list[RecordedRun]:
     """The finished runs that differ from this one in the seed at most; the newest of each seed, this one for its own."""
     folders = {file.parent.name: file.parent for file in run.folder.parent.glob(f"*/{RECORD}")}
-    recorded = [record for folder in folders.values() if (record := RunDirectory(folder).record()) is not None]
-    chosen = siblings(run.record, sorted(recorded, key=lambda record: record.ended or ""))
+    finished = [record for folder in folders.values() if (record := RunDirectory(folder).finished()) is not None]
+    known = [record for record in finished if record.schema_version == SCHEMA_VERSION]
+    chosen = siblings(run.record, sorted(known, key=lambda record: record.ended or ""))
     return [run if one.run_id == run.record.run_id else read_run(folders[one.run_id]) for one in chosen]

@@ -30,6 +30,12 @@ def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
     return sorted(found, key=lambda record: (record.ended or "", record.run_id))
 
 
+def all_runs(root: Path, experiment: str | None) -> list[RunRecord]:
+    """Every recorded run in whatever state, oldest first."""
+    found = [record for file in root.glob(f"{experiment or '*'}/*/{RECORD}") if (record := RunDirectory(file.parent).record())]
+    return sorted(found, key=lambda record: (record.started, record.run_id))
+
+
 def latest_per_arm(records: Sequence[RunRecord]) -> list[RunRecord]:
     """The last of the runs that differ in nothing but when or from which source they ran; every seed by itself."""
     return list({_arm(record): record for record in records}.values())
@@ -37,7 +43,8 @@ def latest_per_arm(records: Sequence[RunRecord]) -> list[RunRecord]:
 
 def labels(records: Sequence[RunRecord]) -> list[str]:
     """A short distinct name for each run: its mode, and the choices in which it differs from others of that mode."""
-    return [_label(record, [other for other in records if other.mode == record.mode]) for record in records]
+    found = [_label(record, [other for other in records if other.mode == record.mode]) for record in records]
+    return [f"{label} ({record.run_id[:8]})" if found.count(label) > 1 else label for label, record in zip(found, records, strict=True)]
 
 
 def mismatches(records: Sequence[RunRecord]) -> list[str]:

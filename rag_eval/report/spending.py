@@ -16,7 +16,7 @@ from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_
 from rag_eval.energy import above_idle
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import Arm, pairs
-from rag_eval.report.guards import is_recorded, recipe
+from rag_eval.report.guards import is_recorded, is_same_study, recipe
 from rag_eval.report.paired import shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.estimate import estimate
@@ -25,7 +25,7 @@ from rag_eval.types import Estimate, Spend
 
 MACHINE_SECONDS = "machine seconds"
 NO_HORIZON = BreakEven(UNKNOWN, reason="give queries=, updates= and hours=")
-STAGES: Mapping[str, Stage] = {"learn": "learn", "answer": "evaluate", "update": "update"}
+STAGES: Mapping[str, Stage] = {"learn": "learn", "load": "load", "answer": "evaluate", "probe": "probe", "update": "update"}
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,30 @@ def machine_seconds() -> PriceSheet:
 
 
 def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> list[Entry]:
-    """Every stage of every run and of every attempt that did not finish; a run of another recipe than the compared is a trial."""
-    recipes = [recipe(record) for record in compared]
+    """Every stage of every run and of every attempt that did not finish; recorded answers were spent elsewhere."""
     found = []
     for record in experiment:
-        is_trial = recipe(record) not in recipes and not is_recorded(record)
+        if is_recorded(record):
+            continue
+        is_trial = any(_is_trial(record, one) for one in compared) and record.run_id not in {one.run_id for one in compared}
         spent = [(record.run_id, record.status, record.spends)]
         spent += [(f"{record.run_id}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts)]
         for id, status, spends in spent:
             found += [Entry(id, record.mode, STAGES[name], status, is_trial, spend) for name, spend in spends.items()]
     return found
+
+
+def _is_trial(record: RunRecord, of: RunRecord) -> bool:
+    """Whether a run searched for the settings of another: the same arm and study with other settings, or asked the dev questions."""
+    if record.mode != of.mode or record.facts["comparison"]["base_model"] != of.facts["comparison"]["base_model"]:
+        return False
+    is_other = recipe(record) != recipe(of) and is_same_study(record, of)
+    return is_other or record.facts["choices"].get("split") == "dev" != of.facts["choices"].get("split")
+
+
+def n_silent(experiment: Sequence[RunRecord]) -> int:
+    """How many runs and attempts ended without a word of what they spent."""
+    return sum((record.status != "FINISHED" and not record.spends) + sum(not spends for spends in record.attempts) for record in experiment)
 
 
 def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Section:
@@ -92,10 +106,10 @@ def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord
         counted = (spend.n_prompt_tokens, spend.n_output_tokens, spend.stored_bytes)
         amounts = (*map(Figure, physical), *(Figure(None) if n is None else f"{n:,}" for n in counted))
         rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *amounts))
-    silent = [record.run_id for record in experiment if record.status != "FINISHED" and not record.spends]
     reading = (
-        "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions. A sum with an unmeasured "
-        f"part is not measured. {len(silent)} runs ended without a word of what they spent."
+        "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions; load: loading the model "
+        "and its first call; probe: asking again. Latency sessions are not in it. A sum with an unmeasured part is not measured. "
+        f"{n_silent(experiment)} runs or attempts ended without a word of what they spent."
     )
     return Section("Ledger of the experiment", reading, header, tuple(rows))
 
@@ -107,7 +121,7 @@ def energy_section(arms: Sequence[Arm]) -> Section:
         idle = arm.run.record.facts.get("idle_watts") or {}
         for stage, spend in arm.run.record.spends.items():
             device, cpu = spend.device_joules, spend.cpu_joules
-            net = (above_idle(device, spend.seconds, idle.get("device_watts")), above_idle(cpu, spend.seconds, idle.get("cpu_watts")))
+            net = (above_idle(device, spend.energy_s, idle.get("device_watts")), above_idle(cpu, spend.energy_s, idle.get("cpu_watts")))
             rows.append((f"{arm.label}: {stage}", Figure(device), Figure(net[0]), Figure(cpu), Figure(net[1])))
     reading = "By the counters of the accelerator (NVML) and of the processor packages (RAPL), over windows of at least a second."
     return Section("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))
@@ -116,24 +130,49 @@ def energy_section(arms: Sequence[Arm]) -> Section:
 def arm_cost(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[ArmCost, dict[str, float | None]]:
     """An arm's costs, and the parts of what is spent before the first question."""
     record = arm.run.record
-    learn, answer = record.spends.get("learn"), record.spends.get("answer")
+    learn = record.spends.get("learn")
     parts = {
         "learn": _machine(learn, terms),
-        "evaluate": None if answer is None else price(answer, terms.sheet, terms.utilisation).usd,
+        "evaluate": _evaluation(record, terms),
         "trials and failed runs": _trials(record, experiment, terms),
     }
     known = [usd for usd in parts.values() if usd is not None]
     stored = storage_price(learn.stored_bytes if learn is not None else None, terms.sheet, 1.0).usd
-    right = record.estimates.get(measure)
+    has_nothing = learn is not None and learn.stored_bytes is None and record.facts["context"] == "none"
     cost = ArmCost(
         name=arm.label,
         fixed_usd=sum(known) if len(known) == len(parts) else None,
-        update_usd=_machine(record.spends.get("update") or (learn if record.facts["weights"] == "trained" else None), terms),
+        update_usd=_update(record, terms),
         query_usd=estimate(_per_question(arm, terms), _clusters(arm), binary=False, bounds=None),
-        storage_usd_per_hour=0.0 if learn is not None and learn.stored_bytes is None and record.facts["context"] == "none" else stored,
-        accuracy=right.mean if right is not None and 0 <= right.mean <= 1 else None,
+        storage_usd_per_hour=0.0 if has_nothing else stored,
+        accuracy=_right(arm, measure),
     )
     return cost, parts
+
+
+def _right(arm: Arm, measure: str) -> float | None:
+    """Mean over all questions: the score of the answerable ones, and of the others whether the arm said that it does not know."""
+    names = {True: measure, False: "abstain/unanswerable"}
+    values = [row.get(names[bool(row["is_answerable"])]) for row in arm.run.rows.values()]
+    known = [float(value) for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _evaluation(record: RunRecord, terms: Terms) -> float | None:
+    """Loading, answering the questions and asking again."""
+    if "answer" not in record.spends:
+        return None
+    prices = [price(record.spends[name], terms.sheet, terms.utilisation) for name in ("answer",) if name in record.spends]
+    prices += [machine_price(record.spends[name], terms.sheet, terms.utilisation) for name in ("load", "probe") if name in record.spends]
+    return add(prices).usd
+
+
+def _update(record: RunRecord, terms: Terms) -> float | None:
+    """Replacing a document in the index, and a new training where weights were trained."""
+    parts = [record.spends[name] for name in ("update",) if name in record.spends]
+    if record.facts["weights"] == "trained" and "learn" in record.spends:
+        parts.append(record.spends["learn"])
+    return add([machine_price(one, terms.sheet, terms.utilisation) for one in parts]).usd if parts else None
 
 
 def cost_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> Section:
@@ -215,24 +254,37 @@ def _machine(spend: Spend | None, terms: Terms) -> float | None:
 
 
 def _trials(record: RunRecord, experiment: Sequence[RunRecord], terms: Terms) -> float | None:
-    """What other settings of this mode and runs that did not finish cost; a cached stage counts what was new."""
-    extra = [
-        one
-        for one in entries([other for other in experiment if other.mode == record.mode], [record])
-        if one.is_trial or one.status != "FINISHED"
-    ]
-    prices = list(priced(extra, terms.sheet, terms.utilisation).values())
-    return add(prices).usd if prices else 0.0
+    """What other settings of this arm, and runs that did not finish, cost beyond what this run took over from them.
+
+    Not measured where one of them ended without a word of what it spent.
+    """
+    own = [one for one in experiment if one.run_id == record.run_id or _is_trial(one, record) or _is_failed(one, record)]
+    if n_silent(own):
+        return None
+    extra = [one for one in entries(own, [record]) if one.run_id != record.run_id]
+    taken = {STAGES[name]: spend.reused_s or 0.0 for name, spend in record.spends.items()}
+    prices = []
+    for (_, stage), total in totals(extra).items():
+        usd = priced([one for one in extra if one.stage == stage], terms.sheet, terms.utilisation)[record.mode, stage].usd
+        seconds = total.spend.seconds
+        if usd is None or seconds is None:
+            return None
+        prices.append(usd * max(0.0, seconds - taken.get(stage, 0.0)) / seconds if seconds else 0.0)
+    return sum(prices)
+
+
+def _is_failed(one: RunRecord, record: RunRecord) -> bool:
+    return one.mode == record.mode and one.status != "FINISHED" and is_same_study(one, record)
 
 
 def _per_question(arm: Arm, terms: Terms) -> list[float]:
-    """What each question costs, nan where it was not timed; joules are shared out by seconds."""
+    """What each question costs, nan where it was not timed here; joules are shared out by seconds."""
     answer = arm.run.record.spends.get("answer")
     total = answer.seconds if answer is not None else None
     found = []
     for id in arm.run.rows:
         said = arm.run.predictions[id]
-        seconds = sum(said.seconds.values()) if said.seconds else None
+        seconds = sum(said.seconds.values()) if said.seconds and not is_recorded(arm.run.record) else None  # elsewhere is another machine
         share = seconds / total if seconds is not None and total else None
         spend = Spend(
             seconds,

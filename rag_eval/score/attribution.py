@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from rag_eval.score.answer import is_abstention, normalize
 from rag_eval.types import Document, Example, Prediction
 
-Cause = Literal["no_gold", "not_in_corpus", "not_retrieved", "truncated", "in_prompt_unused"]
+Cause = Literal["no_gold", "not_in_corpus", "not_retrieved", "truncated", "in_prompt_unused", "not_known"]
 CAUSES: tuple[str, ...] = get_args(Cause)
 
 
@@ -17,7 +17,7 @@ CAUSES: tuple[str, ...] = get_args(Cause)
 class Attribution:
     """One wrong answer."""
 
-    cause: Cause  # the first place at which some of the evidence was lost
+    cause: Cause  # the first place at which some of the evidence was lost; not_known where recorded passages may be evidence
     distracted_by: str | None  # id of a passage in the prompt, no evidence, that holds the wrong answer
     is_stale: bool  # the answer was right once
 
@@ -28,7 +28,7 @@ def attribute(prediction: Prediction, example: Example, corpus: Collection[str],
     Args:
         prediction: the wrong answer.
         example: the question; `meta["stale_answers"]` lists what was right before, where something was.
-        corpus: ids of all documents that could be found.
+        corpus: ids of all documents that could be found; empty = not known.
         documents: by id, at least those that stood in the prompt and are known by text.
     """
     said = normalize(prediction.text)
@@ -49,7 +49,7 @@ def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) ->
     evidence = set(example.evidence)
     if not evidence:
         return "no_gold"
-    if not evidence.issubset(corpus):
+    if corpus and not evidence.issubset(corpus):
         return "not_in_corpus"
     if not evidence.issubset(wanted(prediction)):
         return "not_retrieved"

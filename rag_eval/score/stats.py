@@ -36,21 +36,26 @@ class Equivalence:
     """Two one-sided tests: is a mean within a margin of 0?"""
 
     p: float  # the larger of the two
-    low: float  # of the 90 % interval, which lies within the margin where p < 5 %
+    low: float  # of the interval of confidence 1 - 2 alpha, 90 % at 5 %, which lies within the margin where p < alpha
     high: float
-    is_equivalent: bool  # at 5 %
+    is_equivalent: bool  # at alpha
 
 
 def paired_difference(
-    a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable], bounds: tuple[float, float] | None = DIFFERENCE
+    a: Sequence[float],
+    b: Sequence[float],
+    clusters: Sequence[Hashable],
+    bounds: tuple[float, float] | None = DIFFERENCE,
+    confidence: float = 0.95,
 ) -> Estimate | None:
-    """The mean of b - a over the questions judged in both, with its clustered 95 % interval.
+    """The mean of b - a over the questions judged in both, with its clustered interval.
 
     Args:
         a: one value a question.
         b: of the same questions, in the same order.
         clusters: the cluster of each question.
         bounds: what a difference can be at all; None for seconds.
+        confidence: of the interval; 95 %, more where several pairs are judged.
 
     Returns:
         None when no question was judged in both.
@@ -59,7 +64,7 @@ def paired_difference(
         ValueError: if lengths differ or a value is infinite.
     """
     codes, (before, after) = judged(clusters, a, b)
-    return estimate((after - before).tolist(), codes.tolist(), binary=False, bounds=bounds)
+    return estimate((after - before).tolist(), codes.tolist(), binary=False, bounds=bounds, confidence=confidence)
 
 
 def mcnemar(a: Sequence[float], b: Sequence[float]) -> Discordance:
@@ -113,7 +118,7 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     return _adjusted(p, "fdr_bh")
 
 
-def tost(mean: float, se: float, df: int, margin: float) -> Equivalence:
+def tost(mean: float, se: float, df: int, margin: float, alpha: float = 0.05) -> Equivalence:
     """Two one-sided t-tests (Schuirmann 1987) of whether a mean lies between -margin and margin.
 
     Args:
@@ -121,15 +126,16 @@ def tost(mean: float, se: float, df: int, margin: float) -> Equivalence:
         se: its standard error, above 0.
         df: degrees of freedom of the standard error; clusters - 1 for a clustered one.
         margin: what counts as no difference, above 0, declared before the data were seen.
+        alpha: level of each test; smaller where several pairs are judged.
 
     Raises:
         ValueError: if an argument is outside its range.
     """
-    if not (margin > 0 and se > 0 and df >= 1):
-        raise ValueError(f"expected margin > 0, se > 0 and df >= 1, got {margin}, {se} and {df}.")
+    if not (margin > 0 and se > 0 and df >= 1 and 0 < alpha < 0.5):
+        raise ValueError(f"expected margin > 0, se > 0, df >= 1 and 0 < alpha < 0.5, got {margin}, {se}, {df} and {alpha}.")
     p = float(stdtr(df, (abs(mean) - margin) / se))
-    half = float(stdtrit(df, 0.95)) * se
-    return Equivalence(p, mean - half, mean + half, p < 0.05)
+    half = float(stdtrit(df, 1 - alpha)) * se
+    return Equivalence(p, mean - half, mean + half, p < alpha)
 
 
 def tost_paired(
@@ -138,6 +144,7 @@ def tost_paired(
     clusters: Sequence[Hashable],
     margin: float,
     bounds: tuple[float, float] | None = DIFFERENCE,
+    alpha: float = 0.05,
 ) -> Equivalence | None:
     """Whether the mean of b - a lies between -margin and margin, from a clustered standard error.
 
@@ -152,15 +159,15 @@ def tost_paired(
     """
     codes, (before, after) = judged(clusters, a, b)
     x = after - before
-    found = estimate(x.tolist(), codes.tolist(), binary=False, bounds=bounds, confidence=0.90)
+    found = estimate(x.tolist(), codes.tolist(), binary=False, bounds=bounds, confidence=1 - 2 * alpha)
     if found is None:
         return None
     if found.n_clusters == 1:
         return Equivalence(1.0, found.low, found.high, False)
     df, se = found.n_clusters - 1, clustered_se(x, codes)
     if is_flat(x, se):
-        se = max(found.high - found.mean, found.mean - found.low) / float(stdtrit(df, 0.95))
-    return tost(found.mean, se, df, margin)
+        se = max(found.high - found.mean, found.mean - found.low) / float(stdtrit(df, 1 - alpha))
+    return tost(found.mean, se, df, margin, alpha)
 
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

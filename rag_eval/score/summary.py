@@ -32,6 +32,7 @@ class Scorer:
     depth: int  # how many documents were searched; deeper scores are not available
     context: str
     documents: Mapping[str, Document] = field(default_factory=dict)  # the corpus, by id
+    passages: Mapping[str, Document] = field(default_factory=dict)  # others that may stand in a prompt: recorded ones
 
     def row(self, prediction: Prediction, example: Example) -> Row:
         """All scores of one question."""
@@ -48,17 +49,18 @@ class Scorer:
         if math.isnan(score):
             return {}
         row: Row = dict(outcome_row(prediction, example, score))
-        why = attribute(prediction, example, self.documents.keys(), self.documents) if score < 1 else None
-        if self.context != "none":
+        texts = {**self.passages, **self.documents}
+        why = attribute(prediction, example, self.documents.keys(), texts) if score < 1 else None
+        if self.context != "none" and prediction.is_context_known:
             row["answer/distracted"] = float(why is not None and why.distracted_by is not None)
             if why is not None:
-                row |= {"cause": why.cause, "distracted_by": why.distracted_by}
+                row |= {"cause": why.cause if self._is_judged(prediction, example) else "not_known", "distracted_by": why.distracted_by}
         if "stale_answers" in example.meta:
             row["answer/stale"] = float(why is not None and why.is_stale)
         return row
 
     def _ranking(self, prediction: Prediction, example: Example) -> Row:
-        if self.context not in RANKED or self.depth < 1:
+        if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
         evidence = example.evidence if example.is_answerable else ()
         found, scores = prediction.retrieved, Row()
@@ -85,15 +87,22 @@ class Scorer:
 
     def _context(self, prediction: Prediction, example: Example) -> Row:
         """Whether what was needed stood in the prompt, by ids and, as a proxy that needs no gold ids, by the answer's words."""
-        if self.context == "none" or not example.is_answerable:
+        if self.context == "none" or not example.is_answerable or not prediction.is_context_known:
             return {}
-        held = [self.documents[id].text for id in prediction.in_prompt if id in self.documents]
+        texts = {**self.passages, **self.documents}
+        held = [texts[id].text for id in prediction.in_prompt if id in texts]
         row: Row = {}
+        is_judged = bool(example.evidence) and self._is_judged(prediction, example)
         for name, ids in (("prompt/holds_evidence", prediction.in_prompt), ("prompt/was_given_evidence", wanted(prediction))):
-            row[name] = float(set(example.evidence).issubset(ids)) if example.evidence else math.nan
-        if self.documents:
+            row[name] = float(set(example.evidence).issubset(ids)) if is_judged else math.nan
+        if len(held) == len(prediction.in_prompt):
             row["prompt/holds_answer_words"] = max((containment(text, example.answers) for text in held), default=0.0)
         return row
+
+    def _is_judged(self, prediction: Prediction, example: Example) -> bool:
+        """Whether it can be told what of the context is evidence: a recorded passage that is no document may be a part of some."""
+        known = prediction.is_context_known and all(id in self.documents or id in example.evidence for id in prediction.retrieved)
+        return known or set(example.evidence).issubset(prediction.in_prompt)
 
 
 def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:

@@ -8,6 +8,18 @@ from rag_eval.types import Estimate, Prediction, Spend
 
 FACTS: dict[str, Any] = {
     "mode": "rag",
+    "context": "retrieved",
+    "weights": "base",
+    "source": "s" * 16,
+    "audit": {
+        "n_documents": 100,
+        "n_distractors_min": 99,
+        "n_facts": 2,
+        "n_facts_in_corpus": 2,
+        "n_facts_in_training": 0,
+        "n_shared_8_grams": 0,
+        "n_before_training": 0,
+    },
     "seed": 3,
     "choices": {"mode": "rag", "retriever.k": 3},
     "comparison": {
@@ -21,7 +33,7 @@ FACTS: dict[str, Any] = {
     },
     "git": {"commit": "c" * 40, "dirty": False},
     "hardware": {"device": "cpu", "cpu": "a cpu", "n_cores": 2},
-    "counts": {"n_questions": 2, "n_answerable": 2, "n_unanswerable": 0},
+    "counts": {"n_questions": 2, "n_answerable": 2, "n_unanswerable": 0, "n_cut_answers": 0, "n_truncated_questions": 0},
     "seconds": {"e2e": {"p50": 0.25, "mean": 0.5}},
     "tokens": {"prompt_mean": 40.0, "output_mean": 2.0},
 }

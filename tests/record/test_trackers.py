@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from rag_eval.errors import ConfigError
+from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.record.jsonl_mirror import JsonLines
+from rag_eval.record.latency_file import write_latency
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
 from rag_eval.record.uri import absolute_uri, check_uri
+from rag_eval.types import Timing
 from tests.record.samples import FACTS, prediction
 
 Make = Callable[[str], RunDirectory]
@@ -99,6 +102,17 @@ def test_a_run_appears_in_mlflow_under_its_sweep_with_all_that_it_recorded(finis
     stored = Path(one.info.artifact_uri)
     assert stored.is_relative_to(tmp_path / "artifacts")
     assert sorted(file.name for file in stored.iterdir()) == ["config.yaml", "predictions.jsonl", "run.json", "scores.jsonl"]
+
+
+def test_mlflow_shows_the_latency_that_was_measured_last(finished: Make, store: str, tmp_path: Path) -> None:
+    run = finished("abc")
+    conditions = dict.fromkeys(CONDITIONS) | {"scenario": "single_stream", "n_queries": 60, "n_blocks": 6, "cache_state": "warm"}
+    for session, seconds in (("first", 0.2), ("second", 0.1)):
+        timings = tuple(Timing(f"q{at}", at // 10, 10, 2, {"generate": seconds}, seconds) for at in range(60))
+        write_latency(run.path, LatencyRecord(conditions, "rag", "abc", session, timings))
+        mirror(store, tmp_path).log(run.path, record_of(run))
+    (one,) = runs_in(store)
+    assert one.data.metrics["latency/e2e_p50_ms"] == one.data.metrics["latency/e2e_p95_ms"] == 100.0
 
 
 def test_a_run_is_mirrored_once(finished: Make, store: str, tmp_path: Path) -> None:

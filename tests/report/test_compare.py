@@ -11,6 +11,7 @@ import pytest
 
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.record.latency_file import write_latency
+from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.types import PRIMARY, Spend, Timing
@@ -118,7 +119,7 @@ def test_costs_are_seconds_of_the_machine_unless_money_is_asked_for(
 
 
 def test_energy_is_told_with_and_without_idle_power(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
-    spends = {"learn": Spend(10.0, cpu_joules=300.0), "answer": Spend(2.0)}
+    spends = {"learn": Spend(8.0, cpu_joules=300.0, energy_s=10.0), "answer": Spend(2.0)}
     write_run(tmp_path / "outputs", "eeee", "finetune", rows([1] * 40), spends=spends, idle_watts={"cpu_watts": 20.0, "device_watts": None})
     assert told("aaaa", "eeee")[0] == 0
     learn = line(sections(tmp_path)["Energy, J"], "finetune: learn")
@@ -157,7 +158,7 @@ def test_latencies_of_one_session_are_compared_and_explained(told: Told, two: tu
     timed(rag, "s1", 240, {"search": 0.05, "prompt": 0.001, "prefill": 0.6, "decode": 0.4})
     timed(rag, "s2", 240, {"search": 9.0, "prompt": 0.001, "prefill": 0.6, "decode": 0.4})
     assert told(closed.folder, rag.folder)[0] == 0
-    section = sections(tmp_path)["Latency: rag against closed_book"]
+    section = sections(tmp_path)["Latency, single_stream: rag against closed_book"]
     whole = line(section, "latency/e2e_p50_ms")
     assert whole["ratio"]["value"] == pytest.approx(1.051 / 0.501, rel=1e-2)
     assert line(section, "latency/e2e_p95_ms")["rag"]["value"] > whole["rag"]["value"]
@@ -184,7 +185,7 @@ def test_runs_that_differ_in_what_must_be_equal_are_refused_by_name(
         (["aaaa"], "expected at least two runs"),
         (["aaaa", "aaaa"], "expected different runs"),
         (["aaaa", "zzzz"], "zzzz: is no run directory"),
-        (["aaaa", "bbbb", "measure=answer/nothing"], "not every run has it; all have answer/em"),
+        (["aaaa", "bbbb", "measure=answer/nothing"], "not every run has it of its questions; all have answer/em"),
         (["aaaa", "bbbb", "hardware=h900", "utilisation=1", "queries=1", "updates=0", "hours=1"], "no such price sheet; choices: a100"),
         (["aaaa", "bbbb", "hardware=h200"], "hardware=h200 needs utilisation=, queries=, updates=, hours= too"),
         (["aaaa", "bbbb", "hardware=h200", "utilisation=2", "queries=1", "updates=0", "hours=1"], "utilisation: expected shares above 0"),
@@ -207,7 +208,7 @@ def test_an_unfinished_run_is_refused_with_its_status(told: Told, two: tuple[Rec
     (two[1].folder / "manifest.json").unlink()
     code, _, err = told("aaaa", "bbbb")
     assert code == 2
-    assert "no finished run (its status is FINISHED)" in err or "no finished run" in err
+    assert "no finished run (its files were changed)" in err
 
 
 def test_seeds_of_a_recipe_get_an_interval_of_their_own(told: Told, tmp_path: Path) -> None:
@@ -231,3 +232,119 @@ def test_text_of_models_and_documents_stays_inert_in_the_report(told: Told, tmp_
     made = (tmp_path / "reports" / "compare.md").read_text(encoding="utf-8")
     assert "<script>" not in made
     assert "\\[a\\]" in made
+
+
+def test_two_runs_of_one_arm_keep_their_own_costs_and_latencies(told: Told, tmp_path: Path) -> None:
+    first, _ = (
+        write_run(
+            tmp_path / "outputs",
+            run_id,
+            "rag",
+            rows([1, 0] * 20),
+            spends={"learn": Spend(seconds, stored_bytes=1), "answer": Spend(20.0)},
+            source=run_id,
+        )
+        for run_id, seconds in (("aaaa1111", 4.0), ("bbbb2222", 9.0))
+    )
+    timed(first, "s1", 40, {"prompt": 0.001, "prefill": 0.1, "decode": 0.4})
+    assert told("aaaa", "bbbb")[0] == 0
+    found = sections(tmp_path)
+    costs = [row[1]["value"] for row in found["Cost, s, utilisation 1"]["rows"]]
+    assert costs == [4.0, 9.0]
+    assert found["Latency: rag (bbbb2222) against rag (aaaa1111)"]["rows"][0][1]["value"] is None
+
+
+def test_what_a_run_took_over_from_its_trials_is_paid_once(told: Told, tmp_path: Path) -> None:
+    """A dev run trains for 100 s; the test run takes the adapter from the cache."""
+    dev = {"mode": "finetune", "split": "dev"}
+    write_run(
+        tmp_path / "outputs", "dddd", "finetune", rows([1] * 40), choices=dev, comparison={"questions": "dev"}, weights="trained",
+        spends={"learn": Spend(100.0), "answer": Spend(2.0)},
+    )  # fmt: skip
+    write_run(
+        tmp_path / "outputs", "eeee", "finetune", rows([1] * 40), choices={**dev, "split": "test"}, weights="trained",
+        spends={"learn": Spend(101.0, cached=True, reused_s=100.0), "answer": Spend(2.0)},
+    )  # fmt: skip
+    write_run(tmp_path / "outputs", "aaaa", "closed_book", rows([0] * 40))
+    assert told("aaaa", "eeee")[0] == 0
+    cost = line(sections(tmp_path)["Cost, s, utilisation 1"], "finetune")
+    assert (cost["learn"]["value"], cost["trials and failed runs"]["value"]) == (101.0, 2.0)
+    notes = json.loads((tmp_path / "reports" / "compare.json").read_text(encoding="utf-8"))["notes"]
+    assert not any("configurations" in note for note in notes)  # settings were chosen on other questions
+
+
+def test_a_run_that_ended_without_a_word_makes_trials_unknown(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    lost = RunDirectory.open(tmp_path / "outputs", "study", "ffff")
+    lost.begin("seed: 0\n", dict(two[1].record.facts))
+    assert told("aaaa", "bbbb")[0] == 0
+    assert line(sections(tmp_path)["Cost, s, utilisation 1"], "rag")["trials and failed runs"]["value"] is None
+    assert "1 runs or attempts ended without a word" in sections(tmp_path)["Ledger of the experiment"]["reading"]
+
+
+def test_an_update_of_a_trained_arm_that_retrieves_is_both_a_training_and_an_upsert(told: Told, tmp_path: Path) -> None:
+    write_run(
+        tmp_path / "outputs", "aaaa", "rag_finetune", rows([1] * 40, [1] * 40), context="retrieved", weights="trained",
+        spends={"learn": Spend(100.0, stored_bytes=1), "answer": Spend(2.0), "update": Spend(0.5)},
+    )  # fmt: skip
+    write_run(tmp_path / "outputs", "bbbb", "closed_book", rows([0] * 40))
+    assert told("bbbb", "aaaa")[0] == 0
+    assert line(sections(tmp_path)["Cost, s, utilisation 1"], "rag_finetune")["an update"]["value"] == 100.5
+
+
+def test_a_right_answer_to_an_unanswerable_question_counts_as_right(told: Told, tmp_path: Path) -> None:
+    half = [*rows([1] * 16 + [0] * 4), *({"is_answerable": False, "abstain/unanswerable": 1.0} for _ in range(20))]
+    write_run(tmp_path / "outputs", "aaaa", "rag", half, spends={"learn": Spend(0.0), "answer": Spend(0.0)})
+    write_run(tmp_path / "outputs", "bbbb", "closed_book", half)
+    assert told("aaaa", "bbbb", "queries=100", "updates=0", "hours=1")[0] == 0
+    cost = line(sections(tmp_path)["Cost, s, utilisation 1"], "rag")
+    assert cost["all in, a right answer"]["value"] == pytest.approx(0.5 / 0.9)  # 36 of 40 are right; a question takes 0.5 s
+
+
+def test_less_is_better_where_it_is(told: Told, tmp_path: Path) -> None:
+    write_run(tmp_path / "outputs", "aaaa", "rag", [{PRIMARY: 1.0, "outcome/wrong": 0.0}] * 39 + [{PRIMARY: 0.0, "outcome/wrong": 1.0}])
+    write_run(tmp_path / "outputs", "bbbb", "closed_book", [{PRIMARY: 0.0, "outcome/wrong": 1.0}] * 40)
+    _, out, _ = told("aaaa", "bbbb", "measure=outcome/wrong")
+    assert "closed_book - rag: REFUTED" in out
+    _, out, _ = told("bbbb", "aaaa", "measure=outcome/wrong")
+    assert "rag - closed_book: SUPPORTED" in out
+
+
+def test_verdicts_of_several_pairs_hold_together(told: Told, tmp_path: Path) -> None:
+    for run_id, right in (("aaaa", [1, 0] * 20), ("bbbb", [1, 0] * 14 + [1, 1] * 6), ("cccc", [0, 1] * 20), ("dddd", [1, 0] * 20)):
+        write_run(tmp_path / "outputs", run_id, "rag", rows(right), choices={"id": run_id})
+    _, out, _ = told("aaaa", "bbbb")
+    assert "SUPPORTED" in out.splitlines()[-2]
+    widths = []
+    for others in (["bbbb"], ["bbbb", "cccc", "dddd"]):
+        assert told("aaaa", *others)[0] == 0
+        first = sections(tmp_path)["The comparison declared beforehand"]["rows"][0][1]
+        widths.append(first["high"] - first["low"])
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_a_term_without_variation_has_no_interval_rather_than_one_of_no_width(told: Told, tmp_path: Path) -> None:
+    for run_id in ("aaaa", "bbbb"):
+        write_run(tmp_path / "outputs", run_id, "rag", rows([1, 0] * 20, [1] * 40), context="retrieved", choices={"id": run_id})
+    assert told("aaaa", "bbbb")[0] == 0
+    split = sections(tmp_path)["Where the difference comes from"]["rows"][0]
+    assert all(term["low"] is None and "no resample varies" in term["note"] for term in split[2:])
+    assert split[1]["low"] < 0 < split[1]["high"]
+
+
+def test_runs_of_an_earlier_version_are_left_out_and_said(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    old = tmp_path / "outputs" / "study" / "0000"
+    old.mkdir()
+    plain = json.loads((two[0].folder / "run.json").read_text(encoding="utf-8"))
+    del plain["facts"]["context"], plain["facts"]["audit"]
+    (old / "run.json").write_text(json.dumps({**plain, "run_id": "0000", "schema_version": 1}), encoding="utf-8")
+    code, _, err = told("aaaa", "bbbb")
+    assert code == 0, err
+    assert "1 runs that an earlier version recorded are in no count" in (tmp_path / "reports" / "compare.md").read_text(encoding="utf-8")
+
+
+def test_a_score_that_reaches_below_0_is_refused_as_the_measure(told: Told, tmp_path: Path) -> None:
+    for run_id, mode in (("aaaa", "rag"), ("bbbb", "closed_book")):
+        write_run(tmp_path / "outputs", run_id, mode, [{PRIMARY: 1.0, "answer/reliability": 1.0}] * 40)
+    code, _, err = told("aaaa", "bbbb", "measure=answer/reliability")
+    assert code == 2
+    assert "expected a score between 0 and 1" in err

@@ -27,7 +27,7 @@ def test_the_evidence_is_followed_on_its_way_into_the_prompt() -> None:
     assert cause(replace(WRONG, in_prompt=("other",))) == "not_retrieved"
     assert cause(replace(WRONG, in_prompt=("other",), n_truncated=1)) == "truncated"
     assert cause(WRONG) == "in_prompt_unused"
-    assert len(CAUSES) == 5
+    assert len(CAUSES) == 6
 
 
 def test_evidence_below_the_k_that_enter_the_prompt_counts_as_not_retrieved() -> None:
