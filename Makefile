@@ -13,4 +13,6 @@ test:  ## the default suite
 
 table:  ## the arms on the embedded world, and the table of the README
 	python run.py -m experiment=arms
+	rag-eval latency mode=rag,finetune experiment_name=arms
 	python -m rag_eval.report experiment=arms out=reports/world
+	python -m rag_eval.report compare rag finetune experiment=arms out=reports/world

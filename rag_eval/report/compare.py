@@ -2,7 +2,8 @@
 
     python -m rag_eval.report compare RUN_A RUN_B [RUN_C ...] [key=value ...]
 
-A run is given by its directory or the beginning of its id. Keys: measure=answer/em (the score compared), threshold=0 and
+A run is given by its mode (the newest one counts), its directory or the beginning of its id. Keys: experiment=NAME (where
+to look), measure=answer/em (the score compared), threshold=0 and
 margin=0.02 (declared for the verdict), hardware=NAME with utilisation=, queries=, updates=, hours= (costs in money; without
 it in seconds of the machine), runs=outputs, out=reports, allow_mismatch=false. Computes from what was recorded, runs nothing.
 """
@@ -59,6 +60,7 @@ DEFAULTS = {
     "queries": "",
     "updates": "",
     "hours": "",
+    "experiment": "",
     "runs": "outputs",
     "out": "reports",
     "allow_mismatch": "false",
@@ -83,12 +85,10 @@ def compare(argv: Sequence[str]) -> None:
     """
     names, options = parsed(argv, DEFAULTS)
     if len(names) < 2:
-        raise UserError(
-            "expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B. A run is the directory that it printed last."
-        )
+        raise UserError("expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B, as in compare rag finetune.")
     terms = _terms(options)
     declared = _declared(options)
-    runs = [read_run(find_run(name, Path(options["runs"]))) for name in names]
+    runs = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
     if len({run.record.run_id for run in runs}) < len(runs):
         raise UserError("expected different runs, got one of them twice.")
     differing = mismatches([run.record for run in runs])

@@ -55,16 +55,27 @@ def read_run(folder: Path) -> RecordedRun:
     return RecordedRun(folder, record, {row["example_id"]: row for row in rows}, directory.predictions())
 
 
-def find_run(name: str, root: Path) -> Path:
-    """The directory of a run by its path, or by the beginning of its id under the root.
+def find_run(name: str, root: Path, experiment: str = "") -> Path:
+    """The directory of a run: by its path, by its mode, which means the newest of it, or by the beginning of its id.
+
+    Args:
+        name: what the user calls the run.
+        root: folder of runs.
+        experiment: look in this experiment only; "" = in all.
 
     Raises:
-        UserError: there is none, or more than one.
+        UserError: there is none, or more than one has an id that begins so.
     """
     if (Path(name) / RECORD).exists():
         return Path(name)
-    found = sorted(file.parent for file in root.glob(f"*/{name}*/{RECORD}")) if name.isalnum() else []
+    folders = sorted(file.parent for file in root.glob(f"{experiment or '*'}/*/{RECORD}"))
+    of_mode = [(record.ended or "", folder) for folder in folders if (record := RunDirectory(folder).record()) and record.mode == name]
+    finished = [(ended, folder) for ended, folder in of_mode if RunDirectory(folder).finished() is not None]
+    if finished:
+        return max(finished)[1]
+    found = [folder for folder in folders if folder.name.startswith(name)] if name else []
     if len(found) != 1:
-        what = f"{len(found)} runs begin with it ({', '.join(map(str, found[:3]))})" if found else f"no run under {root} begins with it"
-        raise UserError(f"{name}: is no run directory, and {what}. Give the directory that a run printed last.")
+        what = f"{len(found)} ids begin with it ({', '.join(map(str, found[:3]))})" if found else "no id begins with it"
+        where = root / experiment if experiment else root
+        raise UserError(f"{name}: is no run directory and no mode with a finished run under {where}, and {what}. Give one of these.")
     return found[0]

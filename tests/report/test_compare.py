@@ -184,7 +184,7 @@ def test_runs_that_differ_in_what_must_be_equal_are_refused_by_name(
     [
         (["aaaa"], "expected at least two runs"),
         (["aaaa", "aaaa"], "expected different runs"),
-        (["aaaa", "zzzz"], "zzzz: is no run directory"),
+        (["aaaa", "zzzz"], "zzzz: is no run directory and no mode with a finished run under outputs, and no id begins with it"),
         (["aaaa", "bbbb", "measure=answer/nothing"], "not every run has it of its questions; all have answer/em"),
         (["aaaa", "bbbb", "hardware=h900", "utilisation=1", "queries=1", "updates=0", "hours=1"], "no such price sheet; choices: a100"),
         (["aaaa", "bbbb", "hardware=h200"], "hardware=h200 needs utilisation=, queries=, updates=, hours= too"),
@@ -348,3 +348,12 @@ def test_a_score_that_reaches_below_0_is_refused_as_the_measure(told: Told, tmp_
     code, _, err = told("aaaa", "bbbb", "measure=answer/reliability")
     assert code == 2
     assert "expected a score between 0 and 1" in err
+
+
+def test_a_mode_names_its_newest_run_of_an_experiment(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    write_run(tmp_path / "outputs", "gggg", "rag", rows([1] * 40, [1] * 40), experiment="other", context="retrieved")
+    assert told("closed_book", "rag", "experiment=study")[0] == 0
+    assert line(sections(tmp_path)["Scores"], "answer/em")["rag"]["value"] == 0.75
+    code, _, err = told("closed_book", "rag", "experiment=nothing")
+    assert code == 2
+    assert "under outputs/nothing" in err
