@@ -24,6 +24,12 @@ rag-eval report [key=value ...]   the table of recorded runs; report compare, re
 
 python run.py --help shows the keys and their choices."""
 
+LATENCY_USAGE = """rag-eval latency mode=rag,finetune [key=value ...]
+The arms are run first, or their recorded runs taken, and then asked the same questions in alternation.
+latency=default (one at a time), offline (all at once) or poisson (at random times)
+latency.n_queries, latency.n_warmup, latency.n_blocks, latency.forced_tokens, latency.rate_per_s, latency.cache_state, latency.seed
+Any other key of python run.py, such as dataset.preset=ci or experiment_name=NAME."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
@@ -32,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command in commands:
         return commands[command](arguments)
     is_help = command in {"-h", "--help"}
+    if not is_help:
+        print(f"error: there is no command {command!r}; commands: {', '.join(commands)}.", file=sys.stderr)
     print(USAGE, file=sys.stdout if is_help else sys.stderr)
     return 0 if is_help else 2
 
@@ -45,6 +53,9 @@ def report(arguments: list[str]) -> int:
 
 def latency(arguments: list[str]) -> int:
     """Time the arms of `mode=a,b` on the same questions in one session."""
+    if {"-h", "--help"} & set(arguments):
+        print(LATENCY_USAGE)
+        return 0
     _prepare()
     try:
         from rag_eval.config import refuse_secrets
@@ -55,6 +66,12 @@ def latency(arguments: list[str]) -> int:
         from rag_eval.timing import time_arms
 
         timed = time_arms(cfgs)
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing of an unfinished session is kept", file=sys.stderr)
+        return 130
+    except Terminated:
+        print("error: terminated; nothing of an unfinished session is kept", file=sys.stderr)
+        return 143
     except BaseException as error:
         return _fail(error, "", is_debug="debug=true" in arguments)
     show_latency([one.record for one in timed])

@@ -45,6 +45,7 @@ def test_answers_are_compared_as_their_question_demands(command: Command, tmp_pa
     ("meta", "said"),
     [
         ({"comparator": "fuzzy"}, "comparator is 'fuzzy'; expected one of exact, number"),
+        ({"comparitor": "date"}, "comparitor is no key that scoring knows; did you mean comparator?"),
         ({"format": "xml"}, "format is 'xml'; expected one of json"),
         ({"choices": "north"}, "choices must be a list of texts"),
         ({"spans": [{"source": "d", "start": 5, "end": 5}]}, "'a' meta:"),

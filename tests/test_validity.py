@@ -29,13 +29,15 @@ from rag_eval.probes import batch_disagreement
 from rag_eval.prompt import Prompt
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import Arm, contrast, declare, declared_contrasts, exploratory_section, means_section, pairs, verdict_section
+from rag_eval.report.accuracy import exploratory_section, means_section, verdict_section
 from rag_eval.report.compare import DEFAULTS, _terms, comparison
+from rag_eval.report.contrast import Arm, contrast, declare, declared_contrasts, pairs
 from rag_eval.report.guards import notes, prompt_notes
+from rag_eval.report.ledger import entries
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
 from rag_eval.report.sections import as_markdown
-from rag_eval.report.spending import Terms, entries, machine_seconds
+from rag_eval.report.spending import Terms, machine_seconds
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.percentile import percentile
 from rag_eval.score.stats import paired_difference
@@ -90,7 +92,9 @@ def test_m01_a_test_question_in_the_training_data_is_refused_and_overlap_is_coun
 
 
 def test_m02_what_each_side_could_know_is_said(run: Make) -> None:
-    assert "of 40 facts asked, documents hold 40, training questions ask 0" in said(run("finetune", audit={"n_facts_in_training": 0}))
+    assert "of 40 facts asked, documents hold 40; 0 are asked in the training questions" in said(
+        run("finetune", audit={"n_facts_in_training": 0})
+    )
 
 
 def test_m03_another_prompt_is_refused_and_prompts_are_compared_question_by_question(run: Make) -> None:
@@ -103,7 +107,7 @@ def test_m03_another_prompt_is_refused_and_prompts_are_compared_question_by_ques
 def test_m04_strict_and_lenient_scores_stand_side_by_side(run: Make) -> None:
     verbose = [{PRIMARY: 0.0, "answer/contains": 1.0, "outcome/malformed": 0.0}] * 40
     one, other = run("rag"), write_run(run("rag").folder.parents[1], "v", "closed_book", verbose)
-    assert "rank them differently" in said(one, other)
+    assert "scores rank 0:rag and 1:closed_book differently: answer/em for the first, answer/contains for the second" in said(one, other)
     shown = [row[0] for row in means_section([Arm("a", one), Arm("b", other)]).rows]
     assert {PRIMARY, "answer/contains", "outcome/malformed"} <= set(shown)
 
@@ -156,7 +160,7 @@ def test_m10_one_training_seed_is_marked_single_seed(run: Make) -> None:
     seeds = [run("finetune", weights="trained", seed=seed, choices={"mode": "finetune", "seed": seed}) for seed in range(3)]
     assert "single-seed (1 of 3 training seeds)" in said(seeds[0])
     assert "single-seed" not in said(seeds[0], experiment=[one.record for one in seeds])
-    assert "single-seed" in report(run("rag"), run("closed_book"))
+    assert "single-seed" in report(run("rag", experiment="alone"), run("finetune", weights="trained", experiment="alone"))
 
 
 def test_m11_questions_of_one_cluster_do_not_count_as_independent() -> None:
@@ -185,8 +189,9 @@ def test_m12_several_comparisons_are_corrected(run: Make) -> None:
 
 def test_m13_no_difference_found_is_not_the_same_and_the_detectable_one_is_printed(run: Make) -> None:
     one, other = run("rag", 20), write_run(run("rag").folder.parents[1], "x", "closed_book", [WRONG, RIGHT] * 20)
-    section, found = verdict_section([contrast(Arm("a", one), Arm("b", other), PRIMARY)], DECLARED)
-    assert next(iter(found.values())).text.startswith("INCONCLUSIVE(MDE=")
+    section, said = verdict_section([contrast(Arm("a", one), Arm("b", other), PRIMARY)], DECLARED)
+    assert "INCONCLUSIVE(MDE=" in said[0]
+    assert "nobody is better" in said[0]
     assert str(section.rows[0][-1]).startswith("INCONCLUSIVE")
 
 

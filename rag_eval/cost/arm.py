@@ -13,6 +13,14 @@ from dataclasses import dataclass
 
 from rag_eval.types import Estimate
 
+WORDS = {
+    "fixed_usd": "all before the first question",
+    "update_usd": "an update",
+    "query_usd": "a question",
+    "storage_usd_per_hour": "storage",
+    "accuracy": "the share of right answers",
+}
+
 
 @dataclass(frozen=True)
 class ArmCost:
@@ -72,7 +80,7 @@ def cost_per_correct(arm: ArmCost, *, hours: float, n_queries: float, n_updates:
     """Total / (Q acc): what one right answer costs. Raises ValueError as `cost_per_query` does."""
     one = cost_per_query(arm, hours=hours, n_queries=n_queries, n_updates=n_updates)
     if arm.accuracy is None:
-        return Amount(None, reason=", ".join(name for name in (one.reason, f"{arm.name}.accuracy") if name))
+        return Amount(None, reason=", ".join(name for name in (one.reason, f"{arm.name}: {WORDS['accuracy']}") if name))
     if arm.accuracy == 0:
         return Amount(None, reason=f"{arm.name} gives no right answer")
     return _divided(one, arm.accuracy)
@@ -87,9 +95,9 @@ def before_questions(arm: ArmCost, hours: float, n_updates: float) -> float | No
 
 
 def missing(arms: Sequence[ArmCost], hours: float, n_updates: float, needs_query: bool) -> str:
-    """The costs that such a horizon needs and that were not measured, as arm.field."""
+    """The costs that such a horizon needs and that were not measured, in words."""
     times = {"fixed_usd": 1.0, "update_usd": n_updates, "storage_usd_per_hour": hours, "query_usd": float(needs_query)}
-    return ", ".join(f"{arm.name}.{name}" for arm in arms for name in times if times[name] > 0 and getattr(arm, name) is None)
+    return ", ".join(f"{arm.name}: {WORDS[name]}" for arm in arms for name in times if times[name] > 0 and getattr(arm, name) is None)
 
 
 def check(**horizon: float) -> None:

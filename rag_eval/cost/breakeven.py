@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_eval.cost.arm import ArmCost, before_questions, check, check_positive, missing, total_cost
+from rag_eval.cost.arm import WORDS, ArmCost, before_questions, check, check_positive, missing, total_cost
 from rag_eval.types import Estimate
 
 NOT_MEASURED: Literal["NOT MEASURED"] = "NOT MEASURED"
@@ -118,7 +118,9 @@ def indifference_error_price(first: ArmCost, second: ArmCost, *, hours: float, n
     check_positive(n_queries=n_queries)
     totals = [total_cost(arm, hours=hours, n_queries=n_queries, n_updates=n_updates) for arm in (first, second)]
     if totals[0].usd is None or totals[1].usd is None or first.accuracy is None or second.accuracy is None:
-        absent = [total.reason for total in totals] + [f"{arm.name}.accuracy" for arm in (first, second) if arm.accuracy is None]
+        absent = [total.reason for total in totals] + [
+            f"{arm.name}: {WORDS['accuracy']}" for arm in (first, second) if arm.accuracy is None
+        ]
         return BreakEven(NOT_MEASURED, reason=", ".join(name for name in absent if name))
     reasons = {
         "from": f"{second.name} is dearer and more often right",

@@ -1,21 +1,40 @@
-"""A progress bar that takes no time from what is measured."""
+"""How far a measurement is, told without taking time from what is measured."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+REPORT_S = 30.0  # between lines where there is no terminal
+
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """`with progress("timing", 100) as advance: advance(1)`, on a terminal; drawn by `advance` alone, never by a thread beside."""
+    """`with progress("timing", 100) as advance: advance(1)`: a bar on a terminal, a line every 30 s elsewhere.
+
+    It is drawn by `advance` alone, never by a thread beside.
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, auto_refresh=False, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda n: bar.update(task, advance=n, refresh=True)
+        begun = reported = time.perf_counter()
+        n_done = 0
+
+        def advance(n: int) -> None:
+            nonlocal reported, n_done
+            n_done += n
+            bar.update(task, advance=n, refresh=True)
+            now = time.perf_counter()
+            if not console.is_terminal and now - reported >= REPORT_S:
+                reported = now
+                left = (now - begun) / n_done * (total - n_done)
+                console.print(f"{what}: {n_done}/{total}, {left:.0f} s left", highlight=False)
+
+        yield advance

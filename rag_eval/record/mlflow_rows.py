@@ -13,6 +13,10 @@ ERROR = "rag_eval.error"  # the tag of a run that did not finish
 
 def run_name(record: RunRecord) -> str:
     """What a person reads in a list of runs."""
+    source = str(record.facts.get("choices", {}).get("replay.path", "")).rstrip("/").rpartition("/")[2]
+    if source:
+        parts = [str(record.facts["choices"][name]) for name in ("replay.model", "replay.system") if name in record.facts["choices"]]
+        return " ".join([record.mode, source, *parts, str(record.facts["comparison"]["dataset_name"])])
     return f"{record.mode} seed={record.facts.get('seed')} {record.facts['comparison']['dataset_name']}"
 
 

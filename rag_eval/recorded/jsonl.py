@@ -11,6 +11,8 @@ are ignored.
 
 from __future__ import annotations
 
+import difflib
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,8 @@ from rag_eval.errors import DataError
 from rag_eval.recorded.answer import Answers, RecordedAnswer
 from rag_eval.recorded.resolve import made_id
 from rag_eval.types import Document
+
+log = logging.getLogger(__name__)
 
 N_SHOWN = 10
 Filled = Annotated[str, Field(min_length=1)]
@@ -38,7 +42,7 @@ class Context(BaseModel):
 class Line(BaseModel):
     """One line of the file."""
 
-    model_config = STRICT
+    model_config = {**STRICT, "extra": "allow"}  # others are ignored, but a misnamed one is pointed out
     id: Filled | int
     prediction: str | None
     contexts: list[Filled | Context] | None = None
@@ -56,6 +60,7 @@ def jsonl_answers(path: str) -> Answers:
     answers: dict[str, RecordedAnswer] = {}
     first: dict[str, int] = {}
     faults: list[str] = []
+    strange: dict[str, int] = {}
     for number, text in enumerate(_lines(path), start=1):
         if not text.strip():
             continue
@@ -65,6 +70,8 @@ def jsonl_answers(path: str) -> Answers:
             one = error.errors(include_url=False)[0]
             faults.append(f"{path}:{number} {'.'.join(map(str, one['loc'])) or 'line'}: {one['msg'][0].lower()}{one['msg'][1:]}")
             continue
+        for name in line.model_extra or {}:
+            strange.setdefault(name, number)
         id = str(line.id)
         if first.setdefault(id, number) != number:
             faults.append(f"{path}:{number} id {id!r}: stands at line {first[id]} already")
@@ -74,6 +81,10 @@ def jsonl_answers(path: str) -> Answers:
         raise DataError("\n  ".join([f"{faults[0]}{more}", *faults[1:N_SHOWN]]))
     if not answers:
         raise DataError(f'{path}: no recorded answers. Give one line a question: {{"id": ..., "prediction": ...}}.')
+    for name, number in strange.items():
+        near = difflib.get_close_matches(name, list(Line.model_fields), n=1, cutoff=0.6)
+        if near:
+            log.warning("%s:%d: the field %r is ignored; is it %r?", path, number, name, near[0])
     return answers
 
 

@@ -23,8 +23,8 @@ def main(argv: Sequence[str]) -> int:
     """Report on recorded runs. Returns the exit code, after one line on an expected failure."""
     command, *arguments = argv or [""]
     try:
-        if command in {"-h", "--help"}:
-            print(USAGE)
+        if {"-h", "--help"} & set(argv):
+            print(_help(command))
         elif command == "compare":
             from rag_eval.report.compare import compare
 
@@ -41,6 +41,19 @@ def main(argv: Sequence[str]) -> int:
         Console(stderr=True).print(Text(f"error: {inert(error)}"), soft_wrap=True)
         return error.exit_code
     return 0
+
+
+def _help(command: str) -> str:
+    """What a command does and which keys it has."""
+    if command == "compare":
+        from rag_eval.report import compare as module
+
+        return str(module.__doc__)
+    if command == "power":
+        from rag_eval.report import power as module  # type: ignore[no-redef]
+
+        return str(module.__doc__)
+    return str(USAGE)
 
 
 if __name__ == "__main__":

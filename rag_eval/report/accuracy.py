@@ -2,122 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 
+from rag_eval.report.contrast import Arm, Contrast, Declared, contrast, measures, of_questions, pairs
 from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
-from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.answer import normalize
 from rag_eval.score.attribution import CAUSES
-from rag_eval.score.bootstrap import bootstrap_t_interval
-from rag_eval.score.estimate import clustered_se, is_flat
-from rag_eval.score.power import mde_from_se
-from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, paired_difference, permutation_p, tost_paired
-from rag_eval.score.summary import SIGNED
-from rag_eval.score.verdict import Claim, Verdict, verdict
-from rag_eval.types import PRIMARY, Estimate
-
-SEED = 0  # of permutations and resamples
-ALPHA = 0.05
-N_RESAMPLES = 10_000
-FEW_CLUSTERS = 30  # below, the interval of a difference is the cluster bootstrap-t
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A run and what it is called in the report."""
-
-    label: str
-    run: RecordedRun
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """One measure of two arms over the same questions."""
-
-    first: Arm
-    second: Arm
-    measure: str
-    difference: Estimate | None  # second - first
-    mde: float | None  # the smallest difference that this comparison would have found
-    p: float | None  # two-sided, by flipping signs of clusters
-    confidence: float  # of the interval of the difference
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What is claimed of every pair before it is looked at."""
-
-    better: Claim  # of second - first
-    same: Claim  # that it is no further from 0 than a margin
-
-
-LOWER_IS_BETTER = {
-    "outcome/wrong",
-    "outcome/abstained",
-    "outcome/malformed",
-    "abstain/answerable",
-    "answer/distracted",
-    "answer/stale",
-}
-
-
-def declare(measure: str, threshold: float, margin: float) -> Declared:
-    """The two claims of a comparison.
-
-    Args:
-        measure: the score that is compared; of some, as the share of wrong answers, less is better.
-        threshold: by how much the second arm must be better, at least 0.
-        margin: what counts as no difference, above 0.
-    """
-    if measure in LOWER_IS_BETTER:
-        better = Claim(measure, f"second better, that is lower, by more than {threshold:g}?", -threshold, "below")
-    else:
-        better = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
-    return Declared(better, Claim(measure, f"same within {margin:g}?", 0.0, "equivalent", margin))
-
-
-def pairs(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
-    """Every two arms, in order."""
-    return list(combinations(arms, 2))
-
-
-def measures(arms: Sequence[Arm]) -> list[str]:
-    """Every score that some arm has, of its questions first."""
-    return list(dict.fromkeys(name for arm in arms for name in arm.run.record.estimates))
-
-
-def of_questions(arms: Sequence[Arm]) -> list[str]:
-    """The scores that every arm has of the questions themselves, one by one."""
-    return [name for name in measures(arms) if all(arm.run.has(name) for arm in arms)]
-
-
-def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) -> Contrast:
-    """The paired difference of a measure, over the questions that both runs were asked and that could be judged in both."""
-    questions = shared([first.run, second.run])
-    a, b = (arm.run.column(measure, questions.ids) for arm in (first, second))
-    bounds = (-2.0, 2.0) if measure in SIGNED else (-1.0, 1.0)
-    difference = paired_difference(a.tolist(), b.tolist(), questions.clusters, bounds, confidence)
-    x = b - a
-    judged = ~np.isnan(x)
-    codes = np.unique(questions.codes[judged], return_inverse=True)[1] if judged.any() else questions.codes[:0]
-    if difference is None or difference.n_clusters < 2:
-        return Contrast(first, second, measure, difference, None, None, confidence)
-    se = clustered_se(x[judged], codes)
-    if difference.n_clusters < FEW_CLUSTERS and not is_flat(x[judged], se):
-        low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES, confidence)
-        # An end that resamples do not limit keeps Student's t.
-        low, high = (low if math.isfinite(low) else difference.low, high if math.isfinite(high) else difference.high)
-        difference = replace(difference, low=max(bounds[0], low), high=min(bounds[1], high))
-    p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
-    mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if se > 0 else None
-    return Contrast(first, second, measure, difference, mde, p, confidence)
+from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, tost_paired
+from rag_eval.score.verdict import Claim, Verdict, verdict, winner
+from rag_eval.types import PRIMARY
 
 
 def means_section(arms: Sequence[Arm]) -> Section:
@@ -139,50 +36,40 @@ def means_section(arms: Sequence[Arm]) -> Section:
     return Section("Scores", reading, ("measure", *(arm.label for arm in arms), "n"), tuple(rows))
 
 
-def verdict_section(contrasts: Sequence[Contrast], declared: Declared) -> tuple[Section, dict[str, Verdict]]:
-    """The declared comparison of every pair, corrected for how many there are."""
+def verdict_section(contrasts: Sequence[Contrast], declared: Declared) -> tuple[Section, list[str]]:
+    """The declared comparison of every pair, corrected for how many there are; and each in one sentence."""
     adjusted = iter(holm([one.p for one in contrasts if one.p is not None]))
     rows: list[tuple[Cell, ...]] = []
-    found: dict[str, Verdict] = {}
+    said: list[str] = []
     for one in contrasts:
         name = f"{one.second.label} - {one.first.label}"
-        found[name] = verdict(declared.better, one.difference, one.mde)
+        found = verdict(declared.better, one.difference, one.mde)
         p = next(adjusted) if one.p is not None else None
-        rows.append(
-            (
-                name,
-                figure(one.difference),
-                Figure(one.mde),
-                Figure(p),
-                *_discordance(one),
-                found[name].text,
-                _equivalence(one, declared.same),
-            )
-        )
-    header = (
-        "pair",
-        f"difference of {declared.better.name}",
-        "MDE",
-        "p (Holm)",
-        "only first right",
-        "only second right",
-        "McNemar p",
-        declared.better.text,
-        declared.same.text,
-    )
+        n: Cell = NOT_MEASURED if one.difference is None else f"{one.difference.n} ({one.difference.n_clusters})"
+        judged = (found.text, _equivalence(one, declared.same))
+        rows.append((name, figure(one.difference), n, Figure(one.deff), Figure(one.mde), Figure(p), *_discordance(one), *judged))
+        said.append(_sentence(one, declared, found))
+    tests = ("design effect", "MDE", "p (Holm)", "only first right", "only second right", "McNemar p")
+    header = ("pair", f"difference of {declared.better.name}", "n (clusters)", *tests, declared.better.text, declared.same.text)
     reading = (
-        f"Paired by question, clustered; {_simultaneous(len(contrasts))}. MDE: the smallest difference that this comparison finds with "
-        "80 % power. p: signs of clusters flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is "
-        "shown for its counts. "
-        "Same: two one-sided tests, that is an interval within the margin; the only ground for calling two arms the same."
+        f"Paired by question, clustered; {_simultaneous(len(contrasts))}. Measure, threshold and margin are as given on the command line: "
+        "give them before you look. MDE: the smallest difference that this comparison finds with 80 % power. p: of no difference, signs of "
+        "clusters flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is shown for its counts. Same: two "
+        "one-sided tests, that is an interval within the margin; the only ground for calling two arms the same."
     )
-    return Section("The comparison declared beforehand", reading, header, tuple(rows)), found
+    return Section("The declared comparison", reading, header, tuple(rows)), said
 
 
-def declared_contrasts(arms: Sequence[Arm], declared: Declared) -> list[Contrast]:
-    """Every pair, with intervals that hold for all of them at once (Bonferroni), so that no verdict is owed to their number."""
-    of = pairs(arms)
-    return [contrast(*pair, declared.better.name, confidence=1 - ALPHA / len(of)) for pair in of]
+def _sentence(one: Contrast, declared: Declared, found: Verdict) -> str:
+    """The verdict on a pair in words, and who is better if that can be said."""
+    first, second = one.first.label, one.second.label
+    claim = f"is {second} {declared.better.text.removeprefix('second ').rstrip('?')} than {first} on {one.measure}"
+    best = None
+    if one.difference is not None:
+        names = (second, first) if declared.better.direction == "below" else (first, second)
+        best = winner(one.difference, names)
+    who = f"better: {best}" if best is not None else "nobody is better as far as these questions tell"
+    return f"{claim}? {found.text}. Difference {figure(one.difference)}; {who}."
 
 
 def _simultaneous(n_pairs: int) -> str:
@@ -191,9 +78,7 @@ def _simultaneous(n_pairs: int) -> str:
 
 def exploratory_section(arms: Sequence[Arm], declared: str) -> Section:
     """Paired differences of every other measure, with the false discovery rate controlled."""
-    others = [
-        contrast(*pair, name) for pair in pairs(arms) for name in measures(arms) if name != declared and not name.startswith("probe/")
-    ]
+    others = [contrast(*pair, name) for pair in pairs(arms) for name in of_questions(pair) if name != declared]
     known = [one for one in others if one.difference is not None]
     q = iter(benjamini_hochberg([one.p for one in known if one.p is not None]))
     rows = tuple(

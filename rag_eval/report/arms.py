@@ -37,7 +37,10 @@ def report(argv: Sequence[str]) -> None:
     records = latest_per_arm(finished_runs(Path(options["runs"]), options["experiment"] or None))
     notes = mismatches(records)
     if notes and options["allow_mismatch"] != "true":
-        raise UserError(f"{notes[0]}; pick one study with experiment=NAME, or put them side by side with allow_mismatch=true.")
+        raise UserError(
+            f"{notes[0]}; pick one study with experiment=NAME (a run is put into one by experiment_name=NAME), or put them side by side "
+            "with allow_mismatch=true."
+        )
     known = [record for record in records if record.schema_version == SCHEMA_VERSION]
     if len(known) == len(records):
         recorded = [one for one in all_runs(Path(options["runs"]), options["experiment"] or None) if one.schema_version == SCHEMA_VERSION]

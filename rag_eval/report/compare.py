@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,28 +25,25 @@ from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
 from rag_eval.report.accuracy import (
-    Arm,
-    Declared,
     attribution_section,
-    declare,
-    declared_contrasts,
     decomposition_section,
     exploratory_section,
     flips_section,
     kitagawa_section,
     means_section,
-    of_questions,
     verdict_section,
 )
-from rag_eval.report.guards import notes, prompt_notes
+from rag_eval.report.contrast import Arm, Declared, declare, declared_contrasts, of_questions
+from rag_eval.report.guards import cluster_notes, notes, prompt_notes
 from rag_eval.report.latency import latency_sections
-from rag_eval.report.markdown import inert
+from rag_eval.report.ledger import energy_section, ledger_section
+from rag_eval.report.markdown import hardware, inert
 from rag_eval.report.options import Options, numbers, one_number, parsed
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import labels, mismatches
 from rag_eval.report.sections import Section, as_json, as_markdown, show
-from rag_eval.report.spending import Terms, break_even_section, cost_section, energy_section, ledger_section, machine_seconds
+from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds
 from rag_eval.score.summary import SIGNED
 from rag_eval.types import PRIMARY
 
@@ -74,7 +71,7 @@ class Comparison:
 
     sections: list[Section]
     notes: list[str]
-    verdicts: Mapping[str, str]  # by difference
+    verdicts: list[str]  # a sentence for each pair
 
 
 def compare(argv: Sequence[str]) -> None:
@@ -107,11 +104,13 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
     measure = declared.better.name
     arms = [Arm(label, run) for label, run in zip(labels([run.record for run in runs]), runs, strict=True)]
     _check_measure(arms, measure)
-    experiment, n_old = recorded({run.folder.parent for run in runs})
+    experiment, n_old = recorded({run.folder.parent.resolve() for run in runs})
     closed_book = _closed_book(arms, runs)
-    of_pairs, verdicts = verdict_section(declared_contrasts(arms, declared), declared)
+    contrasts = declared_contrasts(arms, declared)
+    of_pairs, verdicts = verdict_section(contrasts, declared)
     sections = [
         of_pairs,
+        runs_section(arms),
         means_section(arms),
         recipe_section(arms, measure),
         decomposition_section(arms, measure),
@@ -128,15 +127,26 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
         ledger_section(experiment, [run.record for run in runs]),
         exploratory_section(arms, measure),
     ]
-    said = [*first_notes, *notes([(arm.label, arm.run.record) for arm in arms], experiment), *prompt_notes(arms)]
+    said = [*first_notes, *notes([(arm.label, arm.run.record) for arm in arms], experiment), *cluster_notes(contrasts), *prompt_notes(arms)]
     if n_old:
         said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
-    return Comparison(sections, said, {name: one.text for name, one in verdicts.items()})
+    return Comparison(sections, said, verdicts)
+
+
+def runs_section(arms: Sequence[Arm]) -> Section:
+    """Which runs these are."""
+    rows = []
+    for arm in arms:
+        record, facts = arm.run.record, arm.run.record.facts
+        commit = f"{str(facts['git']['commit'])[:12]}{' with changes' if facts['git']['dirty'] else ''}"
+        where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
+        rows.append((arm.label, *where, record.started, commit, hardware(record)))
+    return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 
 
 def recorded(folders: set[Path]) -> tuple[list[RunRecord], int]:
     """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
-    found = [record for folder in folders for file in folder.glob(f"*/{RECORD}") if (record := RunDirectory(file.parent).record())]
+    found = [record for folder in sorted(folders) for file in folder.glob(f"*/{RECORD}") if (record := RunDirectory(file.parent).record())]
     known = [record for record in found if record.schema_version == SCHEMA_VERSION]
     return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
 
@@ -146,7 +156,7 @@ def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None
     for arm in arms:
         if arm.run.record.mode == "closed_book":
             return arm
-    folders = {file.parent for run in runs for file in run.folder.parent.glob(f"*/{RECORD}")}
+    folders = {file.parent.resolve() for run in runs for file in run.folder.parent.glob(f"*/{RECORD}")}
     found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None and record.mode == "closed_book"]
     known = [record for record in found if record.schema_version == SCHEMA_VERSION]
     fitting = [one for one in known if not mismatches([*(run.record for run in runs), one])]
@@ -181,16 +191,16 @@ def _terms(options: Options) -> list[Terms]:
         if not given:
             return [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)]
         return [Terms(machine_seconds(), 1.0, one_number(options, "hours"), _asked(options), one_number(options, "updates"))]
-    missing = [name for name in HORIZON if not options[name]]
-    if missing:
-        raise UserError(
-            f"hardware={options['hardware']} needs {', '.join(f'{name}=' for name in missing)} too: a cost without them says nothing."
-        )
     folder = conf_dir() / "hardware"
     path = folder / f"{options['hardware']}.yaml"
     if not path.exists():
         raise UserError(
             f"hardware={options['hardware']}: no such price sheet; choices: {', '.join(sorted(one.stem for one in folder.glob('*.yaml')))}."
+        )
+    missing = [name for name in HORIZON if not options[name]]
+    if missing:
+        raise UserError(
+            f"hardware={options['hardware']} needs {', '.join(f'{name}=' for name in missing)} too: a cost without them says nothing."
         )
     sheet = read_sheet(path)
     shares = numbers(options, "utilisation")
@@ -213,7 +223,7 @@ def _write(made: Comparison, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     plain = {"schema_version": 1, "verdicts": made.verdicts, "notes": made.notes, "sections": as_json(made.sections)}
     write_atomically(out / "compare.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "compare.md", as_markdown("Comparison", made.sections, made.notes))
-    for name, text in made.verdicts.items():
-        console.print(inert(f"{name}: {text}"), markup=False, highlight=False, soft_wrap=True)
+    write_atomically(out / "compare.md", as_markdown("Comparison", made.sections, [*made.verdicts, *made.notes]))
+    for sentence in made.verdicts:
+        console.print(inert(sentence), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written: {out / 'compare.md'}, {out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)

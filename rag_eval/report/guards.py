@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import Arm
+from rag_eval.report.contrast import Arm, Contrast
 from rag_eval.report.paired import shared
 from rag_eval.report.runs import mismatches
 from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
@@ -14,8 +14,9 @@ from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
+FEW_CLUSTERS = 10
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
-LENIENT = "answer/contains"
+OF_ANSWERS = (PRIMARY, "answer/f1", "answer/recall", "answer/rouge_l", "answer/contains")  # strict and lenient
 # Choices that make no other recipe: which questions are asked, and with which seed.
 NOT_RECIPE = ("seed", "n_probe", "limit", "split", "dataset", "replay", "mode")
 
@@ -34,6 +35,12 @@ def notes(labelled: Labelled, experiment: Sequence[RunRecord]) -> list[str]:
     return [
         *dict.fromkeys([*found, *_of_data(records), *_of_scores(labelled), *_of_tuning(records, experiment), *_leak(records, experiment)])
     ]
+
+
+def cluster_notes(contrasts: Sequence[Contrast]) -> list[str]:
+    """Where so few clusters were asked that no interval of theirs can be relied on."""
+    few = {one.difference.n_clusters for one in contrasts if one.difference is not None and one.difference.n_clusters < FEW_CLUSTERS}
+    return [f"only {n} clusters: intervals and verdicts of so few hold roughly at best" for n in sorted(few)]
 
 
 def prompt_notes(arms: Sequence[Arm]) -> list[str]:
@@ -115,8 +122,8 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
     for audit in {str(record.facts["audit"]): record.facts["audit"] for record in records}.values():
         reached = audit["n_facts_in_corpus"]
         yield (
-            f"knowledge: of {audit['n_facts']} facts asked, documents hold {'an unknown number' if reached is None else reached}, "
-            f"training questions ask {audit['n_facts_in_training']}"
+            f"knowledge: of {audit['n_facts']} facts asked, documents hold {'an unknown number' if reached is None else reached}; "
+            f"{audit['n_facts_in_training']} are asked in the training questions of this dataset, which only trained arms see"
         )
         beside = audit["n_distractors_min"]
         if beside is not None and beside < FEW_DISTRACTORS:
@@ -129,9 +136,13 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
 
 def _of_scores(labelled: Labelled) -> Iterator[str]:
     for (label, first), (other_label, other) in combinations(labelled, 2):
-        strict, lenient = (_gap(first, other, name) for name in (PRIMARY, LENIENT))
-        if strict * lenient < 0:
-            yield f"{label} and {other_label}: strict and lenient scores ({PRIMARY}, {LENIENT}) rank them differently"
+        gaps = {name: _gap(first, other, name) for name in OF_ANSWERS}
+        for_first, for_other = [name for name, gap in gaps.items() if gap < 0], [name for name, gap in gaps.items() if gap > 0]
+        if for_first and for_other:
+            yield (
+                f"scores rank {label} and {other_label} differently: {', '.join(for_first)} for the first, {', '.join(for_other)} "
+                "for the second; mind the length of answers"
+            )
 
 
 def _gap(first: RunRecord, other: RunRecord, name: str) -> float:

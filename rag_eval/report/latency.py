@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from statistics import median
 
 from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
 from rag_eval.record.latency_file import newest, read_latencies
-from rag_eval.report.accuracy import Arm
+from rag_eval.report.contrast import Arm
 from rag_eval.report.sections import Cell, Figure, Section, figure
 from rag_eval.score.ratio import ratio_of_percentiles
 from rag_eval.score.shift import shift
@@ -56,7 +57,7 @@ def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> S
     reading = (
         f"{how['scenario']}, {how['n_queries']} questions in {how['n_blocks']} blocks, arms in alternation, {how['device']}, "
         f"{how['threads']} threads, caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and "
-        "tokens within 10 %."
+        "tokens within 10 %. Where the slowest block is far from the fastest, the machine was not quiet: measure again."
     )
     return Section(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
 
@@ -81,11 +82,26 @@ def _model_rows(one: LatencyRecord, other: LatencyRecord) -> list[tuple[Cell, ..
         predicted = predicted_gap(fit([*one.timings, *other.timings]), other.timings, one.timings)
     except ValueError as error:
         return [("gap of the means, ms", Figure(None), Figure(None), Figure(None, note=str(error)), "")]
-    verdict = "not measured" if gap is None else "agrees" if agrees(predicted, gap) else "DISAGREES: something is measured wrongly"
+    if gap is None:
+        verdict = "not measured"
+    elif gap.low <= 0 <= gap.high:
+        verdict = "cannot be told: the gap may be 0"
+    else:
+        verdict = "agrees" if agrees(predicted, gap) else "DISAGREES: something is measured wrongly"
     return [
+        ("slowest block / fastest", Figure(_spread(one)), Figure(_spread(other)), "", ""),
         ("gap of the means, ms: measured", "", "", "", figure(_in_ms(gap))),
         ("gap of the means, ms: from stages and tokens", "", "", verdict, Figure(1000 * predicted)),
     ]
+
+
+def _spread(record: LatencyRecord) -> float:
+    """The largest median of a block over the smallest: far from 1 the machine was not quiet, and no interval knows it."""
+    blocks: dict[int, list[float]] = {}
+    for timing in record.timings:
+        blocks.setdefault(timing.block, []).append(timing.e2e_s)
+    medians = [median(times) for times in blocks.values()]
+    return max(medians) / min(medians)
 
 
 def _in_ms(one: Estimate | None) -> Estimate | None:

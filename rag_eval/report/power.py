@@ -4,11 +4,13 @@
     python -m rag_eval.report power n=500 discordant=0.2 deff=1.5
 
 effect: the difference in share right that should be found. discordant: share of questions that exactly one arm gets right.
-deff: design effect of questions about one entity, 1 if independent. n: the questions that there are.
+deff: design effect of questions about one entity, 1 if independent; `compare` tells that of your data. n: the questions that
+there are. alpha=0.05 and power=0.8 may be given.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rag_eval.errors import UserError
@@ -36,7 +38,12 @@ def power(argv: Sequence[str]) -> str:
         if options["effect"]:
             effect = one_number(options, "effect")
             return f"{required_n(effect, discordant, deff, **level):,} questions find a difference of {effect:g} ({terms})"
-        n = round(one_number(options, "n"))
-        return f"{n:,} questions find a difference of {minimum_detectable_effect(n, discordant, deff, **level):.4f} ({terms})"
+        n = one_number(options, "n")
+        if n != round(n):
+            raise UserError(f"n: expected a number of questions, got {options['n']!r}.")
+        effect = minimum_detectable_effect(round(n), discordant, deff, **level)
+        if math.isinf(effect):
+            return f"{n:,.0f} questions find no difference, however large ({terms})"
+        return f"{n:,.0f} questions find a difference of {effect:.4f} ({terms})"
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UserError(str(error).replace("p_disc", "discordant")) from None

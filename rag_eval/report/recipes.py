@@ -8,7 +8,7 @@ import numpy as np
 
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import SCHEMA_VERSION
-from rag_eval.report.accuracy import Arm
+from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
@@ -22,7 +22,7 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
     for arm in arms:
         runs = _seeds(arm.run)
         if len(runs) < 2:
-            rows.append((arm.label, len(runs), Figure(None, note="single-seed"), Figure(None, note="single-seed")))
+            rows.append((arm.label, len(runs), Figure(None, note="needs two seeds"), Figure(None, note="needs two seeds")))
             continue
         questions = shared(runs)
         found = two_level(np.stack([run.column(measure, questions.ids) for run in runs]), questions.codes)

@@ -62,6 +62,8 @@ def _difference(field: str, records: Sequence[RunRecord]) -> str:
     if len(first) < 2:
         return ""
     (one, a), (other, b) = list(first.items())[:2]
+    if field == "dataset":
+        one, other = (f"{record.facts['comparison']['dataset_name']}, sha256 {digest[:12]}" for digest, record in ((one, a), (other, b)))
     return f"{field} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
 
 
@@ -73,4 +75,9 @@ def _label(record: RunRecord, others: Sequence[RunRecord]) -> str:
     choices = [{"seed": one.facts["seed"], **one.facts["choices"]} for one in others]
     mine = {"seed": record.facts["seed"], **record.facts["choices"]}
     differing = {name: value for name, value in mine.items() if name != "mode" and any(one.get(name) != value for one in choices)}
-    return " ".join([record.mode, *(f"{name.removeprefix(f'{record.mode}.')}={value}" for name, value in differing.items())])
+    return " ".join([record.mode, *(f"{name.removeprefix(f'{record.mode}.')}={_short(value)}" for name, value in differing.items())])
+
+
+def _short(value: object) -> str:
+    """A path by its last part."""
+    return str(value).rstrip("/").rpartition("/")[2] or str(value)

@@ -79,7 +79,7 @@ def as_json(sections: Sequence[Section]) -> list[dict[str, Any]]:
 
 def as_markdown(title: str, sections: Sequence[Section], notes: Sequence[str]) -> str:
     """The whole file; every text in it is inert."""
-    parts = [f"# {escape(title)}", *(f"- **Note:** {escape(note)}" for note in notes)]
+    parts = [f"# {escape(title)}", "\n".join(f"- {escape(note)}" for note in notes)]
     for one in sections:
         parts += [f"## {escape(one.title)}", escape(one.reading)] if one.reading else [f"## {escape(one.title)}"]
         rows = [_line(one.header), "|" + " --- |" * len(one.header), *(_line(tuple(map(str, row))) for row in one.rows)]

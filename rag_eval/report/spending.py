@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
-from rag_eval.cost.ledger import Entry, Stage, priced, totals
+from rag_eval.cost.ledger import priced, totals
 from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price
-from rag_eval.energy import above_idle
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import Arm, pairs
-from rag_eval.report.guards import is_recorded, is_same_study, recipe
+from rag_eval.report.contrast import Arm, pairs
+from rag_eval.report.guards import is_recorded, is_same_study
+from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent
 from rag_eval.report.paired import shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.estimate import estimate
@@ -25,7 +25,6 @@ from rag_eval.types import Estimate, Spend
 
 MACHINE_SECONDS = "machine seconds"
 NO_HORIZON = BreakEven(UNKNOWN, reason="give queries=, updates= and hours=")
-STAGES: Mapping[str, Stage] = {"learn": "learn", "load": "load", "answer": "evaluate", "probe": "probe", "update": "update"}
 
 
 @dataclass(frozen=True)
@@ -54,77 +53,6 @@ def machine_seconds() -> PriceSheet:
         device_usd_per_hour=3600.0,
         cpu_usd_per_hour=3600.0,
     )
-
-
-def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> list[Entry]:
-    """Every stage of every run and of every attempt that did not finish; recorded answers were spent elsewhere."""
-    found = []
-    for record in experiment:
-        if is_recorded(record):
-            continue
-        is_trial = any(_is_trial(record, one) for one in compared) and record.run_id not in {one.run_id for one in compared}
-        spent = [(record.run_id, record.status, record.spends)]
-        spent += [(f"{record.run_id}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts)]
-        for id, status, spends in spent:
-            found += [Entry(id, record.mode, STAGES[name], status, is_trial, spend) for name, spend in spends.items()]
-    return found
-
-
-def _is_trial(record: RunRecord, of: RunRecord) -> bool:
-    """Whether a run searched for the settings of another: the same arm and study with other settings, or asked the dev questions."""
-    if record.mode != of.mode or record.facts["comparison"]["base_model"] != of.facts["comparison"]["base_model"]:
-        return False
-    is_other = recipe(record) != recipe(of) and is_same_study(record, of)
-    return is_other or record.facts["choices"].get("split") == "dev" != of.facts["choices"].get("split")
-
-
-def n_silent(experiment: Sequence[RunRecord]) -> int:
-    """How many runs and attempts ended without a word of what they spent."""
-    return sum((record.status != "FINISHED" and not record.spends) + sum(not spends for spends in record.attempts) for record in experiment)
-
-
-def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Section:
-    """Physical units of the whole experiment, by arm and stage."""
-    header = (
-        "arm and stage",
-        "runs",
-        "trials",
-        "not finished",
-        "s",
-        "device s",
-        "CPU s",
-        "device J",
-        "CPU J",
-        "tokens in",
-        "tokens out",
-        "bytes kept",
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for (mode, stage), one in totals(entries(experiment, compared)).items():
-        spend = one.spend
-        physical = (spend.seconds, spend.device_seconds, spend.cpu_seconds, spend.device_joules, spend.cpu_joules)
-        counted = (spend.n_prompt_tokens, spend.n_output_tokens, spend.stored_bytes)
-        amounts = (*map(Figure, physical), *(Figure(None) if n is None else f"{n:,}" for n in counted))
-        rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *amounts))
-    reading = (
-        "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions; load: loading the model "
-        "and its first call; probe: asking again. Latency sessions are not in it. A sum with an unmeasured part is not measured. "
-        f"{n_silent(experiment)} runs or attempts ended without a word of what they spent."
-    )
-    return Section("Ledger of the experiment", reading, header, tuple(rows))
-
-
-def energy_section(arms: Sequence[Arm]) -> Section:
-    """Joules of every stage, with the power that the idle machine draws and without it."""
-    rows: list[tuple[Cell, ...]] = []
-    for arm in arms:
-        idle = arm.run.record.facts.get("idle_watts") or {}
-        for stage, spend in arm.run.record.spends.items():
-            device, cpu = spend.device_joules, spend.cpu_joules
-            net = (above_idle(device, spend.energy_s, idle.get("device_watts")), above_idle(cpu, spend.energy_s, idle.get("cpu_watts")))
-            rows.append((f"{arm.label}: {stage}", Figure(device), Figure(net[0]), Figure(cpu), Figure(net[1])))
-    reading = "By the counters of the accelerator (NVML) and of the processor packages (RAPL), over windows of at least a second."
-    return Section("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))
 
 
 def arm_cost(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[ArmCost, dict[str, float | None]]:
@@ -172,6 +100,8 @@ def _update(record: RunRecord, terms: Terms) -> float | None:
     parts = [record.spends[name] for name in ("update",) if name in record.spends]
     if record.facts["weights"] == "trained" and "learn" in record.spends:
         parts.append(record.spends["learn"])
+    if not parts and record.facts["context"] == "none":
+        return 0.0  # nothing of it follows the documents
     return add([machine_price(one, terms.sheet, terms.utilisation) for one in parts]).usd if parts else None
 
 
@@ -218,10 +148,13 @@ def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], ter
             horizon = {"hours": terms.hours, "n_queries": terms.n_queries}
             updates = maximum_updates(first, second, **horizon, saving=saving)
             error = indifference_error_price(first, second, **horizon, n_updates=terms.n_updates)
-        ratio = _ratio(a, b, terms)
-        rows.append((f"{b.label} instead of {a.label}", ratio, *map(_words, (queries, updates, error))))
-    header = ("choice", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
-    reading = "The second arm pays from or until that number; ratio of mean costs with Fieller's interval. " + _terms_text(terms)
+        right = " against ".join(str(Figure(cost.accuracy)) for cost in (second, first))
+        rows.append((f"{b.label} instead of {a.label}", right, _ratio(a, b, terms), *map(_words, (queries, updates, error))))
+    header = ("choice", "right answers", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
+    reading = (
+        "Cost alone; how often the arms are right stands beside it. The second arm pays from or until that number; the ratio is of mean "
+        f"costs with Fieller's interval. {_terms_text(terms)}"
+    )
     return Section(f"Break-even, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows))
 
 
@@ -258,7 +191,7 @@ def _trials(record: RunRecord, experiment: Sequence[RunRecord], terms: Terms) ->
 
     Not measured where one of them ended without a word of what it spent.
     """
-    own = [one for one in experiment if one.run_id == record.run_id or _is_trial(one, record) or _is_failed(one, record)]
+    own = [one for one in experiment if one.run_id == record.run_id or is_trial(one, record) or _is_failed(one, record)]
     if n_silent(own):
         return None
     extra = [one for one in entries(own, [record]) if one.run_id != record.run_id]

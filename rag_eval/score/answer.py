@@ -15,6 +15,18 @@ from rag_eval.types import ABSTENTION, Example, Prediction
 
 _NO_WORD = re.compile(r"[\W_]+")
 
+# Ways to say that the answer is not known, and nothing else; normalised.
+REFUSALS = frozenset(
+    {
+        ABSTENTION,
+        *("answer is unknown", "answer is not known", "not known", "unanswerable", "no answer", "na"),
+        *("i dont know", "i do not know", "dont know", "do not know", "it is not known", "it is unknown", "this is not known"),
+        *("not stated", "not mentioned", "not specified", "insufficient information", "not enough information", "no information"),
+        *("cannot be determined", "cannot be answered", "i cannot answer", "i cannot answer this question", "i dont know answer"),
+        *("documents do not say", "context does not say", "documents do not contain answer", "context does not contain answer"),
+    }
+)
+
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:
     """Harmonic mean of token precision and recall, tokens counted as often as they occur, against the closest answer.
@@ -62,12 +74,12 @@ def containment(prediction: str, answers: Sequence[str]) -> float:
 
 
 def is_abstention(text: str) -> bool:
-    """Whether the text says that the answer is not known, and nothing else."""
-    return normalize(text) == ABSTENTION
+    """Whether the text says that the answer is not known, and nothing else: one of REFUSALS after normalisation."""
+    return normalize(text) in REFUSALS
 
 
 def answer_text(prediction: Prediction) -> str:
-    """What was said, as it is scored: nothing where the question could not be asked."""
+    """What was answered; "" for an error, whatever it left behind."""
     return "" if prediction.outcome == "error" else prediction.text
 
 

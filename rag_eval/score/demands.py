@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from rag_eval.score.comparators import COMPARATORS
 from rag_eval.score.formats import FORMATS
 from rag_eval.score.spans import gold_spans
+
+KEYS = ("comparator", "choices", "format", "stale_answers", "spans", "as_of")
 
 
 def check_meta(meta: Mapping[str, Any]) -> None:
@@ -19,6 +22,10 @@ def check_meta(meta: Mapping[str, Any]) -> None:
     Raises:
         ValueError: naming the key, what was expected and what was found.
     """
+    for key in meta:
+        near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.8)
+        if near and key not in KEYS:
+            raise ValueError(f"{key} is no key that scoring knows; did you mean {near[0]}? Rename it if it is something else.")
     for key, known in (("comparator", COMPARATORS), ("format", FORMATS)):
         if key in meta and meta[key] not in known:
             raise ValueError(f"{key} is {meta[key]!r}; expected one of {', '.join(known)}.")

@@ -28,10 +28,13 @@ def test_a_total_is_preparation_updates_questions_and_storage() -> None:
 def test_what_is_missing_is_named_and_what_comes_0_times_is_not_missed() -> None:
     empty = ArmCost("rag", None, None, None, None, None)
     assert total_cost(empty, hours=1, n_queries=1, n_updates=1) == Amount(
-        None, reason="rag.fixed_usd, rag.update_usd, rag.storage_usd_per_hour, rag.query_usd"
+        None, reason="rag: all before the first question, rag: an update, rag: storage, rag: a question"
     )
-    assert cost_per_query(empty, hours=0, n_queries=1, n_updates=0).reason == "rag.fixed_usd, rag.query_usd"
-    assert cost_per_correct(empty, hours=0, n_queries=1, n_updates=0).reason == "rag.fixed_usd, rag.query_usd, rag.accuracy"
+    assert cost_per_query(empty, hours=0, n_queries=1, n_updates=0).reason == "rag: all before the first question, rag: a question"
+    assert (
+        cost_per_correct(empty, hours=0, n_queries=1, n_updates=0).reason
+        == "rag: all before the first question, rag: a question, rag: the share of right answers"
+    )
     without = replace(ARM, update_usd=None, storage_usd_per_hour=None)
     assert total_cost(without, hours=0, n_queries=100, n_updates=0).usd == pytest.approx(13.0)
 

@@ -176,19 +176,21 @@ def test_who_is_dearer_and_no_better_is_dominated() -> None:
 def test_what_is_missing_is_named() -> None:
     empty = ArmCost("finetune", None, None, None, None, None)
     assert queries(RAG, empty, hours=1, n_updates=1) == BreakEven(
-        "NOT MEASURED", reason="finetune.fixed_usd, finetune.update_usd, finetune.storage_usd_per_hour, finetune.query_usd"
+        "NOT MEASURED", reason="finetune: all before the first question, finetune: an update, finetune: storage, finetune: a question"
     )
-    assert updates(RAG, empty).reason == "finetune.fixed_usd, finetune.update_usd, finetune.query_usd"
-    assert errors(empty, RAG).reason == "finetune.fixed_usd, finetune.query_usd, finetune.accuracy"
-    assert errors(RAG, replace(RAG, name="b", accuracy=None)) == BreakEven("NOT MEASURED", reason="b.accuracy")
+    assert updates(RAG, empty).reason == "finetune: all before the first question, finetune: an update, finetune: a question"
+    assert (
+        errors(empty, RAG).reason == "finetune: all before the first question, finetune: a question, finetune: the share of right answers"
+    )
+    assert errors(RAG, replace(RAG, name="b", accuracy=None)) == BreakEven("NOT MEASURED", reason="b: the share of right answers")
 
 
 def test_paired_questions_replace_the_costs_of_a_question_that_were_not_measured() -> None:
     first, second = replace(RAG, query_usd=None), replace(arm("finetune", 50.0, 0.02), query_usd=None)
     assert break_even_queries(first, second, hours=0, n_updates=0, saving=usd(0.01)).value == pytest.approx(4_000)
-    assert break_even_queries(first, second, hours=0, n_updates=0).reason == "rag.query_usd, finetune.query_usd"
+    assert break_even_queries(first, second, hours=0, n_updates=0).reason == "rag: a question, finetune: a question"
     unknown = replace(second, fixed_usd=None)
-    assert break_even_queries(first, unknown, hours=0, n_updates=0, saving=usd(0.01)).reason == "finetune.fixed_usd"
+    assert break_even_queries(first, unknown, hours=0, n_updates=0, saving=usd(0.01)).reason == "finetune: all before the first question"
 
 
 def test_a_horizon_is_not_negative_and_an_error_needs_a_question() -> None:

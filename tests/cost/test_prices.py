@@ -29,7 +29,8 @@ def test_these_are_all_sheets_and_each_says_what_it_is_and_where_its_prices_come
     for path in FILES:
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert first.startswith("# ")
-        assert first.endswith(f": python -m rag_eval.report compare RUN_A RUN_B hardware={path.stem}")
+        terms = "utilisation=0.5 queries=100000 updates=0 hours=720"
+        assert first.endswith(f": python -m rag_eval.report compare rag finetune hardware={path.stem} {terms}")
         sheet = read_sheet(path)
         assert sheet.name == path.stem
         assert dt.date(2024, 1, 1) < sheet.date < dt.date(2100, 1, 1)

@@ -32,6 +32,12 @@ def test_what_was_recorded_is_kept_and_what_was_not_is_none(tmp_path: Path) -> N
     assert (other.text, other.contexts, other.latency_s) == (None, None, None)
 
 
+def test_a_misnamed_field_is_pointed_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    jsonl_answers(written(tmp_path, {"id": "a", "prediction": "x", "latency": 0.5, "note": "fine"}))
+    assert "answers.jsonl:1: the field 'latency' is ignored; is it 'latency_s'?" in caplog.text
+    assert "note" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

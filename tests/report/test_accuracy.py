@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_eval.report.accuracy import Arm, contrast
+from rag_eval.report.contrast import Arm, contrast
 from rag_eval.score.bootstrap import bootstrap_t_interval
 from rag_eval.score.stats import paired_difference
 from rag_eval.types import PRIMARY

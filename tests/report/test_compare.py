@@ -74,7 +74,7 @@ def test_a_difference_is_decomposed_and_every_part_is_by_hand(told: Told, two: t
     code, out, err = told("aaaa", "bbbb")
     assert code == 0, err
     found = sections(tmp_path)
-    declared = line(found["The comparison declared beforehand"], "rag - closed_book")
+    declared = line(found["The declared comparison"], "rag - closed_book")
     assert declared["difference of answer/em"]["value"] == pytest.approx(25 / 40)
     assert (declared["only first right"], declared["only second right"]) == (2, 27)
     assert declared["second better by more than 0?"] == "SUPPORTED"
@@ -86,7 +86,8 @@ def test_a_difference_is_decomposed_and_every_part_is_by_hand(told: Told, two: t
     assert (flips["rescue"]["value"], flips["harm"]["value"]) == (27 / 35, 2 / 5)
     why = line(found["Why answers are wrong"], "rag")
     assert (why["not right"], why["not_retrieved"], why["in_prompt_unused"]) == (10, 8, 2)
-    assert "rag - closed_book: SUPPORTED" in out
+    assert "is rag better by more than 0 than closed_book on answer/em? SUPPORTED. Difference 0.625" in out
+    assert "better: rag." in out
 
 
 def test_no_winner_is_named_where_the_interval_spans_the_threshold(told: Told, tmp_path: Path) -> None:
@@ -94,7 +95,8 @@ def test_no_winner_is_named_where_the_interval_spans_the_threshold(told: Told, t
     write_run(tmp_path / "outputs", "bbbb", "closed_book", rows([0, 1] * 19 + [1, 1]))
     code, out, err = told("aaaa", "bbbb")
     assert code == 0, err
-    assert "closed_book - rag: INCONCLUSIVE(MDE=" in out
+    assert "INCONCLUSIVE(MDE=" in out
+    assert "nobody is better as far as these questions tell" in out
 
 
 def test_costs_are_seconds_of_the_machine_unless_money_is_asked_for(
@@ -111,6 +113,7 @@ def test_costs_are_seconds_of_the_machine_unless_money_is_asked_for(
     even = line(sections(tmp_path)["Break-even, s, utilisation 1"], "rag instead of closed_book")
     assert even["cost ratio of a question"]["value"] == pytest.approx(2.0)
     assert str(even["pays, in questions"]).startswith("never")
+    assert even["right answers"] == "0.750 against 0.125"
     code, _, err = told("aaaa", "bbbb", "hardware=cloud_cpu", "utilisation=1.0,0.1", "queries=1000", "updates=0", "hours=720")
     assert code == 0, err
     found = sections(tmp_path)
@@ -304,9 +307,11 @@ def test_less_is_better_where_it_is(told: Told, tmp_path: Path) -> None:
     write_run(tmp_path / "outputs", "aaaa", "rag", [{PRIMARY: 1.0, "outcome/wrong": 0.0}] * 39 + [{PRIMARY: 0.0, "outcome/wrong": 1.0}])
     write_run(tmp_path / "outputs", "bbbb", "closed_book", [{PRIMARY: 0.0, "outcome/wrong": 1.0}] * 40)
     _, out, _ = told("aaaa", "bbbb", "measure=outcome/wrong")
-    assert "closed_book - rag: REFUTED" in out
+    assert "is closed_book better, that is lower, by more than 0 than rag on outcome/wrong? REFUTED" in out
+    assert "better: rag." in out
     _, out, _ = told("bbbb", "aaaa", "measure=outcome/wrong")
-    assert "rag - closed_book: SUPPORTED" in out
+    assert "SUPPORTED" in out
+    assert "better: rag." in out
 
 
 def test_verdicts_of_several_pairs_hold_together(told: Told, tmp_path: Path) -> None:
@@ -317,7 +322,7 @@ def test_verdicts_of_several_pairs_hold_together(told: Told, tmp_path: Path) -> 
     widths = []
     for others in (["bbbb"], ["bbbb", "cccc", "dddd"]):
         assert told("aaaa", *others)[0] == 0
-        first = sections(tmp_path)["The comparison declared beforehand"]["rows"][0][1]
+        first = sections(tmp_path)["The declared comparison"]["rows"][0][1]
         widths.append(first["high"] - first["low"])
     assert widths[1] > 1.2 * widths[0]
 
@@ -357,3 +362,29 @@ def test_a_mode_names_its_newest_run_of_an_experiment(told: Told, two: tuple[Rec
     code, _, err = told("closed_book", "rag", "experiment=nothing")
     assert code == 2
     assert "under outputs/nothing" in err
+
+
+def test_a_run_is_counted_once_however_it_is_named(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
+    write_run(tmp_path / "outputs", "cccc", "rag", rows([1] * 40, [1] * 40), context="retrieved", choices={"k": 9})
+    code, _, err = told("aaaa", two[1].folder.resolve())
+    assert code == 0, err
+    assert line(sections(tmp_path)["Ledger of the experiment"], "rag: learn")["runs"] == 2
+
+
+def test_the_report_says_which_runs_these_are_and_of_how_many_clusters(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
+) -> None:
+    assert told("aaaa", "bbbb")[0] == 0
+    found = sections(tmp_path)
+    assert [row[:3] for row in found["Runs"]["rows"]] == [
+        ["closed_book", "outputs/study/aaaa", "made"],
+        ["rag", "outputs/study/bbbb", "made"],
+    ]
+    assert found["The declared comparison"]["rows"][0][2] == "40 (20)"
+
+
+def test_few_clusters_are_said(told: Told, tmp_path: Path) -> None:
+    for run_id, right in (("aaaa", [1, 0] * 4), ("bbbb", [0, 1] * 4)):
+        write_run(tmp_path / "outputs", run_id, "rag", rows(right), choices={"id": run_id})
+    _, out, _ = told("aaaa", "bbbb")
+    assert "only 4 clusters: intervals and verdicts of so few hold roughly at best" in out

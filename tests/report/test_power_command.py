@@ -25,8 +25,27 @@ def test_the_difference_that_so_many_questions_find_is_the_same_formula_backward
     assert capsys.readouterr().out.startswith("2,605 questions find a difference of 0.0300")
 
 
+def test_too_few_questions_find_nothing_however_large(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["power", "n=1", "discordant=0.2", "deff=1"]) == 0
+    assert capsys.readouterr().out.startswith("1 questions find no difference, however large")
+
+
+def test_help_of_each_command_tells_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, key in (("compare", "utilisation="), ("power", "discordant="), ("--help", "compare")):
+        assert main([command, "--help"]) == 0
+        assert key in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["effect=0.03"], ["effect=0.3", "discordant=0.2", "deff=1"], ["effect=0.1", "n=5", "discordant=0.2", "deff=1"], ["x"]]
+    "arguments",
+    [
+        [],
+        ["n=10.5", "discordant=0.2", "deff=1"],
+        ["effect=0.03"],
+        ["effect=0.3", "discordant=0.2", "deff=1"],
+        ["effect=0.1", "n=5", "discordant=0.2", "deff=1"],
+        ["x"],
+    ],
 )
 def test_what_is_missing_or_impossible_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(["power", *arguments]) == 2
