@@ -139,8 +139,8 @@ class Prediction:
     seconds: Mapping[str, float]  # wall time by stage (embed, search, prompt, generate), this question's share; empty = not measured
     outcome: Outcome
     stop_reason: StopReason
-    is_context_known: bool = True  # False: what stood in the prompt was not recorded
     likelihoods: tuple[Likelihood, ...] = ()  # of the options, in the question's order; () = not multiple choice, or not measured
+    is_context_known: bool = True  # False: what stood in the prompt was not recorded
 
 
 @dataclass(frozen=True)
