@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "rag_eval"
-PURE = {"parts", "prompt", "score", "cost", "energy", "meter", "model_folder", "device", "source", "recorded"}
+PURE = {"parts", "prompt", "score", "cost", "energy", "meter", "model_folder", "device", "source", "recorded", "progress"}
 LAYERS = (
     {"types", "errors"},
     PURE,

@@ -17,8 +17,6 @@ from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import LocalEntryNotFoundError
 from jinja2 import TemplateError
 from pydantic import PositiveInt
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -29,6 +27,7 @@ from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.likelihood import log_likelihoods
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.parts import Timed
+from rag_eval.progress import progress
 from rag_eval.prompt import n_shared
 from rag_eval.types import Generation, Likelihood, Rendered, StopReason
 
@@ -132,12 +131,11 @@ class HF:
         self._refuse_too_long(encoded)
         batches = self._plan_that_fits(encoded)
         results: list[Generation | None] = [None] * len(prompts)
-        with _progress() as progress:
-            task = progress.add_task("answering", total=len(prompts))
+        with progress("answering", len(prompts)) as advance:
             for rows in batches:
                 for at, generation in zip(rows, self._batch([encoded[at] for at in rows], **self._stops), strict=True):
                     results[at] = generation
-                progress.advance(task, len(rows))
+                advance(len(rows))
         return [result for result in results if result is not None]
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
@@ -295,17 +293,3 @@ class HF:
             if getattr(error, "errno", None) is not None or is_unreachable:
                 raise EnvironmentFault(said) from error
             raise DataError(said) from error
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-        transient=True,
-        console=console,
-        disable=not console.is_terminal,
-    )

@@ -10,9 +10,9 @@ from itertools import groupby
 
 from rag_eval.latency.alone import alone
 from rag_eval.latency.latency_record import Pass
-from rag_eval.latency.progress import progress
 from rag_eval.latency.protocol import LatencyProtocol
 from rag_eval.latency.schedule import blocks, interleaved, poisson_arrivals, rounds
+from rag_eval.progress import progress
 from rag_eval.system import System
 from rag_eval.types import Example, Prediction, Timing
 

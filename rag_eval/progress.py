@@ -1,4 +1,4 @@
-"""How far a measurement is, told without taking time from what is measured."""
+"""How far a long stage is, told without taking time from what is measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     It is drawn by `advance` alone, never by a thread beside.
     """
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.completed}/{task.total}"))
+    counts = TextColumn("{task.completed}/{task.total}")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True), counts)
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, auto_refresh=False, disable=not console.is_terminal
     ) as bar:
