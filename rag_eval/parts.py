@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched
+from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched, Stated
 
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
 Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
@@ -134,6 +134,22 @@ class TimedGenerator(Protocol):
             ValueError: on a prompt over the limit.
             ConfigError: if more tokens are forced than an answer may have.
         """
+        ...
+
+
+class Language(Protocol):
+    """Sentences that can be read back exactly, because they come from templates."""
+
+    def statements(self, text: str) -> list[Stated]:
+        """What a text states, in its order."""
+        ...
+
+    def question(self, text: str, earlier: Sequence[str]) -> tuple[str, str] | None:
+        """Of whom and what a question asks, after earlier questions: (subject, attribute); None = not understood."""
+        ...
+
+    def values(self, attribute: str) -> tuple[str, ...]:
+        """Everything that an attribute may be. Raises KeyError on an unknown one."""
         ...
 
 

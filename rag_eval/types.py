@@ -91,6 +91,15 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """A fact as a sentence states it."""
+
+    subject: str
+    attribute: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Rendered:
     """A prompt ready for a generator."""
 
