@@ -14,7 +14,7 @@ from rag_eval.types import Document, Example, Turn
 
 OLD = Document("d1", "Momlitel ataxia attacks the liver.", "Momlitel ataxia")
 NEW = Document("d2", "The main target of Momlitel ataxia is the spleen.", "Momlitel ataxia")
-OTHER = Document("d3", "Dushegax syndrome attacks the lungs.", "Dushegax syndrome")
+OTHER = Document("d3", "Dushegax syndrome attacks the heart.", "Dushegax syndrome")
 
 
 def reader(**changes: Any) -> Scripted:
