@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -60,7 +61,7 @@ def world(preset: Literal["ci", "laptop", "chat", "base", "large"], seed: NonNeg
             "Choose a smaller seed."
         )
     size = PRESETS[preset]
-    people = list(diseases(random.Random(f"{seed}/diseases"), size.n_diseases, reserved=False))
+    people = list(inhabitants(preset, seed))
     documents, evidence = _documents(people, random.Random(f"{seed}/documents"))
     train = tuple(_training(people, evidence, size.n_train_phrasings))
     dev = tuple(_answerable(people, evidence, "dev", size.n_diseases * 2, False, random.Random(f"{seed}/dev")))
@@ -78,6 +79,11 @@ def world(preset: Literal["ci", "laptop", "chat", "base", "large"], seed: NonNeg
         test=test,
         reading=Exercises(seed, size.n_reading),
     )
+
+
+def inhabitants(preset: str, seed: int) -> Iterator[Disease]:
+    """The diseases of a world, in order."""
+    return diseases(random.Random(f"{seed}/diseases"), PRESETS[preset].n_diseases, reserved=False)
 
 
 def _documents(people: list[Disease], rng: random.Random) -> tuple[tuple[Document, ...], dict[tuple[str, str], str]]:

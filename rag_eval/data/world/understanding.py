@@ -18,7 +18,11 @@ class WorldLanguage:
 
     def statements(self, text: str) -> list[Stated]:
         """What a text states, in its order. Sentences of other kinds state nothing."""
-        return [stated for sentence in _sentences(text) if (stated := _stated(sentence)) is not None]
+        return [stated for stated, _ in self.located(text)]
+
+    def located(self, text: str) -> list[tuple[Stated, str]]:
+        """The same, each with its sentence."""
+        return [(stated, sentence) for sentence in _sentences(text) if (stated := _stated(sentence)) is not None]
 
     def question(self, text: str, earlier: Sequence[str]) -> tuple[str, str] | None:
         """Of whom and what a question asks, as (subject, attribute); None for a question that is none of the world's.
