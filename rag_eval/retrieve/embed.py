@@ -9,9 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import huggingface_hub.constants
 import numpy as np
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 from sentence_transformers import SentenceTransformer
@@ -133,5 +140,9 @@ def _download(model: str, revision: str | None) -> Path:
         return Path(snapshot_download(model, revision=revision, allow_patterns=_HUB_FILES, ignore_patterns=_HUB_FILES_NOT))
     except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise DataError(f"embedder.model={model}: neither a folder nor a model of the hub at revision {revision}.") from error
+    except LocalEntryNotFoundError as error:
+        if huggingface_hub.constants.HF_HUB_OFFLINE:
+            raise DataError(f"embedder.model={model} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it.") from error
+        raise EnvironmentFault(f"embedder.model={model} is not on this machine and the hub does not answer: {error}") from error
     except (HfHubHTTPError, OSError) as error:
         raise EnvironmentFault(f"embedder.model={model} is not on this machine and could not be fetched: {error}") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 import huggingface_hub.constants
 import numpy as np
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.retrieve.embed import SentenceTransformerEmbedder
@@ -124,10 +125,20 @@ def test_a_hub_model_is_read_from_the_local_cache_at_its_revision(hub: Path, min
 
 
 def test_a_hub_model_that_cannot_be_had_is_named(hub: Path) -> None:
-    with pytest.raises(EnvironmentFault, match=r"embedder.model=some/absent is not on this machine"):
+    with pytest.raises(DataError, match="embedder.model=some/absent is not on this machine, and HF_HUB_OFFLINE forbids to fetch it"):
         SentenceTransformerEmbedder("some/absent", None, batch_size=2, device="cpu").identity()
     with pytest.raises(DataError, match="neither a folder nor a model"):
         SentenceTransformerEmbedder("no/such/folder", None, batch_size=2, device="cpu").identity()
+
+
+def test_a_hub_that_does_not_answer_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> str:
+        raise LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("rag_eval.retrieve.embed.snapshot_download", unreachable)
+    with pytest.raises(EnvironmentFault, match="the hub does not answer"):
+        SentenceTransformerEmbedder("some/absent", None, batch_size=2, device="cpu").identity()
 
 
 def test_a_missing_offline_model_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
