@@ -125,7 +125,7 @@ def test_a_hub_model_is_read_from_the_local_cache_at_its_revision(hub: Path, min
 
 
 def test_a_hub_model_that_cannot_be_had_is_named(hub: Path) -> None:
-    with pytest.raises(DataError, match="embedder.model=some/absent is not on this machine, and HF_HUB_OFFLINE forbids to fetch it"):
+    with pytest.raises(DataError, match=r"embedder\.model=some/absent is not on this machine, and HF_HUB_OFFLINE forbids to fetch it"):
         SentenceTransformerEmbedder("some/absent", None, batch_size=2, device="cpu").identity()
     with pytest.raises(DataError, match="neither a folder nor a model"):
         SentenceTransformerEmbedder("no/such/folder", None, batch_size=2, device="cpu").identity()
