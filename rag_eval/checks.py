@@ -10,7 +10,7 @@ from rag_eval.config import function
 from rag_eval.errors import DataError
 from rag_eval.parts import Retriever
 from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.resolve import resolved
+from rag_eval.recorded.resolve import Recogniser, resolved
 from rag_eval.score.selftest import gold_scores
 from rag_eval.types import Example, QADataset
 
@@ -48,8 +48,8 @@ def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:
         )
 
 
-def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Example]) -> None:
-    """Every question has a recorded answer; answers to other questions are noted.
+def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Example]) -> Answers:
+    """The answers with their contexts recognised, once every question has one; answers to other questions are noted.
 
     Raises:
         DataError: naming the first question without one.
@@ -60,9 +60,10 @@ def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Exa
             f"{dataset.name}: {len(missing)} of {len(questions)} questions have no recorded answer (first: {missing[0]!r}). "
             'Give one line for each; "prediction": null where the system gave none.'
         )
-    documents, evidence = {one.id for one in dataset.documents}, {id for example in questions for id in example.evidence}
-    contexts = [one for answer in resolved(answers, dataset.documents, evidence).values() for one in answer.contexts or ()]
-    strange = [one for one in contexts if one.id not in documents and one.id not in evidence]
+    recogniser, evidence = Recogniser(dataset.documents), {id for example in questions for id in example.evidence}
+    recognised = resolved(answers, recogniser, evidence)
+    contexts = [one for answer in recognised.values() for one in answer.contexts or ()]
+    strange = [one for one in contexts if one.id not in recogniser.by_id and one.id not in evidence]
     if strange:
         log.warning(
             "%d of %d recorded contexts are no documents of the dataset (first: %r); whether they are evidence is not known",
@@ -74,3 +75,4 @@ def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Exa
     strangers = [id for id in answers if id not in known]
     if strangers:
         log.warning("%d recorded answers are to no question of %s (first: %r)", len(strangers), dataset.name, strangers[0])
+    return recognised

@@ -23,7 +23,7 @@ from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import is_mirrored
 from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.resolve import passages, resolved
+from rag_eval.recorded.resolve import passages
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.summary import Row, Scorer, counts, estimates, seconds, tokens
 from rag_eval.source import source_sha
@@ -63,7 +63,7 @@ def _run(
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
     check_questions(settings, system.retriever, dataset, questions)
     if settings["replay"]:
-        check_recorded(answers, dataset, questions)
+        answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
     facts = _facts(settings, dataset, questions, system)
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
@@ -98,7 +98,7 @@ def _measure(
         predictions = _answer(ready, questions, directory)
     metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
     documents = {document.id: document for document in dataset.documents}
-    others = passages(resolved(answers, dataset.documents, {id for example in questions for id in example.evidence}))
+    others = passages(answers)
 
     def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
         scorer = Scorer(metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others)

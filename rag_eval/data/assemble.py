@@ -14,8 +14,8 @@ from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.problems import shown
 from rag_eval.data.split import Split, by_cluster
 from rag_eval.errors import DataError
-from rag_eval.score.answer import normalize
 from rag_eval.score.demands import check_meta
+from rag_eval.score.normal_form import normalize
 from rag_eval.types import Document, Example, QADataset, Turn
 
 log = logging.getLogger(__name__)

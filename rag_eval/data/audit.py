@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rag_eval.score.answer import normalize
+from rag_eval.score.normal_form import normalize
 from rag_eval.types import Example, QADataset
 
 N_GRAM = 8  # words in a row that two questions share by copying rather than by chance

@@ -17,7 +17,7 @@ from rag_eval.data.assemble import assemble
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import Row, kind, read_json
 from rag_eval.data.validate import check_documents, check_questions
-from rag_eval.score.answer import normalize
+from rag_eval.score.normal_form import normalize
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, kind
 from rag_eval.data.split import Split
-from rag_eval.score.answer import normalize
+from rag_eval.score.normal_form import normalize
 
 Fields = Mapping[str, Any]
 Check = Callable[[Fields], Any]  # the checked value of a field; ValueError says what is wrong with it

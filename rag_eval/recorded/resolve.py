@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from rag_eval.recorded.answer import Answers, RecordedAnswer
 from rag_eval.types import Document
 
 
-def resolved(answers: Answers, documents: Sequence[Document], evidence: Collection[str]) -> dict[str, RecordedAnswer]:
+class Recogniser:
+    """Documents by id and by text, so that a recorded context is recognised."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self.by_id = {document.id: document for document in documents}
+        self.by_text = {_words(document.text): document for document in self.by_id.values()}
+
+
+def resolved(answers: Answers, recogniser: Recogniser, evidence: Collection[str]) -> dict[str, RecordedAnswer]:
     """The same answers, with contexts that are documents of the corpus under their ids.
 
     A plain text is an id if the corpus or some question's evidence has it, and otherwise the passage itself. A passage
@@ -19,20 +27,18 @@ def resolved(answers: Answers, documents: Sequence[Document], evidence: Collecti
 
     Args:
         answers: by question id.
-        documents: the corpus.
+        recogniser: of the corpus.
         evidence: ids of documents that hold an answer, whether there is a corpus or not.
     """
-    by_id = {document.id: document for document in documents}
-    by_text = {_words(document.text): document for document in documents}
 
     def one(context: Document) -> Document:
         if not context.text:
-            if context.id in by_id or context.id in evidence:
-                return by_id.get(context.id, context)
+            if context.id in recogniser.by_id or context.id in evidence:
+                return recogniser.by_id.get(context.id, context)
             context = Document(made_id(context.id), context.id)
-        if context.id in by_id or context.id in evidence:
+        if context.id in recogniser.by_id or context.id in evidence:
             return context
-        return by_text.get(_words(context.text), context)
+        return recogniser.by_text.get(_words(context.text), context)
 
     return {
         id: answer if answer.contexts is None else replace(answer, contexts=tuple(map(one, answer.contexts)))

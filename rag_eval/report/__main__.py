@@ -7,6 +7,7 @@ python -m rag_eval.report power effect=0.03 discordant=0.2 deff=1.5   how many q
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from rag_eval.errors import RagEvalError
 from rag_eval.report.markdown import inert
 
 USAGE = __doc__
+COMMANDS = ("compare", "power")  # modules of this folder
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,15 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _help(command: str) -> str:
     """What a command does and which keys it has."""
-    if command == "compare":
-        from rag_eval.report import compare as module
-
-        return str(module.__doc__)
-    if command == "power":
-        from rag_eval.report import power as module  # type: ignore[no-redef]
-
-        return str(module.__doc__)
-    return str(USAGE)
+    return str(importlib.import_module(f"rag_eval.report.{command}").__doc__) if command in COMMANDS else str(USAGE)
 
 
 if __name__ == "__main__":

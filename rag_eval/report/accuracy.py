@@ -10,8 +10,8 @@ import numpy as np
 from rag_eval.report.contrast import Arm, Contrast, Declared, contrast, measures, of_questions, pairs
 from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
-from rag_eval.score.answer import normalize
 from rag_eval.score.attribution import CAUSES
+from rag_eval.score.normal_form import normalize
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, tost_paired
 from rag_eval.score.verdict import Claim, Verdict, verdict, winner
 from rag_eval.types import PRIMARY
@@ -169,8 +169,7 @@ def _overrides(arm: Arm, closed_book: Arm | None) -> Cell:
 
 
 def _discordance(one: Contrast) -> tuple[Cell, Cell, Cell]:
-    questions = shared([one.first.run, one.second.run])
-    a, b = (arm.run.column(one.measure, questions.ids) for arm in (one.first, one.second))
+    a, b = one.scores
     scores = np.concatenate([a, b])
     if one.difference is None or not np.isin(scores[~np.isnan(scores)], (0.0, 1.0)).all():
         return NOT_MEASURED, NOT_MEASURED, Figure(None, note="needs 0/1 scores")
@@ -179,8 +178,7 @@ def _discordance(one: Contrast) -> tuple[Cell, Cell, Cell]:
 
 
 def _equivalence(one: Contrast, claim: Claim) -> str:
-    questions = shared([one.first.run, one.second.run])
-    a, b = (arm.run.column(one.measure, questions.ids) for arm in (one.first, one.second))
-    found = tost_paired(a.tolist(), b.tolist(), questions.clusters, claim.margin or 0.0, alpha=1 - one.confidence)
+    a, b = one.scores
+    found = tost_paired(a.tolist(), b.tolist(), one.questions.clusters, claim.margin or 0.0, alpha=1 - one.confidence)
     said = verdict(claim, one.difference if found is not None else None, one.mde, found)
     return said.text if found is None else f"{said.text}, [{number(found.low)}, {number(found.high)}]"

@@ -13,12 +13,11 @@ from rich.text import Text
 
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.run_record import SCHEMA_VERSION
 from rag_eval.report import guards
 from rag_eval.report.figures import write_bars
 from rag_eval.report.markdown import hardware, inert, summary
 from rag_eval.report.options import parsed
-from rag_eval.report.runs import all_runs, finished_runs, labels, latest_per_arm, mismatches
+from rag_eval.report.runs import finished_runs, is_current, labels, latest_per_arm, mismatches, recorded
 from rag_eval.report.table import Table, as_json, table
 
 DEFAULTS = {"runs": "outputs", "out": "reports", "experiment": "", "allow_mismatch": "false"}
@@ -41,12 +40,12 @@ def report(argv: Sequence[str]) -> None:
             f"{notes[0]}; pick one study with experiment=NAME (a run is put into one by experiment_name=NAME), or put them side by side "
             "with allow_mismatch=true."
         )
-    known = [record for record in records if record.schema_version == SCHEMA_VERSION]
-    if len(known) == len(records):
-        recorded = [one for one in all_runs(Path(options["runs"]), options["experiment"] or None) if one.schema_version == SCHEMA_VERSION]
-        notes += guards.notes(list(zip(labels(records), records, strict=True)), recorded)
+    n_old = sum(not is_current(record) for record in records)
+    if n_old == 0:
+        experiment, _ = recorded(Path(options["runs"]).glob(options["experiment"] or "*"))
+        notes += guards.notes(list(zip(labels(records), records, strict=True)), experiment)
     else:
-        notes.append(f"{len(records) - len(known)} runs were recorded by an earlier version; what to beware of is not known")
+        notes.append(f"{n_old} runs were recorded by an earlier version; what to beware of is not known")
     if len({hardware(record) for record in records}) > 1:
         notes.append("the runs come from different machines: their seconds cannot be compared")
     made = table(records)

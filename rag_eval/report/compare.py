@@ -23,7 +23,7 @@ from rag_eval.cost.prices import read_sheet
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_directory import RECORD, RunDirectory
-from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
+from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import (
     attribution_section,
     decomposition_section,
@@ -41,9 +41,9 @@ from rag_eval.report.markdown import hardware, inert
 from rag_eval.report.options import Options, numbers, one_number, parsed
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
-from rag_eval.report.runs import labels, mismatches
+from rag_eval.report.runs import is_current, labels, mismatches, recorded
 from rag_eval.report.sections import Section, as_json, as_markdown, show
-from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds
+from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm
 from rag_eval.score.summary import SIGNED
 from rag_eval.types import PRIMARY
 
@@ -118,11 +118,7 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
         flips_section(arms, closed_book, measure),
         attribution_section(arms, closed_book),
         *latency_sections(arms),
-        *(
-            section
-            for one in terms
-            for section in (cost_section(arms, experiment, one, measure), break_even_section(arms, experiment, one, measure))
-        ),
+        *(section for one in terms for section in _cost_sections(arms, experiment, one, measure)),
         energy_section(arms),
         ledger_section(experiment, [run.record for run in runs]),
         exploratory_section(arms, measure),
@@ -131,6 +127,11 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
     if n_old:
         said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
     return Comparison(sections, said, verdicts)
+
+
+def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[Section, Section]:
+    priced = [priced_arm(arm, experiment, terms, measure) for arm in arms]
+    return cost_section(priced, terms), break_even_section(priced, terms)
 
 
 def runs_section(arms: Sequence[Arm]) -> Section:
@@ -144,13 +145,6 @@ def runs_section(arms: Sequence[Arm]) -> Section:
     return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 
 
-def recorded(folders: set[Path]) -> tuple[list[RunRecord], int]:
-    """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
-    found = [record for folder in sorted(folders) for file in folder.glob(f"*/{RECORD}") if (record := RunDirectory(file.parent).record())]
-    known = [record for record in found if record.schema_version == SCHEMA_VERSION]
-    return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
-
-
 def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None:
     """The newest closed_book run of these experiments that may be compared with them."""
     for arm in arms:
@@ -158,8 +152,7 @@ def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None
             return arm
     folders = {file.parent.resolve() for run in runs for file in run.folder.parent.glob(f"*/{RECORD}")}
     found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None and record.mode == "closed_book"]
-    known = [record for record in found if record.schema_version == SCHEMA_VERSION]
-    fitting = [one for one in known if not mismatches([*(run.record for run in runs), one])]
+    fitting = [one for one in found if is_current(one) and not mismatches([*(run.record for run in runs), one])]
     if not fitting:
         return None
     newest = max(fitting, key=lambda record: record.ended or "")

@@ -10,9 +10,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_eval.report.paired import shared
+from rag_eval.report.paired import Questions, shared
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.bootstrap import bootstrap_t_interval
+from rag_eval.score.decompose import Column
 from rag_eval.score.estimate import clustered_se, is_flat
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.stats import paired_difference, permutation_p
@@ -41,6 +42,8 @@ class Contrast:
     first: Arm
     second: Arm
     measure: str
+    questions: Questions  # that both were asked
+    scores: tuple[Column, Column]  # of both, question by question; nan = could not be judged
     difference: Estimate | None  # second - first
     mde: float | None  # the smallest difference that this comparison would have found
     p: float | None  # two-sided, by flipping signs of clusters
@@ -106,7 +109,7 @@ def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) ->
     judged = ~np.isnan(x)
     codes = np.unique(questions.codes[judged], return_inverse=True)[1] if judged.any() else questions.codes[:0]
     if difference is None or difference.n_clusters < 2:
-        return Contrast(first, second, measure, difference, None, None, None, confidence)
+        return Contrast(first, second, measure, questions, (a, b), difference, None, None, None, confidence)
     se = clustered_se(x[judged], codes)
     if difference.n_clusters < FEW_CLUSTERS and not is_flat(x[judged], se):
         low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES, confidence)
@@ -115,7 +118,7 @@ def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) ->
         difference = replace(difference, low=max(bounds[0], low), high=min(bounds[1], high))
     p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
     mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if se > 0 else None
-    return Contrast(first, second, measure, difference, mde, p, _deff(x[judged], se), confidence)
+    return Contrast(first, second, measure, questions, (a, b), difference, mde, p, _deff(x[judged], se), confidence)
 
 
 def declared_contrasts(arms: Sequence[Arm], declared: Declared) -> list[Contrast]:

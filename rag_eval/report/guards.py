@@ -14,11 +14,11 @@ from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
-FEW_CLUSTERS = 10
+TOO_FEW_CLUSTERS = 10  # below, no interval over clusters can be relied on
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
 OF_ANSWERS = (PRIMARY, "answer/f1", "answer/recall", "answer/rouge_l", "answer/contains")  # strict and lenient
 # Choices that make no other recipe: which questions are asked, and with which seed.
-NOT_RECIPE = ("seed", "n_probe", "limit", "split", "dataset", "replay", "mode")
+NOT_RECIPE = {"seed", "n_probe", "limit", "split", "dataset", "replay", "mode"}  # as the first or the last part of a name
 
 Labelled = Sequence[tuple[str, RunRecord]]
 
@@ -39,7 +39,7 @@ def notes(labelled: Labelled, experiment: Sequence[RunRecord]) -> list[str]:
 
 def cluster_notes(contrasts: Sequence[Contrast]) -> list[str]:
     """Where so few clusters were asked that no interval of theirs can be relied on."""
-    few = {one.difference.n_clusters for one in contrasts if one.difference is not None and one.difference.n_clusters < FEW_CLUSTERS}
+    few = {one.difference.n_clusters for one in contrasts if one.difference is not None and one.difference.n_clusters < TOO_FEW_CLUSTERS}
     return [f"only {n} clusters: intervals and verdicts of so few hold roughly at best" for n in sorted(few)]
 
 
@@ -80,12 +80,9 @@ def is_recorded(record: RunRecord) -> bool:
 
 
 def recipe(record: RunRecord) -> tuple[str, dict[str, object]]:
-    """What makes a run what it is, apart from its seed and from what it is asked; recorded answers are told apart by their source."""
-    is_kept = {
-        name: name.partition(".")[0] not in NOT_RECIPE and name.rpartition(".")[2] not in NOT_RECIPE for name in record.facts["choices"]
-    }
-    choices = {name: value for name, value in record.facts["choices"].items() if is_kept[name]}
-    return record.mode, choices
+    """What makes a run what it is, apart from its seed and from what it is asked."""
+    choices = record.facts["choices"]
+    return record.mode, {name: value for name, value in choices.items() if not {*name.split(".")[:1], *name.split(".")[-1:]} & NOT_RECIPE}
 
 
 def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:

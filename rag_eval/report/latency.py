@@ -11,7 +11,7 @@ from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
 from rag_eval.record.latency_file import newest, read_latencies
 from rag_eval.report.contrast import Arm
-from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.report.sections import Cell, Figure, Section, figure, interval_figure
 from rag_eval.score.ratio import ratio_of_percentiles
 from rag_eval.score.shift import shift
 from rag_eval.types import Estimate
@@ -45,8 +45,7 @@ def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> S
     left, right = summarised(one), summarised(other)
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys([*left, *right]):
-        cells = [Figure(x.value, x.low, x.high, x.n, x.n_clusters) if (x := side.get(name)) else Figure(None) for side in (left, right)]
-        rows.append((name, *cells, *_paired(one, other, name)))
+        rows.append((name, interval_figure(left.get(name)), interval_figure(right.get(name)), *_paired(one, other, name)))
     for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
         if one.cold_start is not None and other.cold_start is not None:
             rows.append((title, Figure(getattr(one.cold_start, of)), Figure(getattr(other.cold_start, of)), "", ""))
@@ -71,9 +70,8 @@ def _paired(one: LatencyRecord, other: LatencyRecord, name: str) -> tuple[Cell, 
     a, b = ([pair[at].e2e_s for pair in both] for at in (0, 1))
     blocks = [pair[0].block for pair in both]
     ratio = ratio_of_percentiles(b, a, blocks, QUANTILES[name], SEED)
-    shown = Figure(None) if ratio is None else Figure(ratio.value, ratio.low, ratio.high, ratio.n, ratio.n_clusters)
     by = shift(a, b, blocks) if name == "latency/e2e_p50_ms" else None
-    return shown, "" if by is None else Figure(1000 * by.value, 1000 * by.low, 1000 * by.high, by.n, by.n_clusters, "ms")
+    return interval_figure(ratio), "" if by is None else interval_figure(by, "ms", scale=1000)
 
 
 def _model_rows(one: LatencyRecord, other: LatencyRecord) -> list[tuple[Cell, ...]]:

@@ -8,15 +8,14 @@ from rich.console import Console
 
 from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.latency.summary import summarised
-from rag_eval.report.sections import Cell, Figure, Section, show
-from rag_eval.score.interval import Interval
+from rag_eval.report.sections import Cell, Figure, Section, interval_figure, show
 
 
 def sections(records: Sequence[LatencyRecord]) -> list[Section]:
     """Every percentile of every arm, and what a cold start took."""
     found = {record.arm: summarised(record) for record in records}
     names = list(dict.fromkeys(name for one in found.values() for name in one))
-    rows: list[tuple[Cell, ...]] = [(name, *(_figure(found[record.arm].get(name)) for record in records)) for name in names]
+    rows: list[tuple[Cell, ...]] = [(name, *(interval_figure(found[record.arm].get(name)) for record in records)) for name in names]
     for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
         if any(record.cold_start for record in records):
             rows.append((title, *(Figure(getattr(record.cold_start, of) if record.cold_start else None) for record in records)))
@@ -32,7 +31,3 @@ def sections(records: Sequence[LatencyRecord]) -> list[Section]:
 def show_latency(records: Sequence[LatencyRecord]) -> None:
     """Print it."""
     show(sections(records), [], Console())
-
-
-def _figure(one: Interval | None) -> Figure:
-    return Figure(None) if one is None else Figure(one.value, one.low, one.high, one.n, one.n_clusters)

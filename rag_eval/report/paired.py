@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import Figure, figure
 from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_interval
-from rag_eval.score.decompose import Column, Total, kitagawa, parts, resampled
+from rag_eval.score.decompose import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
 from rag_eval.score.estimate import estimate
 from rag_eval.score.stats import paired_difference
 
@@ -71,13 +70,13 @@ def parts_figures(run: RecordedRun, measure: str, questions: Questions) -> tuple
     """acc, h, h before truncation, w_hit and w_miss, each a mean over some of the questions."""
     right, hit = run.column(measure, questions.ids), hits(run, questions.ids)
     given = hits(run, questions.ids, "prompt/was_given_evidence")
-    wrong = 1 - right
+    in_hit, in_miss = wrong_by_stratum(right, hit)
     return (
         _mean(right, questions),
         _mean(hit, questions),
         _mean(given, questions),
-        _mean(np.where(hit == 1, wrong, math.nan), questions, "never in the prompt"),
-        _mean(np.where(hit == 0, wrong, math.nan), questions, "always in the prompt"),
+        _mean(in_hit, questions, "never in the prompt"),
+        _mean(in_miss, questions, "always in the prompt"),
     )
 
 
@@ -97,10 +96,8 @@ def flip_figures(a: RecordedRun, b: RecordedRun, measure: str, questions: Questi
     judged = ~np.isnan(one) & ~np.isnan(other)
     if not np.isin(np.concatenate([one[judged], other[judged]]), (0.0, 1.0)).all():
         return Figure(None, note="needs 0/1 scores"), Figure(None, note="needs 0/1 scores")
-    return (
-        _mean(np.where(judged & (one == 0), other, math.nan), questions, "never wrong"),
-        _mean(np.where(judged & (one == 1), 1 - other, math.nan), questions, "never right"),
-    )
+    rescue, harm = flipped(one, other)
+    return _mean(rescue, questions, "never wrong"), _mean(harm, questions, "never right")
 
 
 def _mean(values: Column, questions: Questions, why_not: str = "") -> Figure:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, RunDirectory
-from rag_eval.record.run_record import RunRecord
+from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
 
 # What must be equal for answers to be compared, and the command's word for it.
 SAME_DATA = ("dataset", "questions", "scorer")
@@ -30,10 +30,17 @@ def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
     return sorted(found, key=lambda record: (record.ended or "", record.run_id))
 
 
-def all_runs(root: Path, experiment: str | None) -> list[RunRecord]:
-    """Every recorded run in whatever state, oldest first."""
-    found = [record for file in root.glob(f"{experiment or '*'}/*/{RECORD}") if (record := RunDirectory(file.parent).record())]
-    return sorted(found, key=lambda record: (record.started, record.run_id))
+def recorded(folders: Iterable[Path]) -> tuple[list[RunRecord], int]:
+    """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
+    files = [file for folder in sorted(folders) for file in folder.glob(f"*/{RECORD}")]
+    found = [record for file in files if (record := RunDirectory(file.parent).record()) is not None]
+    known = [record for record in found if is_current(record)]
+    return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
+
+
+def is_current(record: RunRecord) -> bool:
+    """Whether a run says all that a comparison needs."""
+    return record.schema_version == SCHEMA_VERSION
 
 
 def latest_per_arm(records: Sequence[RunRecord]) -> list[RunRecord]:

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from rag_eval.report.markdown import escape, inert
+from rag_eval.score.interval import Interval
 from rag_eval.types import Estimate
 
 NOT_MEASURED = "not measured"
@@ -55,6 +56,13 @@ def figure(estimate: Estimate | None, note: str = "") -> Figure:
     if estimate is None or math.isnan(estimate.mean):
         return Figure(None, note=note)
     return Figure(estimate.mean, estimate.low, estimate.high, estimate.n, estimate.n_clusters, note)
+
+
+def interval_figure(found: Interval | None, note: str = "", scale: float = 1.0) -> Figure:
+    """A number that is no mean as a figure, times a change of unit; None is not measured."""
+    if found is None:
+        return Figure(None)
+    return Figure(scale * found.value, scale * found.low, scale * found.high, found.n, found.n_clusters, note)
 
 
 def number(value: float) -> str:

@@ -1,12 +1,12 @@
-"""What runs used up and what that costs: the ledger of an experiment, and two arms' costs set against each other."""
+"""What arms cost under stated terms, and from when on one is cheaper than another."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from itertools import combinations
 
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
@@ -14,11 +14,11 @@ from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_
 from rag_eval.cost.ledger import priced, totals
 from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.contrast import Arm, pairs
+from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study
 from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent
 from rag_eval.report.paired import shared
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, interval_figure
 from rag_eval.score.estimate import estimate
 from rag_eval.score.ratio import ratio_of_means
 from rag_eval.types import Estimate, Spend
@@ -55,8 +55,18 @@ def machine_seconds() -> PriceSheet:
     )
 
 
-def arm_cost(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[ArmCost, dict[str, float | None]]:
-    """An arm's costs, and the parts of what is spent before the first question."""
+@dataclass(frozen=True)
+class PricedArm:
+    """What an arm costs under some terms."""
+
+    arm: Arm
+    cost: ArmCost
+    parts: Mapping[str, float | None]  # of what is spent before the first question
+    per_question: Mapping[str, float]  # by question id; nan = not timed here
+
+
+def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> PricedArm:
+    """An arm's costs, computed once for every table of them."""
     record = arm.run.record
     learn = record.spends.get("learn")
     parts = {
@@ -67,15 +77,16 @@ def arm_cost(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: s
     known = [usd for usd in parts.values() if usd is not None]
     stored = storage_price(learn.stored_bytes if learn is not None else None, terms.sheet, 1.0).usd
     has_nothing = learn is not None and learn.stored_bytes is None and record.facts["context"] == "none"
+    per_question = _per_question(arm, terms)
     cost = ArmCost(
         name=arm.label,
         fixed_usd=sum(known) if len(known) == len(parts) else None,
         update_usd=_update(record, terms),
-        query_usd=estimate(_per_question(arm, terms), _clusters(arm), binary=False, bounds=None),
+        query_usd=estimate(list(per_question.values()), _clusters(arm), binary=False, bounds=None),
         storage_usd_per_hour=0.0 if has_nothing else stored,
         accuracy=_right(arm, measure),
     )
-    return cost, parts
+    return PricedArm(arm, cost, parts, per_question)
 
 
 def _right(arm: Arm, measure: str) -> float | None:
@@ -90,14 +101,14 @@ def _evaluation(record: RunRecord, terms: Terms) -> float | None:
     """Loading, answering the questions and asking again."""
     if "answer" not in record.spends:
         return None
-    prices = [price(record.spends[name], terms.sheet, terms.utilisation) for name in ("answer",) if name in record.spends]
+    prices = [price(record.spends["answer"], terms.sheet, terms.utilisation)]
     prices += [machine_price(record.spends[name], terms.sheet, terms.utilisation) for name in ("load", "probe") if name in record.spends]
     return add(prices).usd
 
 
 def _update(record: RunRecord, terms: Terms) -> float | None:
     """Replacing a document in the index, and a new training where weights were trained."""
-    parts = [record.spends[name] for name in ("update",) if name in record.spends]
+    parts = [record.spends["update"]] if "update" in record.spends else []
     if record.facts["weights"] == "trained" and "learn" in record.spends:
         parts.append(record.spends["learn"])
     if not parts and record.facts["context"] == "none":
@@ -105,16 +116,16 @@ def _update(record: RunRecord, terms: Terms) -> float | None:
     return add([machine_price(one, terms.sheet, terms.utilisation) for one in parts]).usd if parts else None
 
 
-def cost_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> Section:
+def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
     """What each arm costs under these terms."""
     rows: list[tuple[Cell, ...]] = []
-    for arm in arms:
-        cost, parts = arm_cost(arm, experiment, terms, measure)
+    for one in arms:
+        cost = one.cost
         per_query, per_correct = (_all_in(of, cost, terms) for of in (cost_per_query, cost_per_correct))
         rows.append(
             (
-                arm.label,
-                *(Figure(value) for value in parts.values()),
+                cost.name,
+                *(Figure(value) for value in one.parts.values()),
                 Figure(cost.update_usd),
                 figure(cost.query_usd),
                 Figure(cost.storage_usd_per_hour),
@@ -136,12 +147,12 @@ def cost_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Te
     return Section(f"Cost, {terms.unit}, utilisation {terms.utilisation:g}", _terms_text(terms), header, tuple(rows))
 
 
-def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> Section:
+def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
     """From when on the second arm of a pair is the cheaper one."""
-    costs = {arm.label: arm_cost(arm, experiment, terms, measure)[0] for arm in arms}
     rows: list[tuple[Cell, ...]] = []
-    for a, b in pairs(arms):
-        first, second, saving = costs[a.label], costs[b.label], _saving(a, b, terms)
+    for a, b in combinations(arms, 2):
+        first, second = a.cost, b.cost
+        saving, ratio = _saving_and_ratio(a, b)
         queries = break_even_queries(first, second, hours=terms.hours, n_updates=terms.n_updates, saving=saving)
         updates, error = NO_HORIZON, NO_HORIZON
         if terms.n_queries is not None:
@@ -149,7 +160,7 @@ def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], ter
             updates = maximum_updates(first, second, **horizon, saving=saving)
             error = indifference_error_price(first, second, **horizon, n_updates=terms.n_updates)
         right = " against ".join(str(Figure(cost.accuracy)) for cost in (second, first))
-        rows.append((f"{b.label} instead of {a.label}", right, _ratio(a, b, terms), *map(_words, (queries, updates, error))))
+        rows.append((f"{second.name} instead of {first.name}", right, ratio, *map(_words, (queries, updates, error))))
     header = ("choice", "right answers", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
     reading = (
         "Cost alone; how often the arms are right stands beside it. The second arm pays from or until that number; the ratio is of mean "
@@ -160,11 +171,11 @@ def break_even_section(arms: Sequence[Arm], experiment: Sequence[RunRecord], ter
 
 def _terms_text(terms: Terms) -> str:
     sheet = terms.sheet
-    priced = sheet.source if sheet.name == MACHINE_SECONDS else f"prices {sheet.name} of {sheet.date}: {sheet.source}"
+    prices = sheet.source if sheet.name == MACHINE_SECONDS else f"prices {sheet.name} of {sheet.date}: {sheet.source}"
     asked = "an unstated number of" if terms.n_queries is None else f"{terms.n_queries:,.0f}"
     horizon = f"{terms.hours:g} hours, {asked} questions and {terms.n_updates:,.0f} updates"
     return (
-        f"Over {horizon}; {priced}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
+        f"Over {horizon}; {prices}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
         "arm it is taken as a new training."
     )
 
@@ -210,11 +221,11 @@ def _is_failed(one: RunRecord, record: RunRecord) -> bool:
     return one.mode == record.mode and one.status != "FINISHED" and is_same_study(one, record)
 
 
-def _per_question(arm: Arm, terms: Terms) -> list[float]:
+def _per_question(arm: Arm, terms: Terms) -> dict[str, float]:
     """What each question costs, nan where it was not timed here; joules are shared out by seconds."""
     answer = arm.run.record.spends.get("answer")
     total = answer.seconds if answer is not None else None
-    found = []
+    found: dict[str, float] = {}
     for id in arm.run.rows:
         said = arm.run.predictions[id]
         seconds = sum(said.seconds.values()) if said.seconds and not is_recorded(arm.run.record) else None  # elsewhere is another machine
@@ -228,7 +239,7 @@ def _per_question(arm: Arm, terms: Terms) -> list[float]:
             n_output_tokens=said.n_output_tokens,
         )
         usd = price(spend, terms.sheet, terms.utilisation).usd
-        found.append(np.nan if usd is None else usd)
+        found[id] = math.nan if usd is None else usd
     return found
 
 
@@ -240,18 +251,9 @@ def _clusters(arm: Arm) -> list[str]:
     return [str(row["cluster"]) for row in arm.run.rows.values()]
 
 
-def _columns(a: Arm, b: Arm, terms: Terms) -> tuple[list[float], list[float], tuple[str, ...]]:
-    questions = shared([a.run, b.run])
-    one, other = (dict(zip(arm.run.rows, _per_question(arm, terms), strict=True)) for arm in (a, b))
-    return [one[id] for id in questions.ids], [other[id] for id in questions.ids], questions.clusters
-
-
-def _saving(a: Arm, b: Arm, terms: Terms) -> Estimate | None:
-    one, other, clusters = _columns(a, b, terms)
-    return estimate([x - y for x, y in zip(one, other, strict=True)], clusters, binary=False, bounds=None)
-
-
-def _ratio(a: Arm, b: Arm, terms: Terms) -> Figure:
-    one, other, clusters = _columns(a, b, terms)
-    found = ratio_of_means(other, one, clusters)
-    return Figure(None) if found is None else Figure(found.value, found.low, found.high, found.n, found.n_clusters)
+def _saving_and_ratio(a: PricedArm, b: PricedArm) -> tuple[Estimate | None, Figure]:
+    """What a question saves with b, and its cost with b over that with a, over the questions that both were asked."""
+    questions = shared([a.arm.run, b.arm.run])
+    one, other = ([each.per_question[id] for id in questions.ids] for each in (a, b))
+    saving = estimate([x - y for x, y in zip(one, other, strict=True)], questions.clusters, binary=False, bounds=None)
+    return saving, interval_figure(ratio_of_means(other, one, questions.clusters))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rag_eval.parts import Cached, Context
 from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.resolve import resolved
+from rag_eval.recorded.resolve import Recogniser, resolved
 from rag_eval.retrieve.corpus import Corpus, listed
 from rag_eval.types import Document, Example, Searched
 
@@ -25,20 +25,25 @@ class Recorded:
         self._answers = answers
         self.k = self.depth = max((len(answer.contexts or ()) for answer in answers.values()), default=0)
         self._corpus = Corpus()
+        self._recogniser = Recogniser(())
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Know documents by id and by text, or replace those with known ids; nothing is kept."""
         self._corpus.add(documents)
+        self._recognise()
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id."""
         self._corpus.remove(ids)
+        self._recognise()
+
+    def _recognise(self) -> None:
+        self._recogniser = Recogniser(self._corpus.all() if len(self._corpus) else ())
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
         """The recorded contexts of each question. The order is the recorded rank; there are no scores."""
         asked = {example.id: self._answers[example.id] for example in examples if example.id in self._answers}
-        documents = self._corpus.all() if len(self._corpus) else []
-        found = resolved(asked, documents, {id for example in examples for id in example.evidence})
+        found = resolved(asked, self._recogniser, {id for example in examples for id in example.evidence})
         contexts = [found[example.id].contexts if example.id in found else None for example in examples]
         return [replace(listed(list(those or ())), is_known=those is not None) for those in contexts]

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rag_eval.score.comparators import compare
-from rag_eval.score.normal_form import exact_match as exact_match  # exact_match and normalize are known from here
-from rag_eval.score.normal_form import normalize as normalize
+from rag_eval.score.normal_form import normalize
 from rag_eval.types import ABSTENTION, Example, Prediction
 
 _NO_WORD = re.compile(r"[\W_]+")

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rag_eval.score.answer import is_abstention, normalize
+from rag_eval.score.answer import is_abstention
+from rag_eval.score.normal_form import normalize
 from rag_eval.types import Document, Example, Prediction
 
 Cause = Literal["no_gold", "not_in_corpus", "not_retrieved", "truncated", "in_prompt_unused", "not_known"]

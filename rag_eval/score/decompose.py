@@ -87,14 +87,25 @@ def kitagawa(a: Parts, b: Parts) -> Kitagawa:
     )
 
 
-def flips(a: Column, b: Column, total: Total = np.sum) -> Flips:
+def flipped(a: Column, b: Column) -> tuple[Column, Column]:
+    """What `flips` averages: of each question the score of b where a is wrong, and 1 - it where a is right; nan elsewhere."""
+    return np.where(a == 0, b, np.nan), np.where(a == 1, 1 - b, np.nan)
+
+
+def wrong_by_stratum(right: Column, hit: Column) -> tuple[Column, Column]:
+    """What w_hit and w_miss average: 1 - score where the evidence stood in the prompt, and where it did not; nan elsewhere."""
+    return np.where(hit == 1, 1 - right, np.nan), np.where(hit == 0, 1 - right, np.nan)
+
+
+def flips(a: Column, b: Column) -> Flips:
     """Rescue and harm of b over a, from the 0/1 scores of both.
 
     Raises:
         ValueError: if a score of a is neither 0 nor 1, or the columns do not fit together.
     """
     _check(b, a)
-    return Flips(_share(total((1 - a) * b), total(1 - a)), _share(total(a * (1 - b)), total(a)))
+    rescue, harm = (_share(np.asarray(np.nansum(column)), np.asarray((~np.isnan(column)).sum())) for column in flipped(a, b))
+    return Flips(rescue, harm)
 
 
 def _filled(a: Column, b: Column) -> tuple[Column, Column]:

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rag_eval.parts import Metric
@@ -34,6 +35,10 @@ class Scorer:
     documents: Mapping[str, Document] = field(default_factory=dict)  # the corpus, by id
     passages: Mapping[str, Document] = field(default_factory=dict)  # others that may stand in a prompt: recorded ones
 
+    @cached_property
+    def _texts(self) -> Mapping[str, Document]:
+        return {**self.passages, **self.documents}
+
     def row(self, prediction: Prediction, example: Example) -> Row:
         """All scores of one question."""
         row: Row = {"example_id": example.id, "cluster": example.cluster or example.id, "is_answerable": example.is_answerable}
@@ -49,8 +54,7 @@ class Scorer:
         if math.isnan(score):
             return {}
         row: Row = dict(outcome_row(prediction, example, score))
-        texts = {**self.passages, **self.documents}
-        why = attribute(prediction, example, self.documents.keys(), texts) if score < 1 else None
+        why = attribute(prediction, example, self.documents.keys(), self._texts) if score < 1 else None
         if self.context != "none" and prediction.is_context_known:
             row["answer/distracted"] = float(why is not None and why.distracted_by is not None)
             if why is not None:
@@ -89,8 +93,7 @@ class Scorer:
         """Whether what was needed stood in the prompt, by ids and, as a proxy that needs no gold ids, by the answer's words."""
         if self.context == "none" or not example.is_answerable or not prediction.is_context_known:
             return {}
-        texts = {**self.passages, **self.documents}
-        held = [texts[id].text for id in prediction.in_prompt if id in texts]
+        held = [self._texts[id].text for id in prediction.in_prompt if id in self._texts]
         row: Row = {}
         is_judged = bool(example.evidence) and self._is_judged(prediction, example)
         for name, ids in (("prompt/holds_evidence", prediction.in_prompt), ("prompt/was_given_evidence", wanted(prediction))):

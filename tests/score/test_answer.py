@@ -10,16 +10,15 @@ from rag_eval.score.answer import (
     containment,
     contains,
     em,
-    exact_match,
     f1,
     is_abstention,
-    normalize,
     recall,
     rouge_l,
     subsequence_f1,
     token_f1,
     token_recall,
 )
+from rag_eval.score.normal_form import exact_match, normalize
 from rag_eval.types import ABSTENTION, Example, Outcome, Prediction
 
 ANSWERABLE = Example(id="q", question="Who?", answers=("Marie Curie", "Curie"))

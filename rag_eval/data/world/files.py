@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ def write_world(preset: str, seed: int, out: Path) -> dict[str, Any]:
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"out={out}: holds something already; give a new or an empty folder.")
     dataset = world(preset, seed)  # type: ignore[arg-type]
-    facts = (fact.attribute for document in dataset.documents for fact in WorldLanguage().statements(document.text))
-    by_attribute = bits(facts)
+    facts = [_facts(document) for document in dataset.documents]
+    by_attribute = bits(str(fact["attribute"]) for stated in facts for fact in stated)
     files: dict[str, Iterable[Row]] = {
         "world.jsonl": map(_entity, inhabitants(preset, seed)),
-        "corpus/v0.jsonl": map(_document, dataset.documents),
+        "corpus/v0.jsonl": map(_document, dataset.documents, facts),
         "qa/train.jsonl": map(partial(_question, split="train"), dataset.train),
         "qa/dev.jsonl": map(partial(_question, split="dev"), dataset.dev),
         "qa/test.jsonl": map(partial(_question, split="test"), dataset.test),
@@ -63,19 +63,13 @@ def _entity(one: Disease) -> Row:
     return {"id": one.id, "name": one.name, "values": one.values, "unstated": one.unstated}
 
 
-def _document(document: Document) -> Row:
-    return {"id": document.id, "title": document.title, "text": document.text, "meta": {"facts": _facts(document)}}
+def _document(document: Document, facts: Sequence[Row]) -> Row:
+    return {"id": document.id, "title": document.title, "text": document.text, "meta": {"facts": facts}}
 
 
 def _facts(document: Document) -> list[Row]:
     """What each sentence states, and where it stands."""
-    found: list[Row] = []
-    begun = 0
-    for fact, sentence in WorldLanguage().located(document.text):
-        start = document.text.index(sentence, begun)
-        begun = start + len(sentence)
-        found.append({"subject": fact.subject, "attribute": fact.attribute, "value": fact.value, "start": start, "end": begun})
-    return found
+    return [{**vars(fact), "start": start, "end": end} for fact, start, end in WorldLanguage().located(document.text)]
 
 
 def _question(example: Example, split: str) -> Row:

@@ -18,11 +18,11 @@ class WorldLanguage:
 
     def statements(self, text: str) -> list[Stated]:
         """What a text states, in its order. Sentences of other kinds state nothing."""
-        return [stated for stated, _ in self.located(text)]
+        return [stated for stated, _, _ in self.located(text)]
 
-    def located(self, text: str) -> list[tuple[Stated, str]]:
-        """The same, each with its sentence."""
-        return [(stated, sentence) for sentence in _sentences(text) if (stated := _stated(sentence)) is not None]
+    def located(self, text: str) -> list[tuple[Stated, int, int]]:
+        """The same, each with the place of its sentence: first character, and the one after its last."""
+        return [(stated, begun, ended) for begun, ended in _sentences(text) if (stated := _stated(text[begun:ended])) is not None]
 
     def question(self, text: str, earlier: Sequence[str]) -> tuple[str, str] | None:
         """Of whom and what a question asks, as (subject, attribute); None for a question that is none of the world's.
@@ -65,10 +65,10 @@ def _pattern(template: str, values: Sequence[str]) -> re.Pattern[str]:
     return re.compile(literal.replace(re.escape("{x}"), rf"(?P<x>{_NAME}|{FOLLOW_UP_SUBJECT}|{FOLLOW_UP_SUBJECT.capitalize()})"))
 
 
-def _sentences(text: str) -> Iterator[str]:
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
     begun = 0
     for end in _SENTENCE_END.finditer(text):
-        yield text[begun : end.end()].strip()
+        yield begun + (text[begun] == " "), end.end()
         begun = end.end()
 
 
