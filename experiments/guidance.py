@@ -1,9 +1,10 @@
 """Guided attention: a few heads of the embedded model are told where to look, until they look there by themselves.
 
 Reading one passage among several takes three looks: from a stated value back to the name in its sentence, from the end
-of a question back to the name in it, and from there to the value that is stated of that name. Gradient descent
-alone did not find them in the runs that experiments/LOG.md tells of. The loss added here is the negative logarithm of
-the attention that a head gives to its target (compare Deshpande and Narasimhan 2020, arXiv 2010.02399).
+of a question back to the name in it, and from there to the value that is stated of that name. A question of two or three
+hops takes the last of these once for each hop, in later layers. Gradient descent alone did not find them in the runs that
+experiments/LOG.md tells of. The loss added here is the negative logarithm of the attention that a head gives to its
+target (compare Deshpande and Narasimhan 2020, arXiv 2010.02399).
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import torch
 from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-Look = Literal["value to name", "question to name", "question to value"]
+Look = Literal["value to name", "question to name", "to the first value", "to the second value", "to the last value"]
+HOPS: tuple[Look, ...] = ("to the first value", "to the second value", "to the last value")
 HEADS: dict[Look, tuple[tuple[int, int], ...]] = {  # (layer, head)
     "value to name": ((1, 0),),
     "question to name": ((1, 1),),
-    "question to value": ((3, 0), (3, 1)),
+    "to the first value": ((3, 0),),
+    "to the second value": ((4, 0),),
+    "to the last value": ((5, 0), (5, 1)),
 }
 
 

@@ -39,11 +39,11 @@ class Recipe:
 
     seed: int = RESERVED_SEED
     hidden: int = 160
-    layers: int = 5
+    layers: int = 7
     heads: int = 4
     intermediate: int = 432
-    vocabulary: int = 2048
-    tokens: int = 18_000_000  # seen in all
+    vocabulary: int = 3072
+    tokens: int = 20_000_000  # seen in all
     step_tokens: int = 4096  # at first; twice that after two fifths of the tokens, four times in the last quarter
     muon_lr: float = 0.01
     adam_lr: float = 1.5e-3
@@ -53,6 +53,7 @@ class Recipe:
     background_weight: float = 0.15  # of tokens that are not an answer
     guide_weight: float = 0.3  # of a guided look, at first; none in the last quarter of the tokens
     level_read_at: float = 0.3  # nats a token of the answers; below it the next level begins
+    late_at: float = 0.66  # share of the tokens after which the kinds of question that take longest are asked most
     level_latest: float = 0.2  # share of the tokens at which the second level begins at the latest, the others 0.15 apart
 
 
@@ -137,7 +138,7 @@ def train_step(
     for opt, lr in zip(opts, (recipe.muon_lr, recipe.adam_lr), strict=True):
         opt.param_groups[0]["lr"] = lr * factor
     n_tokens = recipe.step_tokens * (1 if progress < 0.4 else 2 if progress < 0.75 else 4)
-    rows = rows_of(random.Random(f"pretrain/{recipe.seed}/{state.step}"), tokenizer, state.level, n_tokens)
+    rows = rows_of(random.Random(f"pretrain/{recipe.seed}/{state.step}"), tokenizer, state.level, n_tokens, progress >= recipe.late_at)
     torch.manual_seed(recipe.seed + state.step)
     n_answer = sum(sum(row.is_answer) for row in rows)
     guide_weight = recipe.guide_weight * max(0.0, 1 - progress / 0.75)
@@ -197,6 +198,15 @@ def resume(out: Path, model: LlamaForCausalLM, opts: list[torch.optim.Optimizer]
     return State(**kept["state"])
 
 
+def tokenizer_of(out: Path, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """The tokenizer of a training that goes on, or a new one."""
+    if (out / "tokenizer.json").exists():
+        return PreTrainedTokenizerFast.from_pretrained(out)
+    tokenizer = train_tokenizer(recipe.seed, recipe.vocabulary)
+    tokenizer.save_pretrained(out)
+    return tokenizer
+
+
 def main() -> None:
     arguments = dict(one.split("=", 1) for one in sys.argv[1:])
     out = Path(arguments.pop("out", "build/tiny"))
@@ -204,8 +214,7 @@ def main() -> None:
     torch.set_flush_denormal(True)  # sharp attention makes numbers so small that they cost ten times the time
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
-    tokenizer = train_tokenizer(recipe.seed, recipe.vocabulary)
-    tokenizer.save_pretrained(out)
+    tokenizer = tokenizer_of(out, recipe)
     model = new_model(recipe, tokenizer)
     guidance = Guidance(model)
     opts = optimizers(model, recipe)

@@ -271,7 +271,8 @@ def signature(target: str, where: str = "") -> Signature:
         if isinstance(node, ast.ClassDef) and node.name == name:
             functions = {one.name: one for one in node.body if isinstance(one, ast.FunctionDef)}
             init = functions.get("__init__")
-            return Signature(_schema(init.args, name, aliases) if init else None, _constants(node), frozenset(functions))
+            model = _schema(init.args, name, aliases) if init else _fields(node, aliases) if _is_dataclass(node) else None
+            return Signature(model, _constants(node), frozenset(functions))
     names = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")]
     raise ConfigError(f"{where}: {module} has no {name}{suggest(name, names)}.")
 
@@ -295,6 +296,21 @@ def _schema(arguments: ast.arguments, name: str, aliases: Mapping[str, ast.expr]
     return pydantic.create_model(name, __config__=STRICT, **fields)
 
 
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    return any("dataclass" in {part.id for part in ast.walk(one) if isinstance(part, ast.Name)} for one in node.decorator_list)
+
+
+def _fields(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> type[BaseModel]:
+    """The schema of a dataclass."""
+    found = [one for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
+    fields: dict[str, Any] = {
+        one.target.id: (_type(one.annotation, aliases), ... if one.value is None else None)
+        for one in found
+        if isinstance(one.target, ast.Name)
+    }
+    return pydantic.create_model(node.name, __config__=STRICT, **fields)
+
+
 def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
     """The annotation's type; a name that is neither built in nor an alias of the module stands for a part."""
     if annotation is None:
@@ -303,8 +319,11 @@ def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
     for node in ast.walk(annotation):
         if isinstance(node, ast.Name) and node.id not in names:
             names[node.id] = _type(aliases[node.id], aliases) if node.id in aliases else dict[str, Any]
-    # The text comes from a module of this package, whose import would run it as well.
-    return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, names)  # noqa: S307
+    try:
+        # The text comes from a module of this package, whose import would run it as well.
+        return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, names)  # noqa: S307
+    except TypeError:  # of generic types that no configuration gives, such as tuple
+        return Any
 
 
 def _check_mode(settings: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,18 +139,21 @@ class TimedGenerator(Protocol):
 
 
 class Language(Protocol):
-    """Sentences that can be read back exactly, because they come from templates."""
+    """Passages and questions that can be read back exactly, because they come from templates."""
 
-    def statements(self, text: str) -> list[Stated]:
-        """What a text states, in its order."""
+    def statements(self, text: str, title: str = "") -> list[Stated]:
+        """What a passage states, in its order."""
         ...
 
-    def question(self, text: str, earlier: Sequence[str]) -> tuple[str, str] | None:
-        """Of whom and what a question asks, after earlier questions: (subject, attribute); None = not understood."""
+    def answer(self, question: str, earlier: Sequence[str], stated: Sequence[Stated]) -> str | None:
+        """What statements give as the answer, after earlier questions; None = nothing, or the question is not understood.
+
+        Of several statements that give the same attribute of the same subject the first counts, unless the question says otherwise.
+        """
         ...
 
-    def values(self, attribute: str) -> tuple[str, ...]:
-        """Everything that an attribute may be. Raises KeyError on an unknown one."""
+    def another(self, question: str, earlier: Sequence[str], stated: Sequence[Stated], rng: random.Random) -> str | None:
+        """A wrong answer of the kind that `answer` gives; None where it gives none."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -50,6 +50,14 @@ class Example:
         """Whether some answer is right other than saying that none is known."""
         return bool(self.answers)
 
+    def stands_for(self, id: str) -> tuple[str, ...]:
+        """The evidence that a document is, or is as good as: `meta["same_as"]` names documents that say the same."""
+        return (id,) if id in self.evidence else tuple(self.meta.get("same_as", {}).get(id, ()))
+
+    def held(self, ids: Iterable[str]) -> bool:
+        """Whether documents hold all of the evidence."""
+        return set(self.evidence) <= {one for id in ids for one in self.stands_for(id)}
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -70,6 +78,7 @@ class QADataset:
     dev: tuple[Example, ...]
     test: tuple[Example, ...]
     reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
+    counterpart: str = ""  # fingerprint shared with the datasets that this one is to be compared with although its documents differ
 
 
 @dataclass(frozen=True)
@@ -92,11 +101,14 @@ class Searched:
 
 @dataclass(frozen=True)
 class Stated:
-    """A fact as a sentence states it."""
+    """A fact as a passage states it."""
 
     subject: str
     attribute: str
     value: str
+    year: int | None = None  # in which the passage says it was written; None = it does not
+    source: str = ""  # who the passage says wrote it; "" = it does not
+    is_doubtful: bool = False  # the source is not to be trusted
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def write_random_model(folder: Path, seed: int = 0) -> Path:
     """A model of random weights, wide enough apart that no two tokens tie, with the embedded model's tokenizer."""
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=2048,
+        vocab_size=3072,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,

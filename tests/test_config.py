@@ -55,6 +55,13 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
         ("+adapter.rank=5", ["adapter.rank is unknown", "takes no parameters"]),
         ("~generator.max_words", ["generator.max_words is missing"]),
         ("~generator._target_", ["generator._target_ is missing"]),
+        ("dataset.version=4", ["dataset.version is 4", "less than or equal to 3"]),
+        ("dataset.manner.styles=[artikel]", ["dataset.manner.styles.0 is 'artikel'", "'article'"]),
+        ("+dataset.manner.pronoun=0.5", ["dataset.manner.pronoun is unknown", "did you mean pronouns?"]),
+        ("dataset.manner.misprints=2", ["dataset.manner.misprints is 2"]),
+        ("dataset.questions.kinds=[twohop]", ["dataset.questions.kinds.0 is 'twohop'", "'two_hop'"]),
+        ("dataset.questions.correlation=2", ["dataset.questions.correlation is 2"]),
+        ("dataset.distractors.sibling=-1", ["dataset.distractors.sibling is -1"]),
         ("dataset.preset=huge", ["dataset.preset is 'huge'", "'laptop'"]),
         ("retriever.k='5'", ["retriever.k is '5'", "integer"]),
         ("retriever.k=true", ["retriever.k is True", "integer"]),
@@ -137,7 +144,8 @@ def test_exemplars_left_to_the_signature_are_none() -> None:
 
 def test_no_two_modes_mean_the_same() -> None:
     meanings = {(mode.context, mode.weights, mode.has_exemplars) for mode in config.modes()}
-    assert len(meanings) == len(config.modes()) >= 10
+    stale = {"rag_stale", "finetune_stale"}  # these differ from others in the documents that they know
+    assert len(meanings) == len([mode for mode in config.modes() if mode.name not in stale]) >= 10
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -17,7 +17,7 @@ from tests.commands import Ended
 
 Command = Callable[..., Ended]
 FAST = ("generator=echo", "dataset.preset=ci", "retriever/embedder=hashed")
-UNTRAINED = [mode.name for mode in modes() if mode.weights == "base" and mode.context != "recorded"]
+UNTRAINED = [mode.name for mode in modes() if mode.weights == "base" and mode.context != "recorded" and mode.name != "rag_stale"]
 
 
 def predictions(ended: Ended) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def arm(command: Command, mode: str, *more: str) -> Ended:
 
 def test_all_modes_are_known() -> None:
     assert sorted(mode.name for mode in modes()) == sorted(path.stem for path in (conf_dir() / "mode").glob("*.yaml"))
-    assert len(modes()) == 11
+    assert len(modes()) == 13
     assert len(UNTRAINED) == 7
 
 
@@ -78,7 +78,7 @@ def test_the_prompt_without_its_context_is_the_same_in_every_arm(command: Comman
 def test_prior_answers_without_a_model_what_training_saw_most(command: Command) -> None:
     ended = command("mode=prior", "dataset.preset=ci")
     assert ended.code == 0, ended.err
-    assert 0.02 < ended.mean("answer/em") < 0.25
+    assert 0.02 < ended.mean("answer/em") < 0.4  # of three genes one has the commonest value
     assert ended.record["facts"]["comparison"]["base_model"] is None
 
 

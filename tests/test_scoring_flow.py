@@ -113,3 +113,17 @@ def test_a_mode_that_searches_is_refused_without_a_corpus(command: Command, tmp_
     ended = command("mode=rag", "dataset=jsonl", "dataset.documents=null", "dataset.questions=q.jsonl")
     assert ended.code == 2
     assert "has no documents, and mode=rag needs some" in ended.err
+
+
+def test_scores_are_given_by_kind_of_question_where_there_are_several(command: Command, tmp_path: Path) -> None:
+    questions = [question("a", "x", kind="easy"), question("b", "y", kind="easy"), question("c", "z", kind="hard")]
+    ended = command(*replay(tmp_path, questions, ["x", "y", "no"]))
+    assert (ended.mean("strata/kind/easy"), ended.mean("strata/kind/hard")) == (1.0, 0.0)
+    assert not any(name.startswith("strata") for name in command(*replay(tmp_path, questions[:2], ["x", "y"])).record["estimates"])
+
+
+def test_whoever_repeats_a_false_document_is_counted_as_misled(command: Command, tmp_path: Path) -> None:
+    questions = [question("a", "x", misleading_answers=["y"]), question("b", "x", misleading_answers=["y"]), question("c", "x")]
+    ended = command(*replay(tmp_path, questions, ["y", "x", "y"]))
+    assert ended.mean("answer/misled") == 0.5
+    assert ended.record["estimates"]["answer/misled"]["n"] == 2

@@ -11,16 +11,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt
 
 from rag_eval.parts import Language
-from rag_eval.types import ABSTENTION, Generation, Rendered
+from rag_eval.types import ABSTENTION, Generation, Rendered, Stated
 
-Which = Literal["first", "last"]
+Which = Literal["first", "last", "oldest", "newest"]
 
 _PASSAGE = re.compile(r"^\[\d+\] (.*)$", re.MULTILINE)
 _QUESTION = "Question: "
 
 
 class Scripted:
-    """Copies what the passages of its prompt state of what is asked, and says that it does not know where none does."""
+    """Answers from what the passages of its prompt state, and says that it does not know where they do not."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None
@@ -29,6 +29,7 @@ class Scripted:
         self,
         language: Language,
         which: Which,
+        trusting: bool,
         error_rate: Annotated[float, Field(ge=0, le=1)],
         refusal_rate: Annotated[float, Field(ge=0, le=1)],
         seed: NonNegativeInt,
@@ -36,12 +37,15 @@ class Scripted:
         """
         Args:
             language: reads passages and questions.
-            which: of several statements about the same, the first or the last in the prompt is copied.
-            error_rate: share of found answers that are replaced by another value of the attribute.
+            which: of several statements about the same, the one that counts: the first or the last in the prompt, or the oldest or
+                the newest; an undated statement is older than all others.
+            trusting: False = statements from doubtful sources are not minded.
+            error_rate: share of found answers that are replaced by a wrong one of the same kind.
             refusal_rate: share of found answers that are withheld; a refusal comes before an error.
             seed: with the question's id, decides which.
         """
-        self.language, self.which, self.error_rate, self.refusal_rate, self.seed = language, which, error_rate, refusal_rate, seed
+        self.language, self.which, self.trusting = language, which, trusting
+        self.error_rate, self.refusal_rate, self.seed = error_rate, refusal_rate, seed
 
     def identity(self) -> Mapping[str, Any]:
         script = {name: value for name, value in vars(self).items() if name != "language"}
@@ -61,17 +65,31 @@ class Scripted:
     def _answer(self, prompt: Rendered) -> str:
         passages, _, question = prompt.messages[-1][1].rpartition(_QUESTION)
         earlier = [content.rpartition(_QUESTION)[2] for role, content in prompt.messages[1:-1] if role == "user"]
-        asked = self.language.question(question, earlier)
-        if asked is None:
-            return ABSTENTION
-        texts = [found[1].partition(": ")[2] for found in _PASSAGE.finditer(passages)]
-        values = [one.value for text in texts for one in self.language.statements(text) if (one.subject, one.attribute) == asked]
-        if not values:
+        stated = self._ordered(self._stated(passages))
+        answer = self.language.answer(question, earlier, stated)
+        if answer is None:
             return ABSTENTION
         draw = random.Random(f"{self.seed}/{prompt.example_id}")
         if draw.random() < self.refusal_rate:
             return ABSTENTION
-        value = values[0 if self.which == "first" else -1]
         if draw.random() < self.error_rate:
-            return draw.choice([other for other in self.language.values(asked[1]) if other not in values])
-        return value
+            return self.language.another(question, earlier, stated, draw) or ABSTENTION
+        return answer
+
+    def _stated(self, passages: str) -> list[Stated]:
+        """What passages state and the reader minds, in the order of the prompt."""
+        titled = (found[1].partition(": ") for found in _PASSAGE.finditer(passages))
+        stated = (one for title, _, text in titled for one in self.language.statements(text, title))
+        return [one for one in stated if self.trusting or not one.is_doubtful]
+
+    def _ordered(self, stated: Sequence[Stated]) -> Sequence[Stated]:
+        """The same, those that count first; of equal years the first in the prompt."""
+        match self.which:
+            case "first":
+                return stated
+            case "last":
+                return stated[::-1]
+            case "oldest":
+                return sorted(stated, key=lambda one: one.year or 0)
+            case "newest":
+                return sorted(stated, key=lambda one: -(one.year or 0))

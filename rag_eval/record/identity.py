@@ -53,7 +53,7 @@ def comparison(
     """What two runs must share before their numbers may stand in one table."""
     prompt = {name: value for name, value in settings["prompt"].items() if name != "n_exemplars"}
     return {
-        "dataset": dataset.fingerprint,
+        "dataset": dataset.counterpart or dataset.fingerprint,
         "dataset_name": dataset.name,
         "base_model": generator["base_model"],
         "dtype": generator.get("dtype"),

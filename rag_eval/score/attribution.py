@@ -21,6 +21,7 @@ class Attribution:
     cause: Cause  # the first place at which some of the evidence was lost; not_known where recorded passages may be evidence
     distracted_by: str | None  # id of a passage in the prompt, no evidence, that holds the wrong answer
     is_stale: bool  # the answer was right once
+    is_misled: bool  # the answer is what some document states against the truth
 
 
 def attribute(prediction: Prediction, example: Example, corpus: Collection[str], documents: Mapping[str, Document]) -> Attribution:
@@ -37,7 +38,8 @@ def attribute(prediction: Prediction, example: Example, corpus: Collection[str],
     return Attribution(
         cause=_cause(prediction, example, corpus),
         distracted_by=_distractor(said, prediction, example, documents) if is_said else None,
-        is_stale=is_said and said in {normalize(old) for old in example.meta.get("stale_answers", ())},
+        is_stale=is_said and said in set(map(normalize, example.meta.get("stale_answers", ()))),
+        is_misled=is_said and said in set(map(normalize, example.meta.get("misleading_answers", ()))),
     )
 
 
@@ -47,16 +49,15 @@ def wanted(prediction: Prediction) -> tuple[str, ...]:
 
 
 def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) -> Cause:
-    evidence = set(example.evidence)
-    if not evidence:
+    if not example.evidence:
         return "no_gold"
-    if corpus and not evidence.issubset(corpus):
+    if corpus and not set(example.evidence).issubset(corpus):
         return "not_in_corpus"
-    if not evidence.issubset(wanted(prediction)):
+    if not example.held(wanted(prediction)):
         return "not_retrieved"
-    return "in_prompt_unused" if evidence.issubset(prediction.in_prompt) else "truncated"
+    return "in_prompt_unused" if example.held(prediction.in_prompt) else "truncated"
 
 
 def _distractor(said: str, prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> str | None:
-    others = (documents[id] for id in prediction.in_prompt if id not in example.evidence and id in documents)
+    others = (documents[id] for id in prediction.in_prompt if not example.stands_for(id) and id in documents)
     return next((one.id for one in others if f" {said} " in f" {normalize(f'{one.title} {one.text}')} "), None)

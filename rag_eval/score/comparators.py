@@ -6,11 +6,12 @@ Every comparator gives nan without gold answers, and raises ValueError for a gol
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rag_eval.score.dates import Date, read_date, read_dates
 from rag_eval.score.normal_form import exact_match, normalize
@@ -64,6 +65,11 @@ def yes_no_maybe(text: str, example: Example) -> float:
     return _compare(text, example, _verdict, _verdict, str.__eq__, "yes, no or maybe")
 
 
+def json_value(text: str, example: Example) -> float:
+    """Equal JSON values, texts in them after SQuAD's normalisation; a text that is no JSON is wrong."""
+    return _compare(text, example, _json, _json, lambda said, gold: said == gold, "JSON")
+
+
 def choice(text: str, example: Example) -> float:
     """The same option of `example.meta["choices"]`, by its text, its letter (B, B., (b)) or both (B) text)."""
     right = gold_options(example)
@@ -76,6 +82,7 @@ COMPARATORS: Mapping[str, Callable[[str, Example], float]] = {
     "date": date,
     "set": unordered,
     "yes_no_maybe": yes_no_maybe,
+    "json": json_value,
     "choice": choice,
 }
 
@@ -138,6 +145,26 @@ def _agree(said: frozenset[Date], gold: Date) -> bool:
 
 def _counted(text: str) -> Counter[str] | None:
     return Counter(items(text)) or None
+
+
+def _json(text: str) -> tuple[Any] | None:
+    """In a tuple, because null is a value as well."""
+    try:
+        return (_plain(json.loads(text)),)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case str():
+            return normalize(value)
+        case list():
+            return [_plain(one) for one in value]
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 def _verdict(text: str) -> str | None:

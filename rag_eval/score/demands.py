@@ -10,14 +10,15 @@ from rag_eval.score.comparators import COMPARATORS
 from rag_eval.score.formats import FORMATS
 from rag_eval.score.spans import gold_spans
 
-KEYS = ("comparator", "choices", "format", "stale_answers", "spans", "as_of")
+KEYS = ("comparator", "choices", "format", "stale_answers", "misleading_answers", "same_as", "spans", "as_of")
 
 
 def check_meta(meta: Mapping[str, Any]) -> None:
     """Refuse a demand that no scorer understands.
 
     `comparator` names how answers are compared, `format` what an answer must look like, `choices` lists the options of a
-    multiple-choice question, `stale_answers` what was right before, `spans` the gold by characters.
+    multiple-choice question, `stale_answers` what was right before, `misleading_answers` what some document states against
+    the truth, `same_as` the evidence that other documents are as good as, `spans` the gold by characters.
 
     Raises:
         ValueError: naming the key, what was expected and what was found.
@@ -29,8 +30,11 @@ def check_meta(meta: Mapping[str, Any]) -> None:
     for key, known in (("comparator", COMPARATORS), ("format", FORMATS)):
         if key in meta and meta[key] not in known:
             raise ValueError(f"{key} is {meta[key]!r}; expected one of {', '.join(known)}.")
-    for key in ("choices", "stale_answers"):
+    for key in ("choices", "stale_answers", "misleading_answers"):
         value = meta.get(key, ["text"])
         if not (isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)):
             raise ValueError(f"{key} must be a list of texts but is {value!r}.")
+    same_as = meta.get("same_as", {})
+    if not (isinstance(same_as, Mapping) and all(isinstance(ids, list) and ids for ids in same_as.values())):
+        raise ValueError(f'same_as must be an object such as {{"d7": ["d2"]}} but is {same_as!r}.')
     gold_spans(meta)

@@ -9,6 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
+from rag_eval.types import Example
+
+
+def as_evidence(retrieved: Sequence[str], example: Example) -> list[str]:
+    """The ids with each document that is as good as some evidence replaced by the first of that which was not found before it."""
+    found: list[str] = []
+    for id in retrieved:
+        stands_for = example.stands_for(id)
+        found.append(next((one for one in stands_for if one not in found), stands_for[0] if stands_for else id))
+    return found
+
 
 def recall_at_k(retrieved: Sequence[str], evidence: Collection[str], k: int) -> float:
     """Share of the evidence found among the first k documents.

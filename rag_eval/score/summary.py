@@ -14,13 +14,14 @@ from rag_eval.score.answer import containment
 from rag_eval.score.attribution import attribute, wanted
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.outcome import outcome_row
-from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
+from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
 from rag_eval.score.spans import gold_spans, span_hit_at_k, span_of, span_recall_at_k
 from rag_eval.types import PRIMARY, Document, Estimate, Example, Prediction
 
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
 
 RANKED = ("retrieved", "random", "recorded")  # contexts whose order is a ranking
+STRATA = ("kind", "change", "bucket", "seen")  # keys of a question's meta by whose values the primary score is also given
 SIGNED = ("answer/reliability",)  # scores that reach from -1 to 1
 
 
@@ -42,6 +43,7 @@ class Scorer:
     def row(self, prediction: Prediction, example: Example) -> Row:
         """All scores of one question."""
         row: Row = {"example_id": example.id, "cluster": example.cluster or example.id, "is_answerable": example.is_answerable}
+        row |= {key: example.meta[key] for key in STRATA if key in example.meta}
         for name, metric in self.answer.items():
             group = "answer" if name != "abstained" else "abstain"
             which = name if name != "abstained" else "answerable" if example.is_answerable else "unanswerable"
@@ -61,13 +63,15 @@ class Scorer:
                 row |= {"cause": why.cause if self._is_judged(prediction, example) else "not_known", "distracted_by": why.distracted_by}
         if "stale_answers" in example.meta:
             row["answer/stale"] = float(why is not None and why.is_stale)
+        if "misleading_answers" in example.meta:
+            row["answer/misled"] = float(why is not None and why.is_misled)
         return row
 
     def _ranking(self, prediction: Prediction, example: Example) -> Row:
         if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
         evidence = example.evidence if example.is_answerable else ()
-        found, scores = prediction.retrieved, Row()
+        found, scores = as_evidence(prediction.retrieved, example), Row()
         depths = [k for k in self.retrieval_k if k <= self.depth]
         for k in depths:
             scores[f"retrieval/hit_{k}"] = hit_at_k(found, evidence, k)
@@ -97,7 +101,7 @@ class Scorer:
         row: Row = {}
         is_judged = bool(example.evidence) and self._is_judged(prediction, example)
         for name, ids in (("prompt/holds_evidence", prediction.in_prompt), ("prompt/was_given_evidence", wanted(prediction))):
-            row[name] = float(set(example.evidence).issubset(ids)) if is_judged else math.nan
+            row[name] = float(example.held(ids)) if is_judged else math.nan
         if len(held) == len(prediction.in_prompt):
             row["prompt/holds_answer_words"] = max((containment(text, example.answers) for text in held), default=0.0)
         return row
@@ -105,7 +109,7 @@ class Scorer:
     def _is_judged(self, prediction: Prediction, example: Example) -> bool:
         """Whether it can be told what of the context is evidence: a recorded passage that is no document may be a part of some."""
         known = prediction.is_context_known and all(id in self.documents or id in example.evidence for id in prediction.retrieved)
-        return known or set(example.evidence).issubset(prediction.in_prompt)
+        return known or example.held(prediction.in_prompt)
 
 
 def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
@@ -117,7 +121,22 @@ def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
         name: estimate(scores, clusters, binary=_is_binary(scores) and name not in SIGNED, bounds=(-1.0, 1.0) if name in SIGNED else SHARE)
         for name, scores in values.items()
     }
-    return {name: one for name, one in found.items() if one is not None}
+    return {name: one for name, one in found.items() if one is not None} | _strata(rows)
+
+
+def _strata(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """The primary score by kind of question and the like, where there is more than one."""
+    found: dict[str, Estimate] = {}
+    asked = [row for row in rows if row["is_answerable"] and not math.isnan(row.get(PRIMARY, math.nan))]
+    for key in STRATA:
+        values = sorted({str(row[key]) for row in asked if key in row})
+        for value in values if len(values) > 1 else ():
+            group = [row for row in asked if str(row.get(key)) == value]
+            scores = [row[PRIMARY] for row in group]
+            one = estimate(scores, [row["cluster"] for row in group], binary=_is_binary(scores))
+            if one is not None:
+                found[f"strata/{key}/{value}"] = one
+    return found
 
 
 def _is_binary(scores: Sequence[float]) -> bool:

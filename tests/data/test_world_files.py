@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from datasets import load_dataset
-from scipy.stats import chi2_contingency
 
 from rag_eval.data.jsonl import jsonl
 from rag_eval.data.world.__main__ import main
+from rag_eval.data.world.asking import Questions
 from rag_eval.data.world.files import write_world
-from rag_eval.data.world.language import KINDS, attributes
-from rag_eval.data.world.prior import guess_before, guess_knowing_frequencies
-from rag_eval.data.world.source import inhabitants, world
+from rag_eval.data.world.language import attributes
+from rag_eval.data.world.model import facts_of
+from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies
+from rag_eval.data.world.source import past_of, world
+from rag_eval.data.world.vectors import write_vectors
+from rag_eval.errors import ConfigError
+from rag_eval.retrieve.index.flat import Flat
 
-FILES = ["corpus/v0.jsonl", "manifest.json", "qa/dev.jsonl", "qa/test.jsonl", "qa/train.jsonl", "world.jsonl"]
+FILES = [
+    *(f"corpus/v{version}.jsonl" for version in range(4)),
+    "events.jsonl",
+    "manifest.json",
+    *("qa/dev.jsonl", "qa/test.jsonl", "qa/train.jsonl"),
+    "world.jsonl",
+]
+
+
+def rows(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -46,42 +63,72 @@ def test_the_files_are_read_as_a_dataset_of_ones_own(tmp_path: Path) -> None:
     assert rows["id"] == [example.id for example in made.test]
 
 
-def test_every_stated_fact_is_linked_to_its_sentence(tmp_path: Path) -> None:
+def test_every_version_is_read_by_hugging_face_datasets(tmp_path: Path) -> None:
+    manifest = write_world("ci", 0, tmp_path, kinds=["forward", "choice", "count"])
+    for name in ("world.jsonl", "events.jsonl", *(f"corpus/v{at}.jsonl" for at in range(4)), "qa/test.jsonl"):
+        table = load_dataset("json", data_files=str(tmp_path / name), split="train", cache_dir=str(tmp_path / "hf"))
+        assert len(table) == manifest["files"][name]["rows"] > 10
+
+
+def test_every_fact_of_a_version_stands_in_its_corpus_and_no_other(tmp_path: Path) -> None:
     write_world("ci", 0, tmp_path)
-    values = {row["name"]: row for row in map(json.loads, (tmp_path / "world.jsonl").read_text(encoding="utf-8").splitlines())}
-    n = 0
-    for row in map(json.loads, (tmp_path / "corpus" / "v0.jsonl").read_text(encoding="utf-8").splitlines()):
-        for fact in row["meta"]["facts"]:
-            assert values[fact["subject"]]["values"][fact["attribute"]] == fact["value"]
-            assert values[fact["subject"]]["unstated"] != fact["attribute"]
-            sentence = row["text"][fact["start"] : fact["end"]]
-            assert fact["value"] in sentence
-            assert sentence.endswith(".")
-            n += 1
-    assert n == 32 * (len(attributes()) - 1)
+    entities = rows(tmp_path / "world.jsonl")
+    for version in range(4):
+        held = {
+            (f"{one['id']}.{fact['attribute']}", fact["value"])
+            for one in entities
+            for fact in one["facts"]
+            if fact["is_stated"] and fact["from"] <= version and (fact["to"] is None or fact["to"] > version)
+        }
+        stated = {
+            (fact["id"].rpartition(".")[0], document["text"][fact["start"] : fact["end"]])
+            for document in rows(tmp_path / "corpus" / f"v{version}.jsonl")
+            for fact in document["meta"]["facts"]
+        }
+        told = {(key, value) for key, value in held if any(key == other and value in sentence for other, sentence in stated)}
+        gone = held - told  # deleted by then, or stated wrongly until a retraction
+        assert len(told) > 250
+        assert len(gone) <= 3 * version + 4
+        assert {key for key, _ in stated} <= {key for key, _ in held}
 
 
-def test_bits_and_priors_are_those_of_the_pools(tmp_path: Path) -> None:
-    manifest = write_world("ci", 0, tmp_path)
-    assert manifest["bits"]["total"] == pytest.approx(sum(manifest["bits"]["by_attribute"].values()))
-    inheritance = next(one for one in attributes() if one.name == "inheritance")
-    stated = sum(one.unstated != "inheritance" for one in inhabitants("ci", 0))
-    assert manifest["bits"]["by_attribute"]["inheritance"] == pytest.approx(stated * inheritance.bits)
+def test_bits_and_priors_are_those_of_the_pools() -> None:
+    entities = past_of("ci", 0).at(0)
+    found = bits((fact for one in entities for fact in facts_of(one)), entities)
+    inheritance = next(one for one in attributes("disease") if one.name == "inheritance")
+    stated = sum(one.is_documented and one.type == "disease" and one.unstated != "inheritance" for one in entities)
+    assert found["inheritance"] == stated * inheritance.bits == stated * 2.0
+    assert found["workplace"] == 0.0  # it follows from the employer
+    n_genes = sum(one.type == "gene" for one in entities)
+    n_linked = sum(one.is_documented and one.type == "disease" and one.unstated != "gene" for one in entities)
+    assert found["gene"] == pytest.approx(n_linked * math.log2(n_genes))
     test = world("ci", 0).test
-    assert 0 < guess_before(test) < guess_knowing_frequencies(test) < 0.35
+    assert 0 < guess_before(test, entities) < guess_knowing_frequencies(test) < 0.45
 
 
-def test_values_do_not_depend_on_names() -> None:
-    """The leakage guarantee's first layer: over 1,000 diseases no value goes with a kind of name."""
-    people = list(inhabitants("base", 0))
-    small = [one for one in attributes() if len(one.values) <= 12]
-    assert len(small) >= 2
-    for attribute in small:
-        table = [
-            [sum(one.name.endswith(kind) and one.values[attribute.name] == value for one in people) for value in attribute.values]
-            for kind in KINDS
-        ]
-        assert chi2_contingency(table).pvalue > 0.001
+def test_a_guess_between_given_answers_is_one_over_their_number() -> None:
+    entities = past_of("ci", 0).at(0)
+    asked = world("ci", 0, questions=Questions(kinds=("boolean",))).test
+    assert guess_before(asked, entities) == 0.5
+    asked = world("ci", 0, questions=Questions(kinds=("choice",))).test
+    assert guess_before(asked, entities) == 0.25
+    asked = world("ci", 0, questions=Questions(kinds=("count",))).test
+    assert guess_before(asked, entities) is None
+
+
+def test_planted_vectors_are_the_nearest_and_the_same_each_time(tmp_path: Path) -> None:
+    manifest = write_vectors(0, tmp_path / "a", rows=3_000)
+    assert manifest["files"] == write_vectors(0, tmp_path / "b", rows=3_000)["files"]
+    vectors, queries = np.load(tmp_path / "a" / "vectors.npy"), np.load(tmp_path / "a" / "queries.npy")
+    assert (vectors.shape, queries.shape, vectors.dtype) == ((3_000, 64), (1_000, 64), np.float32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    index = Flat("inner_product")
+    index.add(vectors)
+    scores, found = index.search(queries, 2)
+    assert (found[:, 0] == np.load(tmp_path / "a" / "planted.npy")).all()
+    assert scores[:, 0].min() > 0.99 > 0.9 > scores[:, 1].max()
+    with pytest.raises(ConfigError, match="at least 1,000"):
+        write_vectors(0, tmp_path / "c", rows=999)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +140,8 @@ def test_values_do_not_depend_on_names() -> None:
         (["out=x", "seed=1000000"], "dataset.seed must be below 1,000,000"),
         (["out=full", "preset=ci"], "holds something already"),
         (["colour=red"], "expected preset=VALUE"),
+        (["out=x", "kinds=forward,twohop"], "kinds: no such kind of question as 'twohop'; choices: forward"),
+        (["out=full", "preset=retrieval_10m"], "holds something already"),
     ],
 )
 def test_what_cannot_be_written_is_one_line(

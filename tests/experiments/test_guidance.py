@@ -9,10 +9,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.base_prompt import base_prompt
-from experiments.guidance import HEADS, Guidance, Guide
-from experiments.pretrain_rows import Row, gold, sample, tensors, to_row
-from rag_eval.types import Reading
+from experiments.guidance import HEADS, HOPS, Guidance, Guide
+from experiments.pretrain_rows import HARDER, Row, gold, sample, tensors, to_row
+from rag_eval.data.world.reading import Exercise, exercises
 from tests.models import TINY
+
+COPYING = ("forward", "paraphrase", "choice", "as_of", "true_premise", "two_hop", "three_hop", "number", "long")
 
 
 @pytest.fixture(scope="module")
@@ -21,42 +23,76 @@ def tokenizer() -> AutoTokenizer:
 
 
 @pytest.fixture(scope="module")
-def made(tokenizer) -> list[tuple[list[Reading], Row]]:  # type: ignore[no-untyped-def]
+def made(tokenizer) -> list[tuple[Exercise, Row]]:  # type: ignore[no-untyped-def]
+    """Exercises, each alone in its row."""
     rng = random.Random(0)
-    return [(readings, to_row(readings, tokenizer, base_prompt())) for readings in (sample(rng, 3) for _ in range(40))]
+    found = [one for _ in range(80) for one in sample(rng, 3, is_late=True)]
+    return [(one, to_row([one], tokenizer, base_prompt())) for one in found]
 
 
-def test_a_question_looks_at_the_value_that_answers_it_and_the_value_at_the_name_before_it(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def looks(row: Row, look: str) -> list[Guide]:
+    return [guide for guide in row.guides if guide.look == look]
+
+
+def text(tokenizer, row: Row, guide: Guide) -> str:  # type: ignore[no-untyped-def]
+    return str(tokenizer.decode(row.tokens[guide.first : guide.last + 1])).strip()
+
+
+def test_a_questions_token_looks_at_the_token_of_the_passage_that_comes_next(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
     n_followed = 0
-    for readings, row in made:
-        for at, reading in enumerate(readings, start=1):
-            block = [place for place, segment in enumerate(row.segments) if segment == at]
-            answer = [row.tokens[place] for place in block if row.is_answer[place]][:-1]
-            (first, *_) = [place for place in block if row.is_answer[place]]
-            looks = [guide for guide in row.guides if guide.query in range(first - 1, block[-1]) and guide.look == "question to value"]
-            if not reading.example.answers:
-                assert looks == [Guide("question to value", first - 1, 0, 0)]
-                continue
-            assert [row.tokens[guide.first] for guide in looks] == answer
-            assert tokenizer.decode(answer).strip() == gold(reading)
-            named = next(guide for guide in row.guides if (guide.look, guide.query) == ("value to name", looks[0].first))
-            stem = tokenizer.decode(row.tokens[named.first : named.last + 1]).strip()
-            assert reading.example.cluster.startswith(stem)
-            n_followed += 1
-    assert n_followed > 100
+    for one, row in made:
+        end = row.is_answer.index(True) - 1
+        if not one.example.answers:
+            assert looks(row, HOPS[-1]) == [Guide(HOPS[-1], end, 0, 0)]
+        elif one.asked.kind in COPYING:
+            for guide in looks(row, HOPS[-1]):
+                assert row.tokens[guide.first] == row.tokens[guide.query + 1]
+                assert guide.first < row.segments.index(1)
+                n_followed += 1
+            assert tokenizer.decode(row.tokens[end + 1 : -1]).strip() == gold(one.example)
+    assert n_followed > 500
 
 
-def test_a_question_looks_at_the_last_name_in_it(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
-    looks = [(row, guide) for _, row in made for guide in row.guides if guide.look == "question to name"]
-    assert len(looks) > 200
-    for row, guide in looks:
-        assert row.segments[guide.first] == row.segments[guide.query] > 0
-        assert tokenizer.decode(row.tokens[guide.first : guide.last + 1]).strip().isalpha()
+def test_a_value_looks_back_at_the_name_of_whom_it_is_stated(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
+    named = [(one, text(tokenizer, row, guide), guide) for one, row in made for guide in looks(row, "value to name")]
+    assert len(named) > 300
+    for one, name, guide in named:
+        assert any(fact.entity.name.startswith(name) for fact in one.asked.facts)
+        assert guide.last < guide.query
+
+
+def test_hops_lead_over_the_entities_that_values_name(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
+    hopping = [(one, row) for one, row in made if one.asked.kind in {"two_hop", "three_hop"} and one.example.answers]
+    assert len(hopping) > 20
+    for one, row in hopping:
+        bridges = [fact.value for fact in one.asked.facts[:-1]]
+        met = [text(tokenizer, row, guide) for look in HOPS[:-1] for guide in looks(row, look)]
+        assert len(met) == len(bridges)
+        assert all(bridge.startswith(token) for bridge, token in zip(bridges, met, strict=True))
+
+
+def test_a_reversed_question_looks_at_the_value_whose_owner_it_names(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
+    reverse = [(one, row) for one, row in made if one.asked.kind == "reverse" and one.example.answers]
+    assert len(reverse) > 5
+    for one, row in reverse:
+        (guide,) = looks(row, HOPS[-1])
+        assert one.asked.facts[0].value.startswith(text(tokenizer, row, guide))
+
+
+def test_a_name_is_whole_syllables_for_the_tokenizer(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    names = [
+        passage.entity.name
+        for one in exercises(random.Random(1), HARDER, n_documents=5, n_entities=5, n_facts=3, n_questions=1)
+        for passage in one.passages
+    ]
+    assert len(names) >= 5
+    pieces = [tokenizer.tokenize(f" {name.split()[0]}") for name in names if name.split()[0].isalpha()]
+    assert all(len(word) <= 4 for word in pieces)
 
 
 def test_guided_attention_is_the_attention_of_the_head(made) -> None:  # type: ignore[no-untyped-def]
     model = AutoModelForCausalLM.from_pretrained(TINY, dtype=torch.float32, attn_implementation="eager")
-    guidance, row = Guidance(model), made[0][1]
+    guidance, row = Guidance(model), next(row for one, row in made if one.asked.kind == "two_hop" and one.example.answers)
     tokens, positions, mask, _ = tensors([row], pad=0)
     added = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
     with torch.inference_mode():

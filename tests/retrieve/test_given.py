@@ -160,3 +160,9 @@ def test_what_was_not_searched_has_equal_scores_and_ranks_from_one(retriever: Re
     assert {hit.score for hit in searched.hits} == {0.0}
     assert [hit.rank for hit in searched.hits] == list(range(1, len(searched.hits) + 1))
     assert len(searched.hits) == retriever.k == retriever.depth
+
+
+def test_a_document_that_says_the_same_is_drawn_neither_at_random_nor_as_a_distractor(dense: Dense) -> None:
+    example = ask("Who sings under water?", "whale", meta={"same_as": {"cat": ["whale"], "bee": ["whale"]}})
+    assert found(with_animals(RandomPick(k=4, seed=0)), example) == ["owl"]
+    assert sorted(found(with_animals(OracleDistract(dense, k=4, seed=0)), example)) == ["owl", "whale"]

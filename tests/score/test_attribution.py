@@ -50,3 +50,22 @@ def test_saying_nothing_or_unknown_is_not_distraction() -> None:
     held = {**DOCUMENTS, "other": Document("other", "The length is unknown.")}
     for text in ("", "unknown"):
         assert attribute(replace(WRONG, text=text), EXAMPLE, held, held).distracted_by is None
+
+
+def test_a_misled_answer_is_what_some_document_states_against_the_truth() -> None:
+    example = replace(EXAMPLE, meta={"misleading_answers": ["12 km"]})
+    assert [attribute(replace(WRONG, text=text), example, DOCUMENTS, DOCUMENTS).is_misled for text in ("12 km", "9 km", "")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_document_that_says_the_same_is_neither_a_distractor_nor_missing_evidence() -> None:
+    twin = Document("twin", "It is 12 km long.")
+    example = replace(EXAMPLE, meta={"same_as": {"twin": ["gold"]}})
+    answered = replace(WRONG, text="12 km", retrieved=("twin",), in_prompt=("twin",))
+    found = attribute(answered, example, {**DOCUMENTS, "twin": twin}, {**DOCUMENTS, "twin": twin})
+    assert (found.cause, found.distracted_by) == ("in_prompt_unused", None)
+    without = attribute(answered, EXAMPLE, {**DOCUMENTS, "twin": twin}, {**DOCUMENTS, "twin": twin})
+    assert (without.cause, without.distracted_by) == ("not_retrieved", "twin")

@@ -1,3 +1,4 @@
+import json
 import math
 import random
 from typing import Any
@@ -184,7 +185,7 @@ def test_an_unanswerable_question_cannot_be_judged(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["exacto", None, ["exact"]])
 def test_an_unknown_comparator_is_refused_with_the_known_ones(name: Any) -> None:
-    with pytest.raises(ValueError, match=r"q7.*expected one of exact, number, date, set, yes_no_maybe, choice"):
+    with pytest.raises(ValueError, match=r"q7.*expected one of exact, number, date, set, yes_no_maybe, json, choice"):
         compare("1", asked(name))
 
 
@@ -219,6 +220,7 @@ GOLDS = {
         lambda words: st.sampled_from([", ", "; ", " and ", "\n"]).map(lambda by: by.join(words))
     ),
     "yes_no_maybe": st.sampled_from(["yes", "No", "MAYBE", "Yes, it is."]),
+    "json": st.dictionaries(WORDS, st.one_of(st.integers(), WORDS, st.none(), st.lists(WORDS)), min_size=1).map(json.dumps),
     "choice": st.sampled_from([*CITIES, *"ABCD", "(B)", "C. New York"]),
 }
 
@@ -233,7 +235,7 @@ def test_gold_as_prediction_scores_1(name: str, data: st.DataObject) -> None:
 
 @given(text=st.text(), name=st.sampled_from(list(COMPARATORS)))
 def test_any_text_is_right_or_wrong(text: str, name: str) -> None:
-    gold = {"number": "1 g", "date": "1994", "set": "x, y", "yes_no_maybe": "yes", "choice": "A", "exact": "x"}[name]
+    gold = {"number": "1 g", "date": "1994", "set": "x, y", "yes_no_maybe": "yes", "choice": "A", "exact": "x", "json": "1"}[name]
     assert compare(text, asked(name, gold, choices=CITIES)) in (0.0, 1.0)
 
 
@@ -242,3 +244,24 @@ def test_a_list_shuffled_is_the_same_list() -> None:
     words = ["alpha", "beta", "gamma", "delta"]
     for _ in range(20):
         assert compare(", ".join(rng.sample(words, 4)), asked("set", " and ".join(words))) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"organ": "Liver"}', 1.0),
+        ('{ "organ" :"the liver" }', 1.0),
+        ('{"organ": "lung"}', 0.0),
+        ('{"place": "liver"}', 0.0),
+        ("organ: liver", 0.0),
+        ('{"organ": "liver"} is it', 0.0),
+        ("", 0.0),
+    ],
+)
+def test_json_is_equal_by_its_values_and_text_is_none(text: str, expected: float) -> None:
+    assert compare(text, Example("q", "?", ('{"organ": "liver"}',), meta={"comparator": "json"})) == expected
+
+
+def test_json_numbers_and_lists_are_compared_as_such() -> None:
+    example = Example("q", "?", ('{"n": [1, 2.0, null]}',), meta={"comparator": "json"})
+    assert [compare(text, example) for text in ('{"n": [1.0, 2, null]}', '{"n": [2, 1, null]}', '{"n": ["1", 2, null]}')] == [1.0, 0.0, 0.0]

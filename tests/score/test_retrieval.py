@@ -6,7 +6,8 @@ import ir_measures
 import pytest
 from ir_measures import RR, R, Rprec, Success, nDCG
 
-from rag_eval.score.retrieval import hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
+from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
+from rag_eval.types import Example
 
 MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG}
 
@@ -76,3 +77,11 @@ def test_two_of_three_found_at_ranks_2_and_4_by_hand() -> None:
     assert reciprocal_rank(found, evidence, 4) == 0.5
     ideal = 1 + 1 / math.log2(3) + 1 / 2
     assert ndcg_at_k(found, evidence, 4) == pytest.approx((1 / math.log2(3) + 1 / math.log2(5)) / ideal)
+
+
+def test_a_document_that_says_the_same_stands_for_the_evidence() -> None:
+    example = Example("q", "?", ("a",), ("d1", "d2"), meta={"same_as": {"d7": ["d1"], "d8": ["d1", "d2"]}})
+    assert as_evidence(["d5", "d7"], example) == ["d5", "d1"]
+    assert as_evidence(["d7", "d8"], example) == ["d1", "d2"]
+    assert as_evidence(["d1", "d7"], example) == ["d1", "d1"]
+    assert [example.held(ids) for ids in (["d8"], ["d7"], ["d7", "d2"])] == [True, False, True]

@@ -1,19 +1,25 @@
-"""Write an invented world as files: python -m rag_eval.data.world preset=laptop seed=0 out=world-laptop-0."""
+"""Write an invented world as files: python -m rag_eval.data.world preset=laptop seed=0 out=world-laptop-0.
+
+kinds=forward,two_hop names the kinds of question in qa/. preset=retrieval_10m writes vectors only, rows=1000000 fewer of them.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from rag_eval.data.world.files import write_world
+from rag_eval.data.world.questions import KINDS
+from rag_eval.data.world.vectors import N_ROWS, write_vectors
 from rag_eval.errors import ConfigError, RagEvalError
 from rag_eval.meter import peak_bytes
 
-DEFAULTS = {"preset": "laptop", "seed": "0", "out": ""}
+DEFAULTS = {"preset": "laptop", "seed": "0", "out": "", "kinds": "forward", "rows": str(N_ROWS)}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         options = _options(argv)
         begun = time.perf_counter()
-        manifest = write_world(options["preset"], int(options["seed"]), Path(options["out"]))
+        manifest = _write(options)
     except RagEvalError as error:
         Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
         return error.exit_code
@@ -35,10 +41,17 @@ def main(argv: Sequence[str]) -> int:
     for name, file in manifest["files"].items():
         console.print(f"{name}: {file['rows']:,} rows, {file['bytes']:,} bytes, sha256 {file['sha256']}", markup=False, soft_wrap=True)
     seconds, mib = time.perf_counter() - begun, peak_bytes() / 2**20
-    total = manifest["bits"]["total"]
-    console.print(f"{total:,.0f} bits of facts; {seconds:.1f} s; peak memory {mib:,.0f} MiB", markup=False, soft_wrap=True)
+    total = f"{manifest['bits']['total']:,.0f} bits of facts; " if "bits" in manifest else ""
+    console.print(f"{total}{seconds:.1f} s; peak memory {mib:,.0f} MiB", markup=False, soft_wrap=True)
     console.print(str(options["out"]), markup=False, soft_wrap=True)
     return 0
+
+
+def _write(options: Mapping[str, str]) -> dict[str, Any]:
+    seed, out = int(options["seed"]), Path(options["out"])
+    if options["preset"] == "retrieval_10m":
+        return write_vectors(seed, out, int(options["rows"]))
+    return write_world(options["preset"], seed, out, options["kinds"].split(","))  # type: ignore[arg-type]
 
 
 def _options(argv: Sequence[str]) -> dict[str, str]:
@@ -50,8 +63,12 @@ def _options(argv: Sequence[str]) -> dict[str, str]:
         given[name] = value
     if not given["out"]:
         raise ConfigError("out= is missing: give the folder to write to.")
-    if not given["seed"].isdecimal():
-        raise ConfigError(f"seed: expected a whole number of at least 0, got {given['seed']!r}.")
+    for name in ("seed", "rows"):
+        if not given[name].isdecimal():
+            raise ConfigError(f"{name}: expected a whole number of at least 0, got {given[name]!r}.")
+    unknown = sorted(set(given["kinds"].split(",")) - set(KINDS))
+    if unknown:
+        raise ConfigError(f"kinds: no such kind of question as {unknown[0]!r}; choices: {', '.join(KINDS)}.")
     return given
 
 

@@ -1,24 +1,28 @@
 """An invented world as files: JSON lines that any tool reads, and a manifest that says what they are.
 
-world.jsonl             every disease with all of its values, and the attribute that no document states
-corpus/v0.jsonl         documents, with the facts that their sentences state
-qa/{train,dev,test}.jsonl   questions in the format of dataset=jsonl
-manifest.json           preset, seed, code, counts, sha256 of each file, bits, priors; written last
+world.jsonl                 every entity with its facts: value, first version, the version in which it ends, bits
+events.jsonl                what happened between the versions
+corpus/v0.jsonl to v3.jsonl documents of each version, with the facts that their sentences state
+qa/{train,dev,test}.jsonl   questions about version 0 in the format of dataset=jsonl
+manifest.json               preset, seed, code, counts, sha256 of each file, bits, priors; written last
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rag_eval.data.world.model import Disease
-from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies
-from rag_eval.data.world.source import PRESETS, inhabitants, world
-from rag_eval.data.world.understanding import WorldLanguage
+from rag_eval.data.world.asking import AnyKind, Questions
+from rag_eval.data.world.history import N_VERSIONS, History
+from rag_eval.data.world.language import attributes
+from rag_eval.data.world.model import Entity, facts_of
+from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies, pool_size
+from rag_eval.data.world.source import DISTRACTORS, MANNER, PRESETS, past_of, world, written
 from rag_eval.errors import ConfigError
 from rag_eval.source import source_sha
 from rag_eval.types import Document, Example
@@ -26,62 +30,51 @@ from rag_eval.types import Document, Example
 Row = Mapping[str, Any]
 
 
-def write_world(preset: str, seed: int, out: Path) -> dict[str, Any]:
-    """Write a world and return its manifest. The same preset and seed give the same bytes on every machine.
+def write_world(preset: str, seed: int, out: Path, kinds: Sequence[AnyKind] = ("forward",)) -> dict[str, Any]:
+    """Write a world and return its manifest. The same arguments give the same bytes on every machine.
 
     Raises:
         ConfigError: the preset is unknown, the seed reserved, or the folder holds something already.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"preset={preset}: no such preset; choices: {', '.join(PRESETS)}.")
-    if out.exists() and any(out.iterdir()):
-        raise ConfigError(f"out={out}: holds something already; give a new or an empty folder.")
-    dataset = world(preset, seed)  # type: ignore[arg-type]
-    facts = [_facts(document) for document in dataset.documents]
-    by_attribute = bits(str(fact["attribute"]) for stated in facts for fact in stated)
+        raise ConfigError(f"preset={preset}: no such preset; choices: {', '.join(PRESETS)}, retrieval_10m.")
+    check_empty(out)
+    dataset = world(preset, seed, questions=Questions(kinds=kinds))  # type: ignore[arg-type]
+    past = past_of(preset, seed)
+    entities = past.at(0)
+    by_attribute = bits((fact for one in entities for fact in facts_of(one)), entities)
     files: dict[str, Iterable[Row]] = {
-        "world.jsonl": map(_entity, inhabitants(preset, seed)),
-        "corpus/v0.jsonl": map(_document, dataset.documents, facts),
+        "world.jsonl": _entities(past),
+        "events.jsonl": map(vars, past.events),
+        **{f"corpus/v{version}.jsonl": _corpus(past, version, seed) for version in range(N_VERSIONS)},
         "qa/train.jsonl": map(partial(_question, split="train"), dataset.train),
         "qa/dev.jsonl": map(partial(_question, split="dev"), dataset.dev),
         "qa/test.jsonl": map(partial(_question, split="test"), dataset.test),
     }
     manifest = {
-        "schema_version": 1,
+        "schema_version": 2,
         "preset": preset,
         "seed": seed,
+        "kinds": list(kinds),
         "code": source_sha("data/world"),
-        "files": {name: _write(out / name, rows) for name, rows in files.items()},
+        "files": {name: write_rows(out / name, rows) for name, rows in files.items()},
         "bits": {"by_attribute": by_attribute, "total": sum(by_attribute.values())},
-        "prior": {"guess_before": guess_before(dataset.test), "guess_knowing_frequencies": guess_knowing_frequencies(dataset.test)},
+        "prior": {
+            "guess_before": guess_before(dataset.test, entities),
+            "guess_knowing_frequencies": guess_knowing_frequencies(dataset.test),
+        },
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8", newline="\n")
     return manifest
 
 
-def _entity(one: Disease) -> Row:
-    return {"id": one.id, "name": one.name, "values": one.values, "unstated": one.unstated}
+def check_empty(out: Path) -> None:
+    """Raises ConfigError if a folder holds something."""
+    if out.exists() and any(out.iterdir()):
+        raise ConfigError(f"out={out}: holds something already; give a new or an empty folder.")
 
 
-def _document(document: Document, facts: Sequence[Row]) -> Row:
-    return {"id": document.id, "title": document.title, "text": document.text, "meta": {"facts": facts}}
-
-
-def _facts(document: Document) -> list[Row]:
-    """What each sentence states, and where it stands."""
-    return [{**vars(fact), "start": start, "end": end} for fact, start, end in WorldLanguage().located(document.text)]
-
-
-def _question(example: Example, split: str) -> Row:
-    row: dict[str, Any] = {"id": example.id, "question": example.question, "answers": list(example.answers)}
-    if not example.is_answerable:
-        row["unanswerable"] = True
-    if example.history:
-        row["history"] = [vars(turn) for turn in example.history]
-    return {**row, "evidence": list(example.evidence), "cluster": example.cluster, "split": split, "meta": dict(example.meta)}
-
-
-def _write(path: Path, rows: Iterable[Row]) -> dict[str, Any]:
+def write_rows(path: Path, rows: Iterable[Row]) -> dict[str, Any]:
     """Write rows one by one; their number, bytes and sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, n_rows, n_bytes = hashlib.sha256(), 0, 0
@@ -92,3 +85,44 @@ def _write(path: Path, rows: Iterable[Row]) -> dict[str, Any]:
             digest.update(line)
             n_rows, n_bytes = n_rows + 1, n_bytes + len(line)
     return {"rows": n_rows, "bytes": n_bytes, "sha256": digest.hexdigest()}
+
+
+def _corpus(past: History, version: int, seed: int) -> Iterator[Row]:
+    pages = written(past, version, seed, False, 0.0, version > 0, MANNER, DISTRACTORS)
+    return (_document(page.document) for page in pages)
+
+
+def _document(document: Document) -> Row:
+    return {"id": document.id, "title": document.title, "text": document.text, "meta": document.meta}
+
+
+def _entities(past: History) -> Iterator[Row]:
+    sizes = {one.name: pool_size(one.name, past.at(0)) for type in {one.type: 0 for one in past.at(0)} for one in attributes(type)}
+    for one in past.at(N_VERSIONS - 1):
+        row = {"id": one.id, "type": one.type, "name": one.name, "is_documented": one.is_documented, "unstated": one.unstated}
+        yield {**row, "facts": list(_facts(one, past, sizes)) if one.is_documented else []}
+
+
+def _facts(entity: Entity, past: History, sizes: Mapping[str, int]) -> Iterator[Row]:
+    for attribute in attributes(entity.type):
+        held = past.timeline(entity.id, attribute.name)
+        ends = [begun for begun, _ in held[1:]] + [None]
+        for (begun, value), end in zip(held, ends, strict=True):
+            yield {
+                "attribute": attribute.name,
+                "value": value,
+                "from": begun,
+                "to": end,
+                "is_stated": attribute.name != entity.unstated,
+                "is_deleted": attribute.name in entity.deleted,
+                "bits": 0.0 if attribute.through else math.log2(sizes[attribute.name]),
+            }
+
+
+def _question(example: Example, split: str) -> Row:
+    row: dict[str, Any] = {"id": example.id, "question": example.question, "answers": list(example.answers)}
+    if not example.is_answerable:
+        row["unanswerable"] = True
+    if example.history:
+        row["history"] = [vars(turn) for turn in example.history]
+    return {**row, "evidence": list(example.evidence), "cluster": example.cluster, "split": split, "meta": dict(example.meta)}

@@ -1,51 +1,131 @@
-"""The invented world: diseases with names from a syllable automaton and values drawn independently of the names."""
+"""The invented world: entities of six types with invented names, values drawn independently of the names, and links between them."""
 
 from __future__ import annotations
 
 import random
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from rag_eval.data.world.language import KINDS, OPENERS, Attribute, Split, attributes, disease_stem, state, subject
+from rag_eval.data.world.language import Attribute, attributes, named
+from rag_eval.data.world.names import TYPES, Names, Type
 
 RESERVED_SEED = 1_000_000  # worlds of this seed and more are for training the embedded model, never for evaluation
 
 
 @dataclass(frozen=True)
-class Disease:
-    """An invented disease: every attribute has a value, one of them is stated in no document."""
+class Entity:
+    """Somebody or something with a name. Every attribute of its type has a value; one of them is stated in no document."""
 
     id: str
+    type: Type
     name: str
     values: Mapping[str, str]  # attribute -> value
+    links: Mapping[str, str]  # attribute -> id of the entity that the value names
     unstated: str  # the attribute that no document states
+    is_documented: bool = True  # False: other entities name it, and no document is about it
+    deleted: tuple[str, ...] = ()  # attributes that documents state no longer
 
     @property
     def stated(self) -> tuple[Attribute, ...]:
         """The attributes that documents state."""
-        return tuple(attribute for attribute in attributes() if attribute.name != self.unstated)
+        if not self.is_documented:
+            return ()
+        return tuple(one for one in attributes(self.type) if one.name != self.unstated and one.name not in self.deleted)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
-def diseases(rng: random.Random, n: int, reserved: bool) -> Iterator[Disease]:
-    """Draw n diseases with distinct names.
+@dataclass(frozen=True)
+class Fact:
+    """That an entity has a value of an attribute, since some year."""
 
-    Reserved and other worlds share no name: the parity of the CRC-32 of a stem decides to which it belongs,
-    so a model trained on reserved worlds has met no entity, and hence no fact, of an evaluated one.
+    entity: Entity
+    attribute: Attribute
+    value: str
+    since: int | None = None  # None = always
+
+    @property
+    def id(self) -> str:
+        """Names the fact among all versions of a world."""
+        return f"{self.entity.id}.{self.attribute.name}" + (f".{self.since}" if self.since else "")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which value of whom: facts of one key succeed each other."""
+        return self.entity.id, self.attribute.name
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+def facts_of(entity: Entity) -> tuple[Fact, ...]:
+    """What documents may state of an entity, in the order of its type's attributes."""
+    return tuple(Fact(entity, attribute, entity.values[attribute.name]) for attribute in entity.stated)
+
+
+def inhabitants(rng: random.Random, documented: Mapping[Type, int], others: Mapping[Type, int], reserved: bool) -> tuple[Entity, ...]:
+    """Draw entities with distinct names, and then their values.
+
+    A link's value is the name of an entity of that type, documented or not, drawn uniformly. What depends on another
+    attribute follows from the entity that it names.
+
+    Args:
+        rng: source of all randomness.
+        documented: how many of each type documents are written about.
+        others: how many more of each type are only named.
+        reserved: whether the names belong to the worlds reserved for training the embedded model.
+
+    Returns:
+        The documented entities first, in the order of TYPES, with ids that count from e00000; then the others.
+
+    Raises:
+        ValueError: if a type that is linked to has no entity.
     """
-    seen: set[str] = set()
-    while len(seen) < n:
-        stem = disease_stem(rng)
-        if stem in seen or zlib.crc32(stem.encode()) % 2 != reserved:
+    names = Names(rng, reserved)
+    wanted = [(type, True) for type in TYPES for _ in range(documented.get(type, 0))]
+    wanted += [(type, False) for type in TYPES for _ in range(others.get(type, 0))]
+    bare = [
+        Entity(f"e{at:05d}", type, names.draw(type), {}, {}, rng.choice(attributes(type)).name, is_documented)
+        for at, (type, is_documented) in enumerate(wanted)
+    ]
+    by_type = {type: [one for one in bare if one.type == type] for type in TYPES}
+    return with_dependents(_drawn(one, by_type, rng) for one in bare)
+
+
+def _drawn(entity: Entity, by_type: Mapping[Type, Sequence[Entity]], rng: random.Random) -> Entity:
+    values, links = {}, {}
+    for attribute in attributes(entity.type):
+        if attribute.through:
             continue
-        seen.add(stem)
-        values = {attribute.name: rng.choice(attribute.values) for attribute in attributes()}
-        name = f"{stem} {rng.choice(KINDS)}"
-        yield Disease(f"e{len(seen) - 1:05d}", name, values, rng.choice(attributes()).name)
+        if attribute.link:
+            if not by_type[attribute.link]:
+                raise ValueError(f"{attribute.name} of a {entity.type} names a {attribute.link}, and the world has none.")
+            other = rng.choice(by_type[attribute.link])
+            values[attribute.name], links[attribute.name] = other.name, other.id
+        else:
+            values[attribute.name] = rng.choice(attribute.values)
+    return replace(entity, values=values, links=links)
 
 
-def article(disease: Disease, stated: Sequence[Attribute], rng: random.Random, split: Split, opener: bool = True) -> str:
-    """A few sentences about one disease, in the order given, in statement phrasings of the split."""
-    sentences = [subject(rng.choice(OPENERS), disease.name)] if opener else []
-    sentences += [state(rng.choice(attribute.statements_of(split)), disease.name, disease.values[attribute.name]) for attribute in stated]
-    return " ".join(sentences)
+def with_dependents(entities: Iterable[Entity]) -> tuple[Entity, ...]:
+    """The entities with the values that follow from others filled in anew."""
+    all_of = tuple(entities)
+    by_id = {one.id: one for one in all_of}
+    return tuple(_dependent(one, by_id) for one in all_of)
+
+
+def _dependent(entity: Entity, by_id: Mapping[str, Entity]) -> Entity:
+    values, links = dict(entity.values), dict(entity.links)
+    for attribute in attributes(entity.type):
+        if attribute.through:
+            via, then = attribute.through
+            other = by_id[entity.links[via]]
+            values[attribute.name], links[attribute.name] = other.values[then], other.links[then]
+    return replace(entity, values=values, links=links) if values != entity.values or links != entity.links else entity
+
+
+def alternatives(fact: Fact, entities: Sequence[Entity]) -> tuple[str, ...]:
+    """Every value that the fact's attribute could have in a world of these entities, its own included."""
+    attribute = named(fact.attribute.name)
+    return attribute.values or tuple(one.name for one in entities if one.type == attribute.link)

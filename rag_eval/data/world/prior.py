@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from rag_eval.data.world.language import attributes
+from rag_eval.data.world.language import named
+from rag_eval.data.world.model import Entity, Fact
+from rag_eval.data.world.questions import N_OPTIONS
 from rag_eval.types import Example
 
+# Kinds of question whose answer is a value of the attribute that `meta["attribute"]` names.
+OF_ONE_VALUE = ("forward", "paraphrase", "as_of", "true_premise", "two_hop", "three_hop", "json", "number")
+# Kinds with so many answers to choose from.
+GIVEN = {"boolean": 2, "comparison": 2, "choice": N_OPTIONS, "none_of_these": N_OPTIONS}
 
-def bits(facts: Iterable[str]) -> dict[str, float]:
-    """Entropy of stated facts in bits, by attribute: log2 of the pool's size for each, because values are drawn uniformly.
 
-    Args:
-        facts: the attribute of every stated fact.
+def pool_size(attribute: str, entities: Sequence[Entity]) -> int:
+    """How many values an attribute can have; for a link, how many entities of that type there are."""
+    one = named(attribute)
+    return len(one.values) or sum(other.type == one.link for other in entities)
+
+
+def bits(facts: Iterable[Fact], entities: Sequence[Entity]) -> dict[str, float]:
+    """Entropy of facts in bits, by attribute: log2 of the pool's size for each, because values are drawn uniformly.
+
+    What follows from another attribute adds nothing.
     """
-    of_one = {attribute.name: attribute.bits for attribute in attributes()}
-    return {name: n * of_one[name] for name, n in sorted(Counter(facts).items())}
+    counts = Counter(fact.attribute.name for fact in facts)
+    return {name: 0.0 if named(name).through else n * math.log2(pool_size(name, entities)) for name, n in sorted(counts.items())}
 
 
-def guess_before(questions: Sequence[Example]) -> float:
-    """Expected exact match of whoever knows the pools and nothing of this world: the mean of 1 / pool size.
+def guess_before(questions: Sequence[Example], entities: Sequence[Entity]) -> float | None:
+    """Expected exact match of whoever knows the pools and nothing of this world: the mean of 1 / number of possible answers.
 
-    Over answerable questions about one attribute each, as `meta["attribute"]` names it.
+    Over answerable questions of OF_ONE_VALUE and GIVEN, and reversed ones; None where there is none of these.
     """
-    sizes = {attribute.name: len(attribute.values) for attribute in attributes()}
-    asked = [example for example in questions if example.is_answerable]
-    return sum(1 / sizes[str(example.meta["attribute"])] for example in asked) / len(asked)
+    types = Counter(one.type for one in entities)
+    shares = []
+    for example in questions if entities else ():
+        kind, attribute = example.meta["kind"], example.meta["attribute"]
+        if kind in OF_ONE_VALUE and example.is_answerable:
+            shares.append(1 / pool_size(attribute, entities))
+        elif kind in GIVEN and example.is_answerable:
+            shares.append(1 / GIVEN[kind])
+        elif kind == "reverse":
+            shares.append(1 / types[named(attribute).type])
+    return sum(shares) / len(shares) if shares else None
 
 
 def guess_knowing_frequencies(questions: Sequence[Example]) -> float:
-    """Exact match of the best constant answer to each kind of these questions: no reader without their facts does better."""
-    by_kind: dict[str, Counter[str]] = {}
+    """Exact match of the best constant answer to each attribute and kind of these questions: no reader without their facts does better."""
+    by_kind: dict[tuple[str, str], Counter[str]] = {}
     for example in questions:
         if example.is_answerable:
-            by_kind.setdefault(str(example.meta["attribute"]), Counter())[example.answers[0]] += 1
+            by_kind.setdefault((example.meta["kind"], example.meta["attribute"]), Counter())[example.answers[0]] += 1
     n = sum(counts.total() for counts in by_kind.values())
     return sum(max(counts.values()) for counts in by_kind.values()) / n

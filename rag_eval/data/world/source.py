@@ -2,172 +2,237 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, Literal
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from rag_eval.data.fingerprint import fingerprint
-from rag_eval.data.world.language import FOLLOW_UP_SUBJECT, Attribute, Split, attributes, subject
-from rag_eval.data.world.model import RESERVED_SEED, Disease, article, diseases
+from rag_eval.data.world.asking import Questions, answerable, ordered, passed_on, taught, training, unanswerable
+from rag_eval.data.world.corpus import Page, pages, ranks
+from rag_eval.data.world.distractors import Background, Distractors, distract
+from rag_eval.data.world.evidence import Index, change
+from rag_eval.data.world.history import N_VERSIONS, History, history, year
+from rag_eval.data.world.known import Known
+from rag_eval.data.world.model import RESERVED_SEED, Entity, Fact, inhabitants
+from rag_eval.data.world.names import TYPES, Type
 from rag_eval.data.world.reading import Exercises
+from rag_eval.data.world.writing import Manner
 from rag_eval.errors import ConfigError
-from rag_eval.types import Document, Example, QADataset, Turn
+from rag_eval.types import Example, QADataset
 
-FACTS_A_DOCUMENT = 4
+log = logging.getLogger(__name__)
+
+ONE_IN = 30  # documented entities appear newly in each version
+N_NAMES = 20  # of each type that others may name, documented or not, at least
+OTHERS_SHARE = 10  # per cent of the entities that are of each type but diseases
+MANNER, DISTRACTORS, QUESTIONS = Manner(), Distractors(), Questions()
+
+Version = Annotated[int, Field(ge=0, le=3)]
 
 
 @dataclass(frozen=True)
 class Preset:
     """The size of a world."""
 
-    n_diseases: int
+    n_entities: int  # documented in version 0
     n_answerable: int  # test questions that a document answers
-    n_unanswerable: int  # half about unknown diseases, half about attributes that no document states
+    n_unanswerable: int
     n_train_phrasings: int = 6  # training questions a fact
-    has_follow_ups: bool = False  # whether test questions continue a conversation
     n_reading: int = 1200
 
 
 PRESETS = {
     "ci": Preset(32, 160, 40),
     "laptop": Preset(60, 420, 80),
-    "chat": Preset(60, 420, 80, has_follow_ups=True),
     "base": Preset(1_000, 2_700, 300),
     "large": Preset(10_000, 2_700, 300, n_train_phrasings=1),
+    "paper": Preset(100_000, 2_700, 300, n_train_phrasings=1),
 }
 
 
-def world(preset: Literal["ci", "laptop", "chat", "base", "large"], seed: NonNegativeInt) -> QADataset:
+def world(
+    preset: Literal["ci", "laptop", "base", "large", "paper"],
+    seed: NonNegativeInt,
+    version: Version = 0,
+    lag: Version = 0,
+    keep_old_documents: bool = False,
+    popularity: NonNegativeFloat = 0.0,
+    permuted: bool = False,
+    manner: Manner = MANNER,
+    distractors: Distractors = DISTRACTORS,
+    questions: Questions = QUESTIONS,
+) -> QADataset:
     """Build the world of a seed.
 
-    Every document states four facts about one disease; every stated fact stands in exactly one document, which is
-    its evidence. Training questions cover every stated fact in train phrasings, dev and test questions a sample of
-    them in phrasings of their own.
+    Every stated fact stands on exactly one home page, which is its evidence; other documents that state it are named in
+    `meta["same_as"]`. Training questions cover every fact in train phrasings, dev and test questions a sample of them in
+    phrasings of their own.
 
     Args:
-        preset: how large; `chat` is `laptop` with every test question a follow-up ("... this disease?").
+        preset: how large.
         seed: below 1,000,000; higher ones are reserved for training the embedded model.
+        version: the world as it is in that version: what is asked, and which answers are right.
+        lag: documents, training and dev questions are of so many versions before: what a stale system knows.
+        keep_old_documents: whether a document that is written anew stands beside the old one, or in its place.
+        popularity: Zipf exponent of the number of documents an entity.
+        permuted: a control: every training question has the answer of another entity.
+        manner: how documents are written.
+        distractors: documents that answer nothing, for each home page.
+        questions: what is asked.
 
     Raises:
-        ConfigError: if the seed is reserved.
+        ConfigError: if the seed is reserved, the lag longer than the history, or nothing is left to ask.
     """
-    if seed >= RESERVED_SEED:
-        raise ConfigError(
-            f"dataset.seed must be below {RESERVED_SEED:,} but is {seed}: the embedded model was trained on the worlds from there on. "
-            "Choose a smaller seed."
-        )
-    size = PRESETS[preset]
-    people = list(inhabitants(preset, seed))
-    documents, evidence = _documents(people, random.Random(f"{seed}/documents"))
-    train = tuple(_training(people, evidence, size.n_train_phrasings))
-    dev = tuple(_answerable(people, evidence, "dev", size.n_diseases * 2, False, random.Random(f"{seed}/dev")))
-    questions = random.Random(f"{seed}/test")
-    test = (
-        *_answerable(people, evidence, "test", size.n_answerable, size.has_follow_ups, questions),
-        *_unanswerable(people, size, seed, questions),
+    _check(seed, version, lag, questions)
+    size, past = PRESETS[preset], past_of(preset, seed)
+    now, then = known_in(past, version), known_in(past, version - lag)
+    corpus = tuple(written(past, version - lag, seed, keep_old_documents, popularity, version > 0, manner, distractors))
+    current = corpus if lag == 0 else tuple(written(past, version, seed, keep_old_documents, popularity, True, manner, distractors))
+    index = Index(current, past, version)
+    facts = _wanted(now, past, version, popularity, questions, seed)
+    n = questions.n_answerable or size.n_answerable
+    asked = (
+        *answerable(now, facts, questions, n, "test", seed, index.states),
+        *unanswerable(now, facts, questions, size.n_unanswerable, past.at(version), seed, (page.name for page in current)),
     )
+    bare = tuple(map(index.example, asked))
+    test = _marked(bare, taught(then, questions, seed))
+    lacking = [kind for kind in questions.kinds if not any(one.meta["kind"] == kind for one in test)]
+    if len(lacking) == len(questions.kinds):
+        raise ConfigError(f"dataset.questions: no fact of preset={preset} version={version} gives rise to {', '.join(lacking)}.")
+    if lacking:
+        log.warning("no fact of preset=%s version=%d gives rise to questions of kind %s", preset, version, ", ".join(lacking))
+    before = index if lag == 0 else Index(corpus, past, version - lag)
+    train, dev = _lessons(then, before, questions, size, seed, permuted)
+    documents = tuple(page.document for page in corpus)
+    counterpart = ""
+    if lag or permuted:
+        usual = _lessons(now, index, questions, size, seed, permuted=False)
+        counterpart = fingerprint((page.document for page in current), *usual, _marked(bare, taught(now, questions, seed)))
     return QADataset(
-        name=f"world-{preset}-{seed}",
+        name=f"world-{preset}-{seed}" + (f"-v{version}" if version else ""),
         fingerprint=fingerprint(documents, train, dev, test),
         documents=documents,
         train=train,
         dev=dev,
         test=test,
         reading=Exercises(seed, size.n_reading),
+        counterpart=counterpart,
     )
 
 
-def inhabitants(preset: str, seed: int) -> Iterator[Disease]:
-    """The diseases of a world, in order."""
-    return diseases(random.Random(f"{seed}/diseases"), PRESETS[preset].n_diseases, reserved=False)
+def _lessons(
+    known: Known, index: Index, questions: Questions, size: Preset, seed: int, permuted: bool
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The training and dev questions."""
+    plain = list(training(known, questions, size.n_train_phrasings, seed))
+    facts = ordered(known, seed, "dev")[: 2 * size.n_entities]
+    dev = answerable(known, facts, replace(questions, kinds=("forward",)), len(facts), "dev", seed, index.states)
+    return tuple(map(index.example, passed_on(plain, seed) if permuted else plain)), tuple(map(index.example, dev))
 
 
-def _documents(people: list[Disease], rng: random.Random) -> tuple[tuple[Document, ...], dict[tuple[str, str], str]]:
-    """All documents, and for each (disease id, attribute name) the id of the one that states it."""
-    documents: list[Document] = []
-    evidence: dict[tuple[str, str], str] = {}
-    for disease in people:
-        facts = rng.sample(disease.stated, len(disease.stated))
-        for at in range(0, len(facts), FACTS_A_DOCUMENT):
-            stated = facts[at : at + FACTS_A_DOCUMENT]
-            id = f"{disease.id}-{at // FACTS_A_DOCUMENT}"
-            documents.append(Document(id, article(disease, stated, rng, "train"), disease.name))
-            evidence |= {(disease.id, attribute.name): id for attribute in stated}
-    return tuple(documents), evidence
+def past_of(preset: str, seed: int) -> History:
+    """All versions of a world. The same object for the same arguments, as long as it is among the last few."""
+    return _past_of(preset, seed)
 
 
-def _training(people: list[Disease], evidence: dict[tuple[str, str], str], n_phrasings: int) -> list[Example]:
-    return [
-        _example(f"train-{disease.id}-{attribute.name}-{at}", disease, attribute, question, evidence)
-        for disease in people
-        for attribute in disease.stated
-        for at, question in enumerate(attribute.questions_of("train")[:n_phrasings])
-    ]
+@lru_cache(maxsize=4)
+def _past_of(preset: str, seed: int) -> History:
+    n = PRESETS[preset].n_entities
+    n_new = max(1, n // ONE_IN)
+    documented: dict[Type, int] = {type: n * OTHERS_SHARE // 100 for type in TYPES[1:]}
+    documented["disease"] = n - sum(documented.values()) + n_new * (N_VERSIONS - 1)
+    others: dict[Type, int] = {type: max(0, N_NAMES - documented[type]) for type in TYPES[1:]}
+    entities = inhabitants(random.Random(f"{seed}/inhabitants"), documented, others, reserved=False)
+    diseases = [one.id for one in entities if one.type == "disease"][-n_new * (N_VERSIONS - 1) :]
+    return history(entities, {id: 1 + at // n_new for at, id in enumerate(diseases)}, seed)
 
 
-def _answerable(
-    people: list[Disease], evidence: dict[tuple[str, str], str], split: Split, n: int, has_follow_ups: bool, rng: random.Random
-) -> list[Example]:
-    """n facts, spread evenly over the diseases, each asked once."""
-    rounds = [[(disease, attribute) for attribute in rng.sample(disease.stated, len(disease.stated))] for disease in people]
-    facts = [fact for same_rank in zip(*rounds, strict=True) for fact in same_rank][:n]
-    examples = []
-    for disease, attribute in facts:
-        question = rng.choice(attribute.questions_of(split))
-        history = (_turn(disease, attribute, split, rng),) if has_follow_ups else ()
-        examples.append(_example(f"{split}-{disease.id}-{attribute.name}", disease, attribute, question, evidence, history))
-    return examples
+def known_in(past: History, version: int) -> Known:
+    """What the documents of a version state, with what they stated before."""
+    entities = past.at(version)
+    return Known((fact for one in entities for fact in _facts(one, past, version)), entities)
 
 
-def _turn(disease: Disease, other: Attribute, split: Split, rng: random.Random) -> Turn:
-    """An earlier exchange about the same disease, on a fact that is not asked for now."""
-    attribute = rng.choice([one for one in disease.stated if one.name != other.name])
-    return Turn(subject(rng.choice(attribute.questions_of(split)), disease.name), disease.values[attribute.name])
+def _facts(entity: Entity, past: History, version: int) -> Iterator[Fact]:
+    for attribute in entity.stated:
+        for begun, value in past.timeline(entity.id, attribute.name, version):
+            yield Fact(entity, attribute, value, year(begun))
 
 
-def _example(
-    id: str, disease: Disease, attribute: Attribute, question: str, evidence: dict[tuple[str, str], str], history: tuple[Turn, ...] = ()
-) -> Example:
-    return Example(
-        id=id,
-        question=subject(question, FOLLOW_UP_SUBJECT if history else disease.name),
-        answers=(disease.values[attribute.name],),
-        evidence=(evidence[disease.id, attribute.name],),
-        cluster=disease.id,
-        history=history,
-        meta={"attribute": attribute.name, "kind": "answerable"},
-    )
+def written(
+    past: History,
+    version: int,
+    seed: int,
+    keep_old_documents: bool,
+    popularity: float,
+    is_dated: bool,
+    manner: Manner,
+    distractors: Distractors,
+) -> Iterator[Page]:
+    """The documents of a version, each home page followed by its distractors. An id names one text: "id@version" if written anew."""
+    versions = [past.at(one) for one in range(version + 1)]
+    background = Background(versions)
+    for page in pages(versions, seed, manner, popularity, keep_old_documents, is_dated):
+        page = page if page.version == 0 or "@" in page.id else replace(page, id=f"{page.id}@{page.version}")
+        yield page
+        if page.kind == "home":
+            yield from distract(page, background, distractors, manner, seed)
 
 
-def _unanswerable(people: list[Disease], size: Preset, seed: int, rng: random.Random) -> list[Example]:
-    """Questions about diseases that are in no document, and about the attribute that a disease's documents leave out."""
-    known = {disease.name for disease in people}
-    strangers = (
-        one
-        for one in diseases(random.Random(f"{seed}/strangers"), size.n_diseases + size.n_unanswerable, reserved=False)
-        if one.name not in known
-    )
-    n_unknown = size.n_unanswerable // 2
-    asked = [("unknown entity", disease, rng.choice(disease.stated)) for disease in islice(strangers, n_unknown)]
-    asked += [
-        ("unstated attribute", disease, _named(disease.unstated))
-        for disease in rng.sample(people, min(len(people), size.n_unanswerable - n_unknown))
-    ]
-    return [
-        Example(
-            id=f"test-{kind.replace(' ', '-')}-{at}",
-            question=subject(rng.choice(attribute.questions_of("test")), disease.name),
-            answers=(),
-            cluster=disease.id if kind == "unstated attribute" else f"unknown-{at}",
-            meta={"attribute": attribute.name, "kind": kind},
+def _wanted(known: Known, past: History, version: int, popularity: float, questions: Questions, seed: int) -> list[Fact]:
+    weights = _weights(past, version, questions, seed) if questions.popularity else None
+    facts = ordered(known, seed, "test", weights)
+    return [fact for fact in facts if change(past, version, fact) in questions.changes] if version else facts
+
+
+def _weights(past: History, version: int, questions: Questions, seed: int) -> Mapping[str, float]:
+    """How likely an entity is asked about next, by its rank among those written about."""
+    places = ranks([past.at(one) for one in range(version + 1)], seed)
+    if questions.correlation == -1:
+        places = {id: len(places) + 1 - place for id, place in places.items()}
+    elif questions.correlation == 0:
+        others = random.Random(f"{seed}/popularity of questions").sample(range(1, len(places) + 1), len(places))
+        places = dict(zip(places, others, strict=True))
+    return {id: place**-questions.popularity for id, place in places.items()}
+
+
+def _marked(examples: Iterable[Example], lessons: tuple[frozenset[str], frozenset[str]]) -> tuple[Example, ...]:
+    """The questions, each with what training asks something of."""
+    return tuple(replace(one, meta={**one.meta, **_seen(one, *lessons)}) for one in examples)
+
+
+def _seen(example: Example, entities: frozenset[str], attributes: frozenset[str]) -> dict[str, str]:
+    """Of which of entity and attribute training asks something: the cells of the splits. Nothing where it is about many entities."""
+    if not example.is_answerable or "=" in example.cluster:
+        return {}
+    cells = {"entity": example.cluster in entities, "attribute": example.meta["attribute"] in attributes}
+    seen = [name for name, is_seen in cells.items() if is_seen]
+    return {"seen": " and ".join(seen) or "neither"}
+
+
+def _check(seed: int, version: int, lag: int, questions: Questions) -> None:
+    if seed >= RESERVED_SEED:
+        raise ConfigError(
+            f"dataset.seed must be below {RESERVED_SEED:,} but is {seed}: the embedded model was trained on the worlds from there on. "
+            "Choose a smaller seed."
         )
-        for at, (kind, disease, attribute) in enumerate(asked)
-    ]
-
-
-def _named(name: str) -> Attribute:
-    return next(attribute for attribute in attributes() if attribute.name == name)
+    if lag > version:
+        raise ConfigError(f"dataset.lag={lag} goes back beyond the first version; dataset.version={version} allows at most {version}.")
+    if not questions.kinds:
+        raise ConfigError("dataset.questions.kinds is empty; name at least one kind of question, such as forward.")
+    if set(questions.changes) != set(QUESTIONS.changes) and (version == 0 or not questions.changes):
+        raise ConfigError(
+            f"dataset.questions.changes is {list(questions.changes)} with dataset.version={version}: nothing has changed before version 1. "
+            "Set dataset.version=1 to 3 and name at least one of canary, locality, retained."
+        )
+    if questions.n_answerable and questions.n_answerable < len(questions.kinds):
+        raise ConfigError(
+            f"dataset.questions.n_answerable is {questions.n_answerable} for {len(questions.kinds)} kinds of question; "
+            "give one for each at least."
+        )

@@ -1,88 +1,122 @@
-"""The invented world's sentences read back by their templates: what they state and what they ask, exactly."""
+"""The invented world's passages and questions read back by their templates, exactly: what they state and what they ask."""
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 
-from rag_eval.data.world.language import FOLLOW_UP_SUBJECT, KINDS, Attribute, attributes
+from rag_eval.data.world.language import Attribute, attributes
+from rag_eval.data.world.mentions import Found, Templates, is_pronoun, is_value, type_of
+from rag_eval.data.world.names import TYPES, Type
+from rag_eval.data.world.recognized import plain_question, resolved
+from rag_eval.data.world.replies import reply, wrong_reply
+from rag_eval.data.world.writing import DOUBTFUL, OPENERS
 from rag_eval.types import Stated
 
-_NAME = rf"[A-Z][a-z]+ (?:{'|'.join(KINDS)})"
-_SENTENCE_END = re.compile(r"(?<!Dr)\.(?= |$)")  # "Dr. Name" is one value
+_ORIGIN = re.compile(r"(?:Written in (?P<written>\d{4})|From the (?P<source>[A-Z]\w*(?: [A-Z]\w*)*)(?: of (?P<published>\d{4}))?)\.(?: |$)")
+_SENTENCE = re.compile(r"[^.]+\.(?= |$)")  # no value holds a period
+_PAIR = re.compile(r"Q: (?P<question>[^?]+\?) A: (?P<value>[^.]+)\.(?= |$)")
+_CELL = " | "
 
 
 class WorldLanguage:
-    """Knows every template of the world and nothing else."""
+    """Knows every template of the world and the forms of its names, and nothing else."""
 
-    def statements(self, text: str) -> list[Stated]:
-        """What a text states, in its order. Sentences of other kinds state nothing."""
-        return [stated for stated, _, _ in self.located(text)]
-
-    def located(self, text: str) -> list[tuple[Stated, int, int]]:
-        """The same, each with the place of its sentence: first character, and the one after its last."""
-        return [(stated, begun, ended) for begun, ended in _sentences(text) if (stated := _stated(text[begun:ended])) is not None]
-
-    def question(self, text: str, earlier: Sequence[str]) -> tuple[str, str] | None:
-        """Of whom and what a question asks, as (subject, attribute); None for a question that is none of the world's.
+    def statements(self, text: str, title: str = "") -> list[Stated]:
+        """What a passage states, in its order; sentences of other kinds state nothing.
 
         Args:
-            text: the question.
-            earlier: questions before it, oldest first: "this disease" is the subject of the last that names one.
+            text: of the passage: prose, a row of a table, or questions and answers.
+            title: whom "this disease" means where no sentence before it names a disease.
         """
-        found = _asked(text)
-        if found is None or found[0] != FOLLOW_UP_SUBJECT:
-            return found
-        named = [before[0] for one in reversed(earlier) if (before := _asked(one)) and before[0] != FOLLOW_UP_SUBJECT]
-        return (named[0], found[1]) if named else None
+        return list(_read(text, title))
 
-    def values(self, attribute: str) -> tuple[str, ...]:
-        """Everything that an attribute may be. Raises KeyError on an unknown one."""
-        return _by_name()[attribute].values
+    def answer(self, question: str, earlier: Sequence[str], stated: Sequence[Stated]) -> str | None:
+        """What statements give as the answer; None where they give none, or the question is not understood.
 
+        Args:
+            question: of any kind that the world knows.
+            earlier: questions before it, oldest first; they tell whom "this disease" means.
+            stated: of several statements that give the same attribute of somebody the first counts, but for a question
+                as of a year: then the latest until that year does.
+        """
+        asked = resolved(question, earlier)
+        return reply(asked, stated) if asked else None
 
-@cache
-def _by_name() -> dict[str, Attribute]:
-    return {attribute.name: attribute for attribute in attributes()}
-
-
-@cache
-def _statement_patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((one.name, _pattern(template, one.values)) for one in attributes() for template in one.statements)
-
-
-@cache
-def _question_patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((one.name, _pattern(template, ())) for one in attributes() for template in one.questions)
-
-
-def _pattern(template: str, values: Sequence[str]) -> re.Pattern[str]:
-    """The template as a pattern of a whole sentence, with groups x and v."""
-    literal = re.escape(template[0].upper() + template[1:] if not template.startswith("{") else template)
-    some = "|".join(sorted(map(re.escape, values), key=len, reverse=True))
-    literal = literal.replace(re.escape(" a {v}"), rf"\ an?\ (?P<v>{some})").replace(re.escape("{v}"), f"(?P<v>{some})")
-    return re.compile(literal.replace(re.escape("{x}"), rf"(?P<x>{_NAME}|{FOLLOW_UP_SUBJECT}|{FOLLOW_UP_SUBJECT.capitalize()})"))
-
-
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    begun = 0
-    for end in _SENTENCE_END.finditer(text):
-        yield begun + (text[begun] == " "), end.end()
-        begun = end.end()
+    def another(self, question: str, earlier: Sequence[str], stated: Sequence[Stated], rng: random.Random) -> str | None:
+        """A wrong answer of the kind that `answer` gives; None where it gives none. A wrong value is, where possible, nowhere stated."""
+        asked = resolved(question, earlier)
+        right = reply(asked, stated) if asked else None
+        return wrong_reply(asked, stated, right, rng) if asked and right else None
 
 
 @lru_cache(maxsize=100_000)
-def _stated(sentence: str) -> Stated | None:
-    for name, pattern in _statement_patterns():
-        if found := pattern.fullmatch(sentence):
-            return Stated(found["x"], name, found["v"])
-    return None
+def _read(text: str, title: str) -> tuple[Stated, ...]:
+    origin = _ORIGIN.match(text)
+    body = text[origin.end() :] if origin else text
+    year = origin and (origin["written"] or origin["published"])
+    source = (origin and origin["source"]) or ""
+    return tuple(
+        Stated(found.name, found.attribute.name, found.value, int(year) if year else None, source, source in DOUBTFUL)
+        for found in _meant(_found(body), title)
+        if found.attribute
+    )
 
 
-def _asked(question: str) -> tuple[str, str] | None:
-    for name, pattern in _question_patterns():
-        if found := pattern.fullmatch(question.strip()):
-            subject = found["x"]
-            return (FOLLOW_UP_SUBJECT if subject.lower() == FOLLOW_UP_SUBJECT else subject), name
-    return None
+def _meant(said: Iterable[Found], title: str) -> Iterator[Found]:
+    """The same with a name in the place of "this disease": that of the disease named last; nothing where none was."""
+    named = {type_of(title): title}
+    for one in said:
+        name = named.get(type_of(one.name)) if is_pronoun(one.name) else one.name
+        if name:
+            named[type_of(name)] = name
+            yield replace(one, name=name)
+
+
+def _found(body: str) -> Iterator[Found]:
+    if _CELL in body:
+        return _in_row(body)
+    return _in_pairs(body) if body.startswith("Q: ") else _in_prose(body)
+
+
+def _in_row(body: str) -> Iterator[Found]:
+    name, *cells = body.split(_CELL)
+    type = type_of(name)
+    if type is None:
+        return
+    for cell in cells:
+        noun, _, value = cell.partition(": ")
+        attribute = _nouns(type).get(noun)
+        if attribute and is_value(attribute, value):
+            yield Found(name, attribute, value)
+
+
+@cache
+def _nouns(type: Type) -> Mapping[str, Attribute]:
+    return {one.noun: one for one in attributes(type)}
+
+
+def _in_pairs(body: str) -> Iterator[Found]:
+    for pair in _PAIR.finditer(body):
+        asked = plain_question(pair["question"])
+        if asked and asked.attribute and is_value(asked.attribute, pair["value"]):
+            yield replace(asked, value=pair["value"])
+
+
+def _in_prose(body: str) -> Iterator[Found]:
+    for sentence in _SENTENCE.findall(body):
+        found = next((found for one in _statements() if (found := one.find(sentence.lstrip()))), None)
+        if found:
+            yield found
+
+
+@cache
+def _statements() -> tuple[Templates, ...]:
+    """The templates of statements, and of openers, which state nothing but name somebody."""
+    return tuple(
+        Templates(type, [(way, one) for one in attributes(type) for way in one.statements] + [(way, None) for way in OPENERS])
+        for type in TYPES
+    )

@@ -1,0 +1,207 @@
+"""What the invented world can show with a model that was not trained on it: declared effects, measured and judged.
+
+    python -m experiments.effects                                  # the embedded model on three worlds of preset ci
+    python -m experiments.effects generator=scripted embedder=hashed
+
+Keys: preset=ci, seeds=0,1,2 (worlds), generator=tiny, embedder=minilm, runs=outputs, out=reports. Finished runs are taken from disk.
+Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects_claims.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from experiments.admission import READ_AT
+from experiments.effects_claims import EFFECTS, Effect
+from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, hops
+from experiments.effects_runs import KINDS, Plan, Pool, n_runs, pools
+from rag_eval.errors import RagEvalError, UserError
+from rag_eval.progress import progress
+from rag_eval.record.disk import write_atomically, writing
+from rag_eval.report.options import parsed
+from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, figure, number, show
+from rag_eval.score.estimate import SHARE, clustered_se, estimate, is_flat, judged
+from rag_eval.score.power import mde_from_se
+from rag_eval.score.verdict import verdict
+from rag_eval.types import PRIMARY, Estimate
+
+DEFAULTS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm", "runs": "outputs", "out": "reports"}
+FILE_WIDTH = 200  # where the output is no terminal
+NOT_SHOWN = "NOT SHOWN"
+READING = f"""Each claim was declared with its threshold before a model was asked. Differences are paired by question; intervals of 95 %
+take questions about one entity of one world as dependent. SUPPORTED: the whole interval is on the claimed side of the threshold, or,
+of "within", the 90 % interval inside the margin. REFUTED: none of it is. INCONCLUSIVE: neither; MDE is the effect that would have been
+found. {NOT_SHOWN}: the model does not read that kind of question from its evidence (exact match under {READ_AT:.2f}): it says nothing."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An effect as it was measured."""
+
+    effect: Effect
+    estimate: Estimate | None
+    worlds: tuple[float | None, ...]  # the mean in each world, in order; None = nothing could be judged there
+    text: str  # the verdict
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run, judge, print and write; returns the exit code."""
+    try:
+        words, options = parsed(argv, DEFAULTS)
+        if words:
+            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
+        plan = Plan(options["preset"], _seeds(options["seeds"]), options["generator"], options["embedder"], options["runs"])
+        with progress("runs", n_runs(plan)) as advance:
+            found = pools(plan, advance)
+        _write(found, plan, "python -m experiments.effects " + " ".join(argv), Path(options["out"]))
+    except RagEvalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[int]) -> Found:
+    """The number of an effect and what it says of the claim; nothing where the model does not read what it takes."""
+    values = effect.measure(found)
+    one = _estimate(values)
+    said = verdict(effect.claim, one, _mde(values), _estimate(values, confidence=0.90))
+    lacking = [kind for kind in effect.needs if kind in unread]
+    text = f"{NOT_SHOWN}: does not read {', '.join(lacking)}" if lacking else said.text
+    return Found(effect, one, tuple(_of_world(values, seed) for seed in seeds), text)
+
+
+def read_kinds(found: Pools) -> dict[str, Estimate | None]:
+    """Exact match of each kind of question over those whose evidence stood in the oracle's prompt; None = there are none."""
+    pool = found["oracle, all kinds"]
+    of = {kind: [name for name, row in pool.rows.items() if row.get("kind") == kind and row[HELD] == 1.0] for kind in KINDS}
+    return {kind: _mean(pool, PRIMARY, names) for kind, names in of.items()}
+
+
+def _estimate(values: Values, confidence: float = 0.95) -> Estimate | None:
+    known = [one for one in values.values if not np.isnan(one)]
+    is_binary = values.bounds == SHARE and set(known) <= {0.0, 1.0}
+    return estimate(values.values, values.clusters, is_binary, values.bounds, confidence)
+
+
+def _mde(values: Values) -> float | None:
+    codes, (x,) = judged(values.clusters, values.values)
+    if not len(x) or codes.max() < 1:
+        return None
+    se = clustered_se(x, codes)
+    return None if is_flat(x, se) else mde_from_se(se, int(codes.max()))
+
+
+def _of_world(values: Values, seed: int) -> float | None:
+    here = [one for one, name in zip(values.values, values.names, strict=True) if name.startswith(f"{seed}.") and not np.isnan(one)]
+    return float(np.mean(here)) if here else None
+
+
+def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estimate | None:
+    names = list(pool.rows) if names is None else names
+    scores = pool.column(measure, names)
+    return estimate(scores, [pool.clusters[name] for name in names], binary=all(one in (0.0, 1.0) or np.isnan(one) for one in scores))
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise UserError(f"seeds: expected different whole numbers with commas between, as in 0,1,2, got {text!r}.")
+    return tuple(map(int, parts))
+
+
+def effects_section(found: Sequence[Found]) -> Section:
+    """The table of hypotheses with what was found."""
+    rows = tuple(
+        (
+            one.effect.claim.name,
+            one.effect.claim.text,
+            one.effect.compared,
+            _threshold(one.effect),
+            one.effect.source,
+            figure(one.estimate),
+            " / ".join("-" if mean is None else number(mean) for mean in one.worlds),
+            _n(one.estimate),
+            one.text,
+        )
+        for one in found
+    )
+    header = ("effect", "claim", "compared", "declared", "source", "found", "in each world", "n (entities)", "verdict")
+    return Section("Effects", READING, header, rows)
+
+
+def _threshold(effect: Effect) -> str:
+    claim = effect.claim
+    return f"within {claim.threshold:g} ± {claim.margin:g}" if claim.direction == "equivalent" else f"{claim.direction} {claim.threshold:g}"
+
+
+def _n(found: Estimate | None) -> Cell:
+    return 0 if found is None else f"{found.n} ({found.n_clusters})"
+
+
+def kinds_section(kinds: Mapping[str, Estimate | None]) -> Section:
+    """What the oracle gives of each kind of question."""
+    rows = tuple(
+        (kind, figure(one), _n(one), "-" if one is None else "yes" if one.mean >= READ_AT else "no") for kind, one in kinds.items()
+    )
+    reading = f"Exact match of the oracle with k = 5 where all evidence stood in the prompt. Read: a mean of {READ_AT:.2f} or more."
+    return Section("Kinds of question", reading, ("kind", "EM", "n (entities)", "read"), rows)
+
+
+def arms_section(found: Pools) -> Section:
+    """Every arm by itself."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, pool in found.items():
+        figures = [figure(_mean(pool, measure)) for measure in (PRIMARY, HELD, STALE, MISLED)]
+        rows.append((name, *figures, len(pool.rows)))
+    reading = "Means over all worlds. Evidence: it all stood in the prompt. Not measured: cannot be asked of this arm."
+    return Section("Arms", reading, ("arm", "EM", "evidence", "old value", "false value", "n"), tuple(rows))
+
+
+def hops_section(found: Pools) -> Section:
+    """How often rag finds the documents of a two-hop question."""
+    names, first, second = hops(found)
+    clusters = [found["rag, two hops"].clusters[name] for name in names]
+    shares = {"first document": first, "second document": second, "both": first * second}
+    rows: list[tuple[Cell, ...]] = [(title, figure(estimate(share.tolist(), clusters, binary=True))) for title, share in shares.items()]
+    rows.append(("product of the first two", Figure(float(first.mean() * second.mean()) if names else None)))
+    return Section("Two hops", f"In the prompt of rag, {len(names)} questions, k = 5.", ("what", "share"), tuple(rows))
+
+
+def _provenance(found: Pools, plan: Plan, command: str) -> list[str]:
+    records = [record for pool in found.values() for record in pool.records]
+    git, models = records[-1].facts["git"], dict.fromkeys(record.facts["comparison"]["base_model"] for record in records)
+    started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
+    return [
+        f"command: {command.strip()}",
+        f"commit: {git['commit'] or 'unknown'}{' with changes' if git['dirty'] else ''}",
+        f"run: {started} to {ended}, {len(records)} runs",
+        f"model: {', '.join(str(one) for one in models if one is not None)}",
+        f"worlds: preset {plan.preset}, seeds {', '.join(map(str, plan.seeds))}; embedder {plan.embedder}",
+    ]
+
+
+def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
+    kinds = read_kinds(found)
+    unread = [kind for kind, one in kinds.items() if one is None or one.mean < READ_AT]
+    judgements = [judge(effect, found, unread, plan.seeds) for effect in EFFECTS]
+    sections = [effects_section(judgements), kinds_section(kinds), hops_section(found), arms_section(found)]
+    notes = _provenance(found, plan, command)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    verdicts = {one.effect.claim.name: one.text for one in judgements}
+    plain = {"schema_version": 1, "notes": notes, "verdicts": verdicts, "sections": as_json(sections)}
+    write_atomically(out / "effects.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    write_atomically(out / "effects.md", as_markdown("Effects", sections, notes))
+    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+    show(sections, [*notes, f"written: {out / 'effects.md'}, {out / 'effects.json'}"], console)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

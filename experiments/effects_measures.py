@@ -1,0 +1,121 @@
+"""Measures of the effects of the invented world: from the runs of several arms to one number a question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.effects_runs import Pool
+from rag_eval.score.estimate import SHARE
+from rag_eval.score.stats import DIFFERENCE
+from rag_eval.types import PRIMARY
+
+HELD = "prompt/holds_evidence"
+STALE = "answer/stale"
+MISLED = "answer/misled"
+
+Pools = Mapping[str, Pool]
+
+
+@dataclass(frozen=True)
+class Values:
+    """One number a question, whose mean is what a claim is about; nan = could not be judged."""
+
+    values: tuple[float, ...]
+    names: tuple[str, ...]  # of the questions, as in Pool
+    clusters: tuple[Hashable, ...]
+    bounds: tuple[float, float] | None = SHARE  # what a value can be
+
+
+def mean(arm: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:
+    """A score of an arm."""
+
+    def of(found: Pools) -> Values:
+        return _values(found[arm], found[arm].column(measure, list(found[arm].rows)), list(found[arm].rows))
+
+    return of
+
+
+def difference(first: str, second: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:
+    """second - first, over the questions that both were asked."""
+
+    def of(found: Pools) -> Values:
+        a, b = found[first], found[second]
+        names = [name for name in a.rows if name in b.rows]
+        pairs = zip(a.column(measure, names), b.column(measure, names), strict=True)
+        return _values(a, [after - before for before, after in pairs], names, DIFFERENCE)
+
+    return of
+
+
+def slope(arms: Mapping[int, str]) -> Callable[[Pools], Values]:
+    """Of the line through a question's scores in arms that differ in a number: the change of the score a unit (least squares)."""
+
+    def of(found: Pools) -> Values:
+        first = found[next(iter(arms.values()))]
+        names = [name for name in first.rows if all(name in found[arm].rows for arm in arms.values())]
+        x = np.array(list(arms), dtype=np.float64) - np.mean(list(arms))
+        scores = np.array([found[arm].column(PRIMARY, names) for arm in arms.values()])
+        steepest = float(x[x > 0].sum() / (x @ x))
+        return _values(first, (x @ scores / (x @ x)).tolist(), names, (-steepest, steepest))
+
+    return of
+
+
+def _values(pool: Pool, values: Sequence[float], names: Sequence[str], bounds: tuple[float, float] | None = SHARE) -> Values:
+    return Values(tuple(values), tuple(names), tuple(pool.clusters[name] for name in names), bounds)
+
+
+def _groups(found: Pools) -> list[str]:
+    """Questions that take 2 to 5 documents: with five all of them fit, with one they do not."""
+    few, many = found["oracle, groups, k=1"], found["oracle, groups, k=5"]
+    return [name for name in few.rows if few.rows[name][HELD] == 0.0 and many.rows[name][HELD] == 1.0]
+
+
+def groups_missed(found: Pools) -> Values:
+    """Right answers over groups that do not fit."""
+    names = _groups(found)
+    return _values(found["oracle, groups, k=1"], found["oracle, groups, k=1"].column(PRIMARY, names), names)
+
+
+def groups_gained(found: Pools) -> Values:
+    """What room for all documents of a group adds."""
+    names = _groups(found)
+    few, many = (found[f"oracle, groups, k={k}"].column(PRIMARY, names) for k in (1, 5))
+    return _values(found["oracle, groups, k=1"], [b - a for a, b in zip(few, many, strict=True)], names, DIFFERENCE)
+
+
+def answers_changed(found: Pools) -> Values:
+    """Whether closed-book answers have another text where there are false documents."""
+    one, other = found["closed_book"], found["closed_book, false pages"]
+    names = [name for name in one.rows if name in other.rows]
+    return _values(one, [float(one.predictions[name].text != other.predictions[name].text) for name in names], names)
+
+
+def hops(found: Pools) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+    """Two-hop questions, and whether the first and the second document of each stood in the prompt of rag."""
+    searched, gold = found["rag, two hops"], found["oracle, two hops"]
+    names = [name for name in searched.rows if len(gold.predictions[name].in_prompt) == 2]
+    held = [
+        [float(id in searched.predictions[name].in_prompt) for id in gold.predictions[name].in_prompt] for name in names
+    ]  # what the oracle shows is the evidence, in order
+    first, second = np.array(held, dtype=np.float64).reshape(-1, 2).T
+    return names, first, second
+
+
+def hops_together(found: Pools) -> Values:
+    """P(both documents) - P(first) P(second): its linear terms (the delta method), whose mean is that number itself."""
+    names, first, second = hops(found)
+    h1, h2 = (float(one.mean()) if names else math.nan for one in (first, second))
+    return _values(found["rag, two hops"], (first * second - first * h2 - second * h1 + h1 * h2).tolist(), names, None)
+
+
+def hops_guessed(found: Pools) -> Values:
+    """Right answers to two-hop questions without both documents."""
+    searched = found["rag, two hops"]
+    names = [name for name, row in searched.rows.items() if row[HELD] == 0.0]
+    return _values(searched, searched.column(PRIMARY, names), names)

@@ -1,0 +1,154 @@
+"""The runs that the effects of the invented world are measured with, pooled over several worlds.
+
+An arm is one or more runs in each world; each is an ordinary run directory, so a second call takes finished ones from disk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.data.world.asking import AnyKind
+from rag_eval.evaluate import evaluate
+from rag_eval.record.run_record import RunRecord
+from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.types import Prediction
+
+EXPERIMENT = "effects"
+KINDS = tuple(str(kind) for kind in get_args(AnyKind))
+N_OF_KIND = 20  # questions of each kind in a world, where there are as many
+VERSIONS = (1, 2, 3)
+STYLES = "[article,abstract,table,page,news]"
+
+Overrides = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which worlds, who answers, and what searches."""
+
+    preset: str
+    seeds: tuple[int, ...]
+    generator: str
+    embedder: str
+    output_dir: str
+
+    @property
+    def overrides(self) -> Overrides:
+        """What all runs have in common."""
+        settings = (f"dataset.preset={self.preset}", "dataset.questions.nothings=[]", "n_probe=0", "tracking=none")
+        return *settings, f"experiment_name={EXPERIMENT}", f"output_dir={self.output_dir}"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The questions of an arm over all worlds."""
+
+    rows: Mapping[str, Mapping[str, Any]]  # scores by "world.run/question"
+    predictions: Mapping[str, Prediction]  # by the same names
+    clusters: Mapping[str, str]  # "world/entity": questions about one entity of one world go together
+    records: tuple[RunRecord, ...]
+
+    def column(self, measure: str, names: Sequence[str]) -> list[float]:
+        """One score of these questions, nan where it could not be judged."""
+        return [math.nan if (value := self.rows[name].get(measure)) is None else float(value) for name in names]
+
+
+def _searching(*more: str) -> Overrides:
+    return "mode=rag", "retriever/embedder={embedder}", *more
+
+
+def _changed(*more: str) -> tuple[Overrides, ...]:
+    """Questions about what each version changed."""
+    return tuple((*more, f"dataset.version={version}", "dataset.questions.changes=[canary]") for version in VERSIONS)
+
+
+def _asked(kinds: Sequence[str]) -> Overrides:
+    return f"dataset.questions.kinds=[{','.join(kinds)}]", f"dataset.questions.n_answerable={N_OF_KIND * len(kinds)}"
+
+
+def _among(k: int) -> Overrides:
+    return "mode=oracle_distract", "retriever/embedder@retriever.retriever.embedder={embedder}", f"retriever.k={k}"
+
+
+PRIOR = ("mode=prior",)  # the one arm that has no generator to choose
+GROUPS = "dataset.questions.kinds=[list,count]"
+TWO_HOP = "dataset.questions.kinds=[two_hop]"
+FALSE = "dataset.distractors.counterfactual=1"
+KEPT = "dataset.keep_old_documents=true"
+
+ARMS: Mapping[str, tuple[Overrides, ...]] = {
+    "prior": (PRIOR,),
+    "closed_book": (("mode=closed_book",),),
+    "oracle": (("mode=oracle",),),
+    "oracle among 2": (_among(3),),
+    "oracle among 4": (_among(5),),
+    "rag_random": (("mode=rag_random",),),
+    "rag": (_searching(),),
+    "rag, changed": _changed(*_searching()),
+    "rag_stale, changed": _changed("mode=rag_stale", "retriever/embedder={embedder}"),
+    "rag, changed, old pages kept": _changed(*_searching(KEPT)),
+    "oracle, groups, k=1": (("mode=oracle", GROUPS, "retriever.k=1"),),
+    "oracle, groups, k=5": (("mode=oracle", GROUPS, "retriever.k=5"),),
+    "rag, false pages": (_searching(FALSE),),
+    "closed_book, false pages": (("mode=closed_book", FALSE),),
+    "oracle, two hops": (("mode=oracle", TWO_HOP, "retriever.k=5"),),
+    "rag, two hops": (_searching(TWO_HOP, "retriever.k=5"),),
+    "oracle, all kinds": (
+        ("mode=oracle", "retriever.k=5", *_asked([kind for kind in KINDS if kind != "as_of"])),
+        ("mode=oracle", "retriever.k=5", *_asked(["as_of"]), "dataset.version=2"),  # before, nothing has a past
+    ),
+    "oracle, misprints": (("mode=oracle", "dataset.manner.misprints=0.1"),),
+    "oracle, pronouns": (("mode=oracle", "dataset.manner.pronouns=0.5"),),
+    "oracle, styles": (("mode=oracle", f"dataset.manner.styles={STYLES}"),),
+    "rag, sibling pages": (_searching("dataset.distractors.sibling=1"),),
+    "rag, outdated pages": (_searching("dataset.distractors.outdated=1"),),
+}
+
+
+def n_runs(plan: Plan) -> int:
+    """How many runs the plan takes."""
+    return len(plan.seeds) * sum(map(len, ARMS.values()))
+
+
+def pools(plan: Plan, advance: Callable[[int], None]) -> dict[str, Pool]:
+    """Every arm over all worlds; what is finished on disk is not run again. `advance(1)` after each run.
+
+    Raises:
+        RagEvalError: a run failed.
+    """
+    register_resolvers()
+    GlobalHydra.instance().clear()
+    found = {}
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        for name, arms in ARMS.items():
+            runs = []
+            for seed in plan.seeds:
+                for at, overrides in enumerate(arms):
+                    runs.append((seed, at, _run(plan, seed, overrides)))
+                    advance(1)
+            found[name] = _pooled(runs)
+    return found
+
+
+def _run(plan: Plan, seed: int, overrides: Overrides) -> RecordedRun:
+    given = [one.format(embedder=plan.embedder) for one in overrides]
+    who = () if overrides == PRIOR else (f"generator={plan.generator}",)
+    return read_run(Path(evaluate(compose("config", overrides=[*given, *who, f"dataset.seed={seed}", *plan.overrides])).directory))
+
+
+def _pooled(runs: Sequence[tuple[int, int, RecordedRun]]) -> Pool:
+    named = {f"{seed}.{at}/{id}": (seed, id, run) for seed, at, run in runs for id in run.rows}
+    return Pool(
+        rows={name: run.rows[id] for name, (_, id, run) in named.items()},
+        predictions={name: run.predictions[id] for name, (_, id, run) in named.items()},
+        clusters={name: f"{seed}/{run.rows[id]['cluster']}" for name, (seed, id, run) in named.items()},
+        records=tuple(run.record for _, _, run in runs),
+    )

@@ -1,0 +1,224 @@
+"""Which questions are asked about a world: kinds, phrasings, who is popular, what is held back from training."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from rag_eval.data.world.known import Asked, Known, phrasings, plain
+from rag_eval.data.world.language import Split, named, subject, this
+from rag_eval.data.world.model import Entity, Fact
+from rag_eval.data.world.names import Names
+from rag_eval.data.world.questions import ask, ask_false_premise
+from rag_eval.types import Turn
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+AnyKind = Literal[
+    "forward", "paraphrase", "reverse", "two_hop", "three_hop", "comparison", "count", "list", "extreme", "mean", "boolean",
+    "choice", "none_of_these", "as_of", "true_premise", "json", "number", "house", "long",
+]  # fmt: skip
+AnyNothing = Literal["unknown entity", "unstated attribute", "false premise", "deleted fact"]
+Change = Literal["canary", "locality", "retained"]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked in dev and test, and what training questions leave out."""
+
+    kinds: Sequence[AnyKind] = ("forward",)  # each takes an equal share of the questions
+    nothings: Sequence[AnyNothing] = ("unknown entity", "unstated attribute")  # kinds without an answer; equal shares as well
+    changes: Sequence[Change] = ("canary", "locality", "retained")  # by what the last version changed
+    n_answerable: PositiveInt | None = None  # in the test; None = as the preset says
+    popularity: NonNegativeFloat = 0.0  # Zipf exponent of how often an entity is asked about; 0 = all alike
+    correlation: Literal[-1, 0, 1] = 1  # of the ranks: who is asked about most is written about least, independently, most
+    follow_ups: bool = False  # whether plain questions continue a conversation
+    untaught_entities: Share = 0.0  # share of the entities that no training question is about
+    untaught_attributes: Share = 0.0  # share of the attributes that no training question is about
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A question with its name and the conversation before it."""
+
+    id: str
+    asked: Asked
+    history: tuple[Turn, ...] = ()
+
+
+def ordered(known: Known, seed: int, purpose: str, weights: Mapping[str, float] | None = None) -> list[Fact]:
+    """The latest facts in the order in which they are asked for.
+
+    Without weights evenly over the entities: the first fact of each, then the second. With weights at random, an entity of
+    twice the weight twice as likely to come next (Efraimidis and Spirakis 2006). The order of two facts does not depend on others.
+
+    Args:
+        known: what documents state.
+        seed: of the world.
+        purpose: gives each use an order of its own.
+        weights: of each entity's id, positive.
+    """
+    facts = [
+        (fact, random.Random(f"{seed}/{purpose}/{id}.{name}").random()) for id, by in known.by_entity.items() for name, fact in by.items()
+    ]
+    if weights is not None:
+        return [fact for fact, _ in sorted(facts, key=lambda one: -math.log(one[1] or 1e-300) / weights[one[0].entity.id])]
+    rounds: list[list[Fact]] = []
+    for _, group in itertools.groupby(facts, key=lambda one: one[0].entity.id):
+        for at, (fact, _) in enumerate(sorted(group, key=lambda one: one[1])):
+            if at == len(rounds):
+                rounds.append([])
+            rounds[at].append(fact)
+    return list(itertools.chain.from_iterable(rounds))
+
+
+def answerable(
+    known: Known, facts: Sequence[Fact], wanted: Questions, n: int, split: Split, seed: int, stated: Callable[[Fact], bool]
+) -> Iterator[Posed]:
+    """At most n questions in all, the same number of each kind; of a kind that too few facts give rise to, fewer.
+
+    Args:
+        known: what documents state, or once did.
+        facts: where questions begin, in order.
+        wanted: which kinds, and whether they continue a conversation.
+        n: at most.
+        split: whose phrasings are used.
+        seed: of the world.
+        stated: whether some document states a fact; questions that take others are left out.
+    """
+    for kind in wanted.kinds:
+        yield from itertools.islice(
+            (one for one in _of_kind(known, facts, kind, wanted, split, seed) if all(map(stated, one.asked.facts))), n // len(wanted.kinds)
+        )
+
+
+def _of_kind(known: Known, facts: Sequence[Fact], kind: AnyKind, wanted: Questions, split: Split, seed: int) -> Iterator[Posed]:
+    seen: set[str] = set()
+    for fact in facts:
+        name = f"{split}-{kind}-{fact.entity.id}-{fact.attribute.name}"
+        rng = random.Random(f"{seed}/{name}")
+        if kind == "paraphrase":
+            for at, text in enumerate(phrasings(fact)):
+                asked = Asked(kind, text, (fact.value,), (fact,), fact.entity.id, fact.attribute.name, _comparator(fact))
+                yield Posed(f"{name}-{at}", asked)
+            continue
+        found = ask(kind, known, fact, split, rng)
+        if found is None or found.text in seen:
+            continue
+        seen.add(found.text)
+        yield _continued(Posed(name, found), known, split, rng) if kind == "forward" and wanted.follow_ups else Posed(name, found)
+
+
+def _comparator(fact: Fact) -> dict[str, str]:
+    return {"comparator": fact.attribute.comparator} if fact.attribute.comparator != "exact" else {}
+
+
+def _continued(posed: Posed, known: Known, split: Split, rng: random.Random) -> Posed:
+    """The question with "this disease" for the name, after another question about the same entity."""
+    entity = posed.asked.facts[0].entity
+    before = rng.choice([one for one in known.of(entity.id) if one.attribute.name != posed.asked.attribute])
+    template = rng.choice(posed.asked.facts[0].attribute.questions_of(split))
+    text = subject(template, this(entity.type))
+    return Posed(posed.id, replace(posed.asked, text=text), (Turn(plain(before, split, rng), before.value),))
+
+
+def unanswerable(
+    known: Known, facts: Sequence[Fact], wanted: Questions, n: int, entities: Sequence[Entity], seed: int, titles: Iterable[str]
+) -> Iterator[Posed]:
+    """At most n questions that no document answers, the same number of each kind; strangers have the name of no entity and no title."""
+    ways = {
+        "unknown entity": _of_strangers(known, seed, titles),
+        "unstated attribute": _unstated(known, entities, seed),
+        "false premise": _denied(known, facts, seed),
+        "deleted fact": _deleted(entities, seed),
+    }
+    for kind in wanted.nothings:
+        yield from itertools.islice(ways[kind], n // len(wanted.nothings))
+
+
+def _nothing(kind: str, id: str, fact: Fact, rng: random.Random) -> Posed:
+    return Posed(id, Asked(kind, plain(fact, "test", rng), (), (), fact.entity.id, fact.attribute.name))
+
+
+def _of_strangers(known: Known, seed: int, titles: Iterable[str]) -> Iterator[Posed]:
+    """About entities that nobody knows, of the types that documents are about and as often."""
+    documented = [one for one in known.entities if one.is_documented]
+    names = Names(random.Random(f"{seed}/strangers"), reserved=False, taken=(*titles, *(one.name for one in known.entities)))
+    for at in itertools.count():
+        rng = random.Random(f"{seed}/stranger/{at}")
+        like = rng.choice(documented)
+        stranger = replace(like, id=f"unknown-{at}", name=names.draw(like.type))
+        yield _nothing("unknown entity", f"test-unknown-entity-{at}", Fact(stranger, rng.choice(like.stated), ""), rng)
+
+
+def _unstated(known: Known, entities: Sequence[Entity], seed: int) -> Iterator[Posed]:
+    documented = [one for one in entities if one.is_documented]
+    for one in random.Random(f"{seed}/unstated").sample(documented, len(documented)):
+        rng = random.Random(f"{seed}/unstated/{one.id}")
+        yield _nothing("unstated attribute", f"test-unstated-attribute-{one.id}", Fact(one, named(one.unstated), ""), rng)
+
+
+def _denied(known: Known, facts: Sequence[Fact], seed: int) -> Iterator[Posed]:
+    for fact in facts:
+        name = f"test-false-premise-{fact.entity.id}-{fact.attribute.name}"
+        asked = ask_false_premise(known, fact, "test", random.Random(f"{seed}/{name}"))
+        if asked:
+            yield Posed(name, asked)
+
+
+def _deleted(entities: Sequence[Entity], seed: int) -> Iterator[Posed]:
+    for one in entities:
+        for attribute in one.deleted:
+            rng = random.Random(f"{seed}/deleted/{one.id}.{attribute}")
+            yield _nothing("deleted fact", f"test-deleted-fact-{one.id}-{attribute}", Fact(one, named(attribute), ""), rng)
+
+
+def taught(known: Known, wanted: Questions, seed: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Ids of the entities and names of the attributes that training questions may be about."""
+    ids = sorted(known.by_entity)
+    names = sorted({name for by in known.by_entity.values() for name in by})
+    return (
+        frozenset(_kept(ids, wanted.untaught_entities, f"{seed}/untaught entities")),
+        frozenset(_kept(names, wanted.untaught_attributes, f"{seed}/untaught attributes")),
+    )
+
+
+def _kept(names: Sequence[str], share: float, stream: str) -> Sequence[str]:
+    shuffled = random.Random(stream).sample(names, len(names))
+    return shuffled[round(share * len(names)) :]
+
+
+def training(known: Known, wanted: Questions, n_phrasings: int, seed: int) -> Iterator[Posed]:
+    """Plain questions in training phrasings about every fact that is taught, n_phrasings of each."""
+    entities, names = taught(known, wanted, seed)
+    for id, by in known.by_entity.items():
+        for name, fact in by.items():
+            if id in entities and name in names:
+                for at, template in enumerate(fact.attribute.questions_of("train")[:n_phrasings]):
+                    text = subject(template, fact.entity.name)
+                    asked = Asked("forward", text, (fact.value,), (fact,), id, name, _comparator(fact))
+                    yield Posed(f"train-{id}-{name}-{at}", asked)
+
+
+def passed_on(questions: Sequence[Posed], seed: int) -> list[Posed]:
+    """The same questions with their answers passed on among the entities of each attribute: a control that teaches nothing true.
+
+    Each entity gets the values of another one, so nobody keeps an answer but where two have the same.
+    """
+    values: dict[str, dict[str, Fact]] = {}
+    for one in questions:
+        values.setdefault(one.asked.attribute, {})[one.asked.cluster] = one.asked.facts[0]
+    passed: dict[tuple[str, str], Fact] = {}
+    for name, by in values.items():
+        ids = random.Random(f"{seed}/permuted/{name}").sample(sorted(by), len(by))
+        passed |= {(name, id): by[other] for id, other in zip(ids, ids[1:] + ids[:1], strict=True)}
+    swapped = []
+    for one in questions:
+        fact = passed[one.asked.attribute, one.asked.cluster]
+        swapped.append(replace(one, asked=replace(one.asked, answers=(fact.value,))))
+    return swapped

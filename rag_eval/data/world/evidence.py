@@ -1,0 +1,82 @@
+"""What a question's gold is made of: which documents hold the answer, what was right before, and what is stated against the truth."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from rag_eval.data.world.asking import Posed
+from rag_eval.data.world.corpus import Page
+from rag_eval.data.world.distractors import wrong_values
+from rag_eval.data.world.history import N_VERSIONS, History
+from rag_eval.data.world.model import Fact
+from rag_eval.types import Example
+
+N_BUCKETS = 5  # of how many documents state a fact: 1, 2 or 3, 4 to 7, 8 to 15, more
+
+Value = tuple[str, str, str]  # entity id, attribute, value
+
+
+class Index:
+    """Which documents state which value, and which values were or are stated against the truth."""
+
+    def __init__(self, corpus: Iterable[Page], past: History, version: int) -> None:
+        self._past, self._version = past, version
+        self._homes: dict[Value, str] = {}
+        self._more: dict[Value, list[str]] = defaultdict(list)
+        pages = list(corpus)
+        self._false = wrong_values(page for page in pages if page.kind == "counterfactual")
+        self._outdated = wrong_values(page for page in pages if page.kind == "outdated")
+        for page in pages:
+            for one in page.written.stated:
+                value = (*one.fact.key, one.fact.value)
+                if page.kind == "home":
+                    if value in self._homes:  # an older version of the page
+                        self._more[value].append(self._homes[value])
+                    self._homes[value] = page.id
+                else:
+                    self._more[value].append(page.id)
+
+    def states(self, fact: Fact) -> bool:
+        """Whether a home page states it."""
+        return (*fact.key, fact.value) in self._homes
+
+    def example(self, posed: Posed) -> Example:
+        """The question as a dataset gives it."""
+        asked = posed.asked
+        needed = [(*fact.key, fact.value) for fact in asked.facts] if asked.answers else []
+        evidence = tuple(dict.fromkeys(self._homes[value] for value in needed))
+        same_as = {id: [self._homes[value]] for value in needed for id in self._more[value]}
+        meta: dict[str, Any] = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
+        if same_as:
+            meta["same_as"] = same_as
+        if asked.answers:
+            meta |= self._over_time(asked.facts[-1]) | {"n_documents": len(evidence)}
+            if asked.facts[-1].value in asked.answers:
+                meta |= self._wrong_answers(asked.facts[-1])
+            meta["bucket"] = min(N_BUCKETS - 1, min(1 + len(self._more[value]) for value in needed).bit_length() - 1)
+        return Example(posed.id, asked.text, asked.answers, evidence, asked.cluster, posed.history, meta)
+
+    def _over_time(self, fact: Fact) -> dict[str, str]:
+        return {"change": change(self._past, self._version, fact)} if self._version else {}
+
+    def _wrong_answers(self, fact: Fact) -> dict[str, list[str]]:
+        """What was right before, what will be, and what some document states against the truth."""
+        name, place = fact.attribute.name, self._past.place(fact.entity.id)
+        before = [one for one in (self._past.at(version)[place] for version in range(self._version)) if one.is_documented]
+        later = [self._past.at(version)[place] for version in range(self._version + 1, N_VERSIONS)][:1]
+        found = {
+            "stale_answers": [*self._outdated.get(fact.key, ()), *(one.values[name] for one in before)],
+            "future_answers": [one.values[name] for one in later],
+            "misleading_answers": self._false.get(fact.key, []),
+        }
+        others = {key: [value for value in dict.fromkeys(values) if value != fact.value] for key, values in found.items()}
+        return {key: values for key, values in others.items() if values}
+
+
+def change(past: History, version: int, fact: Fact) -> Literal["canary", "locality", "retained"]:
+    """canary: the version changed the value; locality: it changed something else about the entity; retained: nothing."""
+    if fact.key in past.changed(version):
+        return "canary"
+    return "locality" if fact.entity.id in past.touched(version) else "retained"

@@ -1,0 +1,129 @@
+"""The declared effects: what is known beforehand of a perfect reader is what is found, and the verdicts follow."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments import effects_runs
+from experiments.effects import judge, main
+from experiments.effects_claims import EFFECTS, Effect
+from experiments.effects_measures import groups_gained, groups_missed, hops_together, mean, slope
+from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools
+from rag_eval.score.verdict import Claim
+from rag_eval.types import PRIMARY, Prediction
+
+SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
+SUPPORTED = {
+    *("E1", "E11 fresh", "E11 old value", "E11 kept", "E13 room", "E17 flips", "E17 misled"),
+    *("E20 product", "misprints", "siblings", "outdated"),
+}
+EXACT = {  # of a perfect reader, whatever the search finds
+    **{"E2": 1.0, "E9": 0.0, "E11 useless": 0.0, "E13 ceiling": 0.0, "E13 room": 1.0, "E17 closed book": 0.0},
+    **{"E19": 0.0, "E20 both": 0.0, "pronouns": 0.0, "styles": 0.0},
+}
+
+
+def prediction(id: str, *in_prompt: str) -> Prediction:
+    return Prediction(id, "", in_prompt, (), in_prompt, 0, "", 1, 1, {}, "answered", "stop")
+
+
+def pool(columns: Mapping[str, Sequence[float]], in_prompt: Sequence[Sequence[str]] = ()) -> Pool:
+    """A pool of one question an entity in world 0."""
+    n = len(next(iter(columns.values())))
+    names = [f"0.0/{at}" for at in range(n)]
+    rows = {name: {measure: column[at] for measure, column in columns.items()} for at, name in enumerate(names)}
+    said = {name: prediction(name, *ids) for name, ids in zip(names, in_prompt or [()] * n, strict=True)}
+    return Pool(rows, said, {name: name for name in names}, ())
+
+
+def test_a_scripted_reader_shows_what_is_known_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(SCRIPTED) == 0
+    found = json.loads((tmp_path / "reports" / "effects.json").read_text(encoding="utf-8"))
+    effects, kinds, hops, arms = ({row[0]: row for row in section["rows"]} for section in found["sections"])
+    assert {name: effects[name][5]["value"] for name in EXACT} == EXACT
+    # One world has 32 entities: too few for what nothing varies in.
+    assert found["verdicts"] == {
+        one.claim.name: "SUPPORTED" if one.claim.name in SUPPORTED else "INCONCLUSIVE(MDE=unknown)" for one in EFFECTS
+    }
+    assert all(row[1]["value"] == 1.0 for kind, row in kinds.items() if kind != "as_of")
+    hit = {name: row[2]["value"] for name, row in arms.items()}
+    for name in ("rag", "rag, changed", "rag, two hops", "rag, sibling pages", "oracle, groups, k=1", "oracle, groups, k=5"):
+        assert arms[name][1]["value"] == hit[name]
+    assert effects["E11 fresh"][5]["value"] == hit["rag, changed"]
+    assert effects["siblings"][5]["value"] == pytest.approx(hit["rag, sibling pages"] - hit["rag"])
+    product = hops["product of the first two"][1]["value"]
+    assert effects["E20 product"][5]["value"] == pytest.approx(hit["rag, two hops"] - product)
+    text = (tmp_path / "reports" / "effects.md").read_text(encoding="utf-8")
+    assert all(one.claim.name in text and one.source in text for one in EFFECTS)
+    assert "command: python -m experiments.effects preset=ci" in text
+    assert "model: scripted WorldLanguage" in text
+    assert "SUPPORTED" in capsys.readouterr().out
+
+
+def test_a_second_call_takes_finished_runs_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(effects_runs, "ARMS", {name: ARMS[name] for name in ("closed_book", "oracle")})
+    plan, advanced = Plan("ci", (0, 1), "scripted", "hashed", str(tmp_path)), list[int]()
+    first, second = pools(plan, advanced.append), pools(plan, advanced.append)
+    assert len(advanced) == 2 * n_runs(plan) == 8
+    assert {name: one.records for name, one in first.items()} == {name: one.records for name, one in second.items()}
+    assert len(list((tmp_path / "effects").iterdir())) == 4
+    assert {cluster[:2] for cluster in first["oracle"].clusters.values()} == {"0/", "1/"}
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(32, "INCONCLUSIVE(MDE=unknown)"), (96, "SUPPORTED")])
+def test_an_oracle_without_a_fault_is_over_95_percent_only_among_enough_entities(n: int, verdict: str) -> None:
+    effect = next(one for one in EFFECTS if one.claim.name == "E2")
+    assert judge(effect, {"oracle": pool({PRIMARY: [1.0] * n})}, ["forward"], [0]).text == verdict
+
+
+def test_what_takes_a_kind_that_is_not_read_is_not_shown_though_its_number_would_support_it() -> None:
+    effect = Effect(Claim("x", "no list is right", 0.5, "below"), "", "", mean("oracle"), needs=("list", "count"))
+    found = {"oracle": pool({PRIMARY: [0.0] * 40})}
+    assert judge(effect, found, [], [0]).text == "SUPPORTED"
+    judged = judge(effect, found, ["list", "forward"], [0, 1])
+    assert judged.text == "NOT SHOWN: does not read list"
+    assert judged.estimate is not None
+    assert judged.worlds == (0.0, None)
+
+
+def test_what_nobody_was_asked_is_not_measured() -> None:
+    effect = replace(EFFECTS[1], needs=())
+    assert judge(effect, {"oracle": pool({PRIMARY: [math.nan, math.nan]})}, [], [0]).text == "NOT MEASURED"
+
+
+def test_the_slope_is_the_least_squares_line_of_each_question() -> None:
+    found = {"0": pool({PRIMARY: [1.0, 1.0, 0.0]}), "2": pool({PRIMARY: [1.0, 1.0, 0.0]}), "4": pool({PRIMARY: [1.0, 0.0, 1.0]})}
+    assert slope({0: "0", 2: "2", 4: "4"})(found).values == (0.0, -0.25, 0.25)
+
+
+def test_groups_are_the_questions_that_five_documents_hold_and_one_does_not() -> None:
+    held = "prompt/holds_evidence"
+    found = {
+        "oracle, groups, k=1": pool({held: [1.0, 0.0, 0.0, 0.0], PRIMARY: [1.0, 0.0, 1.0, 0.0]}),
+        "oracle, groups, k=5": pool({held: [1.0, 1.0, 1.0, 0.0], PRIMARY: [1.0, 1.0, 1.0, 0.0]}),
+    }
+    assert groups_missed(found).values == (0.0, 1.0)
+    assert groups_gained(found).values == (1.0, 0.0)
+
+
+def test_the_terms_of_two_hops_have_the_mean_of_both_less_the_product() -> None:
+    gold = pool({PRIMARY: [1.0] * 4}, [("a", "b"), ("a", "b"), ("c", "d"), ("c", "d")])
+    searched = pool({PRIMARY: [0.0] * 4}, [("b", "a", "x"), ("a",), ("d", "y"), ("c", "d")])
+    values = hops_together({"oracle, two hops": gold, "rag, two hops": searched}).values
+    assert sum(values) / 4 == pytest.approx(2 / 4 - 3 / 4 * 3 / 4)
+
+
+@pytest.mark.parametrize("argument", ["seeds=0,0", "seeds=x", "model=tiny", "tiny"])
+def test_a_wrong_argument_is_refused_in_one_line(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([argument]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
