@@ -223,7 +223,10 @@ def _check(seed: int, version: int, lag: int, questions: Questions) -> None:
             "Choose a smaller seed."
         )
     if lag > version:
-        raise ConfigError(f"dataset.lag={lag} goes back beyond the first version; dataset.version={version} allows at most {version}.")
+        raise ConfigError(
+            f"dataset.lag={lag} goes back beyond the first version; dataset.version={version} allows at most {version}. "
+            f"A stale arm needs a past: set dataset.version={lag} or later."
+        )
     if not questions.kinds:
         raise ConfigError("dataset.questions.kinds is empty; name at least one kind of question, such as forward.")
     if set(questions.changes) != set(QUESTIONS.changes) and (version == 0 or not questions.changes):
