@@ -14,15 +14,17 @@ from datasets import load_dataset
 
 from rag_eval.data.jsonl import jsonl
 from rag_eval.data.world.__main__ import main
-from rag_eval.data.world.asking import Questions
+from rag_eval.data.world.asking import AnyKind, Questions
 from rag_eval.data.world.files import write_world
 from rag_eval.data.world.language import attributes
 from rag_eval.data.world.model import facts_of
-from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies
+from rag_eval.data.world.names import TYPES
+from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies, kinds_left_out
 from rag_eval.data.world.source import past_of, world
 from rag_eval.data.world.vectors import write_vectors
 from rag_eval.errors import ConfigError
 from rag_eval.retrieve.index.flat import Flat
+from rag_eval.types import Example
 
 FILES = [
     *(f"corpus/v{version}.jsonl" for version in range(4)),
@@ -70,26 +72,41 @@ def test_every_version_is_read_by_hugging_face_datasets(tmp_path: Path) -> None:
         assert len(table) == manifest["files"][name]["rows"] > 10
 
 
-def test_every_fact_of_a_version_stands_in_its_corpus_and_no_other(tmp_path: Path) -> None:
+def test_the_documents_of_a_version_state_the_facts_that_say_so_and_no_other(tmp_path: Path) -> None:
+    write_world("laptop", 0, tmp_path)
+    facts = {fact["id"]: fact for one in rows(tmp_path / "world.jsonl") for fact in one["facts"]}
+    for version in range(4):
+        documents = rows(tmp_path / "corpus" / f"v{version}.jsonl")
+        stated = [(one["id"], document["text"][one["start"] : one["end"]]) for document in documents for one in document["meta"]["facts"]]
+        assert {id for id, _ in stated} == {id for id, fact in facts.items() if version in fact["stated_in"]}
+        assert len(stated) > 450
+        assert all(facts[id]["value"] in sentence for id, sentence in stated)
+
+
+def test_a_value_that_was_retracted_was_never_true_and_the_next_was_true_before_it_was_stated(tmp_path: Path) -> None:
+    write_world("laptop", 0, tmp_path)
+    facts = {fact["id"]: fact for one in rows(tmp_path / "world.jsonl") for fact in one["facts"]}
+    never = [fact for fact in facts.values() if fact["from"] is None]
+    retracted = [one for one in rows(tmp_path / "events.jsonl") if one["kind"] == "retract"]
+    assert len(never) == len(retracted) > 0
+    assert {(fact["id"].rpartition(".")[0], fact["value"]) for fact in never} == {
+        (f"{one['entity_id']}.{one['attribute']}", one["old"]) for one in retracted
+    }
+    for one in retracted:
+        right = facts[f"{one['entity_id']}.{one['attribute']}.{2020 + one['version']}"]
+        assert right["value"] == one["new"]
+        assert right["from"] is None or right["from"] < one["version"]
+
+
+def test_a_link_is_the_id_of_the_entity_that_the_value_names(tmp_path: Path) -> None:
     write_world("ci", 0, tmp_path)
     entities = rows(tmp_path / "world.jsonl")
-    for version in range(4):
-        held = {
-            (f"{one['id']}.{fact['attribute']}", fact["value"])
-            for one in entities
-            for fact in one["facts"]
-            if fact["is_stated"] and fact["from"] <= version and (fact["to"] is None or fact["to"] > version)
-        }
-        stated = {
-            (fact["id"].rpartition(".")[0], document["text"][fact["start"] : fact["end"]])
-            for document in rows(tmp_path / "corpus" / f"v{version}.jsonl")
-            for fact in document["meta"]["facts"]
-        }
-        told = {(key, value) for key, value in held if any(key == other and value in sentence for other, sentence in stated)}
-        gone = held - told  # deleted by then, or stated wrongly until a retraction
-        assert len(told) > 250
-        assert len(gone) <= 3 * version + 4
-        assert {key for key, _ in stated} <= {key for key, _ in held}
+    names = {one["id"]: one["name"] for one in entities}
+    facts = [fact for one in entities for fact in one["facts"]]
+    linked = [fact for fact in facts if fact["link"]]
+    assert len(linked) > 50
+    assert all(names[fact["link"]] == fact["value"] for fact in linked)
+    assert {fact["attribute"] for fact in linked} == {one.name for type in TYPES for one in attributes(type) if one.link}
 
 
 def test_bits_and_priors_are_those_of_the_pools() -> None:
@@ -112,15 +129,41 @@ def test_a_guess_between_given_answers_is_one_over_their_number() -> None:
     assert guess_before(asked, entities) == 0.5
     asked = world("ci", 0, questions=Questions(kinds=("choice",))).test
     assert guess_before(asked, entities) == 0.25
+    assert kinds_left_out(asked) == []
     asked = world("ci", 0, questions=Questions(kinds=("count",))).test
     assert guess_before(asked, entities) is None
+    assert kinds_left_out(asked) == ["count"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute", "expected"),
+    [
+        ("forward", "inheritance", 1 / 4),  # a pool of four
+        ("forward", "gene", 1 / 20),  # so many genes
+        ("two_hop", "chromosome", 1 / 48),  # the pool of the last hop
+        ("reverse", "birthplace", 1 / 20),  # so many persons
+    ],
+)
+def test_a_guess_is_one_over_the_values_of_a_pool_or_the_entities_of_a_type(kind: AnyKind, attribute: str, expected: float) -> None:
+    asked = [one for one in world("laptop", 0, questions=Questions(kinds=(kind,))).test if one.meta["attribute"] == attribute]
+    assert any(one.is_answerable for one in asked)
+    assert guess_before(asked, past_of("laptop", 0).at(0)) == pytest.approx(expected)
+    assert kinds_left_out(asked) == []
+
+
+def test_who_knows_the_frequencies_says_the_most_frequent_answer_to_each_attribute_and_kind() -> None:
+    told = [("forward", "organ", "ear"), ("forward", "organ", "ear"), ("forward", "organ", "nose"), ("json", "organ", "nose")]
+    asked = [
+        Example(str(at), "?", (answer,), (), "e", meta={"kind": kind, "attribute": name}) for at, (kind, name, answer) in enumerate(told)
+    ]
+    assert guess_knowing_frequencies([*asked, Example("4", "?", (), (), "e")]) == 3 / 4  # the last has no answer to be guessed
 
 
 def test_planted_vectors_are_the_nearest_and_the_same_each_time(tmp_path: Path) -> None:
-    manifest = write_vectors(0, tmp_path / "a", rows=3_000)
-    assert manifest["files"] == write_vectors(0, tmp_path / "b", rows=3_000)["files"]
+    manifest = write_vectors(0, tmp_path / "a", rows=2_000)
+    assert manifest["files"] == write_vectors(0, tmp_path / "b", rows=2_000)["files"]
     vectors, queries = np.load(tmp_path / "a" / "vectors.npy"), np.load(tmp_path / "a" / "queries.npy")
-    assert (vectors.shape, queries.shape, vectors.dtype) == ((3_000, 64), (1_000, 64), np.float32)
+    assert (vectors.shape, queries.shape, vectors.dtype) == ((2_000, 64), (1_000, 64), np.float32)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     index = Flat("inner_product")
     index.add(vectors)

@@ -1,6 +1,6 @@
 """An invented world as files: JSON lines that any tool reads, and a manifest that says what they are.
 
-world.jsonl                 every entity with its facts: value, first version, the version in which it ends, bits
+world.jsonl                 every entity with its facts: id, value, bits, versions in which it is true and in which it is stated, link
 events.jsonl                what happened between the versions
 corpus/v0.jsonl to v3.jsonl documents of each version, with the facts that their sentences state
 qa/{train,dev,test}.jsonl   questions about version 0 in the format of dataset=jsonl
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.data.world.asking import AnyKind, Questions
-from rag_eval.data.world.history import N_VERSIONS, History
+from rag_eval.data.world.history import N_VERSIONS, History, year
 from rag_eval.data.world.language import attributes
-from rag_eval.data.world.model import Entity, facts_of
-from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies, pool_size
+from rag_eval.data.world.model import Entity, Fact, facts_of
+from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies, kinds_left_out, pool_size
 from rag_eval.data.world.source import DISTRACTORS, MANNER, PRESETS, past_of, world, written
 from rag_eval.errors import ConfigError
 from rag_eval.source import source_sha
@@ -61,6 +61,7 @@ def write_world(preset: str, seed: int, out: Path, kinds: Sequence[AnyKind] = ("
         "bits": {"by_attribute": by_attribute, "total": sum(by_attribute.values())},
         "prior": {
             "guess_before": guess_before(dataset.test, entities),
+            "guess_before_leaves_out": kinds_left_out(dataset.test),
             "guess_knowing_frequencies": guess_knowing_frequencies(dataset.test),
         },
     }
@@ -104,19 +105,39 @@ def _entities(past: History) -> Iterator[Row]:
 
 
 def _facts(entity: Entity, past: History, sizes: Mapping[str, int]) -> Iterator[Row]:
+    """Every value that documents have given to an attribute, with the id that they state it under.
+
+    from, to: the versions between which it is true, by what is known in the last; from = null: never, it was retracted.
+    stated_in: the versions whose documents state it: none where it is the unstated attribute, fewer where it was deleted.
+    """
+    place = past.place(entity.id)
+    states = {at: one for at in range(N_VERSIONS) if (one := past.at(at)[place]).is_documented}
     for attribute in attributes(entity.type):
-        held = past.timeline(entity.id, attribute.name)
-        ends = [begun for begun, _ in held[1:]] + [None]
-        for (begun, value), end in zip(held, ends, strict=True):
+        name = attribute.name
+        held = past.timeline(entity.id, name)
+        begun = [at for at in states if at - 1 not in states or states[at - 1].values[name] != states[at].values[name]]
+        for at, end in zip(begun, [*begun[1:], N_VERSIONS], strict=True):
+            value = states[at].values[name]
+            true_from, true_to = _interval(held, at, value)
             yield {
-                "attribute": attribute.name,
+                "id": Fact(entity, attribute, value, year(at)).id,
+                "attribute": name,
                 "value": value,
-                "from": begun,
-                "to": end,
-                "is_stated": attribute.name != entity.unstated,
-                "is_deleted": attribute.name in entity.deleted,
-                "bits": 0.0 if attribute.through else math.log2(sizes[attribute.name]),
+                "bits": 0.0 if attribute.through else math.log2(sizes[name]),
+                "from": true_from,
+                "to": true_to,
+                "stated_in": [version for version in states if at <= version < end and attribute in states[version].stated],
+                "link": states[at].links.get(name),
             }
+
+
+def _interval(held: Sequence[tuple[int, str]], version: int, value: str) -> tuple[int | None, int | None]:
+    """When a value that is stated from a version on is true: the first version, and the one that ends it; null, null = never."""
+    ends = [*(begun for begun, _ in held[1:]), None]
+    for (begun, true), end in zip(held, ends, strict=True):
+        if begun <= version and (end is None or version < end) and true == value:
+            return begun, end
+    return None, None
 
 
 def _question(example: Example, split: str) -> Row:

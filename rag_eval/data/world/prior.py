@@ -35,11 +35,11 @@ def bits(facts: Iterable[Fact], entities: Sequence[Entity]) -> dict[str, float]:
 def guess_before(questions: Sequence[Example], entities: Sequence[Entity]) -> float | None:
     """Expected exact match of whoever knows the pools and nothing of this world: the mean of 1 / number of possible answers.
 
-    Over answerable questions of OF_ONE_VALUE and GIVEN, and reversed ones; None where there is none of these.
+    Over answerable questions but those of `kinds_left_out`; None where no other is left.
     """
     types = Counter(one.type for one in entities)
     shares = []
-    for example in questions if entities else ():
+    for example in questions:
         kind, attribute = example.meta["kind"], example.meta["attribute"]
         if kind in OF_ONE_VALUE and example.is_answerable:
             shares.append(1 / pool_size(attribute, entities))
@@ -48,6 +48,11 @@ def guess_before(questions: Sequence[Example], entities: Sequence[Entity]) -> fl
         elif kind == "reverse":
             shares.append(1 / types[named(attribute).type])
     return sum(shares) / len(shares) if shares else None
+
+
+def kinds_left_out(questions: Sequence[Example]) -> list[str]:
+    """Kinds of answerable question that `guess_before` says nothing of: sets, counts and means have no pool."""
+    return sorted({one.meta["kind"] for one in questions if one.is_answerable} - {*OF_ONE_VALUE, *GIVEN, "reverse"})
 
 
 def guess_knowing_frequencies(questions: Sequence[Example]) -> float:

@@ -38,11 +38,14 @@ def write_vectors(seed: int, out: Path, rows: int = N_ROWS) -> dict[str, Any]:
     rng = np.random.Generator(np.random.PCG64(seed))
     planted = np.sort(rng.choice(rows, N_QUERIES, replace=False))
     noise = NOISE * _unit(rng.standard_normal((N_QUERIES, DIM), dtype=np.float32))
-    table = open_memmap(out / "vectors.npy", mode="w+", dtype=np.float32, shape=(rows, DIM))
+    path = out / "vectors.npy"
+    open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, DIM)).flush()
+    originals = []
     for begin in range(0, rows, BLOCK):
-        table[begin : begin + BLOCK] = _unit(rng.standard_normal((min(BLOCK, rows - begin), DIM), dtype=np.float32))
-    table.flush()
-    np.save(out / "queries.npy", _unit(table[planted] + noise))
+        block = _unit(rng.standard_normal((min(BLOCK, rows - begin), DIM), dtype=np.float32))
+        originals.append(block[planted[(planted >= begin) & (planted < begin + BLOCK)] - begin])
+        open_memmap(path, mode="r+")[begin : begin + BLOCK] = block  # mapped anew, so that no more than a block stays in memory
+    np.save(out / "queries.npy", _unit(np.concatenate(originals) + noise))
     np.save(out / "planted.npy", planted.astype(np.int64))
     files = {name: _described(out / name) for name in ("vectors.npy", "queries.npy", "planted.npy")}
     manifest = {"schema_version": 2, "preset": "retrieval_10m", "seed": seed, "files": files}
