@@ -23,7 +23,7 @@ import rag_eval
 from experiments.base_prompt import base_prompt
 from rag_eval.data.world.known import plain
 from rag_eval.data.world.language import Attribute, Split, attributes, named
-from rag_eval.data.world.model import Entity, Fact, inhabitants
+from rag_eval.data.world.model import Entity, Fact, facts_of, inhabitants
 from rag_eval.data.world.names import TYPES
 from rag_eval.data.world.questions import KINDS, Kind
 from rag_eval.data.world.reading import Course, exercises
@@ -107,8 +107,7 @@ def probes(seed: int, n: int, n_distractors: int, kind: Asked = "answerable", sp
 
 
 def _document(entity: Entity, stated: Sequence[Attribute], rng: random.Random, split: Split) -> Document:
-    facts = [Fact(entity, one, entity.values[one.name]) for one in stated]
-    return Document(entity.id, write(facts, Manner(), rng, split).text, entity.name)
+    return Document(entity.id, write(facts_of(entity, stated), Manner(), rng, split).text, entity.name)
 
 
 def of_kind(seed: int, n: int, kind: Measured) -> Iterator[Probe]:

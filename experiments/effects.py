@@ -21,7 +21,8 @@ from rich.console import Console
 from experiments.admission import READ_AT
 from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, hops
-from experiments.effects_runs import KINDS, Plan, Pool, n_runs, pools
+from experiments.effects_runs import Plan, Pool, n_runs, pools
+from rag_eval.data.world.questions import KINDS
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing

@@ -9,23 +9,22 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from rag_eval.config import conf_dir, register_resolvers
-from rag_eval.data.world.asking import AnyKind
+from rag_eval.data.world.questions import KINDS
+from rag_eval.data.world.writing import STYLES
 from rag_eval.evaluate import evaluate
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.types import Prediction
 
 EXPERIMENT = "effects"
-KINDS = tuple(str(kind) for kind in get_args(AnyKind))
 N_OF_KIND = 20  # questions of each kind in a world, where there are as many
 VERSIONS = (1, 2, 3)
-STYLES = "[article,abstract,table,page,news]"
 
 Overrides = tuple[str, ...]
 
@@ -107,7 +106,7 @@ ARMS: Mapping[str, tuple[Overrides, ...]] = {
     ),
     "oracle, misprints": (("mode=oracle", "dataset.manner.misprints=0.1"),),
     "oracle, pronouns": (("mode=oracle", "dataset.manner.pronouns=0.5"),),
-    "oracle, styles": (("mode=oracle", f"dataset.manner.styles={STYLES}"),),
+    "oracle, styles": (("mode=oracle", f"dataset.manner.styles=[{','.join(STYLES)}]"),),
     "rag, sibling pages": (_searching("dataset.distractors.sibling=1"),),
     "rag, outdated pages": (_searching("dataset.distractors.outdated=1"),),
 }

@@ -73,7 +73,6 @@ def sample(rng: random.Random, level: int, is_late: bool = False) -> list[Exerci
         alone = [one for one in found[:6] if not one.example.history]
         if alone:
             return [Exercise(one.asked, replace(one.example, answers=()), ()) for one in alone]
-    # Questions after a conversation stand behind the same passages as the others.
     return found
 
 
@@ -217,13 +216,11 @@ def _key(one: Exercise) -> str:
         return facts[0].value
     if kind == "comparison":
         return ""
-    names = [passage.entity.name for passage in one.passages if passage.entity.id == one.asked.cluster]
-    name = names[0] if names else one.example.meta.get("name", "")
-    return stem(str(name))
+    return next((stem(passage.entity.name) for passage in one.passages if passage.entity.id == one.asked.cluster), "")
 
 
 def stem(name: str) -> str:
-    """The invented part of a name: all of it, but for the kind of disease or firm."""
+    """The name as heads are to look at it: without the kind of a disease, but with what else ends a name."""
     words = name.split()
     return words[0] if len(words) > 1 and words[1][0].islower() else name
 

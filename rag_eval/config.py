@@ -286,29 +286,31 @@ def _constants(node: ast.ClassDef) -> dict[str, Any]:
 
 
 def _schema(arguments: ast.arguments, name: str, aliases: Mapping[str, ast.expr]) -> type[BaseModel] | None:
-    taken = [one for one in (*arguments.args, *arguments.kwonlyargs) if one.arg != "self"]
-    if not taken:
-        return None
     n_positional = len(arguments.args) - len(arguments.defaults)
     optional = {one.arg for one in arguments.args[n_positional:]}
     optional |= {one.arg for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is not None}
-    fields: dict[str, Any] = {one.arg: (_type(one.annotation, aliases), None if one.arg in optional else ...) for one in taken}
-    return pydantic.create_model(name, __config__=STRICT, **fields)
+    taken = [one for one in (*arguments.args, *arguments.kwonlyargs) if one.arg != "self"]
+    return _model(name, [(one.arg, one.annotation, one.arg in optional) for one in taken], aliases)
+
+
+def _fields(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> type[BaseModel] | None:
+    """The schema of a dataclass."""
+    found = [
+        (one.target.id, one.annotation, one.value is not None)
+        for one in node.body
+        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+    ]
+    return _model(node.name, found, aliases)
+
+
+def _model(name: str, parameters: Sequence[tuple[str, ast.expr | None, bool]], aliases: Mapping[str, ast.expr]) -> type[BaseModel] | None:
+    """The schema of parameters: name, annotation, whether it may be left out. None where there are none."""
+    fields: dict[str, Any] = {one: (_type(annotation, aliases), None if may_lack else ...) for one, annotation, may_lack in parameters}
+    return pydantic.create_model(name, __config__=STRICT, **fields) if fields else None
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
     return any("dataclass" in {part.id for part in ast.walk(one) if isinstance(part, ast.Name)} for one in node.decorator_list)
-
-
-def _fields(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> type[BaseModel]:
-    """The schema of a dataclass."""
-    found = [one for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
-    fields: dict[str, Any] = {
-        one.target.id: (_type(one.annotation, aliases), ... if one.value is None else None)
-        for one in found
-        if isinstance(one.target, ast.Name)
-    }
-    return pydantic.create_model(node.name, __config__=STRICT, **fields)
 
 
 def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:

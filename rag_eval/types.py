@@ -50,6 +50,11 @@ class Example:
         """Whether some answer is right other than saying that none is known."""
         return bool(self.answers)
 
+    @property
+    def holders(self) -> frozenset[str]:
+        """Ids of the documents that are evidence, or as good as some."""
+        return frozenset((*self.evidence, *self.meta.get("same_as", ())))
+
     def stands_for(self, id: str) -> tuple[str, ...]:
         """The evidence that a document is, or is as good as: `meta["same_as"]` names documents that say the same."""
         return (id,) if id in self.evidence else tuple(self.meta.get("same_as", {}).get(id, ()))

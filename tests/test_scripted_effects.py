@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.world.asking import Questions
+from rag_eval.data.world.questions import Questions
 from rag_eval.data.world.source import past_of, world
 from tests.commands import Ended
 

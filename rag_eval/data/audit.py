@@ -32,18 +32,13 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
     latest = max((str(example.meta["as_of"]) for example in dataset.train if "as_of" in example.meta), default="")
     return {
         "n_documents": len(dataset.documents),
-        "n_distractors_min": min((len(known - _holders(example)) for example in having), default=None),
+        "n_distractors_min": min((len(known - example.holders) for example in having), default=None),
         "n_facts": len(asked),
         "n_facts_in_corpus": sum(known.issuperset(example.evidence) for example in having) if having else None,
         "n_facts_in_training": sum(not taught.isdisjoint(_facts(example)) for example in asked),
         "n_shared_8_grams": sum(not grams.isdisjoint(_grams(example.question)) for example in questions),
         "n_before_training": sum("as_of" in example.meta and str(example.meta["as_of"]) < latest for example in questions),
     }
-
-
-def _holders(example: Example) -> set[str]:
-    """Ids of the documents that are evidence, or as good as some."""
-    return {*example.evidence, *example.meta.get("same_as", ())}
 
 
 def _facts(example: Example) -> Iterator[tuple[str, str]]:

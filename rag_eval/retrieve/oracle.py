@@ -85,7 +85,8 @@ class OracleDistract:
 
     def _mix(self, example: Example, found: Searched) -> Searched:
         gold = self._oracle.gold(example)
-        distractors = [hit.document for hit in found.hits if not example.stands_for(hit.document.id)]
+        holders = example.holders
+        distractors = [hit.document for hit in found.hits if hit.document.id not in holders]
         mixed = [*gold, *distractors][: self.k]
         random.Random(f"{self._seed}/{example.id}").shuffle(mixed)
         return Searched(listed(mixed).hits, found.seconds)

@@ -59,5 +59,6 @@ def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) ->
 
 
 def _distractor(said: str, prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> str | None:
-    others = (documents[id] for id in prediction.in_prompt if not example.stands_for(id) and id in documents)
+    holders = example.holders
+    others = (documents[id] for id in prediction.in_prompt if id not in holders and id in documents)
     return next((one.id for one in others if f" {said} " in f" {normalize(f'{one.title} {one.text}')} "), None)

@@ -67,7 +67,7 @@ def yes_no_maybe(text: str, example: Example) -> float:
 
 def json_value(text: str, example: Example) -> float:
     """Equal JSON values, texts in them after SQuAD's normalisation; a text that is no JSON is wrong."""
-    return _compare(text, example, _json, _json, lambda said, gold: said == gold, "JSON")
+    return _compare(text, example, read_json, read_json, lambda said, gold: _plain(said) == _plain(gold), "JSON")
 
 
 def choice(text: str, example: Example) -> float:
@@ -147,19 +147,24 @@ def _counted(text: str) -> Counter[str] | None:
     return Counter(items(text)) or None
 
 
-def _json(text: str) -> tuple[Any] | None:
-    """In a tuple, because null is a value as well."""
+def read_json(text: str) -> tuple[Any] | None:
+    """The value of a text that is JSON by RFC 8259, which knows neither NaN nor infinity; in a tuple, because null is a value as well."""
     try:
-        return (_plain(json.loads(text)),)
+        return (json.loads(text, parse_constant=_refuse),)
     except (ValueError, RecursionError):
         return None
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
 def _plain(value: Any) -> Any:
+    """The value with its texts normalised."""
     match value:
         case str():
             return normalize(value)
-        case list():
+        case list() | tuple():
             return [_plain(one) for one in value]
         case dict():
             return {key: _plain(one) for key, one in value.items()}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
 
 from rag_eval.score.answer import answer_text
-from rag_eval.score.comparators import items
+from rag_eval.score.comparators import items, read_json
 from rag_eval.score.dates import read_dates
 from rag_eval.score.quantity import INTEGER, NUMBER, read_quantity
 from rag_eval.types import Example, Prediction
@@ -33,26 +32,13 @@ def obeys(text: str, format: str) -> bool:
     return bool(text.strip()) and FORMATS[format](text.strip())
 
 
-def _is_json(text: str) -> bool:
-    """RFC 8259, which knows neither NaN nor infinity."""
-    try:
-        json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
-
-
 def _is_quantity(text: str) -> bool:
     found = read_quantity(text)
     return found is not None and found.kind != ""
 
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {
-    "json": _is_json,
+    "json": lambda text: read_json(text) is not None,
     "integer": lambda text: re.fullmatch(INTEGER, text) is not None,
     "number": lambda text: re.fullmatch(NUMBER, text) is not None,
     "number_with_unit": _is_quantity,

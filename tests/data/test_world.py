@@ -9,13 +9,12 @@ from collections.abc import Callable
 import pytest
 from scipy.stats import chi2_contingency
 
-from rag_eval.data.world.asking import Questions
 from rag_eval.data.world.distractors import Distractors
 from rag_eval.data.world.known import all_frames, frames
 from rag_eval.data.world.language import Split, attributes
 from rag_eval.data.world.model import facts_of, inhabitants
 from rag_eval.data.world.names import TYPES, Names, stem
-from rag_eval.data.world.questions import KINDS
+from rag_eval.data.world.questions import KINDS, Questions
 from rag_eval.data.world.reading import Course, Exercises, exercises
 from rag_eval.data.world.source import PRESETS, past_of, world
 from rag_eval.types import Example, QADataset

@@ -8,14 +8,14 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from rag_eval.data.world.asking import Questions, ordered
+from rag_eval.data.world.asking import ordered
 from rag_eval.data.world.corpus import ranks
 from rag_eval.data.world.distractors import Distractors
 from rag_eval.data.world.known import Known
 from rag_eval.data.world.language import named
 from rag_eval.data.world.model import RESERVED_SEED, facts_of
 from rag_eval.data.world.names import TYPES, stem
-from rag_eval.data.world.questions import KINDS, NOTHINGS
+from rag_eval.data.world.questions import KINDS, NOTHINGS, Questions
 from rag_eval.data.world.source import past_of, world
 from rag_eval.errors import ConfigError
 from rag_eval.types import Example, QADataset

@@ -12,11 +12,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from rag_eval.data.world.corpus import MOST, Page, pages, ranks, same_as
+from rag_eval.data.world.corpus import MOST, Page, pages, ranks
 from rag_eval.data.world.language import state, subject, this
 from rag_eval.data.world.model import Entity, facts_of, inhabitants
 from rag_eval.data.world.names import Type
 from rag_eval.data.world.writing import SOURCES, STYLES, Manner, Stating
+from tests.data.pages import same_as
 
 ALL_STYLES = Manner(styles=STYLES, pronouns=0.5, fillers=3)
 People = tuple[Entity, ...]

@@ -9,13 +9,14 @@ from dataclasses import asdict, fields, replace
 
 import pytest
 
-from rag_eval.data.world.corpus import Page, filled, pages, same_as
+from rag_eval.data.world.corpus import Page, filled, pages
 from rag_eval.data.world.distractors import KINDS, Background, Distractors, distract, wrong_values
 from rag_eval.data.world.known import plural
 from rag_eval.data.world.language import named
 from rag_eval.data.world.model import Entity, inhabitants
 from rag_eval.data.world.names import TYPES, Type, stem
 from rag_eval.data.world.writing import DOUBTFUL, FILLER, STYLES, Manner
+from tests.data.pages import same_as
 
 ARTICLES, ALL_STYLES = Manner(), Manner(styles=STYLES)
 EACH = dict.fromkeys(KINDS, 1)
@@ -133,7 +134,7 @@ def test_a_near_duplicate_states_the_same_facts_in_other_words(people: People) -
         assert {one.fact for one in page.written.stated} == {one.fact for one in home.written.stated}
         assert page.written.text != home.written.text
     assert sum(len(sentences(page) & sentences(home)) for home, page in found) < 0.05 * sum(len(sentences(home)) for home, _ in found)
-    same = same_as(page for pair in found for page in pair)
+    same = same_as([page for pair in found for page in pair])
     assert all(same[one.fact.id] == [home.id, page.id] for home, page in found for one in home.written.stated)
 
 

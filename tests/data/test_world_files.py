@@ -14,12 +14,12 @@ from datasets import load_dataset
 
 from rag_eval.data.jsonl import jsonl
 from rag_eval.data.world.__main__ import main
-from rag_eval.data.world.asking import AnyKind, Questions
 from rag_eval.data.world.files import write_world
 from rag_eval.data.world.language import attributes
 from rag_eval.data.world.model import facts_of
 from rag_eval.data.world.names import TYPES
 from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies, kinds_left_out
+from rag_eval.data.world.questions import Kind, Questions
 from rag_eval.data.world.source import past_of, world
 from rag_eval.data.world.vectors import write_vectors
 from rag_eval.errors import ConfigError
@@ -144,7 +144,7 @@ def test_a_guess_between_given_answers_is_one_over_their_number() -> None:
         ("reverse", "birthplace", 1 / 20),  # so many persons
     ],
 )
-def test_a_guess_is_one_over_the_values_of_a_pool_or_the_entities_of_a_type(kind: AnyKind, attribute: str, expected: float) -> None:
+def test_a_guess_is_one_over_the_values_of_a_pool_or_the_entities_of_a_type(kind: Kind, attribute: str, expected: float) -> None:
     asked = [one for one in world("laptop", 0, questions=Questions(kinds=(kind,))).test if one.meta["attribute"] == attribute]
     assert any(one.is_answerable for one in asked)
     assert guess_before(asked, past_of("laptop", 0).at(0)) == pytest.approx(expected)

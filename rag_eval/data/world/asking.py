@@ -7,39 +7,13 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
-
-from rag_eval.data.world.known import Asked, Known, phrasings, plain
+from rag_eval.data.world.known import Asked, Known, asking_for, phrasings, plain
 from rag_eval.data.world.language import Split, named, subject, this
 from rag_eval.data.world.model import Entity, Fact
 from rag_eval.data.world.names import Names
-from rag_eval.data.world.questions import ask, ask_false_premise
+from rag_eval.data.world.questions import Kind, Questions, ask, ask_false_premise
 from rag_eval.types import Turn
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-AnyKind = Literal[
-    "forward", "paraphrase", "reverse", "two_hop", "three_hop", "comparison", "count", "list", "extreme", "mean", "boolean",
-    "choice", "none_of_these", "as_of", "true_premise", "json", "number", "house", "long",
-]  # fmt: skip
-AnyNothing = Literal["unknown entity", "unstated attribute", "false premise", "deleted fact"]
-Change = Literal["canary", "locality", "retained"]
-
-
-@dataclass(frozen=True)
-class Questions:
-    """What is asked in dev and test, and what training questions leave out."""
-
-    kinds: Sequence[AnyKind] = ("forward",)  # each takes an equal share of the questions
-    nothings: Sequence[AnyNothing] = ("unknown entity", "unstated attribute")  # kinds without an answer; equal shares as well
-    changes: Sequence[Change] = ("canary", "locality", "retained")  # by what the last version changed
-    n_answerable: PositiveInt | None = None  # in the test; None = as the preset says
-    popularity: NonNegativeFloat = 0.0  # Zipf exponent of how often an entity is asked about; 0 = all alike
-    correlation: Literal[-1, 0, 1] = 1  # of the ranks: who is asked about most is written about least, independently, most
-    follow_ups: bool = False  # whether plain questions continue a conversation
-    untaught_entities: Share = 0.0  # share of the entities that no training question is about
-    untaught_attributes: Share = 0.0  # share of the attributes that no training question is about
 
 
 @dataclass(frozen=True)
@@ -97,25 +71,20 @@ def answerable(
         )
 
 
-def _of_kind(known: Known, facts: Sequence[Fact], kind: AnyKind, wanted: Questions, split: Split, seed: int) -> Iterator[Posed]:
+def _of_kind(known: Known, facts: Sequence[Fact], kind: Kind, wanted: Questions, split: Split, seed: int) -> Iterator[Posed]:
     seen: set[str] = set()
     for fact in facts:
         name = f"{split}-{kind}-{fact.entity.id}-{fact.attribute.name}"
         rng = random.Random(f"{seed}/{name}")
         if kind == "paraphrase":
             for at, text in enumerate(phrasings(fact)):
-                asked = Asked(kind, text, (fact.value,), (fact,), fact.entity.id, fact.attribute.name, _comparator(fact))
-                yield Posed(f"{name}-{at}", asked)
+                yield Posed(f"{name}-{at}", asking_for(kind, text, fact.value, [fact]))
             continue
         found = ask(kind, known, fact, split, rng)
         if found is None or found.text in seen:
             continue
         seen.add(found.text)
         yield _continued(Posed(name, found), known, split, rng) if kind == "forward" and wanted.follow_ups else Posed(name, found)
-
-
-def _comparator(fact: Fact) -> dict[str, str]:
-    return {"comparator": fact.attribute.comparator} if fact.attribute.comparator != "exact" else {}
 
 
 def _continued(posed: Posed, known: Known, split: Split, rng: random.Random) -> Posed:
@@ -201,8 +170,7 @@ def training(known: Known, wanted: Questions, n_phrasings: int, seed: int) -> It
             if id in entities and name in names:
                 for at, template in enumerate(fact.attribute.questions_of("train")[:n_phrasings]):
                     text = subject(template, fact.entity.name)
-                    asked = Asked("forward", text, (fact.value,), (fact,), id, name, _comparator(fact))
-                    yield Posed(f"train-{id}-{name}-{at}", asked)
+                    yield Posed(f"train-{id}-{name}-{at}", asking_for("forward", text, fact.value, [fact]))
 
 
 def passed_on(questions: Sequence[Posed], seed: int) -> list[Posed]:

@@ -10,8 +10,8 @@ from typing import Literal
 
 from rag_eval.data.world.history import year
 from rag_eval.data.world.language import Attribute, attributes
-from rag_eval.data.world.model import Entity, Fact
-from rag_eval.data.world.writing import SOURCES, Manner, Written, write
+from rag_eval.data.world.model import Entity, Fact, Value
+from rag_eval.data.world.writing import Manner, Written, write
 from rag_eval.types import Document
 
 FACTS_A_DOCUMENT = 4
@@ -93,26 +93,17 @@ def ranks(versions: Sequence[Sequence[Entity]], seed: int) -> dict[str, int]:
 
 def filled(page: Page, facts: Sequence[Fact], manner: Manner, rng: random.Random) -> Page:
     """The page with the facts written down, at least one; news names a source if the page has none."""
-    style = manner.styles[0] if len(manner.styles) == 1 else rng.choice(manner.styles)
-    source = page.source or (rng.choice(SOURCES) if style == "news" else "")
-    written = write(facts, replace(manner, styles=(style,)), rng, "train", page.year, source)
-    return replace(page, source=source, written=written)
+    written = write(facts, manner, rng, "train", page.year, page.source)
+    return replace(page, source=written.source, written=written)
 
 
-def same_as(pages: Iterable[Page]) -> dict[str, list[str]]:
-    """For each fact on home pages, by its id, the ids of all pages that give the same value to the same entity, in their order.
-
-    A value that was lost and came back is two facts, and both have the pages of either.
-    """
-    stating: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-    contents: dict[str, tuple[str, str, str]] = {}
+def stating(pages: Iterable[Page]) -> dict[Value, list[str]]:
+    """For each value of whom, the ids of the pages that state it, in their order."""
+    found: defaultdict[Value, list[str]] = defaultdict(list)
     for page in pages:
         for one in page.written.stated:
-            content = (*one.fact.key, one.fact.value)
-            stating[content].append(page.id)
-            if page.kind == "home":
-                contents[one.fact.id] = content
-    return {id: stating[content] for id, content in contents.items()}
+            found[one.fact.content].append(page.id)
+    return dict(found)
 
 
 def _plans(entity: Entity, n: int, seed: int, manner: Manner) -> Iterator[tuple[Page, Sequence[Attribute]]]:

@@ -7,18 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.resources import files
 
-import yaml
 from pydantic import NonNegativeInt
 
 from rag_eval.data.world.corpus import Page, filled
 from rag_eval.data.world.known import plural
-from rag_eval.data.world.language import Attribute, attributes, subject
+from rag_eval.data.world.language import Attribute, attributes, entries, subject
 from rag_eval.data.world.model import Entity, Fact
 from rag_eval.data.world.names import FIRMS, MEDICINES, TOWNS, Names, Type, stem
 from rag_eval.data.world.names import KINDS as CONDITIONS
-from rag_eval.data.world.writing import DOUBTFUL, FILLER, OPENERS, Manner, Written
+from rag_eval.data.world.writing import DOUBTFUL, FILLER, OPENERS, Manner, Written, origin
 
 KINDS = ("sibling", "same_value", "namesake", "topical", "near_duplicate", "outdated", "counterfactual", "lacking")
 WRONG = ("outdated", "counterfactual")  # the kinds that give wrong values to whom the home page is about
@@ -144,7 +142,7 @@ def _namesake(task: _Task) -> Page | None:
 
 def _topical(task: _Task) -> Page:
     page = replace(task.page, entity_id="", name=plural(task.type).capitalize())
-    return _silent(page, task.rng.sample(_topics()[task.type], task.rng.randint(4, 6)))
+    return _silent(page, task.rng.sample(_topical_sentences()[task.type], task.rng.randint(4, 6)))
 
 
 def _near_duplicate(task: _Task) -> Page:
@@ -191,7 +189,7 @@ def _told(page: Page, type: Type, values: Sequence[tuple[Attribute, str]], task:
 
 
 def _silent(page: Page, sentences: Sequence[str]) -> Page:
-    date = [f"Written in {page.year}."] if page.year else []
+    date = [origin(page.year)] if page.year else []
     return replace(page, written=Written("article", " ".join([*date, *sentences])))
 
 
@@ -230,7 +228,6 @@ def _roman(n: int) -> str:
 
 
 @cache
-def _topics() -> Mapping[str, list[str]]:
-    """Sentences by type."""
-    found: Mapping[str, list[str]] = yaml.safe_load(files(__package__).joinpath("topical.yaml").read_text(encoding="utf-8"))
-    return found
+def _topical_sentences() -> Mapping[str, list[str]]:
+    """By type."""
+    return entries("topical.yaml")

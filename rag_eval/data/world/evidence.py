@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from rag_eval.data.world.asking import Posed
-from rag_eval.data.world.corpus import Page
+from rag_eval.data.world.corpus import Page, stating
 from rag_eval.data.world.distractors import wrong_values
 from rag_eval.data.world.history import N_VERSIONS, History
 from rag_eval.data.world.model import Fact
@@ -15,39 +14,29 @@ from rag_eval.types import Example
 
 N_BUCKETS = 5  # of how many documents state a fact: 1, 2 or 3, 4 to 7, 8 to 15, more
 
-Value = tuple[str, str, str]  # entity id, attribute, value
-
 
 class Index:
     """Which documents state which value, and which values were or are stated against the truth."""
 
-    def __init__(self, corpus: Iterable[Page], past: History, version: int) -> None:
+    def __init__(self, corpus: Sequence[Page], past: History, version: int) -> None:
         self._past, self._version = past, version
-        self._homes: dict[Value, str] = {}
-        self._more: dict[Value, list[str]] = defaultdict(list)
-        pages = list(corpus)
-        self._false = wrong_values(page for page in pages if page.kind == "counterfactual")
-        self._outdated = wrong_values(page for page in pages if page.kind == "outdated")
-        for page in pages:
-            for one in page.written.stated:
-                value = (*one.fact.key, one.fact.value)
-                if page.kind == "home":
-                    if value in self._homes:  # an older version of the page
-                        self._more[value].append(self._homes[value])
-                    self._homes[value] = page.id
-                else:
-                    self._more[value].append(page.id)
+        self._stating = stating(corpus)
+        homes = (page for page in corpus if page.kind == "home")
+        self._homes = {one.fact.content: page.id for page in homes for one in page.written.stated}  # the latest of a page's versions
+        self._false = wrong_values(page for page in corpus if page.kind == "counterfactual")
+        self._outdated = wrong_values(page for page in corpus if page.kind == "outdated")
 
     def states(self, fact: Fact) -> bool:
         """Whether a home page states it."""
-        return (*fact.key, fact.value) in self._homes
+        return fact.content in self._homes
 
     def example(self, posed: Posed) -> Example:
         """The question as a dataset gives it."""
         asked = posed.asked
-        needed = [(*fact.key, fact.value) for fact in asked.facts] if asked.answers else []
+        needed = [fact.content for fact in asked.facts] if asked.answers else []
         evidence = tuple(dict.fromkeys(self._homes[value] for value in needed))
-        same_as = {id: [self._homes[value]] for value in needed for id in self._more[value]}
+        places = [(self._homes[value], self._stating[value]) for value in needed]
+        same_as = {id: [home] for home, ids in places for id in ids if id != home}
         meta: dict[str, Any] = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
         if same_as:
             meta["same_as"] = same_as
@@ -55,7 +44,7 @@ class Index:
             meta |= self._over_time(asked.facts[-1]) | {"n_documents": len(evidence)}
             if asked.facts[-1].value in asked.answers:
                 meta |= self._wrong_answers(asked.facts[-1])
-            meta["bucket"] = min(N_BUCKETS - 1, min(1 + len(self._more[value]) for value in needed).bit_length() - 1)
+            meta["bucket"] = min(N_BUCKETS - 1, min(len(ids) for _, ids in places).bit_length() - 1)
         return Example(posed.id, asked.text, asked.answers, evidence, asked.cluster, posed.history, meta)
 
     def _over_time(self, fact: Fact) -> dict[str, str]:

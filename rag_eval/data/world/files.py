@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rag_eval.data.world.asking import AnyKind, Questions
 from rag_eval.data.world.history import N_VERSIONS, History, year
 from rag_eval.data.world.language import attributes
 from rag_eval.data.world.model import Entity, Fact, facts_of
 from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequencies, kinds_left_out, pool_size
+from rag_eval.data.world.questions import Kind, Questions
 from rag_eval.data.world.source import DISTRACTORS, MANNER, PRESETS, past_of, world, written
 from rag_eval.errors import ConfigError
 from rag_eval.source import source_sha
@@ -30,7 +30,7 @@ from rag_eval.types import Document, Example
 Row = Mapping[str, Any]
 
 
-def write_world(preset: str, seed: int, out: Path, kinds: Sequence[AnyKind] = ("forward",)) -> dict[str, Any]:
+def write_world(preset: str, seed: int, out: Path, kinds: Sequence[Kind] = ("forward",)) -> dict[str, Any]:
     """Write a world and return its manifest. The same arguments give the same bytes on every machine.
 
     Raises:
@@ -65,8 +65,13 @@ def write_world(preset: str, seed: int, out: Path, kinds: Sequence[AnyKind] = ("
             "guess_knowing_frequencies": guess_knowing_frequencies(dataset.test),
         },
     }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8", newline="\n")
+    write_manifest(out, manifest)
     return manifest
+
+
+def write_manifest(out: Path, manifest: Row) -> None:
+    """The last file of a folder: what its others are."""
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def check_empty(out: Path) -> None:

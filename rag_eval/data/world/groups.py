@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import statistics
 from dataclasses import replace
 
-from rag_eval.data.world.known import Asked, Known, asking_for, comparable, plural, worded
+from rag_eval.data.world.known import SEPARATOR, Asked, Known, asking_for, comparable, mean_of, plural, worded
 from rag_eval.data.world.language import Split, attributes
 from rag_eval.data.world.model import Fact
 
@@ -36,7 +35,7 @@ def ask_list(known: Known, fact: Fact, split: Split, rng: random.Random) -> Aske
     if len(group) < 2:
         return None
     text = worded("list", split, rng, fact.entity.type, **_grouping(fact))
-    answer = "; ".join(one.entity.name for one in group)
+    answer = SEPARATOR.join(one.entity.name for one in group)
     return replace(asking_for("list", text, answer, group, {"comparator": "set"}), cluster=_cluster(fact))
 
 
@@ -62,11 +61,9 @@ def ask_mean(known: Known, fact: Fact, split: Split, rng: random.Random) -> Aske
     measured = [one for one in _measured(known, fact, rng) if one.attribute.kind == "number"]
     if not measured:
         return None
-    unit = measured[0].value.partition(" ")[2]
-    middle = statistics.fmean(float(one.value.split()[0].replace(",", "")) for one in measured)
     slots = {**_grouping(fact), "noun2": measured[0].attribute.noun}
     text = worded("mean", split, rng, fact.entity.type, **slots)
-    asked = asking_for("mean", text, f"{middle:,.10g} {unit}", [*_group(known, fact), *measured], {"comparator": "number"})
+    asked = asking_for("mean", text, mean_of([one.value for one in measured]), [*_group(known, fact), *measured], {"comparator": "number"})
     return replace(asked, cluster=_cluster(fact))
 
 

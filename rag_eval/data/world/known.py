@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
-from rag_eval.data.world.language import Split, subject
+from rag_eval.data.world.language import Split, entries, subject
 from rag_eval.data.world.model import Entity, Fact
 from rag_eval.data.world.names import Type
 from rag_eval.score.dates import read_date
 from rag_eval.score.quantity import read_quantity
 
 FRAME_SPLITS: Mapping[Split, slice] = {"train": slice(0, -3), "dev": slice(-3, -2), "test": slice(-2, None)}
+SEPARATOR = "; "  # of several values in one answer, and of options
 PLURALS: Mapping[Type, str] = {"person": "persons", "company": "companies", "city": "cities"}
 
 
@@ -88,8 +87,7 @@ class Known:
 @cache
 def all_frames() -> Mapping[str, tuple[str, ...]]:
     """The frames of every kind of question that has some."""
-    raw = yaml.safe_load(files(__package__).joinpath("frames.yaml").read_text(encoding="utf-8"))
-    return {kind: tuple(ways) for kind, ways in raw.items()}
+    return {kind: tuple(ways) for kind, ways in entries("frames.yaml").items()}
 
 
 def frames(kind: str, split: Split) -> tuple[str, ...]:
@@ -117,6 +115,17 @@ def comparable(fact: Fact) -> tuple[float, ...]:
     """The value as numbers that sort as the values do: a year, a number, or a date's year, month and day."""
     read: Any = read_date(fact.value) if fact.attribute.kind == "dates" else read_quantity(fact.value)
     return tuple(map(float, read)) if isinstance(read, tuple) else (read.value,)
+
+
+def mean_of(values: Sequence[str]) -> str:
+    """The mean of numbers with one unit, with that unit."""
+    numbers = (float(value.split()[0].replace(",", "")) for value in values)
+    return f"{statistics.fmean(numbers):,.10g} {values[0].partition(' ')[2]}"
+
+
+def in_house_style(value: str) -> str:
+    """An answer as the house wants it."""
+    return f"finding: {value}"
 
 
 def worded(kind: str, split: Split, rng: random.Random, about: Type, **slots: str) -> str:

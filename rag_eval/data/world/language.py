@@ -69,8 +69,13 @@ class Attribute:
 @cache
 def attributes(type: Type) -> tuple[Attribute, ...]:
     """All attributes of a type, in the order of its file."""
-    raw = yaml.safe_load(files(__package__).joinpath("types", f"{type}.yaml").read_text(encoding="utf-8"))
-    return tuple(_attribute(type, name, entry) for name, entry in raw.items())
+    return tuple(_attribute(type, name, entry) for name, entry in entries("types", f"{type}.yaml").items())
+
+
+def entries(*path: str) -> Mapping[str, Any]:
+    """A YAML file of this folder."""
+    found: Mapping[str, Any] = yaml.safe_load(files(__package__).joinpath(*path).read_text(encoding="utf-8"))
+    return found
 
 
 @cache

@@ -6,8 +6,10 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rag_eval.data.world.language import Attribute, attributes, named
+from rag_eval.data.world.language import Attribute, attributes
 from rag_eval.data.world.names import TYPES, Names, Type
+
+Value = tuple[str, str, str]  # entity id, attribute, value
 
 RESERVED_SEED = 1_000_000  # worlds of this seed and more are for training the embedded model, never for evaluation
 
@@ -55,13 +57,18 @@ class Fact:
         """Which value of whom: facts of one key succeed each other."""
         return self.entity.id, self.attribute.name
 
+    @property
+    def content(self) -> Value:
+        """Which value of whom, whenever it began."""
+        return *self.key, self.value
+
     def __hash__(self) -> int:
         return hash(self.id)
 
 
-def facts_of(entity: Entity) -> tuple[Fact, ...]:
-    """What documents may state of an entity, in the order of its type's attributes."""
-    return tuple(Fact(entity, attribute, entity.values[attribute.name]) for attribute in entity.stated)
+def facts_of(entity: Entity, which: Iterable[Attribute] | None = None) -> tuple[Fact, ...]:
+    """Its values of these attributes, in their order; by default all that documents may state, in the order of its type's attributes."""
+    return tuple(Fact(entity, attribute, entity.values[attribute.name]) for attribute in (entity.stated if which is None else which))
 
 
 def inhabitants(rng: random.Random, documented: Mapping[Type, int], others: Mapping[Type, int], reserved: bool) -> tuple[Entity, ...]:
@@ -123,9 +130,3 @@ def _dependent(entity: Entity, by_id: Mapping[str, Entity]) -> Entity:
             other = by_id[entity.links[via]]
             values[attribute.name], links[attribute.name] = other.values[then], other.links[then]
     return replace(entity, values=values, links=links) if values != entity.values or links != entity.links else entity
-
-
-def alternatives(fact: Fact, entities: Sequence[Entity]) -> tuple[str, ...]:
-    """Every value that the fact's attribute could have in a world of these entities, its own included."""
-    attribute = named(fact.attribute.name)
-    return attribute.values or tuple(one.name for one in entities if one.type == attribute.link)

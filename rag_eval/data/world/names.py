@@ -65,9 +65,13 @@ def stem(name: str) -> str:
 def invented(key: str, n: int, draw: Callable[[random.Random], str]) -> tuple[str, ...]:
     """n distinct words of a generator that depends on the key alone."""
     rng = random.Random(f"pool/{key}")
+    return _distinct(n, lambda: draw(rng))
+
+
+def _distinct(n: int, draw: Callable[[], str]) -> tuple[str, ...]:
     seen: dict[str, None] = {}
     while len(seen) < n:
-        seen[draw(rng)] = None
+        seen[draw()] = None
     return tuple(seen)
 
 
@@ -79,14 +83,8 @@ def syllables() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     def closed() -> str:
         return rng.choice(_CONSONANTS) + rng.choice(_VOWELS) + rng.choice(_CODAS)
 
-    def distinct(n: int, draw: Callable[[], str]) -> tuple[str, ...]:
-        seen: dict[str, None] = {}
-        while len(seen) < n:
-            seen[draw()] = None
-        return tuple(seen)
-
-    middle = distinct(40, lambda: rng.choice(_CONSONANTS) + rng.choice(_VOWELS))
-    return distinct(120, lambda: closed().capitalize()), middle, distinct(120, closed)
+    middle = _distinct(40, lambda: rng.choice(_CONSONANTS) + rng.choice(_VOWELS))
+    return _distinct(120, lambda: closed().capitalize()), middle, _distinct(120, closed)
 
 
 def two_closed(rng: random.Random, n_more: int = 0) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from rag_eval.data.world.groups import ask_count, ask_extreme, ask_list, ask_mean
-from rag_eval.data.world.known import Asked, Known, asking_for, comparable, phrasings, plain, worded
+from rag_eval.data.world.known import SEPARATOR, Asked, Known, asking_for, comparable, in_house_style, phrasings, plain, worded
 from rag_eval.data.world.language import Split
 from rag_eval.data.world.model import Fact
 
@@ -20,9 +22,26 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Nothing = Literal["unknown entity", "unstated attribute", "false premise", "deleted fact"]
 NOTHINGS: tuple[Nothing, ...] = get_args(Nothing)
+Change = Literal["canary", "locality", "retained"]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 NONE_OF_THESE = "none of these"
 N_OPTIONS = 4
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked in dev and test, and what training questions leave out."""
+
+    kinds: Sequence[Kind] = ("forward",)  # each takes an equal share of the questions
+    nothings: Sequence[Nothing] = ("unknown entity", "unstated attribute")  # kinds without an answer; equal shares as well
+    changes: Sequence[Change] = ("canary", "locality", "retained")  # by what the last version changed
+    n_answerable: PositiveInt | None = None  # in the test; None = as the preset says
+    popularity: NonNegativeFloat = 0.0  # Zipf exponent of how often an entity is asked about; 0 = all alike
+    correlation: Literal[-1, 0, 1] = 1  # of the ranks: who is asked about most is written about least, independently, most
+    follow_ups: bool = False  # whether plain questions continue a conversation
+    untaught_entities: Share = 0.0  # share of the entities that no training question is about
+    untaught_attributes: Share = 0.0  # share of the attributes that no training question is about
 
 
 def ask(kind: Kind, known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -128,7 +147,7 @@ def _options(known: Known, fact: Fact, split: Split, rng: random.Random, has_rig
         return None
     options = rng.sample(wrong, n_wrong) + [fact.value] * has_right
     options = rng.sample(options, len(options)) + [NONE_OF_THESE] * has_none
-    text = worded("choice", split, rng, fact.entity.type, q=plain(fact, split, rng), options="; ".join(options))
+    text = worded("choice", split, rng, fact.entity.type, q=plain(fact, split, rng), options=SEPARATOR.join(options))
     answer = fact.value if has_right else NONE_OF_THESE
     return asking_for("none_of_these" if has_none else "choice", text, answer, [fact], {"comparator": "choice", "choices": options})
 
@@ -175,7 +194,7 @@ def _number(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked
 def _house(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked:
     """In the style of a house that no document explains: to be learned from examples."""
     text = worded("house", split, rng, fact.entity.type, q=plain(fact, split, rng))
-    return asking_for("house", text, f"finding: {fact.value}", [fact], {})
+    return asking_for("house", text, in_house_style(fact.value), [fact], {})
 
 
 def _long(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -185,7 +204,7 @@ def _long(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked |
         return None
     facts = [fact, *rng.sample(others, 2)]
     slots = {"x": fact.entity.name, **dict(zip(("noun", "noun2", "noun3"), (one.attribute.noun for one in facts), strict=True))}
-    answer = "; ".join(one.value for one in facts)
+    answer = SEPARATOR.join(one.value for one in facts)
     return asking_for("long", worded("long", split, rng, fact.entity.type, **slots), answer, facts, {"comparator": "set"})
 
 

@@ -9,7 +9,7 @@ from typing import overload
 
 from rag_eval.data.world.known import Asked, Known, plain
 from rag_eval.data.world.language import Attribute, Split, attributes, this
-from rag_eval.data.world.model import Entity, Fact, inhabitants
+from rag_eval.data.world.model import Entity, Fact, facts_of, inhabitants
 from rag_eval.data.world.names import TYPES, Type
 from rag_eval.data.world.questions import Kind, ask, ask_false_premise
 from rag_eval.data.world.writing import Manner, Written, write
@@ -106,7 +106,7 @@ def _stated(rng: random.Random, about: list[Entity], n_facts: int, hard_share: f
         wanted = [fact for fact in mine if fact in shared] if shared else []
         facts = (wanted or mine)[:n] or rng.sample(one.stated, n)
         left[one.id] = [fact for fact in mine if fact not in facts]
-        chosen.append([Fact(one, fact, one.values[fact.name]) for fact in rng.sample(facts, len(facts))])
+        chosen.append(list(facts_of(one, rng.sample(facts, len(facts)))))
     return chosen
 
 
@@ -122,8 +122,7 @@ def _linked(rng: random.Random, facts: list[list[Fact]], people: Sequence[Entity
         if not ids:
             break
         one = by_id[rng.choice(ids)]
-        stated = rng.sample(one.stated, min(n_facts + 1, len(one.stated)))
-        found[one.id] = [Fact(one, attribute, one.values[attribute.name]) for attribute in stated]
+        found[one.id] = list(facts_of(one, rng.sample(one.stated, min(n_facts + 1, len(one.stated)))))
         ahead += found[one.id]
     return list(found.values())
 

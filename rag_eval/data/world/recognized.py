@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from rag_eval.data.world.groups import superlative
-from rag_eval.data.world.known import all_frames, plural
+from rag_eval.data.world.known import SEPARATOR, all_frames, plural
 from rag_eval.data.world.language import Attribute, attributes
 from rag_eval.data.world.mentions import Found, Templates, is_pronoun, is_value, mention, type_of
 from rag_eval.data.world.names import TYPES, Type
@@ -131,7 +131,7 @@ def _around(kind: str, slots: Mapping[str, str]) -> Question | None:
     inner = plain_question(slots["q"])
     if inner is None or inner.attribute is None:
         return None
-    options = tuple(slots["options"].split("; ")) if "options" in slots else ()
+    options = tuple(slots["options"].split(SEPARATOR)) if "options" in slots else ()
     year, key = int(slots.get("year", 0)), slots.get("key", "")
     return Question(kind, (inner.name,), (inner.attribute,), year=year, key=key, options=options)
 

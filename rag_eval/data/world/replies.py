@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from rag_eval.data.world.known import SEPARATOR, in_house_style, mean_of
 from rag_eval.data.world.language import Attribute
 from rag_eval.data.world.mentions import places
 from rag_eval.data.world.names import Names, Type
 from rag_eval.data.world.questions import NONE_OF_THESE
 from rag_eval.data.world.recognized import Question
 from rag_eval.types import Stated
-
-SEPARATOR = "; "  # of several values in one answer
 
 
 class Facts:
@@ -84,7 +82,7 @@ def _dressed(question: Question, value: str) -> str | None:
         case "json":
             return json.dumps({question.key: value})
         case "house":
-            return f"finding: {value}"
+            return in_house_style(value)
         case "number":
             return value.split()[0] if question.attributes[-1].kind == "number" else None
         case "choice":
@@ -175,8 +173,7 @@ def _mean(question: Question, facts: Facts) -> str | None:
     values = _group_values(question, facts)
     if not values or question.attributes[1].kind != "number":
         return None
-    unit = values[0].partition(" ")[2]
-    return f"{statistics.fmean(float(value.split()[0].replace(',', '')) for value in values):,.10g} {unit}"
+    return mean_of(values)
 
 
 def _another_measure(question: Question, facts: Facts, right: str, rng: random.Random) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from rag_eval.data.fingerprint import fingerprint
-from rag_eval.data.world.asking import Questions, answerable, ordered, passed_on, taught, training, unanswerable
+from rag_eval.data.world.asking import answerable, ordered, passed_on, taught, training, unanswerable
 from rag_eval.data.world.corpus import Page, pages, ranks
 from rag_eval.data.world.distractors import Background, Distractors, distract
 from rag_eval.data.world.evidence import Index, change
@@ -20,6 +20,7 @@ from rag_eval.data.world.history import N_VERSIONS, History, history, year
 from rag_eval.data.world.known import Known
 from rag_eval.data.world.model import RESERVED_SEED, Entity, Fact, inhabitants
 from rag_eval.data.world.names import TYPES, Type
+from rag_eval.data.world.questions import Questions
 from rag_eval.data.world.reading import Exercises
 from rag_eval.data.world.writing import Manner
 from rag_eval.errors import ConfigError
@@ -90,10 +91,16 @@ def world(
     """
     _check(seed, version, lag, questions)
     size, past = PRESETS[preset], past_of(preset, seed)
-    now, then = known_in(past, version), known_in(past, version - lag)
-    corpus = tuple(written(past, version - lag, seed, keep_old_documents, popularity, version > 0, manner, distractors))
-    current = corpus if lag == 0 else tuple(written(past, version, seed, keep_old_documents, popularity, True, manner, distractors))
+
+    def documents_of(version_of: int) -> tuple[Page, ...]:
+        return tuple(written(past, version_of, seed, keep_old_documents, popularity, version > 0, manner, distractors))
+
+    now, current = known_in(past, version), documents_of(version)
     index = Index(current, past, version)
+    then, corpus, before = now, current, index
+    if lag:
+        then, corpus = known_in(past, version - lag), documents_of(version - lag)
+        before = Index(corpus, past, version - lag)
     facts = _wanted(now, past, version, popularity, questions, seed)
     n = questions.n_answerable or size.n_answerable
     asked = (
@@ -107,7 +114,6 @@ def world(
         raise ConfigError(f"dataset.questions: no fact of preset={preset} version={version} gives rise to {', '.join(lacking)}.")
     if lacking:
         log.warning("no fact of preset=%s version=%d gives rise to questions of kind %s", preset, version, ", ".join(lacking))
-    before = index if lag == 0 else Index(corpus, past, version - lag)
     train, dev = _lessons(then, before, questions, size, seed, permuted)
     documents = tuple(page.document for page in corpus)
     counterpart = ""
@@ -136,13 +142,9 @@ def _lessons(
     return tuple(map(index.example, passed_on(plain, seed) if permuted else plain)), tuple(map(index.example, dev))
 
 
+@lru_cache(maxsize=4)
 def past_of(preset: str, seed: int) -> History:
     """All versions of a world. The same object for the same arguments, as long as it is among the last few."""
-    return _past_of(preset, seed)
-
-
-@lru_cache(maxsize=4)
-def _past_of(preset: str, seed: int) -> History:
     n = PRESETS[preset].n_entities
     n_new = max(1, n // ONE_IN)
     documented: dict[Type, int] = {type: n * OTHERS_SHARE // 100 for type in TYPES[1:]}

@@ -9,7 +9,6 @@ manifest.json seed, sizes, sha256 of each file; written last
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from rag_eval.data.world.files import check_empty
+from rag_eval.data.world.files import check_empty, write_manifest
 from rag_eval.errors import ConfigError
 
 N_ROWS, N_QUERIES, DIM = 10_000_000, 1_000, 64
@@ -49,7 +48,7 @@ def write_vectors(seed: int, out: Path, rows: int = N_ROWS) -> dict[str, Any]:
     np.save(out / "planted.npy", planted.astype(np.int64))
     files = {name: _described(out / name) for name in ("vectors.npy", "queries.npy", "planted.npy")}
     manifest = {"schema_version": 2, "preset": "retrieval_10m", "seed": seed, "files": files}
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8", newline="\n")
+    write_manifest(out, manifest)
     return manifest
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, NonNegativeInt
@@ -72,6 +72,7 @@ class Written:
     style: Style
     text: str
     stated: tuple[Stating, ...] = ()
+    source: str = ""  # that it names
 
 
 @dataclass
@@ -108,17 +109,18 @@ def write(facts: Sequence[Fact], manner: Manner, rng: random.Random, split: Spli
     if style == "news":
         source = source or rng.choice(SOURCES)
     if year is not None or source:
-        page.say(_origin(year, source))
+        page.say(origin(year, source))
     if style == "table":
         _table(page, facts)
     elif style == "page":
         _questions(page, facts, rng)
     else:
         _prose(page, facts, style, manner, rng, split)
-    return _misprinted(Written(style, "".join(page.parts), tuple(page.stated)), manner.misprints, rng)
+    return _misprinted(Written(style, "".join(page.parts), tuple(page.stated), source), manner.misprints, rng)
 
 
-def _origin(year: int | None, source: str) -> str:
+def origin(year: int | None, source: str = "") -> str:
+    """The sentence that says when a document was written, and by whom; one of the two is known."""
     if year is None:
         return f"From the {source}."
     return f"From the {source} of {year}." if source else f"Written in {year}."
@@ -163,7 +165,7 @@ def _misprinted(written: Written, rate: float, rng: random.Random) -> Written:
     if not rate:
         return written
     words = [_slip(word, rng) if rng.random() < rate else word for word in written.text.split(" ")]
-    return Written(written.style, " ".join(words), written.stated)
+    return replace(written, text=" ".join(words))
 
 
 def _slip(word: str, rng: random.Random) -> str:
