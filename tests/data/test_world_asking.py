@@ -81,6 +81,16 @@ def test_a_question_that_needs_several_documents_names_them_all(later: QADataset
             assert len(example.answers[0].split("; ")) >= len(example.evidence)
 
 
+@pytest.mark.parametrize("keep_old_documents", [True, False])
+def test_the_evidence_as_of_a_year_was_written_by_then(keep_old_documents: bool) -> None:
+    found = world("laptop", 0, version=3, keep_old_documents=keep_old_documents, questions=Questions(kinds=("as_of",)))
+    years = {document.id: document.meta["year"] for document in found.documents}
+    asked = answerable(found)
+    assert min(example.meta["as_of"] for example in asked) == ("2020" if keep_old_documents else "2021")
+    for example in asked:
+        assert all(years[id] <= int(example.meta["as_of"]) for id in (*example.evidence, *example.meta.get("same_as", ())))
+
+
 def test_paraphrases_are_five_questions_with_one_answer() -> None:
     asked = answerable(world("ci", 0, questions=Questions(kinds=("paraphrase",))))
     groups: dict[tuple[str, str], list[Example]] = {}

@@ -52,7 +52,7 @@ def ordered(known: Known, seed: int, purpose: str, weights: Mapping[str, float] 
 
 
 def answerable(
-    known: Known, facts: Sequence[Fact], wanted: Questions, n: int, split: Split, seed: int, stated: Callable[[Fact], bool]
+    known: Known, facts: Sequence[Fact], wanted: Questions, n: int, split: Split, seed: int, answered: Callable[[Asked], bool]
 ) -> Iterator[Posed]:
     """At most n questions in all, the same number of each kind; of a kind that too few facts give rise to, fewer.
 
@@ -63,11 +63,11 @@ def answerable(
         n: at most.
         split: whose phrasings are used.
         seed: of the world.
-        stated: whether some document states a fact; questions that take others are left out.
+        answered: whether documents hold all that a question takes; others are left out.
     """
     for kind in wanted.kinds:
         yield from itertools.islice(
-            (one for one in _of_kind(known, facts, kind, wanted, split, seed) if all(map(stated, one.asked.facts))), n // len(wanted.kinds)
+            (one for one in _of_kind(known, facts, kind, wanted, split, seed) if answered(one.asked)), n // len(wanted.kinds)
         )
 
 

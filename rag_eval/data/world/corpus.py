@@ -97,12 +97,12 @@ def filled(page: Page, facts: Sequence[Fact], manner: Manner, rng: random.Random
     return replace(page, source=written.source, written=written)
 
 
-def stating(pages: Iterable[Page]) -> dict[Value, list[str]]:
-    """For each value of whom, the ids of the pages that state it, in their order."""
-    found: defaultdict[Value, list[str]] = defaultdict(list)
+def stating(pages: Iterable[Page]) -> dict[Value, list[Page]]:
+    """For each value of whom, the pages that state it, in their order."""
+    found: defaultdict[Value, list[Page]] = defaultdict(list)
     for page in pages:
         for one in page.written.stated:
-            found[one.fact.content].append(page.id)
+            found[one.fact.content].append(page)
     return dict(found)
 
 

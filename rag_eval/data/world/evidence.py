@@ -9,6 +9,7 @@ from rag_eval.data.world.asking import Posed
 from rag_eval.data.world.corpus import Page, stating
 from rag_eval.data.world.distractors import wrong_values
 from rag_eval.data.world.history import N_VERSIONS, History
+from rag_eval.data.world.known import Asked
 from rag_eval.data.world.model import Fact
 from rag_eval.types import Example
 
@@ -21,22 +22,20 @@ class Index:
     def __init__(self, corpus: Sequence[Page], past: History, version: int) -> None:
         self._past, self._version = past, version
         self._stating = stating(corpus)
-        homes = (page for page in corpus if page.kind == "home")
-        self._homes = {one.fact.content: page.id for page in homes for one in page.written.stated}  # the latest of a page's versions
         self._false = wrong_values(page for page in corpus if page.kind == "counterfactual")
         self._outdated = wrong_values(page for page in corpus if page.kind == "outdated")
 
-    def states(self, fact: Fact) -> bool:
-        """Whether a home page states it."""
-        return fact.content in self._homes
+    def answers(self, asked: Asked) -> bool:
+        """Whether home pages state all facts that a question takes, those of its year or earlier if it asks about one."""
+        return all(any(page.kind == "home" for page in self._telling(fact, asked)) for fact in asked.facts)
 
     def example(self, posed: Posed) -> Example:
         """The question as a dataset gives it."""
         asked = posed.asked
-        needed = [fact.content for fact in asked.facts] if asked.answers else []
-        evidence = tuple(dict.fromkeys(self._homes[value] for value in needed))
-        places = [(self._homes[value], self._stating[value]) for value in needed]
-        same_as = {id: [home] for home, ids in places for id in ids if id != home}
+        told = [self._telling(fact, asked) for fact in asked.facts] if asked.answers else []
+        homes = [[page.id for page in pages if page.kind == "home"][-1] for pages in told]  # the latest of a page's versions
+        evidence = tuple(dict.fromkeys(homes))
+        same_as = {page.id: [home] for home, pages in zip(homes, told, strict=True) for page in pages if page.id != home}
         meta: dict[str, Any] = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
         if same_as:
             meta["same_as"] = same_as
@@ -44,8 +43,12 @@ class Index:
             meta |= self._over_time(asked.facts[-1]) | {"n_documents": len(evidence)}
             if asked.facts[-1].value in asked.answers:
                 meta |= self._wrong_answers(asked.facts[-1])
-            meta["bucket"] = min(N_BUCKETS - 1, min(len(ids) for _, ids in places).bit_length() - 1)
+            meta["bucket"] = min(N_BUCKETS - 1, min(map(len, told)).bit_length() - 1)
         return Example(posed.id, asked.text, asked.answers, evidence, asked.cluster, posed.history, meta)
+
+    def _telling(self, fact: Fact, asked: Asked) -> list[Page]:
+        pages = self._stating.get(fact.content, ())
+        return [page for page in pages if asked.year is None or page.year is None or page.year <= asked.year]
 
     def _over_time(self, fact: Fact) -> dict[str, str]:
         return {"change": change(self._past, self._version, fact)} if self._version else {}

@@ -32,6 +32,7 @@ class Asked:
     cluster: str  # id of the entity that the question is about first
     attribute: str  # of the answer; "" where it is of none
     meta: Mapping[str, Any] = field(default_factory=dict)
+    year: int | None = None  # about which it asks: documents that say they were written later do not tell; None = about now
 
 
 class Known:

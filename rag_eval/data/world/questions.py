@@ -162,7 +162,7 @@ def _as_of(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked 
     then = [one for one in history if (one.since or 0) <= year][-1]
     text = worded("as_of", split, rng, fact.entity.type, q=plain(fact, split, rng), year=str(year))
     asked = asking_for("as_of", text, then.value, [then])
-    return replace(asked, meta={**asked.meta, "as_of": str(year)})
+    return replace(asked, meta={**asked.meta, "as_of": str(year)}, year=year)
 
 
 def _true_premise(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:

@@ -104,7 +104,7 @@ def world(
     facts = _wanted(now, past, version, popularity, questions, seed)
     n = questions.n_answerable or size.n_answerable
     asked = (
-        *answerable(now, facts, questions, n, "test", seed, index.states),
+        *answerable(now, facts, questions, n, "test", seed, index.answers),
         *unanswerable(now, facts, questions, size.n_unanswerable, past.at(version), seed, (page.name for page in current)),
     )
     bare = tuple(map(index.example, asked))
@@ -138,7 +138,7 @@ def _lessons(
     """The training and dev questions."""
     plain = list(training(known, questions, size.n_train_phrasings, seed))
     facts = ordered(known, seed, "dev")[: 2 * size.n_entities]
-    dev = answerable(known, facts, replace(questions, kinds=("forward",)), len(facts), "dev", seed, index.states)
+    dev = answerable(known, facts, replace(questions, kinds=("forward",)), len(facts), "dev", seed, index.answers)
     return tuple(map(index.example, passed_on(plain, seed) if permuted else plain)), tuple(map(index.example, dev))
 
 
