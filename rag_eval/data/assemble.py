@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from rag_eval.data.problems import shown
 from rag_eval.data.split import Split, by_cluster
 from rag_eval.errors import DataError
 from rag_eval.score.demands import check_meta
-from rag_eval.score.normal_form import normalize
 from rag_eval.types import Document, Example, QADataset, Turn
 
 log = logging.getLogger(__name__)
@@ -42,8 +40,7 @@ def assemble(
     """Rows as `validate` returns them, split and checked against each other.
 
     Raises:
-        DataError: if there is nothing to search or to ask, no evidence is in the corpus, or a question stands in
-            train and in test.
+        DataError: if there is nothing to search or to ask, or no evidence is in the corpus.
     """
     if documents is not None and not any(row["text"].strip() for row in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
@@ -56,7 +53,6 @@ def assemble(
     if documents is not None:
         _check_evidence(name, corpus, [example for part in parts.values() for example in part])
     _check_meta(name, [example for part in parts.values() for example in part])
-    _check_leak(name, parts)
     train, dev, test = parts["train"], parts["dev"], parts["test"]
     return QADataset(name, fingerprint(corpus, train, dev, test), corpus, train, dev, test)
 
@@ -110,24 +106,3 @@ def _check_meta(name: str, examples: Sequence[Example]) -> None:
             check_meta(example.meta)
         except ValueError as error:
             raise DataError(f"{name}: question {example.id!r} meta: {error}") from error
-
-
-def _check_leak(name: str, parts: Mapping[Split, Sequence[Example]]) -> None:
-    """Refuse questions that stand in train and in test or dev."""
-    asked: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
-    for example in parts["train"]:
-        asked[_asked(example)].append(example)
-    for split in ("test", "dev"):
-        leaks = [(asked[_asked(example)][0].id, example.id) for example in parts[split] if _asked(example) in asked]
-        if leaks:
-            pairs = ", ".join(f"{train} = {other}" for train, other in leaks[:5])
-            raise DataError(
-                f"{name}: leak: {len(leaks)} questions of {split} stand in train word for word (train = {split}: {pairs}). "
-                "Remove them from one, or give both one cluster."
-            )
-
-
-def _asked(example: Example) -> tuple[str, ...]:
-    """What is asked, after what was said: the same words after another conversation ask something else."""
-    said = [text for turn in example.history for text in (turn.question, turn.answer)]
-    return tuple(map(normalize, [*said, example.question]))

@@ -1,4 +1,4 @@
-"""A corpus and questions of your own, as two JSON lines files.
+"""A corpus of your own as JSON lines, and questions as JSON lines, CSV or Parquet (read_questions.py).
 
 documents.jsonl: {"id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 questions.jsonl: {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"], "split": "test"}
@@ -20,16 +20,17 @@ from pydantic import Field, NonNegativeInt
 from rag_eval.data.assemble import assemble
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import read_jsonl
+from rag_eval.data.read_questions import read_questions
 from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.types import QADataset
 
 
 def jsonl(documents: str | None, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
-    """Read, check and split two JSON lines files.
+    """Read, check and split a corpus and questions.
 
     Args:
         documents: path of the corpus; None = there is none.
-        questions: path of the questions.
+        questions: path of the questions, .csv, .parquet or else JSON lines.
         train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
         seed: decides which clusters.
 
@@ -38,6 +39,6 @@ def jsonl(documents: str | None, questions: str, train_share: Annotated[float, F
     """
     problems = Problems(*filter(None, (documents, questions)))
     corpus = None if documents is None else check_documents(read_jsonl(documents, problems), problems)
-    asked = check_questions(read_jsonl(questions, problems), problems)
+    asked = check_questions(read_questions(questions, problems), problems)
     problems.raise_any()
     return assemble(f"jsonl-{Path(questions).stem}", corpus, asked, train_share, seed)

@@ -11,6 +11,12 @@ from typing import Any, NoReturn
 from rag_eval.data.problems import Problems
 
 _BOM = b"\xef\xbb\xbf"
+_NO_TEXT = {  # first bytes of files that are taken for text
+    b"\xff\xfe": "is UTF-16; re-encode it as UTF-8",
+    b"\xfe\xff": "is UTF-16; re-encode it as UTF-8",
+    b"\x1f\x8b": "is compressed; unpack it",
+    b"PK\x03\x04": "is a zip or Office file; unpack it, or export its text",
+}
 
 
 @dataclass(frozen=True)
@@ -58,50 +64,89 @@ class _Faulty:
 _FAULTY = _Faulty()
 
 
-def _content(path: str, problems: Problems) -> bytes:
-    """The bytes of a file without a byte order mark; empty, and a problem more, if there are none."""
+def file_bytes(path: str, expected: str = "JSON") -> bytes:
+    """The bytes of a text file, with blanks for a byte order mark, so that offsets stay true.
+
+    Raises:
+        ValueError: saying why there are none, or why they are no text.
+    """
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        problems.add(path, f"does not exist (looked in {Path.cwd()}); give the path of an existing file")
+        raise ValueError(f"does not exist (looked in {Path.cwd()}); give the path of an existing file") from None
     except IsADirectoryError:
-        problems.add(path, "is a directory; give the path of a file")
+        raise ValueError("is a directory; give the path of a file") from None
     except OSError as fault:
-        problems.add(path, f"cannot be read: {fault.strerror}")
-    else:
-        if not content:
-            problems.add(path, "is empty (0 bytes); expected JSON")
-        # Blanks in place of the mark keep byte offsets true.
-        return b"   " + content[3:] if content.startswith(_BOM) else content
-    return b""
+        raise ValueError(f"cannot be read: {fault.strerror}") from None
+    if not content:
+        raise ValueError(f"is empty (0 bytes); expected {expected}")
+    for start, what in _NO_TEXT.items():
+        if content.startswith(start):
+            raise ValueError(f"{what}; expected {expected}")
+    return b"   " + content[3:] if content.startswith(_BOM) else content
+
+
+def decoded(source: bytes, start: int = 0) -> str:
+    """Bytes that start at an offset of their file, as text.
+
+    Raises:
+        ValueError: saying which byte is not UTF-8.
+    """
+    try:
+        return source.decode()
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"byte {start + fault.start} of the file is not UTF-8; re-encode the file as UTF-8") from None
+
+
+def strict_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: saying why it is none.
+    """
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as fault:
+        place = f"line {fault.lineno} column {fault.colno}" if "\n" in text else f"column {fault.colno}"
+        raise ValueError(f"is broken JSON: {fault.msg} at {place}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except _NoJson as fault:
+        raise ValueError(f"is not JSON: {fault}") from None
+
+
+def _content(path: str, problems: Problems) -> bytes:
+    """The bytes of a file; empty, and a problem more, if there are none."""
+    try:
+        return file_bytes(path)
+    except ValueError as fault:
+        problems.add(path, str(fault))
+        return b""
 
 
 def _parsed(source: bytes, start: int, where: str, is_cut: bool, problems: Problems) -> Any:
     """The JSON value in some bytes that start at an offset of their file; _FAULTY, and a problem more, if there is none."""
     try:
-        return _DECODER.decode(source.decode())
-    except UnicodeDecodeError as fault:
-        problems.add(where, f"byte {start + fault.start} of the file is not UTF-8; re-encode the file as UTF-8")
-    except json.JSONDecodeError as fault:
-        place = f"column {fault.colno}" if b"\n" not in source else f"line {fault.lineno} column {fault.colno}"
-        cut = "; it is the last line and has no end: was the file cut off?" if is_cut else ""
-        problems.add(where, f"is broken JSON: {fault.msg} at {place}{cut}")
-    except RecursionError:
-        problems.add(where, "is nested too deeply")
+        return strict_json(decoded(source, start))
     except ValueError as fault:
-        problems.add(where, f"is not JSON: {fault}")
+        is_broken = "broken" in str(fault)
+        problems.add(where, f"{fault}; it is the last line and has no end: was the file cut off?" if is_cut and is_broken else str(fault))
     return _FAULTY
+
+
+class _NoJson(ValueError):
+    """A number that Python reads and JSON does not have."""
 
 
 def _finite(literal: str) -> float:
     number = float(literal)
     if math.isinf(number):
-        raise ValueError(f"the number {literal} is too large")
+        raise _NoJson(f"the number {literal} is too large")
     return number
 
 
 def _refuse(literal: str) -> NoReturn:
-    raise ValueError(f"{literal} is no number of JSON; write null")
+    raise _NoJson(f"{literal} is no number of JSON; write null")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -87,12 +87,13 @@ def _title(fields: Fields) -> str:
 
 
 def _answers(fields: Fields) -> list[str]:
-    """Distinct answers, in order; none if and only if the row says that it is unanswerable."""
+    """Distinct answers, in order; none if and only if the row says that it is unanswerable or for retrieval only."""
     value = fields.get("answers")
-    if _unanswerable(fields):
-        if value:
-            raise ValueError(f"must be empty in a row marked unanswerable: true but is {shown(value)}")
-        return []
+    for mark in ("unanswerable", "retrieval_only"):
+        if _flag(fields, mark):
+            if value:
+                raise ValueError(f"must be empty in a row marked {mark}: true but is {shown(value)}")
+            return []
     if value is None:
         near = difflib.get_close_matches("answers", [name for name in fields if name != "answers"], n=1)
         hint = f"; is it the field {near[0]!r}?" if near else ""
@@ -110,10 +111,10 @@ def _answer(value: Any) -> str:
     return str(value)
 
 
-def _unanswerable(fields: Fields) -> bool:
-    value = _or(fields, "unanswerable", False)
+def _flag(fields: Fields, name: str) -> bool:
+    value = _or(fields, name, False)
     if not isinstance(value, bool):
-        raise ValueError(f"unanswerable must be true or false but is {shown(value)}")
+        raise ValueError(f"{name} must be true or false but is {shown(value)}")
     return value
 
 
@@ -122,6 +123,8 @@ def _evidence(fields: Fields) -> list[str]:
     ids = list(dict.fromkeys(map(_id, value if isinstance(value, list) else [value])))
     if ids and fields.get("unanswerable") is True:
         raise ValueError(f"must be empty in a row marked unanswerable: true but is {shown(value)}")
+    if not ids and fields.get("retrieval_only") is True:
+        raise ValueError("is empty in a row marked retrieval_only: true; name the documents that are to be found")
     return ids
 
 
@@ -185,5 +188,5 @@ QUESTION: Mapping[str, Check] = {
     "cluster": _cluster,
     "split": _split,
     "history": _history,
-    "meta": _meta,
+    "meta": lambda fields: _meta(fields) | ({"retrieval_only": True} if fields.get("retrieval_only") is True else {}),
 }

@@ -203,15 +203,6 @@ def test_lost_evidence_is_warned_of_and_refused_when_all_is_lost(tmp_path: Path,
     assert "evidence of 1 of 1 questions is not in the corpus" in fault(tmp_path, lines(NILE), lines(lost | {"evidence": ["d9"]}))
 
 
-def test_a_question_of_test_that_stands_in_train_is_a_leak_in_any_spelling(tmp_path: Path) -> None:
-    asked = WHERE | {"split": "train"}
-    again = WHERE | {"id": "q2", "question": "where does Nile  flow", "split": "test"}
-    found = fault(tmp_path, lines(NILE), lines(asked, again))
-    assert "leak: 1 questions of test stand in train word for word (train = test: q1 = q2)" in found
-    after = again | {"history": [{"question": "What is wet?", "answer": "the Nile"}]}
-    assert len(load(tmp_path, lines(NILE), lines(asked, after)).test) == 1  # after a conversation it asks something else
-
-
 def test_the_fingerprint_follows_every_row_and_its_part(tmp_path: Path) -> None:
     def of(document: dict[str, Any], question: dict[str, Any], split: str = "dev") -> str:
         extra = WHERE | {"id": "q2", "question": "Who?", "split": "test"}

@@ -1,0 +1,66 @@
+"""Fictional Knowledge (Chang et al. 2024, arXiv 2406.11813): invented articles, and sentences to complete from them.
+
+Licence: Apache-2.0. Source: github.com/kaistAI/factual-knowledge-acquisition, fictional_knowledge_paraphrased.json.
+
+[{"train_context": "The fortieth government of Mars ...", "mem_input": ["The fortieth ..."], "mem_target": ["Martian cycle"],
+  "gen_input": [...], "gen_target": [...], "hard_gen_input": [...], "hard_gen_target": [...], "paraphrases": ["..."]}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt
+
+from rag_eval.data.assemble import assemble
+from rag_eval.data.fields import has_lists, has_texts, objects
+from rag_eval.data.problems import Problems
+from rag_eval.data.read import Row, read_json
+from rag_eval.data.validate import check_documents, check_questions
+from rag_eval.types import QADataset
+
+KINDS = ("mem", "gen", "hard_gen")  # the article's own words, the same in others, what follows from it
+
+
+def fictional(path: str, paraphrases: bool, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+    """Read, check and split the probes: `a<number>/<kind><number>` asks for the end of a sentence of document `a<number>`.
+
+    `meta["kind"]` is mem (a sentence of the article), gen (the same in other words) or hard_gen (it follows from the article).
+    What no model can have seen before can only be learnt from the documents or read in them.
+
+    Args:
+        path: of the JSON file.
+        paraphrases: add those that there are of an article to the corpus, as good as the article (`same_as`).
+        train_share: share of the articles whose probes are for training; 0 = all are for testing.
+        seed: decides which articles.
+
+    Raises:
+        DataError: naming every fault by its place in the file and field.
+    """
+    problems = Problems(path)
+    content = read_json(path, problems)
+    problems.raise_any()
+    lists = [f"{kind}_{side}" for kind in KINDS for side in ("input", "target")] + ["paraphrases"]
+    documents: list[Row] = []
+    probes: list[Row] = []
+    for number, row in enumerate(objects(content, path, problems)):
+        if has_texts(row, ["train_context"], problems) and has_lists(row, lists, problems):
+            id = f"a{number}"
+            others = {f"{id}/paraphrase{at}": text for at, text in enumerate(row.fields["paraphrases"])} if paraphrases else {}
+            documents += [Row(row.where, {"id": id, "text": row.fields["train_context"]})]
+            documents += [Row(row.where, {"id": other, "text": text}) for other, text in others.items()]
+            probes += _probes(row, id, {"same_as": {other: [id] for other in others}} if others else {}, problems)
+    corpus, asked = check_documents(documents, problems), check_questions(probes, problems)
+    problems.raise_any()
+    return assemble("fictional_knowledge", corpus, asked, train_share, seed)
+
+
+def _probes(row: Row, article: str, equal: dict[str, dict[str, list[str]]], problems: Problems) -> Iterator[Row]:
+    for kind in KINDS:
+        inputs, targets = row.fields[f"{kind}_input"], row.fields[f"{kind}_target"]
+        if len(inputs) != len(targets):
+            problems.add(row.where, f"{kind}_target: must have one text for each of {len(inputs)} in {kind}_input but has {len(targets)}")
+        for at, (question, target) in enumerate(zip(inputs, targets, strict=False)):
+            fields = {"id": f"{article}/{kind}{at}", "question": question, "answers": [target], "evidence": [article], "cluster": article}
+            yield Row(f"{row.where} {kind}[{at}]", fields | {"meta": {"kind": kind, **equal}})

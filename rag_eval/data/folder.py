@@ -1,0 +1,105 @@
+"""A folder of your own documents, in any of the formats of document_files.py, and questions about them.
+
+A document is called by its path inside the folder (`guides/refunds.pdf`), which is what `evidence` in the questions names; its
+title is its own, else the name of the file. Questions are read by read_questions.py. Hidden files are passed over in silence, files
+of other types with a warning; whatever else cannot be read is an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt
+
+from rag_eval.data.assemble import assemble
+from rag_eval.data.document_files import READERS, read_file
+from rag_eval.data.problems import Problems
+from rag_eval.data.read import Row
+from rag_eval.data.read_questions import read_questions
+from rag_eval.data.validate import check_documents, check_questions
+from rag_eval.progress import progress
+from rag_eval.types import QADataset
+
+log = logging.getLogger(__name__)
+
+
+def folder(documents: str, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+    """Read, check and split a folder of documents and a file of questions.
+
+    Args:
+        documents: path of the folder; folders inside it are read too.
+        questions: path of the questions, .jsonl, .csv or .parquet.
+        train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
+        seed: decides which clusters.
+
+    Raises:
+        DataError: naming every file that cannot be read and every fault of a question.
+    """
+    problems = Problems(documents, questions)
+    corpus = check_documents(_documents(documents, problems), problems)
+    asked = check_questions(read_questions(questions, problems), problems)
+    problems.raise_any()
+    return assemble(f"folder-{Path(documents).resolve().name}", corpus, asked, train_share, seed)
+
+
+def _documents(root: str, problems: Problems) -> list[Row]:
+    """A row for each file that can be read, in the order of their names."""
+    if not os.path.isdir(root):
+        found = "is a file" if os.path.exists(root) else f"does not exist (looked in {Path.cwd()})"
+        problems.add(root, f"{found}; give the path of a folder of documents")
+        return []
+    files = sorted(_files(root, problems))
+    skipped = Counter(os.path.splitext(file)[1].lower() or "without a suffix" for file in files if not _has_reader(file))
+    if skipped:
+        kinds = ", ".join(f"{n} {suffix}" for suffix, n in sorted(skipped.items()))
+        log.warning("%s: passed over %d files of other types (%s); read are %s.", root, skipped.total(), kinds, ", ".join(READERS))
+    readable = list(filter(_has_reader, files))
+    if not readable and not problems.found:
+        problems.add(root, f"holds no file of the types {', '.join(READERS)}; give a folder of documents")
+    rows = []
+    with progress("reading documents", len(readable)) as advance:
+        for file in readable:
+            rows += _row(root, file, problems)
+            advance(1)
+    return rows
+
+
+def _row(root: str, file: str, problems: Problems) -> list[Row]:
+    where = f"{root}/{file}"
+    try:
+        found = read_file(Path(root, file))
+    except ValueError as fault:
+        problems.add(where, str(fault))
+        return []
+    return [Row(where, {"id": file, "title": found.title or Path(file).stem, "text": found.text, "meta": dict(found.meta)})]
+
+
+def _files(root: str, problems: Problems) -> Iterator[str]:
+    """Posix paths inside the folder of all files that are not hidden. Links inside the folder are followed to files only."""
+    home = os.path.realpath(root)
+    for here, folders, names in os.walk(root, onerror=lambda fault: problems.add(str(fault.filename), f"cannot be read: {fault.strerror}")):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        for name in [*folders, *filter(lambda name: not _is_hidden(name), names)]:
+            path = Path(here, name)
+            inside = path.relative_to(root).as_posix()
+            printable = inside.encode(errors="backslashreplace").decode()
+            if printable != inside:
+                problems.add(f"{root}/{printable}", "has a name that is not UTF-8; rename it")
+            elif path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
+                problems.add(f"{root}/{inside}", "is a link out of the folder; put what it points at here, or remove the link")
+            elif name in names:
+                yield inside
+
+
+def _is_hidden(name: str) -> bool:
+    """Also what Word writes beside an open file."""
+    return name.startswith((".", "~$"))
+
+
+def _has_reader(file: str) -> bool:
+    return os.path.splitext(file)[1].lower() in READERS

@@ -1,0 +1,50 @@
+"""A retrieval task of the Hugging Face hub in the layout of MTEB: configurations `corpus`, `queries` and `default` (judgements)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt
+
+from rag_eval.data.assemble import assemble
+from rag_eval.data.hub_table import Table
+from rag_eval.data.judged import JUDGED, judged
+from rag_eval.data.problems import Problems
+from rag_eval.data.validate import check_documents, check_questions
+from rag_eval.types import QADataset
+
+
+def hub_beir(
+    path: str,
+    revision: str | None,
+    test: str,
+    train: str | None,
+    dev: str | None,
+    train_share: Annotated[float, Field(ge=0, lt=1)],
+    seed: NonNegativeInt,
+) -> QADataset:
+    """Read, check and split a task, for retrieval only. Only questions that some document is relevant to are asked.
+
+    Args:
+        path: hub id, or a folder of this disk.
+        revision: commit of a hub id, 40 hexadecimal digits; None for a folder.
+        test: split of the judgements for testing.
+        train: of those for training; None = `train_share` decides.
+        dev: of those for tuning; None = there are none, or `train_share` decides.
+        train_share: share of the questions for training, where `train` and `dev` are None; 0 = all are for testing.
+        seed: decides which.
+
+    Raises:
+        DataError: naming what is not there, or every faulty row as `path:split[row]`.
+        EnvironmentFault: if the hub does not answer and this machine has no copy.
+    """
+    problems = Problems(path)
+    corpus = list(Table(path, revision, "corpus").rows("corpus", ("_id", "title", "text")))
+    queries = list(Table(path, revision, "queries").rows("queries", ("_id", "text")))
+    given = {"test": test, "train": train, "dev": dev}
+    judgements = Table(path, revision, "default")
+    pairs = {split: list(judgements.rows(name, JUDGED)) for split, name in given.items() if name is not None}
+    documents, questions = judged(corpus, queries, pairs, problems)
+    checked, asked = check_documents(documents, problems), check_questions(questions, problems)
+    problems.raise_any()
+    return assemble(f"hub-{path.rstrip('/').rpartition('/')[2]}", checked, asked, train_share, seed)

@@ -1,0 +1,123 @@
+"""Tables of the Hugging Face hub at a commit, or of this disk, split by split, through `datasets`. No code of a data set is run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets.exceptions import DatasetNotFoundError, DatasetsError
+from huggingface_hub.constants import HF_HUB_CACHE
+
+from rag_eval.data.problems import shown
+from rag_eval.data.read import Row
+from rag_eval.errors import DataError, EnvironmentFault
+
+BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv"}
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set: a hub id with a commit, or a folder or a file of this disk without one."""
+
+    path: str
+    revision: str | None = None  # commit of a hub id, 40 hexadecimal digits
+    config: str | None = None  # the part of a data set that has several
+
+    def rows(self, split: str, columns: Sequence[str]) -> Iterator[Row]:
+        """The columns (dotted where they are nested) of every row of a split; a row is named `path:split[row]`.
+
+        Raises:
+            DataError: if the table, the split or a column is not there, or a hub id has no commit.
+            EnvironmentFault: if the hub does not answer and this machine has no copy.
+        """
+        table = self._load(split)
+        outer = {column if column in table.column_names else column.split(".")[0] for column in columns}
+        if missing := sorted(outer.difference(table.column_names)):
+            raise DataError(f"{self.path}: {split} has no column {', '.join(missing)}; found {', '.join(table.column_names)}.")
+        for number, fields in enumerate(table.select_columns(sorted(outer))):
+            where = f"{self.path}:{split}[{number}]"
+            yield Row(where, {column: _at(fields, column, where) for column in columns})
+
+    def _load(self, split: str) -> Any:
+        if os.path.exists(self.path):
+            return self._local(split)
+        if not HUB_ID.fullmatch(self.path):
+            expected = "a path that exists or a hub id such as owner/name"
+            raise DataError(f"{self.path} does not exist (looked in {Path.cwd()}); expected {expected}.")
+        if not COMMIT.fullmatch(self.revision or ""):
+            raise DataError(
+                f"{self.path}: revision is {self.revision!r}; a hub id needs the commit that its numbers belong to, 40 hexadecimal "
+                "digits: dataset.revision=<commit, from Files and versions on its page>."
+            )
+        return self._remote(split)
+
+    def _local(self, split: str) -> Any:
+        if self.revision is not None:
+            raise DataError(f"{self.path} is on this disk and has no revision; set dataset.revision=null.")
+        is_saved = os.path.exists(os.path.join(self.path, "dataset_dict.json"))
+        try:
+            if is_saved or os.path.exists(os.path.join(self.path, "state.json")):
+                found = datasets.load_from_disk(self.path)
+                return _of(self.path, split, dict(found) if is_saved else {str(found.split or "train"): found})
+            if os.path.isdir(self.path):
+                return datasets.load_dataset(self.path, self.config, split=split)
+            builder = BUILDERS.get(Path(self.path).suffix.lower())
+            if builder is None:
+                raise DataError(f"{self.path}: expected a folder or a file that ends in {', '.join(BUILDERS)}.")
+            return _of(self.path, split, dict(datasets.load_dataset(builder, data_files=self.path)))
+        except IndexError:  # of a saved table without files
+            raise DataError(f"{self.path} holds no rows.") from None
+        except (OSError, RuntimeError, ValueError, DatasetsError) as fault:
+            raise DataError(f"{self.path}: {_first_line(fault)}.") from fault
+
+    def _remote(self, split: str) -> Any:
+        what = f"{self.path} at {self.revision}"
+        try:
+            found = datasets.load_dataset(self.path, self.config, split=split, revision=self.revision)
+        except (ValueError, RuntimeError, DatasetNotFoundError, DatasetsError) as fault:
+            raise DataError(f"{what}: {_first_line(fault)}.") from fault
+        except OSError as fault:
+            looked = f"looked in {datasets.config.HF_DATASETS_CACHE} and {HF_HUB_CACHE}"
+            raise EnvironmentFault(
+                f"{what} is not on this machine ({looked}) and the hub does not answer ({_first_line(fault)}). "
+                "Run it once with a connection, or give a local copy: dataset.path=<folder> dataset.revision=null."
+            ) from fault
+        # Without a connection `datasets` takes the newest copy that it has, whatever was asked for.
+        if not all(self.revision in Path(file["filename"]).parts for file in found.cache_files):
+            raise EnvironmentFault(f"{what} is not on this machine, only another commit is, and the hub does not answer.")
+        return found
+
+
+def _of(path: str, split: str, splits: dict[str, Any]) -> Any:
+    if split not in splits:
+        raise DataError(f"{path}: there is no split {shown(split)}; found {', '.join(splits)}.")
+    return splits[split]
+
+
+def _at(value: Any, column: str, where: str) -> Any:
+    """The value under a dotted name; in a list, the list of the values under it."""
+    return value[column] if column in value else _under(value, column.split("."), column, where)
+
+
+def _under(value: Any, names: Sequence[str], column: str, where: str) -> Any:
+    if not names or value is None:
+        return value
+    if isinstance(value, list):
+        return [_under(one, names, column, where) for one in value]
+    if not isinstance(value, dict) or names[0] not in value:
+        found = ", ".join(value) if isinstance(value, dict) else shown(value)
+        raise DataError(f"{where}: there is no column {column}; found {found}.")
+    return _under(value[names[0]], names[1:], column, where)
+
+
+def _first_line(fault: BaseException) -> str:
+    """What the library says, or what made it fail, without a full stop."""
+    cause = fault.__cause__ if isinstance(fault, DatasetsError) and fault.__cause__ else fault
+    return str(cause).splitlines()[0].rstrip(".!") if str(cause) else type(cause).__name__

@@ -1,0 +1,60 @@
+"""NQ-Open (Lee et al. 2019): the questions of Natural Questions with short answers, to be answered without a corpus.
+
+Licence: CC BY-SA 3.0. Source: github.com/google-research-datasets/natural-questions, nq_open/NQ-open.dev.jsonl.
+
+{"question": "how many seasons of the bastard executioner are there", "answer": ["one", "one season"]}
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt
+
+from rag_eval.data.assemble import assemble
+from rag_eval.data.fields import has_lists, has_texts
+from rag_eval.data.problems import Problems
+from rag_eval.data.read import Row, read_jsonl
+from rag_eval.data.validate import check_questions
+from rag_eval.score.normal_form import normalize
+from rag_eval.types import QADataset
+
+log = logging.getLogger(__name__)
+
+
+def nq_open(path: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+    """Read, check and split NQ-Open; questions are called `q<number, from 1>`. There is no corpus, so retrieval is not scored.
+
+    Answers without a word ("---" stands among them) match nothing and are left out, and so is a question that has no other,
+    because it cannot be judged. Both are logged.
+
+    Args:
+        path: of the JSON lines file.
+        train_share: share of the questions for training; 0 = all are for testing.
+        seed: decides which questions; which articles they are about is not known.
+
+    Raises:
+        DataError: naming every fault by line and field.
+    """
+    problems = Problems(path)
+    rows = [_row(number, row) for number, row in enumerate(read_jsonl(path, problems), start=1) if _is_sound(row, problems)]
+    asked = check_questions([row for row in rows if row.fields["answers"]], problems)
+    problems.raise_any()
+    if len(asked) < len(rows):
+        log.warning("%s: left out %d of %d questions whose answers hold no word.", path, len(rows) - len(asked), len(rows))
+    return assemble(f"nq_open-{Path(path).stem}", None, asked, train_share, seed)
+
+
+def _is_sound(row: Row, problems: Problems) -> bool:
+    is_sound = has_texts(row, ["question"], problems) and has_lists(row, ["answer"], problems)
+    if is_sound and not row.fields["answer"]:
+        problems.add(row.where, "answer: is empty; give at least one text")
+    return is_sound and bool(row.fields["answer"])
+
+
+def _row(number: int, row: Row) -> Row:
+    answers: list[Any] = row.fields["answer"]
+    worded = [answer for answer in answers if normalize(answer)]
+    return Row(row.where, {"id": f"q{number}", "question": row.fields["question"], "answers": worded})

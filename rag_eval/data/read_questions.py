@@ -1,0 +1,88 @@
+"""Questions as JSON lines, CSV or Parquet: rows with the fields that rag_eval/data/jsonl.py tells.
+
+In a CSV file an empty cell is an absent field; `answers` and `evidence` hold several with `|` between them or as a JSON list;
+`unanswerable` is true or false; `history` and `meta` are JSON. In Parquet, null is an absent field and the last two may be JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyarrow import ArrowException, BufferReader, parquet
+
+from rag_eval.data.problems import Problems, shown
+from rag_eval.data.read import Row, file_bytes, read_jsonl, strict_json
+from rag_eval.data.table import read_csv
+
+REQUIRED = ("id", "question")
+SEVERAL = ("answers", "evidence")
+NESTED = ("history", "meta")
+FLAGS = {"true": True, "false": False}
+FIELDS = (*REQUIRED, *SEVERAL, *NESTED, "unanswerable", "cluster", "split")
+
+
+def read_questions(path: str, problems: Problems) -> list[Row]:
+    """The rows of a file in order; its name says what it is: .csv, .parquet, anything else is JSON lines."""
+    reader = {".csv": read_csv_questions, ".parquet": read_parquet_questions}.get(Path(path).suffix.lower(), read_jsonl)
+    return reader(path, problems)
+
+
+def read_csv_questions(path: str, problems: Problems) -> list[Row]:
+    """The rows of a CSV file with a header; a row is named by the line that it begins in."""
+    rows = read_csv(path, REQUIRED, problems)
+    return [one for row in rows for one in _row(row.where, _from_cells(row.fields), problems)]
+
+
+def read_parquet_questions(path: str, problems: Problems) -> list[Row]:
+    """The rows of a Parquet file, named by their number from 1."""
+    try:
+        table = parquet.read_table(BufferReader(file_bytes(path, "Parquet")))
+    except ArrowException as fault:
+        problems.add(path, f"is broken Parquet: {shown(str(fault))}; write it again")
+        return []
+    except ValueError as fault:
+        problems.add(path, str(fault))
+        return []
+    if missing := [name for name in REQUIRED if name not in table.column_names]:
+        problems.add(path, f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, table.column_names[:20]))}")
+        return []
+    rows = enumerate(table.to_pylist(), start=1)
+    return [one for number, fields in rows for one in _row(f"{path}:{number}", _without_nulls(fields), problems)]
+
+
+def _from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: cell for name, cell in cells.items() if cell or name in REQUIRED}
+    for name in SEVERAL:
+        cell = fields.get(name, "")
+        if "|" in cell and not cell.lstrip().startswith("["):
+            fields[name] = [part.strip() for part in cell.split("|")]
+    if "unanswerable" in fields:
+        fields["unanswerable"] = FLAGS.get(fields["unanswerable"].strip().lower(), fields["unanswerable"])
+    return fields
+
+
+def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value; in a struct such as `meta` every row has the keys of all rows."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return {name: _without_nulls(value) if isinstance(value, dict) else value for name, value in given.items()}
+
+
+def _row(where: str, fields: dict[str, Any], problems: Problems) -> list[Row]:
+    """The row with its JSON texts read, if all that stands in its known fields is of JSON."""
+    for name in (*SEVERAL, *NESTED):
+        value = fields.get(name)
+        try:
+            if isinstance(value, str) and (name in NESTED or value.lstrip().startswith("[")):
+                fields[name] = strict_json(value)
+        except ValueError as fault:
+            problems.add(where, f"{name}: {fault}" + ("; an answer that begins with [ stands in a JSON list" if name in SEVERAL else ""))
+            return []
+    try:
+        json.dumps({name: fields[name] for name in FIELDS if name in fields}, allow_nan=False)
+    except (TypeError, ValueError) as fault:
+        problems.add(where, f"holds what JSON has not: {fault}")
+        return []
+    return [Row(where, fields)]

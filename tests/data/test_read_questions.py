@@ -1,0 +1,132 @@
+"""The same questions as JSON lines, CSV and Parquet, through dataset=jsonl."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from rag_eval.data.jsonl import jsonl
+from rag_eval.errors import DataError
+from rag_eval.types import Example, QADataset, Turn
+
+HEAD = "id,question,answers,evidence,unanswerable,cluster,history,meta,note\n"
+CSV = (
+    HEAD
+    + 'q1,"Where, and\nhow?",Egypt|Misr,d1 | d2,,rivers,,,x\r\n'
+    + 'q2,Which?,"[""a|b"", ""c""]","[""d1""]",FALSE,,"[{""question"": ""Who?"", ""answer"": ""Ra""}]","{""format"": ""json""}",\n'
+    + "\n"
+    + "q3,Who?,,,TRUE,,,,\n"
+)
+EXPECTED = (
+    Example("q1", "Where, and\nhow?", ("Egypt", "Misr"), ("d1", "d2"), "rivers"),
+    Example("q2", "Which?", ("a|b", "c"), ("d1",), "d1", (Turn("Who?", "Ra"),), {"format": "json"}),
+    Example("q3", "Who?", (), (), "q3"),
+)
+
+
+def load(folder: Path, name: str) -> QADataset:
+    (folder / "d.jsonl").write_text('{"id": "d1", "text": "Text."}\n{"id": "d2", "text": "Text."}')
+    return jsonl(str(folder / "d.jsonl"), str(folder / name), 0.0, 0)
+
+
+def fault(folder: Path, name: str, content: bytes) -> str:
+    (folder / name).write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        load(folder, name)
+    return str(raised.value).replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_csv_holds_every_field(tmp_path: Path, mark: bytes) -> None:
+    (tmp_path / "q.CSV").write_bytes(mark + CSV.encode())
+    assert load(tmp_path, "q.CSV").test == EXPECTED
+
+
+def test_parquet_holds_every_field_as_it_is_or_as_json(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "q1", "question": "Where, and\nhow?", "answers": ["Egypt", "Misr"], "evidence": ["d1", "d2"], "cluster": "rivers"},
+        {
+            "id": "q2",
+            "question": "Which?",
+            "answers": ["a|b", "c"],
+            "evidence": ["d1"],
+            "meta": {"format": "json"},
+            "day": datetime.date.today(),
+        },
+        {"id": "q3", "question": "Who?", "unanswerable": True, "meta": {"comparator": None}},
+    ]
+    rows[1]["history"] = json.dumps([{"question": "Who?", "answer": "Ra"}])
+    columns = {name: [row.get(name) for row in rows] for name in (*rows[0], "unanswerable", "history", "meta", "day")}
+    parquet.write_table(pa.table(columns), tmp_path / "q.parquet")
+    assert load(tmp_path, "q.parquet").test == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (HEAD + "q1,Who?\n", "q.csv:2 has 2 c"),
+        (HEAD + 'q0,"a\nb",x,,,,,,\nq1,Who, then?,x,,,,,,\n', "q.csv:4 has 10 c"),
+        (HEAD + 'q1,"Who?,x\n', "q.csv:2 is broken CSV: unexpected end of data"),
+        (HEAD + 'q1,"Who"?,x,,,,,,\n', "q.csv:2 is broken CSV: "),
+        ("id;question;answers\n", "q.csv:1 lacks the columns id, question; found 'id;question;answers'"),
+        (HEAD, "jsonl-q: 0 examples"),
+        (HEAD + "q1,Who?,,,,,,,\n", "q.csv:2 id q1 answers: is missing or null"),
+        (HEAD + "q1,,x,,,,,,\n", "q.csv:2 id q1 question: is empty"),
+        (HEAD + "q1,Who?,x|,,,,,,\n", "q.csv:2 id q1 answers: is empty"),
+        (HEAD + "q1,Who?,the,,,,,,\n", "q.csv:2 id q1 answers: 'the' is nothing without articles"),
+        (HEAD + "q1,Who?,[sic],,,,,,\n", "q.csv:2 answers: is broken JSON"),
+        (HEAD + "q1,Who?,x,,maybe,,,,\n", "q.csv:2 id q1 answers: unanswerable must be true or false but is 'maybe'"),
+        (HEAD + "q1,Who?,x,,,,,{,\n", "q.csv:2 meta: is broken JSON"),
+        (HEAD + f"q1,{'a' * 140_000},x,,,,,,\n", "q.csv:2 is broken CSV: field larger than field limit"),
+        (HEAD + "q1,Who?,x,d9,,,,,\n", "jsonl-q: the evidence of 1 of 1 questions is not in the corpus"),
+        (HEAD + "q1,Who?,x,,,,,,\nq1,Who?,x,,,,,,\n", "q.csv:3 id q1 id: stands at q.csv:2 already, with the same content"),
+    ],
+)
+def test_a_faulty_csv_is_named_by_the_line_that_a_row_begins_in(tmp_path: Path, content: str, message: str) -> None:
+    found = fault(tmp_path, "q.csv", content.encode())
+    assert found.startswith(message)
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("q.csv", b"id,question\nq\xff,", "q.csv byte 13 of the file is not UTF-8"),
+        ("q.csv", "id".encode("utf-16"), "q.csv is UTF-16; re-encode it as UTF-8; expected CSV"),
+        ("q.jsonl", "{}".encode("utf-16"), "q.jsonl is UTF-16; re-encode it as UTF-8; expected JSON"),
+        ("q.jsonl.gz", gzip.compress(b"{}"), "q.jsonl.gz is compressed; unpack it; expected JSON"),
+        ("q.csv", b"PK\x03\x04xl", "q.csv is a zip or Office file; unpack it, or export its text"),
+        ("q.csv", b"", "q.csv is empty (0 bytes); expected CSV"),
+        ("q.parquet", b"", "q.parquet is empty (0 bytes); expected Parquet"),
+        ("q.parquet", b"PAR1 cut off", "q.parquet is broken Parquet: "),
+        ("q.jsonl", b"[{}]", "q.jsonl:1 is not an object: expected one JSON object a line, found a list"),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    assert fault(tmp_path, name, content).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"id": ["a"], "query": ["Who?"]}, "q.parquet lacks the columns question; found 'id', 'query'"),
+        (
+            {"id": ["a"], "question": ["Who?"], "answers": [7]},
+            "q.parquet:1 id a answers: must be a text or a list of texts but is a number",
+        ),
+        ({"id": ["a"], "question": ["Who?"], "answers": [None]}, "q.parquet:1 id a answers: is missing or null"),
+        ({"id": ["a"], "question": ["Who?"], "meta": [{"x": float("nan")}]}, "q.parquet:1 holds what JSON has not: Out of range float"),
+        ({"id": [b"a"], "question": ["Who?"]}, "q.parquet:1 holds what JSON has not: Object of type bytes"),
+        ({"id": ["a", None], "question": ["Who?"] * 2, "answers": ["x"] * 2}, "q.parquet:2 id None lacks id"),
+    ],
+)
+def test_a_faulty_parquet_is_named_by_the_number_of_the_row(tmp_path: Path, columns: dict[str, list[Any]], message: str) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "made")
+    assert fault(tmp_path, "q.parquet", (tmp_path / "made").read_bytes()).startswith(message)
