@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rag_eval.config import function
+from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.parts import Retriever
 from rag_eval.recorded.answer import Answers
@@ -34,6 +35,12 @@ def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: 
         )
     if retriever.context.startswith("gold"):
         _check_evidence(dataset, questions)
+    bare = [one.id for one in questions if one.is_for_retrieval]
+    if bare and settings["metrics"]["answer"]:
+        raise DataError(
+            f"{dataset.name}: {len(bare)} of {len(questions)} questions have no gold answers (first: {bare[0]!r}), so that no answer "
+            "could be judged. Use mode=retrieval."
+        )
     answer = {name: function(target) for name, target in settings["metrics"]["answer"].items() if name != "abstained"}
     gold_scores(answer, questions)
 
@@ -46,6 +53,22 @@ def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:
             f"{dataset.name}: {len(lost)} of {len(questions)} questions have no evidence in the corpus (first: {lost[0]!r}), "
             "which this mode puts into the prompt. Mend their evidence ids or use another mode."
         )
+
+
+def check_overlap(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> Overlap:
+    """What the questions share with the training questions, once whatever of it is not allowed was refused; the rest is noted.
+
+    Raises:
+        DataError: a question stands in train and in test or dev, and `allow_overlap` does not name "questions".
+    """
+    check_splits(dataset, settings["allow_overlap"])
+    found = overlap(dataset, questions)
+    kinds = (("the same as training questions", found.same, "="), ("near duplicates of training questions", found.near, "~"))
+    for what, pairs, sign in kinds:
+        if pairs:
+            first = ", ".join(f"{one} {sign} {train}" for one, train in list(pairs.items())[:3])
+            log.warning("%s: %d of %d questions are %s (first: %s)", dataset.name, len(pairs), len(questions), what, first)
+    return found
 
 
 def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Example]) -> Answers:

@@ -16,6 +16,7 @@ from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.types import PRIMARY, RunResult
 
 RESUMES = "the same command goes on after the last recorded answer; a training that was not finished begins anew"
+RANKING = "retrieval/ndcg_"  # the objective where no answers are scored
 FAILED = float("nan")  # the objective of a job that failed
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
@@ -116,7 +117,7 @@ def run(arguments: list[str]) -> int:
         n_finished += 1
         if result.facts["counts"]["n_error"]:
             codes.append(3)
-        found = result.estimates.get(PRIMARY)
+        found = result.estimates.get(PRIMARY) or next((one for name, one in result.estimates.items() if name.startswith(RANKING)), None)
         return None if found is None else found.mean
 
     try:

@@ -66,6 +66,7 @@ class Root(BaseModel):
     model_config = STRICT
     mode: Mode
     dataset: dict[str, Any]
+    chunker: dict[str, Any]
     retriever: dict[str, Any]
     adapter: dict[str, Any]
     generator: dict[str, Any]
@@ -76,6 +77,7 @@ class Root(BaseModel):
     latency: dict[str, Any]
     replay: dict[str, Any] | None = None  # recorded answers, where a mode replays them
     split: Literal["test", "dev"]
+    allow_overlap: list[Literal["questions"]]  # what may stand in train and in test word for word
     n_probe: pydantic.NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     limit: Annotated[int, Field(ge=1)] | None

@@ -11,21 +11,26 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from rag_eval.checks import check_questions, check_recorded
+from rag_eval.checks import check_overlap, check_questions, check_recorded
 from rag_eval.config import build, check, function
 from rag_eval.data.audit import audit
+from rag_eval.data.chunk import chunking
+from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.meter import Reading, metered
-from rag_eval.probes import batch_disagreement, check_chance, learned_phrasings, sample, update_spend
+from rag_eval.parts import Cache, Chunker, Retriever, Searching
+from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
 from rag_eval.record import identity
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import is_mirrored
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import passages
+from rag_eval.retrieve.kept import Kept
+from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.score.outcome import check_sum
-from rag_eval.score.summary import Row, Scorer, counts, estimates, seconds, tokens
+from rag_eval.score.summary import Row, Scorer, counts, estimates, searches_per_s, seconds, tokens
 from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
 from rag_eval.types import PRIMARY, Example, Prediction, QADataset, RunResult, Spend
@@ -42,9 +47,10 @@ def evaluate(cfg: DictConfig) -> RunResult:
         RagEvalError: with the exit code of its kind; see rag_eval.errors.
     """
     settings = check(cfg)
-    dataset: QADataset = build(settings["dataset"])
+    dataset = dataset_of(settings)
     answers = build(settings["replay"]) if settings["replay"] else {}  # read first: a run is known by its files
-    questions = sample(dataset.test if settings["split"] == "test" else dataset.dev, settings["limit"], dataset.fingerprint)
+    asked = dataset.test if settings["split"] == "test" else dataset.dev
+    questions = sample(asked, settings["limit"], dataset.counterpart or dataset.fingerprint)
     run_id = identity.run_id(settings, dataset, questions)
     directory = RunDirectory.open(Path(settings["output_dir"]), settings["experiment_name"], run_id)
     record = directory.finished()
@@ -57,19 +63,26 @@ def evaluate(cfg: DictConfig) -> RunResult:
     )
 
 
+def dataset_of(settings: Mapping[str, Any]) -> QADataset:
+    """The dataset of a checked configuration, as its system gets it: with chunks for documents where it says so."""
+    chunker: Chunker = build(settings["chunker"])  # first, for it is the quicker to say what is wrong
+    return chunker.chunk(build(settings["dataset"]))
+
+
 def _run(
     settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory
 ) -> RunRecord:
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
     check_questions(settings, system.retriever, dataset, questions)
+    overlap = check_overlap(settings, dataset, questions)
     if settings["replay"]:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
-    facts = _facts(settings, dataset, questions, system)
+    facts = _facts(settings, dataset, questions, system, overlap)
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
     readings: dict[str, Reading] = {}
     try:
-        return _measure(settings, system, dataset, questions, answers, directory, facts, readings)
+        return _measure(settings, system, dataset, questions, overlap.strata, answers, directory, facts, readings)
     except (KeyboardInterrupt, Terminated):
         mirror(settings, directory, directory.end("KILLED", "ended by a signal", _spent(readings)))
         raise
@@ -83,6 +96,7 @@ def _measure(
     system: System,
     dataset: QADataset,
     questions: Sequence[Example],
+    strata: Mapping[str, str],
     answers: Answers,
     directory: RunDirectory,
     facts: Mapping[str, Any],
@@ -94,14 +108,18 @@ def _measure(
         ready, learned = system.learn(dataset, settings["seed"])
     with metered(uses_cuda) as readings["load"]:
         answered_before = _warm_up(ready, questions, directory)
+    retriever = keeping(ready.retriever, dataset, build(settings["cache"]))
     with metered(uses_cuda) as readings["answer"]:
-        predictions = _answer(ready, questions, directory)
+        predictions = _answer(replace(ready, retriever=retriever), questions, directory)
+    reused = answered_before + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
     metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
     documents = {document.id: document for document in dataset.documents}
     others = passages(answers)
 
     def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
-        scorer = Scorer(metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others)
+        scorer = Scorer(
+            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata
+        )
         return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
 
     rows = rows_of(ready, predictions, questions)
@@ -115,9 +133,10 @@ def _measure(
             lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
         )
         found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
+        found |= against_exact(ready.retriever, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
     spends = _spent(readings) | {
         "learn": _learning(readings["learn"].spend, learned),
-        "answer": _answering(readings["answer"].spend, predictions, answered_before),
+        "answer": _answering(readings["answer"].spend, predictions, reused),
     }
     if settings["replay"]:
         spends = {"answer": _elsewhere(spends["answer"])}
@@ -130,9 +149,17 @@ def _measure(
         "counts": counts(predictions, questions),
         "seconds": seconds(predictions),
         "tokens": tokens(predictions),
+        "throughput": {"searches_per_s": searches_per_s(predictions)},
         "chance": chance,
     }
     return directory.finish(rows, spends, found, {**facts, **measured})
+
+
+def keeping(retriever: Retriever, dataset: QADataset, cache: Cache) -> Retriever:
+    """The retriever of a ready system, its finds kept if it searches by content."""
+    if not isinstance(retriever, Searching):
+        return retriever
+    return Kept(retriever, dataset.documents, documents_sha(dataset.documents), cache)
 
 
 def _spent(readings: Mapping[str, Reading]) -> dict[str, Spend]:
@@ -180,8 +207,8 @@ def _learning(spend: Spend, learned: Learned) -> Spend:
     return Spend(seconds, held, peak_bytes=spend.peak_bytes, stored_bytes=spend.stored_bytes, cached=True, reused_s=reused)
 
 
-def _answering(spend: Spend, predictions: Sequence[Prediction], answered_before: float) -> Spend:
-    """What answering took: the sum over the questions, whichever process answered them; energy where this one answered all."""
+def _answering(spend: Spend, predictions: Sequence[Prediction], reused_s: float) -> Spend:
+    """What answering took: the sum over the questions, whichever process did it; energy where this one did all."""
     is_timed = all(prediction.seconds for prediction in predictions)
     total = sum(sum(prediction.seconds.values()) for prediction in predictions) if is_timed else None
     spend = replace(
@@ -191,9 +218,9 @@ def _answering(spend: Spend, predictions: Sequence[Prediction], answered_before:
         n_prompt_tokens=_total([one.n_prompt_tokens for one in predictions]),
         n_output_tokens=_total([one.n_output_tokens for one in predictions]),
     )
-    if not answered_before:
+    if not reused_s:
         return spend
-    return replace(spend, cpu_seconds=None, device_joules=None, cpu_joules=None, reused_s=answered_before)
+    return replace(spend, cpu_seconds=None, device_joules=None, cpu_joules=None, reused_s=reused_s)
 
 
 def _elsewhere(spend: Spend) -> Spend:
@@ -206,7 +233,9 @@ def _total(counts: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System) -> dict[str, Any]:
+def _facts(
+    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System, overlap: Overlap
+) -> dict[str, Any]:
     generator = system.generator.identity()
     return {
         "mode": settings["mode"]["name"],
@@ -215,7 +244,8 @@ def _facts(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
         "seed": settings["seed"],
         "choices": dict(_choices(settings)),
         "comparison": identity.comparison(settings, dataset, questions, generator),
-        "audit": audit(dataset, questions),
+        "audit": {**audit(dataset, questions), **overlap.counts()},
+        "chunking": chunking(dataset, questions),
         "git": identity.git(),
         "source": source_sha(),
         "versions": identity.versions(),

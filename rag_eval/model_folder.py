@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from rag_eval.errors import DataError
 
 _DECIDES = {".safetensors", ".json", ".txt", ".model", ".jinja"}  # weights, configurations, vocabularies, chat templates
@@ -59,6 +61,26 @@ def check_sha256(path: str | Path, expected: str) -> None:
     found = _sha256(weights)
     if found != expected:
         raise DataError(f"{weights}: expected sha256 {expected}, found {found}. Get the file again, or correct embedder.sha256.")
+
+
+def check_weights(path: str | Path) -> None:
+    """Refuse a folder whose safetensors are not whole.
+
+    Raises:
+        DataError: naming the file, if one is cut short, garbled or cannot be opened, or if an index names one that is not there
+            or not in the folder.
+    """
+    folder = Path(path)
+    for index in sorted(folder.rglob("*.safetensors.index.json")):
+        for name in sorted(set(_read(index).get("weight_map", {}).values())):
+            if Path(name).name != name or not (index.parent / name).is_file():
+                raise DataError(f"{index}: names {name!r}, which is no file beside it. Get the files again.")
+    for weights in sorted(folder.rglob("*.safetensors")):
+        try:
+            with safe_open(weights, framework="np"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{weights}: not a whole safetensors file: {error}. Get the file again.") from error
 
 
 def fingerprint(model: str | Path, revision: str | None = None) -> str:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched, Stated
 
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
+Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an array to be filled: in memory or in a file
+Numbers = NDArray[np.int64]  # (n,), of documents; -1 stands for none
 Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
 Weights = Literal["none", "base", "trained"]
 
@@ -26,11 +28,12 @@ class Cached:
     is_hit: bool  # it was there before this call
     seconds: float | None  # what building it took when it was built
     waited_s: float = 0.0  # how long this call waited for another process to build it
+    also: tuple[Path, ...] = ()  # directories that belong to it
 
     @property
     def n_bytes(self) -> int:
         """What it takes on disk."""
-        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+        return sum(file.stat().st_size for path in (self.path, *self.also) for file in path.rglob("*") if file.is_file())
 
 
 class Cache(Protocol):
@@ -41,15 +44,27 @@ class Cache(Protocol):
         ...
 
 
+class Chunker(Protocol):
+    """Whole documents to those that are retrieved."""
+
+    def chunk(self, dataset: QADataset) -> QADataset:
+        """The dataset with other documents, and with the evidence of its questions among these."""
+        ...
+
+
 class Embedder(Protocol):
     """Texts to vectors."""
+
+    def learn(self, documents: Sequence[Document]) -> None:
+        """See the first documents before any text is embedded. Most embedders learn nothing."""
+        ...
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors: model fingerprint, pooling, length limit, dtype. Goes into cache keys."""
         ...
 
-    def embed_documents(self, documents: Sequence[Document]) -> Vectors:
-        """float32 (n, dim), unit rows, in order. Raises DataError naming ids of zero or non-finite vectors."""
+    def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
+        """float32 (n, dim), unit rows, in order, in the array that `allocate` gives. Raises DataError naming ids of bad vectors."""
         ...
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
@@ -58,14 +73,41 @@ class Embedder(Protocol):
 
 
 class Index(Protocol):
-    """Nearest vectors."""
+    """Nearest vectors by the number that each was given."""
 
-    def add(self, vectors: Vectors) -> None:
-        """Append rows; they are numbered in order of arrival, from 0."""
+    can_remove: bool  # False: to take a vector out, the index is emptied and filled again
+    is_exact: bool  # whether it finds what comparing with every vector would
+    is_kept: bool  # whether filling it takes so long that it is kept on disk
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found: kind and settings. Goes into cache keys."""
+        ...
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Hold vectors under numbers that it does not hold yet."""
+        ...
+
+    def remove(self, numbers: Numbers) -> None:
+        """Forget vectors that it holds; only where `can_remove`."""
+        ...
+
+    def clear(self) -> None:
+        """Forget everything."""
         ...
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and row numbers, both (n_queries, min(k, rows)), best first, equal scores by row number. Never row -1."""
+        """Scores and numbers, both (n_queries, min(k, held)), best first, equal scores by number.
+
+        An index that is not exact may find fewer; the rest of a row is then -1 with a score of -inf.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what it holds into an empty folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Hold what was saved, in place of everything else."""
         ...
 
 
@@ -86,6 +128,35 @@ class Retriever(Protocol):
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
         """For each question at most max(k, depth) documents, best first, fewer when the corpus is smaller."""
+        ...
+
+
+@runtime_checkable
+class Searching(Retriever, Protocol):
+    """A retriever that searches by content, so that what it finds is worth keeping and can be compared with an exact search."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found among given documents for given questions, `k` apart. Goes into cache keys."""
+        ...
+
+    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+        """What comparing each question with every document would find; None where that is what `search` does."""
+        ...
+
+
+class Reranker(Protocol):
+    """Questions and the documents found for them to scores that decide a better order."""
+
+    def learn(self, documents: Sequence[Document]) -> None:
+        """See the first documents of the corpus before anything is scored. Most rerankers learn nothing."""
+        ...
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the scores: model fingerprint, settings. Goes into cache keys."""
+        ...
+
+    def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:
+        """For each question float32 (n_candidates,), one score a candidate in the order given; higher is better."""
         ...
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from rag_eval.errors import DataError
 from rag_eval.meter import metered
-from rag_eval.parts import Metric, Retriever
+from rag_eval.parts import Metric, Retriever, Searching
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.score.estimate import estimate
 from rag_eval.score.selftest import below_chance, shuffled_scores
@@ -19,6 +19,7 @@ from rag_eval.system import System
 from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, QADataset, Spend
 
 N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
+N_EXACT_PROBE = 500  # questions by which an approximate search is compared with an exact one
 FORCED = ("choice", "yes_no_maybe")  # comparators of answers that are one of few
 
 
@@ -58,6 +59,18 @@ def batch_disagreement(ready: System, predictions: Sequence[Prediction], questio
     changed = [float(ready.answer([example])[0].text != said[example.id].text) for example in probe]
     found = estimate(changed, [example.cluster or example.id for example in probe], binary=True)
     return {} if found is None else {DISAGREEMENT: found}
+
+
+def against_exact(retriever: Retriever, questions: Sequence[Example], k: int) -> dict[str, Estimate]:
+    """Share of what an exact search puts among the best k that a sample of searches finds there too; nothing where they are exact."""
+    probe = sample(questions, N_EXACT_PROBE, "exact")
+    exact = retriever.exactly(probe) if isinstance(retriever, Searching) else None
+    if exact is None:
+        return {}
+    both = [[{hit.document.id for hit in one.hits[:k]} for one in found] for found in (retriever.search(probe), exact)]
+    shares = [len(found & wanted) / len(wanted) for found, wanted in zip(*both, strict=True)]
+    found = estimate(shares, [example.cluster or example.id for example in probe], binary=False)
+    return {} if found is None else {f"retrieval/exact_recall_{k}": found}
 
 
 def check_chance(metric: Metric, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]) -> float | None:

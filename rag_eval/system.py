@@ -122,6 +122,8 @@ def _prediction(
 
 def _seconds(searched: Searched, asked: Asked, said: Generation) -> dict[str, float]:
     """Wall time by stage; nothing where the generation was not timed, for a part of the way must not pass for the whole."""
+    if not said.is_asked:
+        return dict(searched.seconds)
     if said.total_s is None:
         return {}
     if said.is_whole:
@@ -134,9 +136,11 @@ def _seconds(searched: Searched, asked: Asked, said: Generation) -> dict[str, fl
 
 
 def outcome(generation: Generation | None) -> Outcome:
-    """Which of the four outcomes a generation is; None is a question that could not be asked."""
+    """How a question ended; None is one that could not be asked."""
     if generation is None:
         return "error"
+    if not generation.is_asked:
+        return "unasked"
     if not generation.text.strip():
         return "malformed"
     return "abstained" if is_abstention(generation.text) else "answered"

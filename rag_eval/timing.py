@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from rag_eval.config import build, check
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import evaluate, mirror
+from rag_eval.evaluate import dataset_of, evaluate, mirror
 from rag_eval.latency.cold_start import cold_start
 from rag_eval.latency.latency_record import ColdStart, LatencyRecord
 from rag_eval.latency.measure import drawn, measure
@@ -53,7 +53,7 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
         if _asked(other) != _asked(first):
             raise ConfigError(f"{arm}: arms that are timed together are asked the same questions under the same protocol.")
     protocol: LatencyProtocol = build(first["latency"])
-    datasets: dict[str, QADataset] = {arm: build(one["dataset"]) for arm, one in settings.items()}
+    datasets = {arm: dataset_of(one) for arm, one in settings.items()}
     examples = _common([one.test if first["split"] == "test" else one.dev for one in datasets.values()])
     drawn(examples, protocol)  # refused before anything is learned, if there are too few
     runs = {arm: evaluate(cfg) for arm, cfg in cfgs.items()}

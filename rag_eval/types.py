@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Outcome = Literal["answered", "abstained", "malformed", "error"]
+Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
 StopReason = Literal["stop", "length", "none"]
 
 PRIMARY = "answer/em"  # the estimate that a run is judged by
@@ -47,8 +47,13 @@ class Example:
 
     @property
     def is_answerable(self) -> bool:
-        """Whether some answer is right other than saying that none is known."""
-        return bool(self.answers)
+        """Whether some answer is right other than saying that none is known, given or not."""
+        return bool(self.answers) or self.is_for_retrieval
+
+    @property
+    def is_for_retrieval(self) -> bool:
+        """Whether only documents are known that hold the answer: it can be searched for, and answers to it cannot be judged."""
+        return bool(self.meta.get("retrieval_only"))
 
     @property
     def holders(self) -> frozenset[str]:
@@ -137,6 +142,7 @@ class Generation:
     total_s: float | None  # the question's share of its batch, by wall clock; model loading excluded; None = not measured
     stop_reason: StopReason
     first_token_s: float | None = None  # None = not measured
+    is_asked: bool = True  # False: no answer was wanted
     is_whole: bool = False  # `total_s` spans the whole way from the question to the answer, searching included
 
 

@@ -20,6 +20,11 @@ PARTS = [path for path in FILES if "_target_" in CONTENT[path]]
 # The mode that fits a choice; any mode fits the others.
 FITS = {
     "retriever=dense": "rag",
+    "retriever=bm25": "rag",
+    "retriever=sparse": "rag",
+    "retriever=hybrid": "rag",
+    "retriever=reranked": "rag",
+    "retriever=multi_query": "rag",
     "retriever=oracle": "oracle",
     "retriever=oracle_distract": "oracle_distract",
     "retriever=random": "rag_random",
@@ -32,7 +37,13 @@ FITS = {
     "replay=lara": "replay",
 }
 GIVEN = {"replay.system": "rag"}  # keys without a value of their own that are not any text
-NO_ARMS = ("replay", "rag_stale", "finetune_stale")  # of the one world that the arms share: it has one version
+# What a choice needs beside it: the part that it is a part of, or a value that a part inside it lacks.
+NEEDS = {
+    "retriever/encoder": ["retriever=sparse"],
+    "retriever/reranker": ["retriever=reranked"],
+    "retriever=sparse": ["retriever.encoder.model=given"],
+}
+NO_ARMS = ("replay", "retrieval", "rag_stale", "finetune_stale")  # no answers, or of a world that has changed
 FIRST_LINE = ("python run.py", "rag-eval latency", "python -m rag_eval.report")
 
 
@@ -42,7 +53,7 @@ def choice(path: Path) -> str:
 
 def mode(path: Path) -> str:
     inside = path.relative_to(CONF).parts
-    return "rag" if inside[:2] in {("retriever", "embedder"), ("retriever", "index")} else FITS.get(choice(path), "closed_book")
+    return "rag" if inside[0] == "retriever" and len(inside) == 3 else FITS.get(choice(path), "closed_book")
 
 
 def checked(*overrides: str) -> dict[str, Any]:
@@ -82,7 +93,8 @@ def test_a_part_composes_and_passes_the_check(path: Path) -> None:
     missing = [f"{key}={GIVEN.get(key, 'given')}" for name, value in CONTENT[path].items() if value == "???" for key in [f"{node}.{name}"]]
     if mode(path) == "replay" and "replay.path=given" not in missing:
         missing += ["dataset=lara", "dataset.path=given"] if choice(path) == "replay=lara" else ["replay.path=given"]
-    found: Any = checked(f"mode={mode(path)}", choice(path), *missing)
+    needed = [*NEEDS.get(choice(path).partition("=")[0], []), *NEEDS.get(choice(path), [])]
+    found: Any = checked(f"mode={mode(path)}", *needed, choice(path), *missing)
     for name in node.split("."):
         found = found[name]
     assert found["_target_"] == CONTENT[path]["_target_"]

@@ -127,3 +127,22 @@ def test_whoever_repeats_a_false_document_is_counted_as_misled(command: Command,
     ended = command(*replay(tmp_path, questions, ["y", "x", "y"]))
     assert ended.mean("answer/misled") == 0.5
     assert ended.record["estimates"]["answer/misled"]["n"] == 2
+
+
+def test_scores_are_given_by_what_a_question_shares_with_training(
+    command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    learned = {"id": "t", "question": "In which year was the bridge first opened?", "answers": ["1200"], "split": "train"}
+    asked = [
+        {"id": "a", "question": "In which year was the bridge first opened up?", "answers": ["1200"], "split": "test"},
+        {"id": "b", "question": "When was the abbey built?", "answers": ["1200"], "split": "test"},
+        {"id": "c", "question": "Who built the abbey?", "answers": ["Ada"], "split": "test"},
+    ]
+    arguments = replay(tmp_path, asked, ["1200", "1300", "Ada"])
+    write(tmp_path, "q.jsonl", learned, *asked)
+    ended = command(*arguments)
+    assert ended.code == 0, ended.err
+    assert [ended.mean(f"strata/overlap/{one}") for one in ("question", "answer", "none")] == [1.0, 0.0, 1.0]
+    assert ended.record["estimates"]["strata/overlap/answer"]["n"] == 1
+    assert ended.record["facts"]["audit"]["n_near_questions"] == 1
+    assert caplog.text.count("1 of 3 questions are near duplicates of training questions (first: a ~ t)") == 1

@@ -18,7 +18,7 @@ from rag_eval.adapt.training_set import training_rows
 from rag_eval.checks import check_questions
 from rag_eval.config import conf_dir
 from rag_eval.cost.prices import read_sheet
-from rag_eval.data.assemble import assemble
+from rag_eval.data.leakage import check_splits
 from rag_eval.data.world.source import world
 from rag_eval.energy import EnergyMeter, rapl_joules
 from rag_eval.errors import ConfigError, DataError, UserError
@@ -42,7 +42,7 @@ from rag_eval.score.outcome import check_sum
 from rag_eval.score.percentile import percentile
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
-from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, Spend
+from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, QADataset, Spend
 from tests.commands import Ended
 from tests.finished_runs import write_run
 
@@ -76,19 +76,12 @@ def report(*runs: RecordedRun) -> str:
 
 
 def test_m01_a_test_question_in_the_training_data_is_refused_and_overlap_is_counted(run: Make) -> None:
-    row = {
-        "id": "a",
-        "question": "Who was it?",
-        "answers": ["Ada"],
-        "evidence": [],
-        "cluster": "c",
-        "split": "train",
-        "history": [],
-        "meta": {},
-    }
-    with pytest.raises(DataError, match="leak: 1 questions of test stand in train"):
-        assemble("d", None, [row, {**row, "id": "b", "split": "test"}], 0.0, 0)
+    asked = Example("a", "Who was it?", ("Ada",))
+    with pytest.raises(DataError, match="leak: 1 of 1 questions of test stand in train"):
+        check_splits(QADataset("d", "f", (), (asked,), (), (replace(asked, id="b"),)), [])
     assert "3 questions share eight words" in said(run("rag", audit={"n_shared_8_grams": 3}))
+    assert "2 questions are near duplicates of training questions" in said(run("rag", audit={"n_near_questions": 2}))
+    assert "near duplicates" not in said(run("rag", audit={"n_near_questions": None}))
 
 
 def test_m02_what_each_side_could_know_is_said(run: Make) -> None:
@@ -288,6 +281,7 @@ def test_m25_a_base_model_that_knows_the_answers_is_said(run: Make) -> None:
     closed, prior = run("closed_book", 10), run("prior", 4)
     assert "leakage: closed_book 0.250 is above the prior 0.100" in said(closed, prior)
     assert "leakage" not in said(run("closed_book", 4), experiment=[prior.record, run("closed_book", 4).record])
+    assert "| known to the base model | 1.000" in report(closed, run("rag", 20))
 
 
 def test_m26_another_corpus_is_another_comparison_and_stale_answers_are_counted() -> None:

@@ -17,7 +17,7 @@ from rag_eval.record.serial import sha256_of
 from rag_eval.source import source_sha
 from rag_eval.types import Example, QADataset
 
-LIBRARIES = (
+DECIDING = (
     "torch",
     "transformers",
     "peft",
@@ -25,14 +25,14 @@ LIBRARIES = (
     "sentence-transformers",
     "faiss-cpu",
     "faiss-gpu",
-    "datasets",
-    "numpy",
-    "hydra-core",
-    "mlflow",
+    "annoy",
+    "bm25s",
+    "PyStemmer",
+    "scikit-learn",
 )
-DECIDING = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "faiss-gpu")
+LIBRARIES = (*DECIDING, "semantic-text-splitter", "datasets", "numpy", "hydra-core", "mlflow")
 # These decide nothing, or are hashed by their content.
-SILENT = ("replay", "latency", "tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset")
+SILENT = ("replay", "latency", "tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset", "chunker")
 
 
 def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> str:

@@ -53,7 +53,7 @@ def _numbers(record: RunRecord) -> Iterator[tuple[str, object]]:
     for stage, spend in record.spends.items():
         yield from ((f"{stage}/{unit}", value) for unit, value in asdict(spend).items() if unit != "cached")
         yield f"{stage}/is_cached", int(spend.cached)
-    for group in ("seconds", "tokens", "counts"):
+    for group in ("seconds", "tokens", "counts", "throughput"):
         for name, value in record.facts.get(group, {}).items():
             nested = value.items() if isinstance(value, Mapping) else ()
             yield from ((f"{group}/{name}_{part}", number) for part, number in nested)

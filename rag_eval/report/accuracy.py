@@ -23,7 +23,7 @@ def means_section(arms: Sequence[Arm]) -> Section:
         (title, *(arm.run.record.facts["counts"][key] for arm in arms), "")
         for title, key in (("questions", "n_questions"), ("of them answerable", "n_answerable"), ("could not be asked", "n_error"))
     ]
-    for name in measures(arms):
+    for name in [one for one in measures(arms) if not one.startswith("strata/")]:  # they have a table of their own
         found = [arm.run.record.estimates.get(name) for arm in arms]
         sizes = dict.fromkeys(str(one.n) for one in found if one is not None)
         rows.append((name, *map(figure, found), " / ".join(sizes)))

@@ -44,6 +44,7 @@ from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import is_current, labels, mismatches, recorded
 from rag_eval.report.sections import Section, as_json, as_markdown, show
 from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm
+from rag_eval.report.strata import known_section, strata_section
 from rag_eval.score.summary import SIGNED
 from rag_eval.types import PRIMARY
 
@@ -116,6 +117,8 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
         decomposition_section(arms, measure),
         kitagawa_section(arms, measure),
         flips_section(arms, closed_book, measure),
+        strata_section(arms, measure),
+        known_section(arms, closed_book, measure),
         attribution_section(arms, closed_book),
         *latency_sections(arms),
         *(section for one in terms for section in _cost_sections(arms, experiment, one, measure)),

@@ -24,7 +24,9 @@ def show(result: RunResult) -> None:
                 table.add_row(name, f"{one.mean:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
         table.add_section()
     for stage, found in seconds.items():
-        table.add_row(f"seconds a question, {stage}", f"{found['mean']:.4f}", f"median {found['p50']:.4f}", str(counts["n_questions"]))
+        table.add_row(f"seconds a question, {stage}", f"{found['mean']:.3g}", f"median {found['p50']:.3g}", str(counts["n_questions"]))
+    if (rate := facts["throughput"]["searches_per_s"]) is not None:
+        table.add_row("questions searched a second", f"{rate:.0f}", "", "")
     if facts.get("chance") is not None:
         table.add_row(f"{PRIMARY} of these answers shuffled", f"{facts['chance']:.3f}", "", "")
     if not seconds:

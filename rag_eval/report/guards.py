@@ -17,6 +17,11 @@ FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is
 TOO_FEW_CLUSTERS = 10  # below, no interval over clusters can be relied on
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
 OF_ANSWERS = (PRIMARY, "answer/f1", "answer/recall", "answer/rouge_l", "answer/contains")  # strict and lenient
+OVERLAPS = {
+    "n_same_questions": "stand in the training questions word for word: a trained arm may know them by heart; see strata/overlap",
+    "n_near_questions": "are near duplicates of training questions; see strata/overlap",
+    "n_quoted_questions": "stand word for word in a document: finding it is easy",
+}
 # Choices that make no other recipe: which questions are asked, and with which seed.
 NOT_RECIPE = {"seed", "n_probe", "limit", "split", "dataset", "replay", "mode"}  # as the first or the last part of a name
 
@@ -127,6 +132,9 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
             yield f"the corpus has {audit['n_documents']} documents, as few as {beside} beside the evidence: finding it is easy"
         if audit["n_shared_8_grams"]:
             yield f"{audit['n_shared_8_grams']} questions share eight words in a row with a training question"
+        for key, what in OVERLAPS.items():
+            if audit.get(key):
+                yield f"{audit[key]} questions {what}"
         if audit["n_before_training"]:
             yield f"{audit['n_before_training']} questions are about a time before that of the last training question"
 

@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import huggingface_hub.constants
-import numpy as np
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from numpy.typing import NDArray
+import torch
 from pydantic import PositiveInt
 from sentence_transformers import SentenceTransformer
-from tqdm import tqdm  # type: ignore[import-untyped]
+from sentence_transformers.sentence_transformer.modules import Transformer
 from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
-from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.model_folder import check_embedder_folder, check_sha256, fingerprint, max_tokens
-from rag_eval.parts import Vectors
-from rag_eval.retrieve.searchable import document_text
-from rag_eval.retrieve.vectors import unit_rows
+from rag_eval.errors import DataError
+from rag_eval.model_folder import check_embedder_folder, check_sha256, check_weights, fingerprint, max_tokens
+from rag_eval.parts import Allocate, Vectors
+from rag_eval.retrieve.encoder import Encoder
+from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.token_batches import Features, Limits, Reading, Truncation
+from rag_eval.retrieve.weights import check_network, loading, resolved
 from rag_eval.types import Document
 
-log = logging.getLogger(__name__)
-
-_BATCHES_A_STEP = 8  # texts of one step are sorted by length together; the progress bar moves once a step
-_HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
-_HUB_FILES_NOT = ["onnx/*", "openvino/*"]
+_KEY = "embedder.model"
+_UNLIMITED = 10**9  # tokenizers without a limit name a larger one
 
 
 class SentenceTransformerEmbedder:
     """Embeds with a sentence-transformers model. The folder is found and checked, and the model loaded, on first use.
 
-    Longer texts than the model reads are cut by it; how many is logged as a warning.
+    Questions and documents get the prompts that the model has for them, as `encode_query` and `encode_document` give them.
+    Longer texts than the model reads are cut; how many is logged as a warning.
     """
 
     def __init__(
@@ -51,6 +40,8 @@ class SentenceTransformerEmbedder:
         model: str,
         sha256: str | None,
         batch_size: PositiveInt,
+        token_budget: PositiveInt | None,
+        dtype: Literal["auto", "float32", "bfloat16"],
         device: Literal["auto", "cpu", "cuda"],
         revision: str | None = None,
     ) -> None:
@@ -58,91 +49,108 @@ class SentenceTransformerEmbedder:
         Args:
             model: a folder, which needs no network, or a model id of the hub.
             sha256: of model.safetensors, verified before loading; None trusts the folder.
-            batch_size: texts the model takes at once.
+            batch_size: texts the model takes at once, at most.
+            token_budget: tokens of a padded batch, at most; None takes what suits the device.
+            dtype: of the weights; auto takes bfloat16 where the device is faster with it. Vectors are float32 in any case.
             device: auto takes CUDA when there is one.
             revision: commit of a hub model; None takes the newest. A folder has none.
         """
         self._model_name = model
         self._sha256 = sha256
-        self._batch_size = batch_size
         self._device = choose_device(device)
+        self._limits = Limits.on(self._device, token_budget, batch_size)
+        self._dtype = resolved(dtype, self._device)
         self._revision = revision
 
+    def learn(self, documents: Sequence[Document]) -> None:
+        """Find and check the model's folder; the documents teach nothing."""
+        _ = self._folder
+
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors, to the last bit: files, length limit, device, batch size and library versions."""
+        """What decides the vectors, to the last bit: files, length limit, dtype, device, batches and library versions."""
         return {
-            "embedder": fingerprint(self._folder),
+            "embedder": self._fingerprint,
             "max_tokens": max_tokens(self._folder),
             "normalised": True,
-            "dtype": "float32",
+            "dtype": self._dtype,
             "device": self._device.type,
-            "batch_size": self._batch_size,  # padding changes last bits
+            "batches": [self._limits.token_budget, self._limits.max_rows],  # padding changes last bits
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
         }
 
-    def embed_documents(self, documents: Sequence[Document]) -> Vectors:
+    def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         """float32 (n, dim), unit rows, in order; title and text together. Raises DataError naming ids of bad vectors."""
-        texts = [document_text(document) for document in documents]
-        self._warn_of_truncation("documents", texts)
-        return unit_rows(self._encode(self._model.encode_document, texts), [document.id for document in documents])
+        return self._encoder.embed_documents(documents, allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
         """float32 (n, dim), unit rows, in order."""
-        self._warn_of_truncation("questions", questions)
-        return unit_rows(self._encode(self._model.encode_query, questions), questions)
+        return self._encoder.embed_questions(questions)
 
-    def n_truncated(self, documents: Sequence[Document]) -> int:
-        """How many documents are longer than the model reads, special tokens included."""
-        return self._n_longer([document_text(document) for document in documents])
-
-    def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> NDArray[np.float32]:
-        step = self._batch_size * _BATCHES_A_STEP
-        starts = tqdm(range(0, len(texts), step), desc="embedding", delay=2, disable=None)  # shown after 2 s, on a terminal
-        return np.concatenate([encode(list(texts[at : at + step]), batch_size=self._batch_size, show_progress_bar=False) for at in starts])
-
-    def _warn_of_truncation(self, what: str, texts: Sequence[str]) -> None:
-        n = self._n_longer(texts)
-        if n:
-            told = "%d of %d %s are longer than the %d tokens the embedder reads; their ends are not embedded"
-            log.warning(told, n, len(texts), what, self._model.max_seq_length)
-
-    def _n_longer(self, texts: Sequence[str]) -> int:
-        limit = self._model.max_seq_length
-        if not texts or limit is None:
-            return 0
-        tokens = self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
-        return sum(len(one) > limit for one in tokens)
+    def truncation(self, documents: Sequence[Document]) -> Truncation:
+        """How much of the documents the model does not read; they are tokenized if they were not embedded here before."""
+        return self._encoder.truncation(documents)
 
     @cached_property
     def _folder(self) -> Path:
-        is_local = Path(self._model_name).is_dir()
-        folder = Path(self._model_name) if is_local else _download(self._model_name, self._revision)
+        folder = hub_folder(self._model_name, self._revision, _KEY)
         check_embedder_folder(folder)
+        check_weights(folder)
         if self._sha256 is not None:
             check_sha256(folder, self._sha256)
         return folder
 
     @cached_property
-    def _model(self) -> SentenceTransformer:
-        disable_progress_bar()  # of the weights' loading
-        return SentenceTransformer(
-            str(self._folder),
-            device=str(self._device),
+    def _fingerprint(self) -> str:
+        return fingerprint(self._folder)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        model = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
+        limit, first = model.max_seq_length, model[0]
+        documents = _reading(model, self._device, first.document_length or limit, ("document", "passage", "corpus"))
+        return Encoder(documents, _reading(model, self._device, first.query_length or limit, ("query",)), self._limits)
+
+
+def _reading(model: SentenceTransformer, device: torch.device, limit: int | None, names: Sequence[str]) -> Reading:
+    """With the first prompt of these names that the model has, its default one otherwise."""
+    tokenizer = model[0].tokenizer
+    name = next((name for name in names if name in model.prompts), model.default_prompt_name)
+    prompt = "" if name is None else model.prompts[name]
+    more: Features = {"modality": "text"}
+    if prompt:
+        ids = tokenizer(prompt)["input_ids"]
+        more["prompt_length"] = len(ids) - (ids[-1] in tokenizer.all_special_ids)  # some models leave it out of the mean
+    is_limited = limit is not None and limit < _UNLIMITED
+    return Reading(tokenizer, partial(_sentence_embedding, model, more), device, limit if is_limited else None, prompt)
+
+
+def _sentence_embedding(model: SentenceTransformer, more: Features, features: Features) -> torch.Tensor:
+    embedding: torch.Tensor = model({**features, **more})["sentence_embedding"]
+    return embedding
+
+
+@lru_cache(maxsize=2)  # the jobs of a sweep load a model once
+def _loaded(folder: Path, fingerprint: str, device: torch.device, dtype: str) -> SentenceTransformer:
+    """In eval mode. `fingerprint` is there so that changed files are not taken for the loaded ones."""
+    disable_progress_bar()  # of the weights' loading
+    with loading(_KEY, str(folder)):
+        model = SentenceTransformer(
+            str(folder),
+            device=str(device),
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            model_kwargs={"use_safetensors": True, "dtype": dtype},
         )
+    _refuse_other_than_text(model, folder)
+    check_network(model[0].model, model[0].tokenizer, _KEY, str(folder))
+    return model.to(getattr(torch, dtype)).eval()
 
 
-def _download(model: str, revision: str | None) -> Path:
-    """The hub model's folder in the local hub cache, fetched if it is not there: no pickles and no code come along."""
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=_HUB_FILES, ignore_patterns=_HUB_FILES_NOT))
-    except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise DataError(f"embedder.model={model}: neither a folder nor a model of the hub at revision {revision}.") from error
-    except LocalEntryNotFoundError as error:
-        if huggingface_hub.constants.HF_HUB_OFFLINE:
-            raise DataError(f"embedder.model={model} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it.") from error
-        raise EnvironmentFault(f"embedder.model={model} is not on this machine and the hub does not answer: {error}") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise EnvironmentFault(f"embedder.model={model} is not on this machine and could not be fetched: {error}") from error
+def _refuse_other_than_text(model: SentenceTransformer, folder: Path) -> None:
+    first = model[0]
+    is_plain = isinstance(first, Transformer) and "message" not in first.modality_config and first.query_expansion is None
+    if not is_plain or "text" not in first.modality_config or not first.tokenizer.is_fast:
+        raise DataError(
+            f"{_KEY}={folder}: expected a transformer that reads plain text with a fast tokenizer, found {type(first).__name__}. "
+            "Use another model."
+        )

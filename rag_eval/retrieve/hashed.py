@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from pydantic import PositiveInt
 
-from rag_eval.parts import Vectors
+from rag_eval.parts import Allocate, Vectors
 from rag_eval.retrieve.searchable import document_text
-from rag_eval.retrieve.vectors import unit_rows
+from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.types import Document
 
 
@@ -22,21 +22,30 @@ class HashEmbedder:
     def __init__(self, dim: PositiveInt) -> None:
         self._dim = dim
 
+    def learn(self, documents: Sequence[Document]) -> None:
+        """Nothing: the buckets are chosen without looking at any text."""
+
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors."""
         return {"embedder": "hashed words, crc32", "dim": self._dim}
 
-    def embed_documents(self, documents: Sequence[Document]) -> Vectors:
+    def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         """float32 (n, dim), unit rows, in order. Raises DataError naming ids of documents without a word."""
-        return self._embed([document_text(document) for document in documents], [document.id for document in documents])
+        return self._embed([document_text(document) for document in documents], [document.id for document in documents], allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
         """float32 (n, dim), unit rows, in order. Raises DataError on a blank question."""
-        return self._embed(questions, questions)
+        return self._embed(questions, questions, in_memory)
 
-    def _embed(self, texts: Sequence[str], names: Sequence[str]) -> Vectors:
-        counts = np.zeros((len(texts), self._dim), dtype=np.float32)
+    def _embed(self, texts: Sequence[str], names: Sequence[str], allocate: Allocate) -> Vectors:
+        vectors = allocate((len(texts), self._dim))
         for row, text in enumerate(texts):
-            for word in re.findall(r"\w+", text.lower()) or text.split():  # a text of signs alone keeps its signs
-                counts[row, zlib.crc32(word.encode("utf-8", "surrogatepass")) % self._dim] += 1
-        return unit_rows(counts, names)
+            vectors[row] = unit_rows([self._counts(text)])
+        refuse_bad_rows(vectors, names)
+        return vectors
+
+    def _counts(self, text: str) -> Vectors:
+        counts = np.zeros(self._dim, dtype=np.float32)
+        for word in re.findall(r"\w+", text.lower()) or text.split():  # a text of signs alone keeps its signs
+            counts[zlib.crc32(word.encode("utf-8", "surrogatepass")) % self._dim] += 1
+        return counts

@@ -21,7 +21,8 @@ from rag_eval.types import PRIMARY, Document, Estimate, Example, Prediction
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
 
 RANKED = ("retrieved", "random", "recorded")  # contexts whose order is a ranking
-STRATA = ("kind", "change", "bucket", "seen")  # keys of a question's meta by whose values the primary score is also given
+OF_META = ("kind", "change", "bucket", "seen")  # keys of a question's meta by whose values the primary score is also given
+STRATA = (*OF_META, "overlap")  # all by which it is: also by what a question shares with the training questions
 SIGNED = ("answer/reliability",)  # scores that reach from -1 to 1
 
 
@@ -35,6 +36,7 @@ class Scorer:
     context: str
     documents: Mapping[str, Document] = field(default_factory=dict)  # the corpus, by id
     passages: Mapping[str, Document] = field(default_factory=dict)  # others that may stand in a prompt: recorded ones
+    overlap: Mapping[str, str] = field(default_factory=dict)  # by question, what it shares with training; {} = nothing was trained on
 
     @cached_property
     def _texts(self) -> Mapping[str, Document]:
@@ -43,7 +45,8 @@ class Scorer:
     def row(self, prediction: Prediction, example: Example) -> Row:
         """All scores of one question."""
         row: Row = {"example_id": example.id, "cluster": example.cluster or example.id, "is_answerable": example.is_answerable}
-        row |= {key: example.meta[key] for key in STRATA if key in example.meta}
+        row |= {key: example.meta[key] for key in OF_META if key in example.meta}
+        row |= {"overlap": self.overlap[example.id]} if example.id in self.overlap else {}
         for name, metric in self.answer.items():
             group = "answer" if name != "abstained" else "abstain"
             which = name if name != "abstained" else "answerable" if example.is_answerable else "unanswerable"
@@ -102,7 +105,7 @@ class Scorer:
         is_judged = bool(example.evidence) and self._is_judged(prediction, example)
         for name, ids in (("prompt/holds_evidence", prediction.in_prompt), ("prompt/was_given_evidence", wanted(prediction))):
             row[name] = float(example.held(ids)) if is_judged else math.nan
-        if len(held) == len(prediction.in_prompt):
+        if example.answers and len(held) == len(prediction.in_prompt):
             row["prompt/holds_answer_words"] = max((containment(text, example.answers) for text in held), default=0.0)
         return row
 
@@ -168,6 +171,12 @@ def tokens(predictions: Sequence[Prediction]) -> dict[str, float | None]:
 def _mean(counts: Sequence[int | None]) -> float | None:
     known = [count for count in counts if count is not None]
     return statistics.fmean(known) if known and len(known) == len(counts) else None
+
+
+def searches_per_s(predictions: Sequence[Prediction]) -> float | None:
+    """Questions that were searched in a second, one batch after the other; None where searching was not timed."""
+    spent = [sum(one.seconds.get(stage, 0.0) for stage in ("embed", "search", "rerank")) for one in predictions]
+    return len(spent) / sum(spent) if spent and all(spent) else None
 
 
 def counts(predictions: Sequence[Prediction], examples: Sequence[Example]) -> dict[str, int]:

@@ -139,3 +139,15 @@ def test_the_configuration_is_refused_before_torch_is_imported(tmp_path: Path) -
     code = "import sys; from rag_eval.cli import run; code = run(['retriever.k=abc']); print(code, 'torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
     assert ended.stdout.split() == ["2", "False"], ended.stderr
+
+
+def test_b40_the_same_question_in_train_and_test_is_refused_unless_that_is_allowed_by_name(
+    command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    again = {**QUESTIONS[0], "id": "q0", "question": "what does VELOR affect", "split": "train"}
+    arguments = jsonl(questions=[again, *QUESTIONS])
+    refused(command("mode=rag", *arguments), "leak: 1 of 2 questions", "(train = test: q0 = q1)", "allow_overlap=[questions]")
+    refused(command("mode=rag", *arguments, "allow_overlap=[everything]"), "allow_overlap", "'questions'")
+    ended = command("mode=rag", *arguments, "allow_overlap=[questions]")
+    assert ended.code == 0, ended.err
+    assert "1 of 2 questions are the same as training questions (first: q1 = q0)" in caplog.text

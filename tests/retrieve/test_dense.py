@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Vectors
+from rag_eval.parts import Allocate, Vectors
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.index.flat import Flat
+from rag_eval.retrieve.index.by_faiss import Faiss
 from rag_eval.types import Document, Example, Searched, Turn
+from tests.retrieve.indexes import flat
 
 ANIMALS = (
     Document("cat", "Cats purr and chase mice.", "Cat"),
@@ -37,12 +38,18 @@ class TableEmbedder:
         self.table = table
         self.n_calls = 0
 
+    def learn(self, documents: Sequence[Document]) -> None:
+        self.learned = [document.id for document in documents]
+
     def identity(self) -> Mapping[str, Any]:
         return {"embedder": "table", "rows": {name: list(row) for name, row in self.table.items() if np.isfinite(row).all()}}
 
-    def embed_documents(self, documents: Sequence[Document]) -> Vectors:
+    def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         self.n_calls += 1
-        return np.array([self.table[document.id] for document in documents], dtype=np.float32)
+        rows = [self.table[document.id] for document in documents]
+        vectors = allocate((len(rows), len(rows[0])))
+        vectors[:] = rows
+        return vectors
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
         return np.array([self.table[question] for question in questions], dtype=np.float32)
@@ -55,13 +62,13 @@ def cache(tmp_path: Path) -> DirectoryCache:
 
 @pytest.fixture
 def animals(cache: DirectoryCache) -> Dense:
-    dense = Dense(HashEmbedder(65536), Flat("inner_product"), cache, k=2, depth=3)
+    dense = Dense(HashEmbedder(65536), flat(), cache, k=2, depth=3)
     dense.add(ANIMALS)
     return dense
 
 
 def from_table(table: Mapping[str, tuple[float, ...]], cache: DirectoryCache, k: int = 10) -> Dense:
-    return Dense(TableEmbedder(table), Flat("inner_product"), cache, k=k, depth=k)
+    return Dense(TableEmbedder(table), flat(), cache, k=k, depth=k)
 
 
 def named(*ids: str) -> list[Document]:
@@ -84,11 +91,11 @@ def test_hits_are_as_deep_as_asked_and_ranked_from_one_with_falling_scores(anima
 
 
 def test_what_enters_the_prompt_is_always_searched(cache: DirectoryCache) -> None:
-    assert Dense(HashEmbedder(8), Flat("l2"), cache, k=7, depth=3).depth == 7
+    assert Dense(HashEmbedder(8), flat("l2"), cache, k=7, depth=3).depth == 7
 
 
 def test_a_k_above_the_corpus_returns_each_document_once(animals: Dense, cache: DirectoryCache) -> None:
-    dense = Dense(HashEmbedder(65536), Flat("inner_product"), cache, k=99, depth=99)
+    dense = Dense(HashEmbedder(65536), flat(), cache, k=99, depth=99)
     dense.add(ANIMALS)
     assert sorted(ids(dense.search([ask("owls")])[0])) == ["bee", "cat", "owl", "whale"]
 
@@ -153,7 +160,7 @@ def test_no_questions_find_nothing(animals: Dense) -> None:
 
 def test_an_id_that_comes_twice_in_one_add_is_refused(cache: DirectoryCache) -> None:
     with pytest.raises(DataError, match="'cat'"):
-        Dense(HashEmbedder(8), Flat("l2"), cache, k=1, depth=1).add([*ANIMALS, ANIMALS[0]])
+        Dense(HashEmbedder(8), flat("l2"), cache, k=1, depth=1).add([*ANIMALS, ANIMALS[0]])
 
 
 @pytest.mark.parametrize(("row", "fault"), [((0, 0), "zero"), ((float("nan"), 1), "not finite"), ((float("inf"), 1), "not finite")])
@@ -184,13 +191,12 @@ def test_a_second_run_takes_the_embeddings_from_the_cache_to_the_last_bit(cache:
     assert (built.is_hit, found.is_hit) == (False, True)
     assert (found.path, found.seconds) == (built.path, built.seconds)
     assert second._embedder.n_calls == 0  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(first._vectors, second._vectors)
     assert first.search([ask("q")])[0].hits == second.search([ask("q")])[0].hits
 
 
 def test_other_text_other_order_or_another_embedder_is_not_taken_from_the_cache(cache: DirectoryCache) -> None:
     def add(dim: int, documents: list[Document]) -> bool:
-        kept = Dense(HashEmbedder(dim), Flat("l2"), cache, k=1, depth=1).add(documents)
+        kept = Dense(HashEmbedder(dim), flat("l2"), cache, k=1, depth=1).add(documents)
         return kept is not None and kept.is_hit
 
     a, b = named("a", "b")
@@ -200,4 +206,44 @@ def test_other_text_other_order_or_another_embedder_is_not_taken_from_the_cache(
 
 
 def test_adding_nothing_adds_nothing(cache: DirectoryCache) -> None:
-    assert Dense(HashEmbedder(8), Flat("l2"), cache, k=1, depth=1).add([]) is None
+    assert Dense(HashEmbedder(8), flat("l2"), cache, k=1, depth=1).add([]) is None
+
+
+def test_an_embedder_learns_from_the_first_documents_alone(cache: DirectoryCache) -> None:
+    dense = from_table({"a": (1, 0), "b": (0, 1)}, cache)
+    dense.add(named("a"))
+    dense.add(named("b"))
+    assert dense._embedder.learned == ["a"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("factory", ["IVF{nlist},Flat", "HNSW8,Flat"])
+def test_an_index_that_takes_long_is_filled_once_and_changed_like_any_other(cache: DirectoryCache, factory: str) -> None:
+    def filled() -> Dense:
+        dense = Dense(HashEmbedder(4096), Faiss(factory, "inner_product", {}, "cpu"), cache, k=1, depth=2)
+        dense.add(ANIMALS)
+        return dense
+
+    filled()
+    indexes = sorted(cache.root.glob("indexes/*/manifest.json"))
+    dense = filled()
+    assert sorted(cache.root.glob("indexes/*/manifest.json")) == indexes
+    assert len(indexes) == 1
+    dense.remove(["bee"])
+    dense.add([Document("owl", "Volcanoes erupt lava.", "Volcano"), Document("ant", "Ants carry leaves.", "Ant")])
+    found = [ids(one)[0] for one in dense.search([ask("volcanoes lava"), ask("ants carry leaves"), ask("whales sing")])]
+    assert found == ["owl", "ant", "whale"]
+    assert "bee" not in ids(dense.search([ask("bees dance flowers")])[0])
+    assert filled().search([ask("owls hunt at night")])[0].hits[0].document.id == "owl"  # the changes stay out of the cache
+
+
+def test_an_approximate_index_can_be_compared_with_every_vector(cache: DirectoryCache) -> None:
+    dense = Dense(HashEmbedder(4096), Faiss("HNSW8,Flat", "inner_product", {}, "cpu"), cache, k=1, depth=2)
+    dense.add(ANIMALS)
+    dense.remove(["cat"])
+    exactly = dense.exactly([ask("whales sing"), ask("bees dance")])
+    assert exactly is not None
+    assert [ids(one)[0] for one in exactly] == ["whale", "bee"]
+
+
+def test_an_exact_index_has_nothing_to_be_compared_with(animals: Dense) -> None:
+    assert animals.exactly([ask("whales sing")]) is None

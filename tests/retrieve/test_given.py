@@ -13,12 +13,12 @@ from rag_eval.parts import Retriever
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.index.flat import Flat
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import Oracle, OracleDistract
 from rag_eval.retrieve.random_pick import RandomPick
 from rag_eval.retrieve.whole import Whole
 from rag_eval.types import Document, Example
+from tests.retrieve.indexes import flat
 
 ANIMALS = (
     Document("cat", "Cats purr and chase mice.", "Cat"),
@@ -50,7 +50,7 @@ def with_animals(retriever: R) -> R:
 
 @pytest.fixture
 def dense(tmp_path: Path) -> Dense:
-    return Dense(HashEmbedder(65536), Flat("inner_product"), DirectoryCache(str(tmp_path)), k=1, depth=4)
+    return Dense(HashEmbedder(65536), flat(), DirectoryCache(str(tmp_path)), k=1, depth=4)
 
 
 def test_no_retriever_finds_nothing_for_each_question() -> None:

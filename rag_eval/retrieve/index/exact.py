@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,54 +12,85 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from rag_eval.device import choose_device
-from rag_eval.parts import Vectors
+from rag_eval.parts import Numbers, Vectors
 from rag_eval.retrieve.index.ties import Hits, search_with_ties
+
+VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
 
 
 class Exact:
-    """Compares a query with every row by inner product, a block of rows at a time, and keeps the best so far."""
+    """Compares a query with every vector by inner product, a block at a time, and keeps the best so far."""
+
+    can_remove = True
+    is_exact = True
+    is_kept = False
 
     def __init__(self, device: Literal["auto", "cpu", "cuda"], block_rows: PositiveInt) -> None:
         """
         Args:
             device: auto takes CUDA when there is one. All vectors lie there.
-            block_rows: rows compared at once; a search holds n_queries * block_rows scores of 4 bytes.
+            block_rows: vectors compared at once; a search holds n_queries * block_rows scores of 4 bytes.
 
         Raises:
             ConfigError: if CUDA is demanded and there is none.
         """
         self._device = choose_device(device)
         self._block_rows = block_rows
-        self._blocks: list[torch.Tensor] = []  # float32 (at most block_rows, dim), in order of arrival
+        self._vectors = torch.empty((0, 0), device=self._device)
+        self._numbers = torch.empty(0, dtype=torch.int64, device=self._device)
 
-    def add(self, vectors: Vectors) -> None:
-        """Append rows; they are numbered in order of arrival, from 0."""
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        return {"index": "torch", "device": self._device.type, "block_rows": self._block_rows}
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Hold vectors under numbers."""
         rows = torch.tensor(vectors, dtype=torch.float32, device=self._device)  # a copy: the caller keeps its own
-        self._blocks += torch.split(rows, self._block_rows)
+        self._vectors = torch.cat([self._vectors, rows]) if len(self._vectors) else rows
+        self._numbers = torch.cat([self._numbers, torch.tensor(numbers, device=self._device)])
+
+    def remove(self, numbers: Numbers) -> None:
+        """Forget vectors."""
+        stays = ~torch.isin(self._numbers, torch.tensor(numbers, device=self._device))
+        self._vectors, self._numbers = self._vectors[stays], self._numbers[stays]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._vectors, self._numbers = self._vectors[:0], self._numbers[:0]
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Inner products and row numbers, both (n_queries, min(k, rows)), best first, equal scores by row number.
+        """Inner products and numbers, both (n_queries, min(k, held)), best first, equal scores by number.
 
         Raises:
             ValueError: if the index is empty or a query is not finite.
         """
-        n_rows = sum(len(block) for block in self._blocks)
-        if n_rows == 0:
+        if not len(self._numbers):
             raise ValueError("the index is empty: add vectors before searching")
         asked = torch.tensor(queries, dtype=torch.float32, device=self._device)
-        return search_with_ties(lambda width: self._best(asked, width), k, n_rows)
+        return search_with_ties(lambda width: self._best(asked, width), k, len(self._numbers))
+
+    def save(self, folder: Path) -> None:
+        """Write the vectors and their numbers into a folder."""
+        np.save(folder / VECTORS, self._vectors.cpu().numpy(), allow_pickle=False)
+        np.save(folder / NUMBERS, self._numbers.cpu().numpy(), allow_pickle=False)
+
+    def load(self, folder: Path) -> None:
+        """Read what was saved there."""
+        self.clear()
+        self.add(np.load(folder / NUMBERS, allow_pickle=False), np.load(folder / VECTORS, allow_pickle=False))
 
     def _best(self, queries: torch.Tensor, width: int) -> Hits:
         scores = torch.empty((len(queries), 0), device=self._device)
-        rows = torch.empty((len(queries), 0), dtype=torch.int64, device=self._device)
-        first = 0
-        for block in self._blocks:
-            numbers = torch.arange(first, first + len(block), device=self._device).expand(len(queries), -1)
-            scores, rows = _top(torch.cat([scores, queries @ block.T], dim=1), torch.cat([rows, numbers], dim=1), width)
-            first += len(block)
-        return scores.cpu().numpy(), rows.cpu().numpy()
+        numbers = torch.empty((len(queries), 0), dtype=torch.int64, device=self._device)
+        for block, named in self._blocks():
+            both = torch.cat([numbers, named.expand(len(queries), -1)], dim=1)
+            scores, numbers = _top(torch.cat([scores, queries @ block.T], dim=1), both, width)
+        return scores.cpu().numpy(), numbers.cpu().numpy()
+
+    def _blocks(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        return zip(torch.split(self._vectors, self._block_rows), torch.split(self._numbers, self._block_rows), strict=True)
 
 
-def _top(scores: torch.Tensor, rows: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _top(scores: torch.Tensor, numbers: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     best, at = torch.topk(scores, min(width, scores.shape[1]), dim=1)
-    return best, rows.gather(1, at)
+    return best, numbers.gather(1, at)

@@ -36,3 +36,10 @@ def search_with_ties(search: Callable[[int], Hits], k: int, n_rows: int) -> Hits
         raise ValueError("expected finite queries and rows, found a score that is not finite or a row that is missing")
     order = np.lexsort((rows, -scores), axis=-1)[:, :k]
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def in_order(scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> Hits:
+    """What an approximate search found, best first, equal scores by number; what is missing (-1) last, with a score of -inf."""
+    scores = np.where(numbers < 0, -np.inf, scores).astype(np.float32)
+    order = np.lexsort((numbers, -scores), axis=-1)
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(numbers, order, axis=1)

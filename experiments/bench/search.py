@@ -1,0 +1,159 @@
+"""How fast exact search is: ours beside FAISS as it comes and beside torch, on the same vectors, in alternation.
+
+    python -m experiments.bench.search                    # 100,000 vectors of 384 numbers
+    python -m experiments.bench.search rows=20000 pairs=5
+
+FAISS as it comes runs in a process of its own, because ours changes how the library is loaded. Each pair times the same
+queries in both, one after the other; a ratio is theirs by ours, so that more than 1 is faster than FAISS. Ids must be
+equal. Writes reports/bench/search.md and .json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag_eval.errors import RagEvalError, UserError
+from rag_eval.parts import Vectors
+from rag_eval.report.options import parsed
+
+BATCHES = (1, 8, 32, 128, 256, 1_024)
+TARGETS = {32: 4.0, 128: 4.0, 256: 4.0}  # how many times as fast as FAISS as it comes
+DIM, K = 384, 10
+DEFAULTS = {"rows": "100000", "pairs": "5", "out": "reports/bench"}
+SERVE = "import sys; from experiments.bench.search import serve; serve(int(sys.argv[1]))"
+
+
+def vectors(n: int, seed: int) -> Vectors:
+    """float32 (n, 384), unit rows, in clumps as texts of a few subjects are."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((200, DIM))
+    rows = (centres[rng.integers(0, 200, n)] + rng.standard_normal((n, DIM))).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def serve(n_rows: int) -> None:
+    """FAISS as it comes: answers each line (a number of queries) with seconds and a sum over the ids found."""
+    import faiss
+
+    index = faiss.IndexFlatIP(DIM)
+    index.add(vectors(n_rows, 0))
+    queries = vectors(max(BATCHES), 1)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        asked = queries[: int(line)].copy()
+        begun = time.perf_counter()
+        _, found = index.search(asked, K)
+        print(json.dumps([time.perf_counter() - begun, found.tolist()]), flush=True)
+
+
+def measure(n_rows: int, n_pairs: int) -> list[dict[str, Any]]:
+    """A row a batch size: median seconds of each, ratios with their spread, and whether the same was found."""
+    from rag_eval.retrieve.index.by_faiss import Faiss
+    from rag_eval.retrieve.index.exact import Exact
+
+    rows, queries = vectors(n_rows, 0), vectors(max(BATCHES), 1)
+    ours = Faiss("Flat", "inner_product", {}, "cpu")
+    torch_index = Exact("cpu", 16_384)
+    for index in (ours, torch_index):
+        index.add(np.arange(n_rows), rows)
+    peer = subprocess.Popen([sys.executable, "-c", SERVE, str(n_rows)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    if peer.stdin is None or peer.stdout is None:
+        raise RuntimeError("the other process has no pipes")
+    try:
+        peer.stdout.readline()
+        found = []
+        for n in BATCHES:
+            asked, times = queries[:n].copy(), []
+            for at in range(n_pairs + 1):  # the first warms up
+                peer.stdin.write(f"{n}\n")
+                peer.stdin.flush()
+                theirs_s, theirs = json.loads(peer.stdout.readline())
+                ours_s, numbers = _timed(ours, asked)
+                torch_s, _ = _timed(torch_index, asked)
+                same = float((np.array(theirs) == numbers).mean())
+                times += [(theirs_s, ours_s, torch_s, same)] if at else []
+            found.append(_row(n, times))
+        return found
+    finally:
+        peer.terminate()
+        peer.wait()
+
+
+def _timed(index: Any, queries: Vectors) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    _, numbers = index.search(queries, K)
+    return time.perf_counter() - begun, numbers
+
+
+def _row(n: int, times: Sequence[tuple[float, float, float, float]]) -> dict[str, Any]:
+    ratios = [theirs / ours for theirs, ours, _, _ in times]
+    return {
+        "n_queries": n,
+        "faiss_ms": 1e3 * statistics.median(one[0] for one in times),
+        "ours_ms": 1e3 * statistics.median(one[1] for one in times),
+        "torch_ms": 1e3 * statistics.median(one[2] for one in times),
+        "ratio": statistics.median(ratios),
+        "ratio_low": min(ratios),
+        "ratio_high": max(ratios),
+        "same_ids": min(one[3] for one in times),
+        "target": TARGETS.get(n),
+    }
+
+
+def write(found: Sequence[dict[str, Any]], n_rows: int, n_pairs: int, out: Path) -> str:
+    """The report as Markdown, written beside its numbers."""
+    import faiss
+
+    flags = "CPU of " + platform.machine() + f", {os.cpu_count()} cores, FAISS {faiss.__version__}"
+    core = f"OPENBLAS_CORETYPE={os.environ.get('OPENBLAS_CORETYPE', 'unset')}"
+    lines = [
+        "# Exact search beside FAISS as it comes",
+        "",
+        f"{n_rows:,} vectors of {DIM}, best {K}; medians of {n_pairs} alternating pairs; {flags}; {core}.",
+        "Command: `python -m experiments.bench.search`. A ratio above 1: ours is faster; in brackets the smallest and the largest.",
+        "",
+        "| queries at once | FAISS, ms | ours, ms | torch, ms | ratio | same ids | target |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for one in found:
+        target = "" if one["target"] is None else f"{one['target']:g} x: {'met' if one['ratio'] >= one['target'] else 'NOT met'}"
+        spread = f"{one['ratio']:.2f} [{one['ratio_low']:.2f}, {one['ratio_high']:.2f}]"
+        numbers = f"{one['faiss_ms']:.1f} | {one['ours_ms']:.1f} | {one['torch_ms']:.1f}"
+        lines.append(f"| {one['n_queries']} | {numbers} | {spread} | {one['same_ids']:.4f} | {target} |")
+    text = "\n".join(lines) + "\n"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "search.md").write_text(text, encoding="utf-8")
+    (out / "search.json").write_text(
+        json.dumps({"rows": n_rows, "pairs": n_pairs, "found": list(found)}, indent=1) + "\n", encoding="utf-8"
+    )
+    return text
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, write, print; returns the exit code."""
+    try:
+        words, options = parsed(argv, DEFAULTS)
+        if words or not (options["rows"].isdecimal() and options["pairs"].isdecimal() and int(options["pairs"])):
+            raise UserError("expected rows=100000 pairs=5 out=reports/bench, whole numbers.")
+        n_rows, n_pairs = int(options["rows"]), int(options["pairs"])
+        print(write(measure(n_rows, n_pairs), n_rows, n_pairs, Path(options["out"])))
+    except RagEvalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""Documents in pieces that an embedder reads whole: the step between a dataset and a system.
+
+A chunk is a document called `<id>@<start>-<end>`, for it is text[start:end] of its source; nothing is added or changed.
+Whatever was said of the whole document is carried over: rag_eval.data.carry does that for the evidence of questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from rag_eval.data.carry import Gold, facts_of, origin
+from rag_eval.data.fingerprint import fingerprint
+from rag_eval.errors import DataError
+from rag_eval.parts import Cache
+from rag_eval.progress import progress
+from rag_eval.score.spans import span_of
+from rag_eval.source import source_sha
+from rag_eval.types import Document, Example, QADataset
+
+_FILE = "pieces.jsonl"
+_A_STEP = 64  # documents between two movements of the progress bar
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a text."""
+
+    start: int  # in characters, from 0
+    end: int  # exclusive
+    n_tokens: int  # of the stretch by itself, special tokens excluded
+
+
+class Cutter(Protocol):
+    """Texts to pieces."""
+
+    name: str  # of the boundaries, with the sizes
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the pieces: boundaries, sizes, tokenizer, versions. Goes into cache keys."""
+        ...
+
+    def cut(self, text: str) -> list[Piece]:
+        """The pieces of a text that is not blank, by their start and by their end; they hold every character that is no space.
+
+        Raises:
+            ConfigError: if a size cannot be kept.
+        """
+        ...
+
+
+class NoChunker:
+    """Leaves documents whole."""
+
+    def chunk(self, dataset: QADataset) -> QADataset:
+        """The same dataset."""
+        return dataset
+
+
+class DocumentChunker:
+    """Cuts every document; one that is short enough becomes a single chunk."""
+
+    def __init__(self, cutter: Cutter, cache: Cache) -> None:
+        """
+        Args:
+            cutter: where to cut.
+            cache: keeps the places of the cuts from run to run.
+        """
+        self._cutter = cutter
+        self._cache = cache
+
+    def chunk(self, dataset: QADataset) -> QADataset:
+        """The dataset with chunks for documents, and with every question's evidence among them.
+
+        Its counterpart is the whole dataset: runs with and without chunks may stand in one table.
+
+        Raises:
+            DataError: if a document is blank or a part of another text already.
+            ConfigError: if a chunk of the size asked for cannot be made.
+        """
+        _check(dataset)
+        kept = self._cache.build("chunks", self._key(dataset.documents), lambda folder: self._write(dataset.documents, folder))
+        cut = zip(dataset.documents, _read(kept.path / _FILE), strict=True)
+        chunks = {document.id: [_chunk(document, piece) for piece in pieces] for document, pieces in cut}
+        gold = Gold(dataset.documents, chunks)
+        documents = tuple(chunk for those in chunks.values() for chunk in those)
+        train, dev, test = (tuple(map(gold.carry, examples)) for examples in (dataset.train, dataset.dev, dataset.test))
+        return replace(
+            dataset,
+            name=f"{dataset.name} in {self._cutter.name}",
+            fingerprint=fingerprint(documents, train, dev, test),
+            documents=documents,
+            train=train,
+            dev=dev,
+            test=test,
+            counterpart=dataset.counterpart or dataset.fingerprint,
+        )
+
+    def _key(self, documents: Sequence[Document]) -> Mapping[str, Any]:
+        digest = hashlib.sha256()
+        for document in documents:
+            digest.update(json.dumps([document.id, document.text]).encode() + b"\n")
+        return {"cutter": dict(self._cutter.identity()), "documents": digest.hexdigest(), "code": source_sha("data")}
+
+    def _write(self, documents: Sequence[Document], folder: Path) -> None:
+        """A line for each document, as soon as it is cut."""
+        with (folder / _FILE).open("w", encoding="utf-8") as file, progress("chunking", len(documents)) as advance:
+            for at in range(0, len(documents), _A_STEP):
+                step = documents[at : at + _A_STEP]
+                file.writelines(json.dumps([asdict(piece) for piece in self._cutter.cut(one.text)]) + "\n" for one in step)
+                advance(len(step))
+
+
+def chunking(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any] | None:
+    """What a record says of the chunks; None where documents are whole.
+
+    Returns:
+        n_documents: that were cut.
+        n_chunks: that came of it.
+        tokens_mean, tokens_max: of a chunk's text, special tokens and title excluded.
+        gold_by: of the questions, how many had their evidence carried over by which rule.
+    """
+    metas = [document.meta for document in dataset.documents]
+    if not metas or not all("n_tokens" in meta and span_of(meta) for meta in metas):
+        return None
+    tokens = [meta["n_tokens"] for meta in metas]
+    return {
+        "n_documents": len({meta["source"] for meta in metas}),
+        "n_chunks": len(metas),
+        "tokens_mean": statistics.fmean(tokens),
+        "tokens_max": max(tokens),
+        "gold_by": dict(sorted(Counter(example.meta["gold_by"] for example in questions if "gold_by" in example.meta).items())),
+    }
+
+
+def _check(dataset: QADataset) -> None:
+    blank = [document.id for document in dataset.documents if not document.text.strip()]
+    if blank:
+        raise DataError(
+            f"{dataset.name}: {len(blank)} documents hold nothing but spaces (first: {blank[0]!r}), of which there is no chunk. "
+            "Leave them out, or use chunker=none."
+        )
+    parts = [document.id for document in dataset.documents if not _is_whole(document)]
+    if parts:
+        raise DataError(
+            f"{dataset.name}: {len(parts)} documents are not whole by source, start and end of their meta (first: {parts[0]!r}). "
+            "Give whole texts, or use chunker=none."
+        )
+
+
+def _is_whole(document: Document) -> bool:
+    try:
+        place = origin(document)
+    except ValueError:
+        return False
+    return (place.start, place.end) == (0, len(document.text))
+
+
+def _read(file: Path) -> Iterator[list[Piece]]:
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield [Piece(**piece) for piece in json.loads(line)]
+
+
+def _chunk(document: Document, piece: Piece) -> Document:
+    """What is known of the document stays with it, except for facts that the piece does not state in full."""
+    place = {"source": origin(document).source, "start": piece.start, "end": piece.end, "n_tokens": piece.n_tokens}
+    meta = {**document.meta, **place}
+    if facts := facts_of(document):
+        held = [fact for fact in facts if piece.start <= fact["start"] and fact["end"] <= piece.end]
+        meta["facts"] = [{**fact, "start": fact["start"] - piece.start, "end": fact["end"] - piece.start} for fact in held]
+    return Document(f"{document.id}@{piece.start}-{piece.end}", document.text[piece.start : piece.end], document.title, meta)

@@ -1,0 +1,24 @@
+"""The absence of answers, for runs that measure retrieval alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from rag_eval.types import Generation, Rendered
+
+
+class Unasked:
+    """Takes every prompt and says nothing, which is no answer and not counted as one."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    max_prompt_tokens: int | None = None
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"base_model": None}
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        return [0] * len(prompts)
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        return [Generation("", None, None, None, "none", is_asked=False)] * len(prompts)

@@ -1,0 +1,110 @@
+"""Reranking by a model that reads question and document together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import PositiveInt
+from sentence_transformers import CrossEncoder
+from transformers.utils.logging import disable_progress_bar
+
+from rag_eval.device import choose_device
+from rag_eval.errors import DataError
+from rag_eval.model_folder import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint
+from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.searchable import document_text
+from rag_eval.retrieve.weights import loading
+from rag_eval.types import Document
+
+_KEY = "retriever.reranker.model"
+
+
+class CrossEncoderReranker:
+    """Scores each pair of question and document with a cross-encoder (Nogueira and Cho 2019).
+
+    The folder is found and checked before documents are indexed; the model is loaded on first use. Scores are raw logits,
+    which do not saturate to equal scores as probabilities do. Longer pairs than the model reads are cut by it.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        sha256: str | None,
+        batch_size: PositiveInt,
+        device: Literal["auto", "cpu", "cuda"],
+        revision: str | None = None,
+    ) -> None:
+        """
+        Args:
+            model: a folder, which needs no network, or a model id of the hub; it gives one score a pair.
+            sha256: of model.safetensors, verified before loading; None trusts the folder.
+            batch_size: pairs that the model takes at once; pairs of like length are put together.
+            device: auto takes CUDA when there is one.
+            revision: commit of a hub model; None takes the newest. A folder has none.
+
+        Raises:
+            DataError: if the folder does not exist or its loading would run code or unpickle.
+        """
+        check_model(model)
+        self._model_name = model
+        self._sha256 = sha256
+        self._batch_size = batch_size
+        self._device = choose_device(device)
+        self._revision = revision
+
+    def learn(self, documents: Sequence[Document]) -> None:
+        """Find and check the model's folder, so that nothing is indexed in vain; the documents teach nothing."""
+        _ = self._folder
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the scores, to the last bit: files, device, batch size and library versions."""
+        return {
+            "reranker": fingerprint(self._folder),
+            "dtype": "float32",
+            "device": self._device.type,
+            "batch_size": self._batch_size,  # padding changes last bits
+            "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
+        }
+
+    def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:
+        """For each question float32 (n_candidates,), the logits of its pairs in the order given."""
+        pairs = [(question, document_text(document)) for question, those in zip(questions, candidates, strict=True) for document in those]
+        if not pairs:
+            return [np.zeros(0, dtype=np.float32) for _ in questions]
+        scores = self._model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False, activation_fn=torch.nn.Identity())
+        ends = np.cumsum([len(those) for those in candidates])
+        return list(np.split(np.asarray(scores, dtype=np.float32), ends[:-1]))
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder = hub_folder(self._model_name, self._revision, _KEY)
+        check_model(str(folder))
+        if (folder / "modules.json").is_file():
+            check_embedder_folder(folder)
+        check_weights(folder)
+        if self._sha256 is not None:
+            check_sha256(folder, self._sha256)
+        return folder
+
+    @cached_property
+    def _model(self) -> CrossEncoder:
+        disable_progress_bar()  # of the weights' loading
+        folder = self._folder
+        with loading(_KEY, self._model_name):
+            model = CrossEncoder(
+                str(folder),
+                device=str(self._device),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            )
+        if model.num_labels != 1:
+            raise DataError(f"{self._model_name} gives {model.num_labels} scores a pair, expected 1. Use a model made for ranking.")
+        return model

@@ -1,0 +1,51 @@
+"""Documents and questions through a network, and how much of them it does not read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from rag_eval.parts import Allocate, Vectors
+from rag_eval.retrieve.searchable import document_text
+from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.retrieve.token_batches import Limits, Reading, Tokens, Truncation, embed, tokenized
+from rag_eval.retrieve.vectors import in_memory
+from rag_eval.types import Document
+
+log = logging.getLogger(__name__)
+
+
+class Encoder:
+    """A network that reads documents and questions, each kind in its way, in batches within limits."""
+
+    def __init__(self, documents: Reading, questions: Reading, limits: Limits) -> None:
+        self._documents = documents
+        self._questions = questions
+        self._limits = limits
+        self._truncations: dict[str, Truncation] = {}  # by sha256 of documents
+
+    def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
+        """float32 (n, dim), unit rows, in order; title and text together. Raises DataError naming ids of bad vectors."""
+        tokens = self._tokens(documents)
+        self._warn(tokens.truncation, "documents", self._documents.limit)
+        return embed(self._documents, tokens, self._limits, [document.id for document in documents], allocate)
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """float32 (n, dim), unit rows, in order."""
+        tokens = tokenized(self._questions, questions)
+        self._warn(tokens.truncation, "questions", self._questions.limit)
+        return embed(self._questions, tokens, self._limits, questions, in_memory)
+
+    def truncation(self, documents: Sequence[Document]) -> Truncation:
+        """How much of the documents is not read; they are tokenized if they were not embedded before."""
+        return self._truncations.get(documents_sha(documents)) or self._tokens(documents).truncation
+
+    def _tokens(self, documents: Sequence[Document]) -> Tokens:
+        tokens = tokenized(self._documents, [document_text(document) for document in documents])
+        self._truncations[documents_sha(documents)] = tokens.truncation
+        return tokens
+
+    def _warn(self, cut: Truncation, what: str, limit: int | None) -> None:
+        if cut.n_truncated:
+            told = "%d of %d %s are longer than the %d tokens the embedder reads; their ends are not embedded (%.1f %% of all tokens)"
+            log.warning(told, cut.n_truncated, cut.n_texts, what, limit, 100 * cut.share_of_tokens_cut)

@@ -1,0 +1,102 @@
+"""Hybrid retrieval: several retrievers search, and their rankings are fused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+
+from rag_eval.errors import ConfigError
+from rag_eval.parts import Cached, Context, Searching
+from rag_eval.retrieve.fusion import fuse
+from rag_eval.types import Document, Example, Searched
+
+
+class Hybrid:
+    """Finds the documents that several retrievers rank highly, by reciprocal rank fusion; see rag_eval.retrieve.fusion."""
+
+    context: Context = "retrieved"
+
+    def __init__(
+        self,
+        retrievers: Mapping[str, Searching],
+        weights: Mapping[str, PositiveFloat],
+        constant: NonNegativeFloat,
+        fused_depth: PositiveInt,
+        k: PositiveInt,
+        depth: PositiveInt,
+    ) -> None:
+        """
+        Args:
+            retrievers: by any names; all hold the same documents. Equal scores are resolved in favour of the first.
+            weights: how much the ranking of a retriever counts, by its name; 1 for one that is not named.
+            constant: how much lower ranks count beside the first ones; 60 in the paper.
+            fused_depth: how many documents of each retriever are fused; each must search as deep.
+            k: documents that enter the prompt.
+            depth: documents that are kept and scored; k when that is more.
+
+        Raises:
+            ConfigError: if there is no retriever, one searches less than `fused_depth` deep, or a weight is of none of them.
+        """
+        _check(retrievers, weights, fused_depth)
+        self.k = k
+        self.depth = max(k, depth)
+        self._retrievers = retrievers
+        self._weights = {name: float(weights.get(name, 1.0)) for name in retrievers}
+        self._constant = constant
+        self._fused_depth = fused_depth
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        fusion = {"weights": self._weights, "constant": float(self._constant), "fused_depth": self._fused_depth}
+        parts = {name: dict(retriever.identity()) for name, retriever in self._retrievers.items()}
+        return {"retriever": "hybrid", "depth": self.depth, **fusion, "retrievers": parts}
+
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents to each retriever, or replace those with known ids. Returns where the costly parts are kept."""
+        kept = [retriever.add(documents) for retriever in self._retrievers.values()]
+        return _together([one for one in kept if one is not None])
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        for retriever in self._retrievers.values():
+            retriever.remove(ids)
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """For each question the documents with the best fused ranks, at most `depth`; seconds are those of all searches."""
+        return self._fuse([retriever.search(examples) for retriever in self._retrievers.values()])
+
+    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+        """The same with exact searches fused; None where all are exact anyway."""
+        exact = {name: retriever.exactly(examples) for name, retriever in self._retrievers.items()}
+        if all(found is None for found in exact.values()):
+            return None
+        return self._fuse([self._retrievers[name].search(examples) if found is None else found for name, found in exact.items()])
+
+    def _fuse(self, searches: Sequence[Sequence[Searched]]) -> list[Searched]:
+        return fuse(searches, list(self._weights.values()), self._constant, self._fused_depth, self.depth)
+
+
+def _check(retrievers: Mapping[str, Searching], weights: Mapping[str, float], fused_depth: int) -> None:
+    if not retrievers:
+        raise ConfigError("retriever.retrievers is empty; expected the retrievers whose rankings are fused, by name.")
+    for name, retriever in retrievers.items():
+        if retriever.depth < fused_depth:
+            raise ConfigError(
+                f"retriever.fused_depth is {fused_depth} but retriever.retrievers.{name} searches {retriever.depth} deep. "
+                f"Raise retriever.retrievers.{name}.depth."
+            )
+    for name in weights:
+        if name not in retrievers:
+            raise ConfigError(f"retriever.weights.{name} is of no retriever; known: {', '.join(retrievers)}.")
+
+
+def _together(kept: Sequence[Cached]) -> Cached | None:
+    """Several directories as one entry: what the found ones had taken, and how long was waited for them."""
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    hits = [one.seconds for one in kept if one.is_hit]
+    seconds = None if None in hits else sum(one for one in hits if one is not None)
+    first, *others = [path for one in kept for path in (one.path, *one.also)]
+    return Cached(first, bool(hits), seconds, sum(one.waited_s for one in kept if one.is_hit), tuple(others))

@@ -1,0 +1,105 @@
+"""Nearest vectors by Annoy: a forest of random splits. What it holds cannot be changed, so every change builds it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import NonNegativeInt, PositiveInt
+
+from rag_eval.errors import EnvironmentFault
+from rag_eval.parts import Numbers, Vectors
+from rag_eval.retrieve.index.ties import in_order
+
+try:
+    from annoy import AnnoyIndex
+except ImportError as error:
+    raise EnvironmentFault("the index needs Annoy, which is not installed. Run: pip install 'rag_eval[annoy]'") from error
+
+FOREST, VECTORS, NUMBERS = "forest.ann", "vectors.npy", "numbers.npy"
+
+
+class Annoy:
+    """A forest of trees over unit vectors, by angle; scores are inner products. Approximate."""
+
+    can_remove = True  # by building it anew from the vectors that it keeps beside the forest
+    is_exact = False
+    is_kept = True
+
+    def __init__(self, trees: PositiveInt, search_nodes: PositiveInt, seed: NonNegativeInt) -> None:
+        """
+        Args:
+            trees: more find more and take more memory.
+            search_nodes: that a search looks into; more find more and take longer.
+            seed: of the splits.
+        """
+        self._trees, self._search_nodes, self._seed = trees, search_nodes, seed
+        self._vectors: Vectors = np.zeros((0, 0), dtype=np.float32)
+        self._numbers: Numbers = np.zeros(0, dtype=np.int64)
+        self._forest: AnnoyIndex | None = None  # grown when it is needed
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        return {"index": "annoy", "trees": self._trees, "search_nodes": self._search_nodes, "seed": self._seed}
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Hold vectors under numbers; the forest is grown by the next search or save."""
+        self._vectors = np.concatenate([self._vectors, vectors]) if len(self._vectors) else np.array(vectors)
+        self._numbers = np.concatenate([self._numbers, numbers])
+        self._forest = None
+
+    def remove(self, numbers: Numbers) -> None:
+        """Forget vectors; the forest is grown anew by the next search or save."""
+        stays = ~np.isin(self._numbers, numbers)
+        self._vectors, self._numbers, self._forest = self._vectors[stays], self._numbers[stays], None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._vectors, self._numbers, self._forest = self._vectors[:0], self._numbers[:0], None
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Inner products and numbers, both (n_queries, min(k, held)), best first, equal scores by number, -1 where none was found.
+
+        Raises:
+            ValueError: if the index is empty or a query is not finite.
+        """
+        if not len(self._numbers):
+            raise ValueError("the index is empty: add vectors before searching")
+        if not np.isfinite(queries).all():
+            raise ValueError("expected finite queries, found one that is not")
+        forest = self._grown()
+        width = min(k, len(self._numbers))
+        numbers = np.full((len(queries), width), -1, dtype=np.int64)
+        scores = np.zeros((len(queries), width), dtype=np.float32)
+        for at, query in enumerate(queries):
+            rows = forest.get_nns_by_vector(query, width, search_k=self._search_nodes)
+            numbers[at, : len(rows)] = self._numbers[rows]
+            scores[at, : len(rows)] = self._vectors[rows] @ query
+        return in_order(scores, numbers)
+
+    def save(self, folder: Path) -> None:
+        """Write the forest, the vectors and their numbers into a folder."""
+        self._grown().save(str(folder / FOREST))
+        np.save(folder / VECTORS, self._vectors, allow_pickle=False)
+        np.save(folder / NUMBERS, self._numbers, allow_pickle=False)
+
+    def load(self, folder: Path) -> None:
+        """Read what was saved there; the forest stays on disk and is mapped into memory."""
+        self._vectors = np.load(folder / VECTORS, allow_pickle=False)
+        self._numbers = np.load(folder / NUMBERS, allow_pickle=False)
+        forest = AnnoyIndex(self._vectors.shape[1], "angular")
+        forest.load(str(folder / FOREST))
+        self._forest = forest
+
+    def _grown(self) -> AnnoyIndex:
+        if self._forest is None:
+            forest = AnnoyIndex(self._vectors.shape[1], "angular")
+            forest.set_seed(self._seed)
+            for row, vector in enumerate(self._vectors):
+                forest.add_item(row, vector)
+            forest.build(self._trees, n_jobs=1)
+            self._forest = forest
+        return self._forest

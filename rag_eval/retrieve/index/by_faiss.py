@@ -1,0 +1,231 @@
+"""Nearest vectors by FAISS: exact, inverted lists, product quantisation, graphs, by the library's own factory strings."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_eval.errors import ConfigError, EnvironmentFault
+from rag_eval.parts import Numbers, Vectors
+from rag_eval.retrieve.index.ties import Hits, in_order, search_with_ties
+
+CORE_TYPE = "OPENBLAS_CORETYPE"
+WIDE = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}  # what the kernels named SkylakeX need of a processor
+
+
+@contextmanager
+def _widest_kernels() -> Iterator[None]:
+    """Have the BLAS in FAISS take its AVX-512 kernels where the processor has AVX-512.
+
+    It chooses by a list of processors from 2020 and takes plain ones for any newer. A choice made by the user stands. Only
+    libraries loaded inside are told.
+    """
+    if CORE_TYPE in os.environ or not _flags() >= WIDE:
+        yield
+        return
+    os.environ[CORE_TYPE] = "SkylakeX"
+    try:
+        yield
+    finally:
+        del os.environ[CORE_TYPE]
+
+
+def _flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+try:
+    with _widest_kernels():
+        import faiss
+except ImportError as error:
+    raise EnvironmentFault("the index needs FAISS, which is not installed. Run: pip install 'rag_eval[cpu]'") from error
+
+FILE = "index.faiss"
+BATCH = 8  # queries from which on a matrix product is faster than one scan for each; FAISS itself waits for 128,000 / dim
+A_LIST = 39  # vectors that FAISS wants for each inverted list to be trained on
+MOST_ON_GPU = 2_048  # neighbours that a GPU index returns
+
+
+class Faiss:
+    """An index by a FAISS factory string.
+
+    Exact with "Flat": rows of the same content may differ in the last bit of their score, depending on how many queries
+    are taken at once; equal scores come by number, also where they cross the cut-off. Everything else is approximate, is
+    trained on the first vectors that are added, and may find fewer than were asked for.
+    """
+
+    def __init__(
+        self,
+        factory: str,
+        metric: Literal["inner_product", "l2"],
+        settings: Mapping[str, int],
+        device: Literal["cpu", "cuda"],
+    ) -> None:
+        """
+        Args:
+            factory: such as "Flat", "HNSW32,Flat" or "IVF{nlist},PQ48np"; {nlist} stands for 4 * sqrt(n) lists of the n vectors
+                that come first, fewer where these are too few to train so many.
+            metric: what a score is: the inner product, or the negative squared distance. Higher is better in both, and
+                on unit vectors both rank alike.
+            settings: of the search, by FAISS' names: nprobe, efSearch, ...
+            device: cuda needs the GPU build of FAISS and a GPU.
+
+        Raises:
+            ConfigError: if FAISS does not know the factory string or a setting, or there is no GPU.
+            EnvironmentFault: if two builds of FAISS are installed over each other, or the build has no CUDA.
+        """
+        _refuse_two_builds(distribution.metadata["Name"] for distribution in metadata.distributions())
+        self._factory = factory.replace(" ", "")
+        self._metric = metric
+        self._settings = dict(settings)
+        self._device = device
+        _check(self._factory, self._settings)
+        if device == "cuda":
+            _check_gpu()
+        self.is_exact = self._factory == "Flat"
+        self.is_kept = not self.is_exact and device == "cpu"
+        self._is_graph = any(graph in self._factory for graph in ("HNSW", "NSG"))
+        self.can_remove = device == "cpu" and not self._is_graph
+        self._index: Any = None  # made by the first add, which knows the dimension
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        return {"index": "faiss", "factory": self._factory, "metric": self._metric, "settings": self._settings, "device": self._device}
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Hold vectors under numbers. The first ones train an index that needs it.
+
+        Raises:
+            ConfigError: if they are too few to train it.
+        """
+        if not len(numbers):
+            return
+        rows = np.ascontiguousarray(vectors)
+        if self._index is None:
+            self._index = self._made(rows)
+        with _threads(1 if self._is_graph else None):  # several would link a graph in an order of their own each time
+            self._index.add_with_ids(rows, numbers)
+
+    def remove(self, numbers: Numbers) -> None:
+        """Forget vectors. Raises ValueError where the index cannot."""
+        if not self.can_remove:
+            raise ValueError(f"{self._factory} on {self._device} cannot take vectors out; clear it and fill it again")
+        self._index.remove_ids(numbers)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._index = None
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores and numbers, both (n_queries, min(k, held)), best first, equal scores by number.
+
+        Raises:
+            ConfigError: if a GPU is asked for more than 2,048.
+            ValueError: if the index is empty or a query is not finite.
+        """
+        index = self._index
+        if index is None or index.ntotal == 0:
+            raise ValueError("the index is empty: add vectors before searching")
+        sign = 1 if self._metric == "inner_product" else -1
+        asked = np.ascontiguousarray(queries)
+        faiss.cvar.distance_compute_blas_threshold = BATCH * asked.shape[1]
+
+        def nearest(width: int) -> Hits:
+            if self._device == "cuda" and width > MOST_ON_GPU:
+                raise ConfigError(f"a FAISS index on a GPU finds at most {MOST_ON_GPU:,} but {width:,} were asked for; use device=cpu.")
+            scores, numbers = index.search(asked, width)
+            return sign * scores, numbers
+
+        if self.is_exact:
+            return search_with_ties(nearest, k, index.ntotal)
+        if not np.isfinite(asked).all():
+            raise ValueError("expected finite queries, found one that is not")
+        return in_order(*nearest(min(k, index.ntotal)))
+
+    def save(self, folder: Path) -> None:
+        """Write the index into a folder."""
+        faiss.write_index(self._index, str(folder / FILE))
+
+    def load(self, folder: Path) -> None:
+        """Read the index that was saved there."""
+        self._index = faiss.read_index(str(folder / FILE))
+        self._set()
+
+    def _made(self, rows: Vectors) -> Any:
+        n_lists = max(1, min(round(4 * math.sqrt(len(rows))), len(rows) // A_LIST))
+        factory = self._factory.replace("{nlist}", str(n_lists))
+        metric = faiss.METRIC_INNER_PRODUCT if self._metric == "inner_product" else faiss.METRIC_L2
+        try:
+            index = faiss.index_factory(rows.shape[1], factory if factory.startswith("IVF") else f"IDMap2,{factory}", metric)
+            index.train(rows)
+        except RuntimeError as fault:
+            raise ConfigError(
+                f"retriever.index.factory={self._factory} cannot be built from {len(rows):,} vectors of {rows.shape[1]} numbers "
+                f"({_reason(fault)}). Use retriever/index=flat, or more documents."
+            ) from fault
+        if self._device == "cuda":
+            index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+        self._index = index
+        self._set()
+        return index
+
+    def _set(self) -> None:
+        for name, value in self._settings.items():
+            faiss.ParameterSpace().set_index_parameter(self._index, name, value)
+
+
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    usual = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(n or usual)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(usual)
+
+
+def _check(factory: str, settings: Mapping[str, int]) -> None:
+    """Refuse what FAISS does not understand while nothing has been embedded."""
+    plain = factory.replace("{nlist}", "1")
+    width = 64 * 48  # what common numbers of sub-quantisers divide
+    try:
+        index = faiss.index_factory(width, plain if plain.startswith("IVF") else f"IDMap2,{plain}")
+    except RuntimeError as fault:
+        reason = _reason(fault)
+        raise ConfigError(f"retriever.index.factory={factory} is none that FAISS knows ({reason}); try Flat or HNSW32,Flat.") from fault
+    for name, value in settings.items():
+        try:
+            faiss.ParameterSpace().set_index_parameter(index, name, value)
+        except RuntimeError as fault:
+            raise ConfigError(f"retriever.index.settings: {factory} has no {name}, or not with {value} ({_reason(fault)}).") from fault
+
+
+def _reason(fault: RuntimeError) -> str:
+    """The words of a message of FAISS that follow the place in its source."""
+    return str(fault).strip().splitlines()[-1].rpartition(": ")[2][:120]
+
+
+def _check_gpu() -> None:
+    if not hasattr(faiss, "StandardGpuResources"):
+        raise EnvironmentFault("device=cuda needs FAISS for GPUs. Run: pip uninstall -y faiss-cpu; then pip install 'rag_eval[gpu]'")
+    if faiss.get_num_gpus() == 0:
+        raise ConfigError("no CUDA device was found; use retriever.index.device=cpu.")
+
+
+def _refuse_two_builds(names: Iterable[str]) -> None:
+    builds = sorted({name.lower().replace("_", "-") for name in names if name and name.lower().startswith("faiss")})
+    if len(builds) > 1:
+        together, listed = " and ".join(builds), " ".join(builds)
+        raise EnvironmentFault(f"{together} overwrite each other's files. Run: pip uninstall -y {listed}; then install one of them.")

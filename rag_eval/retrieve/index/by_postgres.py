@@ -1,0 +1,128 @@
+"""Nearest vectors in a running PostgreSQL with pgvector: a store that is changed in place while it is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_eval.errors import ConfigError, EnvironmentFault
+from rag_eval.parts import Numbers, Vectors
+from rag_eval.retrieve.index.ties import in_order
+
+try:
+    import psycopg
+    from pgvector.psycopg import register_vector
+except ImportError as error:
+    raise EnvironmentFault("the index needs psycopg and pgvector. Run: pip install 'rag_eval[postgres]'") from error
+
+VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
+WAIT_S = 10
+CREATE = "CREATE TEMPORARY TABLE passages (number bigint PRIMARY KEY, embedding vector(%d) NOT NULL)"
+GRAPH = "CREATE INDEX ON passages USING hnsw (embedding vector_ip_ops)"
+NEAREST = "SELECT number, -(embedding <#> %s) FROM passages ORDER BY embedding <#> %s, number LIMIT %s"
+
+
+class Postgres:
+    """A table of vectors in a session of its own, which the server drops when the session ends. Scores are inner products.
+
+    Where the server is and who asks is told by the variables of libpq: PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD or a
+    PGPASSFILE. No password enters a configuration.
+    """
+
+    can_remove = True
+    is_kept = False
+
+    def __init__(self, uri: str, search: Literal["exact", "hnsw"]) -> None:
+        """
+        Args:
+            uri: such as postgresql://localhost/rag; "" = what the variables say.
+            search: every vector, or a graph of them (approximate).
+
+        Raises:
+            ConfigError: if the uri holds a password.
+        """
+        if "password=" in uri or (uri.count(":") > 1 and "@" in uri and uri.split("@")[0].rpartition("//")[2].partition(":")[2]):
+            raise ConfigError("retriever.index.uri holds a password; leave it out and set PGPASSWORD or a PGPASSFILE.")
+        self._uri, self._search = uri, search
+        self.is_exact = search == "exact"
+        self._session: psycopg.Connection[Any] | None = None
+        self._n = 0
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found; not where the server is."""
+        return {"index": "postgres", "search": self._search}
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Hold vectors under numbers. Raises EnvironmentFault if the server cannot be reached or has no pgvector."""
+        session = self._opened(vectors.shape[1])
+        with session.cursor().copy("COPY passages (number, embedding) FROM STDIN WITH (FORMAT BINARY)") as rows:
+            rows.set_types(["int8", "vector"])
+            for number, vector in zip(numbers.tolist(), vectors, strict=True):
+                rows.write_row((number, np.asarray(vector)))
+        self._n += len(numbers)
+
+    def remove(self, numbers: Numbers) -> None:
+        """Forget vectors."""
+        if self._session is not None:
+            self._session.execute("DELETE FROM passages WHERE number = ANY(%s)", (numbers.tolist(),))
+            self._n -= len(numbers)
+
+    def clear(self) -> None:
+        """Forget everything, and leave the server."""
+        if self._session is not None:
+            self._session.close()
+        self._session, self._n = None, 0
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Inner products and numbers, both (n_queries, min(k, held)), best first, equal scores by number, -1 where none was found.
+
+        Raises:
+            ValueError: if the index is empty or a query is not finite.
+        """
+        if self._session is None or self._n == 0:
+            raise ValueError("the index is empty: add vectors before searching")
+        if not np.isfinite(queries).all():
+            raise ValueError("expected finite queries, found one that is not")
+        width = min(k, self._n)
+        numbers = np.full((len(queries), width), -1, dtype=np.int64)
+        scores = np.zeros((len(queries), width), dtype=np.float32)
+        if not self.is_exact:
+            self._session.execute(f"SET hnsw.ef_search = {max(40, min(1000, width))}")
+        for at, query in enumerate(queries):
+            found = self._session.execute(NEAREST, (query, query, width)).fetchall()
+            numbers[at, : len(found)] = [number for number, _ in found]
+            scores[at, : len(found)] = [score for _, score in found]
+        return in_order(scores, numbers)
+
+    def save(self, folder: Path) -> None:
+        """Write the vectors and their numbers into a folder."""
+        if self._session is None:
+            raise ValueError("the index is empty: add vectors before saving")
+        rows = self._session.execute("SELECT number, embedding FROM passages ORDER BY number").fetchall()
+        np.save(folder / NUMBERS, np.array([number for number, _ in rows], dtype=np.int64), allow_pickle=False)
+        np.save(folder / VECTORS, np.stack([vector.to_numpy() for _, vector in rows]), allow_pickle=False)
+
+    def load(self, folder: Path) -> None:
+        """Hold what was saved there."""
+        self.clear()
+        self.add(np.load(folder / NUMBERS, allow_pickle=False), np.load(folder / VECTORS, allow_pickle=False))
+
+    def _opened(self, dim: int) -> psycopg.Connection[Any]:
+        if self._session is None:
+            try:
+                session = psycopg.connect(self._uri, autocommit=True, connect_timeout=WAIT_S)
+                session.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            except psycopg.Error as fault:
+                where = self._uri or "the server that PGHOST and the like name"
+                reason = str(fault).strip().splitlines()[0]
+                raise EnvironmentFault(f"{where} is not PostgreSQL with pgvector ({reason}). Start it, or set PGHOST.") from fault
+            register_vector(session)
+            session.execute(CREATE % dim)
+            if not self.is_exact:
+                session.execute(GRAPH)
+            self._session = session
+        return self._session

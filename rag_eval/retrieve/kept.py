@@ -1,0 +1,59 @@
+"""What a retriever found, kept from run to run: another prompt, k or metric searches nothing again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rag_eval.parts import Cache, Cached, Context, Searching
+from rag_eval.retrieve.searchable import question_text
+from rag_eval.types import Document, Example, Retrieved, Searched
+
+FILE = "found.jsonl"
+
+
+class Kept:
+    """A retriever that has all its documents. What it found before for the same questions together comes from the cache."""
+
+    def __init__(self, retriever: Searching, documents: Sequence[Document], sha: str, cache: Cache) -> None:
+        """
+        Args:
+            retriever: holds exactly the documents.
+            documents: by which what was found is read back.
+            sha: of the documents.
+            cache: where lists are kept.
+        """
+        self.context: Context = retriever.context
+        self.k, self.depth = retriever.k, retriever.depth
+        self.reused_s = 0.0  # seconds, of all answers so far, that an earlier run spent
+        self._retriever, self._sha, self._cache = retriever, sha, cache
+        self._documents = {document.id: document for document in documents}
+
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Refused: the documents are those that it was made with."""
+        raise ValueError("what is kept was found among other documents; add to the retriever itself")
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Refused: the documents are those that it was made with."""
+        raise ValueError("what is kept was found among other documents; remove from the retriever itself")
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """As the retriever searches; seconds of what was kept are those of the search that found it."""
+        if not examples:
+            return []
+
+        def write(folder: Path) -> None:
+            found = self._retriever.search(examples)
+            lines = ([[[hit.document.id, hit.score] for hit in one.hits], dict(one.seconds)] for one in found)
+            (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+        key = {"retriever": self._retriever.identity(), "documents": self._sha, "questions": list(map(question_text, examples))}
+        kept = self._cache.build("found", key, write)
+        lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]
+        if kept.is_hit:
+            self.reused_s += sum(sum(seconds.values()) for _, seconds in lines)
+        return [Searched(self._hits(hits), seconds) for hits, seconds in lines]
+
+    def _hits(self, hits: Sequence[tuple[str, float]]) -> tuple[Retrieved, ...]:
+        return tuple(Retrieved(self._documents[id], score, rank) for rank, (id, score) in enumerate(hits, start=1))

@@ -1,0 +1,93 @@
+"""Reranking for variety: a candidate counts less the more it resembles those that stand before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rag_eval.parts import Embedder, Vectors
+from rag_eval.retrieve.vectors import refuse_bad_rows
+from rag_eval.types import Document
+
+
+class MaximalMarginalRelevance:
+    """Orders candidates by relevance less resemblance to the better ones (Carbonell and Goldstein 1998).
+
+    Both are cosines of embeddings. The embedding of a candidate is kept, so each document is embedded once.
+    """
+
+    def __init__(self, embedder: Embedder, relevance_share: Annotated[float, Field(ge=0, le=1)]) -> None:
+        """
+        Args:
+            embedder: texts to vectors.
+            relevance_share: lambda of the paper: 1 = relevance alone, 0 = variety alone after the first.
+        """
+        self._embedder = embedder
+        self._share = float(relevance_share)
+        self._vectors: dict[tuple[str, str, str], Vectors] = {}  # (dim,) by id, title and text
+
+    def learn(self, documents: Sequence[Document]) -> None:
+        """Let the embedder see the first documents."""
+        self._embedder.learn(documents)
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the scores."""
+        return {"reranker": "maximal marginal relevance", "relevance_share": self._share, "embedder": dict(self._embedder.identity())}
+
+    def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:
+        """For each question float32 (n_candidates,): what each candidate added when it was chosen, never more than the one before.
+
+        Raises:
+            DataError: if an embedding is zero or not finite.
+        """
+        if not questions:
+            return []
+        queries = self._embedder.embed_questions(questions)
+        refuse_bad_rows(queries, questions)
+        self._embed([document for those in candidates for document in those])
+        return [self._marginal(query, those) for query, those in zip(queries, candidates, strict=True)]
+
+    def _marginal(self, query: Vectors, documents: Sequence[Document]) -> NDArray[np.float32]:
+        if not documents:
+            return np.zeros(0, dtype=np.float32)
+        vectors = np.stack([self._vectors[_key(document)] for document in documents])
+        return marginal_relevance(vectors @ query, vectors @ vectors.T, self._share)
+
+    def _embed(self, documents: Sequence[Document]) -> None:
+        new = list({_key(document): document for document in documents if _key(document) not in self._vectors}.values())
+        if new:
+            vectors = self._embedder.embed_documents(new, lambda shape: np.empty(shape, dtype=np.float32))
+            refuse_bad_rows(vectors, [document.id for document in new])
+            self._vectors |= zip(map(_key, new), vectors, strict=True)
+
+
+def marginal_relevance(relevance: NDArray[np.float32], resemblance: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """What each candidate adds when candidates are chosen one after the other, the one that adds most first.
+
+    Args:
+        relevance: float32 (n,), of each candidate to the question.
+        resemblance: float32 (n, n), of the candidates to each other. A negative one counts as 0: being the opposite of what
+            was chosen is no merit.
+        share: of relevance, in [0, 1]; the rest is that of resemblance.
+
+    Returns:
+        float32 (n,) in the order given. Sorted from high to low they give the order of choice, equal ones as given.
+    """
+    added = np.full(len(relevance), -np.inf, dtype=np.float32)
+    nearest = np.zeros(len(relevance), dtype=np.float32)  # resemblance to the most similar one chosen so far
+    left = np.ones(len(relevance), dtype=bool)
+    for _ in range(len(relevance)):
+        worth = np.float32(share) * relevance - np.float32(1 - share) * nearest
+        best = int(np.argmax(np.where(left, worth, -np.inf)))
+        added[best] = worth[best]
+        left[best] = False
+        nearest = np.maximum(nearest, resemblance[best])
+    return added
+
+
+def _key(document: Document) -> tuple[str, str, str]:
+    return document.id, document.title, document.text

@@ -1,0 +1,92 @@
+"""Several forms of one question are searched, and the rankings are fused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import NonNegativeFloat, PositiveInt
+
+from rag_eval.errors import ConfigError
+from rag_eval.parts import Cached, Context, Searching
+from rag_eval.retrieve.analyzer import Analyzer
+from rag_eval.retrieve.fusion import fuse
+from rag_eval.retrieve.searchable import question_text
+from rag_eval.types import Document, Example, Searched
+
+
+class MultiQuery:
+    """Finds what is ranked highly for the question as asked, for it after its conversation, and for its words alone.
+
+    The three rankings are fused with equal weight; see rag_eval.retrieve.fusion. A question that is one of these already is
+    searched again all the same, so each costs three searches.
+    """
+
+    context: Context = "retrieved"
+
+    def __init__(
+        self,
+        retriever: Searching,
+        analyzer: Analyzer,
+        constant: NonNegativeFloat,
+        fused_depth: PositiveInt,
+        k: PositiveInt,
+        depth: PositiveInt,
+    ) -> None:
+        """
+        Args:
+            retriever: searches each form of the question; it must search `fused_depth` deep.
+            analyzer: what counts as a word of the question.
+            constant: how much lower ranks count beside the first ones; 60 in the paper.
+            fused_depth: how many documents of each ranking are fused.
+            k: documents that enter the prompt.
+            depth: documents that are kept and scored; k when that is more.
+
+        Raises:
+            ConfigError: if the retriever searches less than `fused_depth` deep.
+        """
+        if retriever.depth < fused_depth:
+            raise ConfigError(
+                f"retriever.fused_depth is {fused_depth} but the inner retriever searches {retriever.depth} deep. "
+                "Raise retriever.retriever.depth."
+            )
+        self.k = k
+        self.depth = max(k, depth)
+        self._retriever = retriever
+        self._analyzer = analyzer
+        self._constant = constant
+        self._fused_depth = fused_depth
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        fusion = {"constant": float(self._constant), "fused_depth": self._fused_depth}
+        parts = {"analyzer": dict(self._analyzer.identity()), "inner": dict(self._retriever.identity())}
+        return {"retriever": "multi_query", "depth": self.depth, **fusion, **parts}
+
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""
+        return self._retriever.add(documents)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        self._retriever.remove(ids)
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """For each question the documents with the best fused ranks, at most `depth`; seconds are those of all three searches."""
+        return self._fuse([self._retriever.search(form) for form in self._forms(examples)])
+
+    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+        """The same with exact searches fused; None where the inner search is exact anyway."""
+        found = [one for form in self._forms(examples) if (one := self._retriever.exactly(form)) is not None]
+        return self._fuse(found) if found else None
+
+    def _forms(self, examples: Sequence[Example]) -> list[list[Example]]:
+        """The questions without their conversations, as they are, and as words; one without a word of its own stays as it is."""
+        alone = [replace(example, history=()) for example in examples]
+        words = [" ".join(self._analyzer.words(question_text(example))) for example in examples]
+        keywords = [replace(one, question=said or one.question) for one, said in zip(alone, words, strict=True)]
+        return [alone, list(examples), keywords]
+
+    def _fuse(self, searches: Sequence[Sequence[Searched]]) -> list[Searched]:
+        return fuse(searches, [1.0] * len(searches), self._constant, self._fused_depth, self.depth)

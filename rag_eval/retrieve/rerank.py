@@ -1,0 +1,97 @@
+"""Retrieval in two stages: a retriever finds candidates, a reranker scores them again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PositiveInt
+
+from rag_eval.errors import ConfigError, DataError
+from rag_eval.parts import Cached, Context, Reranker, Searching
+from rag_eval.retrieve.searchable import question_text
+from rag_eval.types import Document, Example, Retrieved, Searched
+
+
+class Reranked:
+    """Finds what the inner retriever finds, in the order of a reranker's scores.
+
+    Candidates below `rerank_depth` are dropped: their scores are in the inner retriever's unit and could not stand beside
+    the reranker's.
+    """
+
+    context: Context = "retrieved"
+
+    def __init__(self, retriever: Searching, reranker: Reranker, rerank_depth: PositiveInt, k: PositiveInt, depth: PositiveInt) -> None:
+        """
+        Args:
+            retriever: finds the candidates; it must search `rerank_depth` deep.
+            reranker: scores them again.
+            rerank_depth: candidates of each question that are scored again, at least `k` and `depth`.
+            k: documents that enter the prompt.
+            depth: documents that are kept and scored; k when that is more.
+
+        Raises:
+            ConfigError: if fewer candidates are searched than scored again, or fewer scored again than kept.
+        """
+        if retriever.depth < rerank_depth:
+            raise ConfigError(
+                f"retriever.rerank_depth is {rerank_depth} but the inner retriever searches {retriever.depth} deep. "
+                "Raise retriever.retriever.depth."
+            )
+        if rerank_depth < max(k, depth):
+            raise ConfigError(f"retriever.rerank_depth is {rerank_depth}, less than the {max(k, depth)} documents that are kept. Raise it.")
+        self.k = k
+        self.depth = max(k, depth)
+        self._retriever = retriever
+        self._reranker = reranker
+        self._rerank_depth = rerank_depth
+        self._has_learned = False
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        parts = {"inner": dict(self._retriever.identity()), "reranker": dict(self._reranker.identity())}
+        return {"retriever": "reranked", "depth": self.depth, "rerank_depth": self._rerank_depth, **parts}
+
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""
+        if documents and not self._has_learned:
+            self._reranker.learn(documents)
+            self._has_learned = True
+        return self._retriever.add(documents)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        self._retriever.remove(ids)
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """For each question at most `depth` documents, best scores first, equal scores in the inner retriever's order.
+
+        All candidates are scored in one batch; `seconds` holds each question's equal share of it under `rerank`.
+
+        Raises:
+            DataError: if a score is not finite.
+        """
+        return self._rerank(examples, self._retriever.search(examples))
+
+    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+        """The same with the candidates of an exact search; None where the inner search is exact anyway."""
+        found = self._retriever.exactly(examples)
+        return None if found is None else self._rerank(examples, found)
+
+    def _rerank(self, examples: Sequence[Example], found: Sequence[Searched]) -> list[Searched]:
+        start = time.perf_counter()
+        candidates = [[hit.document for hit in one.hits[: self._rerank_depth]] for one in found]
+        scores = self._reranker.score([question_text(example) for example in examples], candidates)
+        hits = [self._ordered(*one) for one in zip(examples, candidates, scores, strict=True)]
+        share = (time.perf_counter() - start) / max(1, len(examples))
+        return [Searched(best, {**one.seconds, "rerank": share}) for best, one in zip(hits, found, strict=True)]
+
+    def _ordered(self, example: Example, documents: Sequence[Document], scores: NDArray[np.float32]) -> tuple[Retrieved, ...]:
+        if scores.shape != (len(documents),) or not np.isfinite(scores).all():
+            raise DataError(f"question {example.id!r}: expected {len(documents)} finite scores of the reranker, found {scores.tolist()}.")
+        best = np.argsort(-scores, kind="stable")[: self.depth].tolist()
+        return tuple(Retrieved(documents[at], float(scores[at]), rank) for rank, at in enumerate(best, start=1))

@@ -1,0 +1,139 @@
+"""Learned sparse retrieval: a model weights the words of a vocabulary, and the largest inner products win."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import PositiveInt
+from scipy.sparse import csr_array, load_npz, save_npz, vstack
+
+from rag_eval.errors import DataError
+from rag_eval.parts import Cache, Cached, Context, Numbers
+from rag_eval.retrieve.best import best_above_zero
+from rag_eval.retrieve.searchable import question_text
+from rag_eval.retrieve.shelf import Shelf, documents_sha
+from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
+from rag_eval.source import source_sha
+from rag_eval.types import Document, Example, Retrieved, Searched
+
+log = logging.getLogger(__name__)
+
+FILE = "vectors.npz"
+
+
+class SparseRetriever:
+    """Finds the documents whose word weights have the largest inner product with the question's (SPLADE, Formal et al. 2021).
+
+    Every document that shares a weighted word with the question is compared, so the search is exact; one that shares none
+    is not found.
+    """
+
+    context: Context = "retrieved"
+
+    def __init__(self, encoder: SparseTextEncoder, cache: Cache, k: PositiveInt, depth: PositiveInt) -> None:
+        """
+        Args:
+            encoder: texts to weights of words.
+            cache: keeps the weights of each `add` from run to run.
+            k: documents that enter the prompt.
+            depth: documents that are searched and scored; k when that is more.
+        """
+        self.k = k
+        self.depth = max(k, depth)
+        self._encoder = encoder
+        self._cache = cache
+        self._shelf = Shelf()
+        self._numbers: Numbers = np.zeros(0, dtype=np.int64)  # of the documents, rising
+        self._vectors: csr_array | None = None  # float32 (n_documents, vocabulary), in the order of `_numbers`
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides what is found."""
+        return {"retriever": "sparse", "depth": self.depth, "encoder": dict(self._encoder.identity()), "code": source_sha("retrieve")}
+
+    def add(self, documents: Sequence[Document]) -> Cached | None:
+        """Add documents, or replace those with known ids. Returns where the weights are kept.
+
+        Raises:
+            DataError: if an id comes twice or a weight is not finite; nothing is added then.
+        """
+        if not documents:
+            return None
+        vectors, kept_in = self._encode(documents)
+        numbers, _ = self._shelf.put(documents)
+        stays = np.flatnonzero(~np.isin(self._numbers, numbers))
+        joined = vectors if self._vectors is None else vstack([self._vectors[stays], vectors], format="csr")
+        every = np.concatenate([self._numbers[stays], numbers])
+        order = np.argsort(every)
+        self._numbers, self._vectors = every[order], joined[order]
+        return kept_in
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        stays = np.flatnonzero(~np.isin(self._numbers, self._shelf.take(ids)))
+        if self._vectors is not None:
+            self._numbers, self._vectors = self._numbers[stays], self._vectors[stays]
+
+    def search(self, examples: Sequence[Example]) -> list[Searched]:
+        """For each question the documents with the largest products above 0, at most `depth`, equal ones in the order of arrival.
+
+        All questions are encoded and searched in one batch; `seconds` holds each one's equal share of it.
+
+        Raises:
+            DataError: if there are no documents, or a question's weight is not finite.
+        """
+        if self._vectors is None or not self._numbers.size:
+            raise DataError("there are no documents to search. Add documents, or use retriever=none.")
+        if not examples:
+            return []
+        start = time.perf_counter()
+        queries = self._encoder.encode_questions([question_text(example) for example in examples])
+        _refuse_bad_weights(queries, [example.id for example in examples])
+        encoded = time.perf_counter()
+        products = csr_array(queries @ self._vectors.T)
+        products.sort_indices()
+        hits = [self._best(products, row) for row in range(len(examples))]
+        searched = time.perf_counter()
+        seconds = {"embed": (encoded - start) / len(examples), "search": (searched - encoded) / len(examples)}
+        return [Searched(one, seconds) for one in hits]
+
+    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+        """None: `search` compares with every document."""
+        return None
+
+    def _best(self, products: csr_array, row: int) -> tuple[Retrieved, ...]:
+        places = slice(products.indptr[row], products.indptr[row + 1])
+        scores, numbers = products.data[places], self._numbers[products.indices[places]]
+        best = best_above_zero(scores, self.depth)
+        return self._shelf.hits(scores[best].tolist(), numbers[best].tolist())
+
+    def _encode(self, documents: Sequence[Document]) -> tuple[csr_array, Cached]:
+        names = [document.id for document in documents]
+
+        def write(folder: Path) -> None:
+            vectors = self._encoder.encode_documents(documents)
+            _refuse_bad_weights(vectors, names)
+            save_npz(folder / FILE, vectors)
+
+        key = {"encoder": dict(self._encoder.identity()), "documents": documents_sha(documents), "code": source_sha("retrieve")}
+        cached = self._cache.build("embeddings", key, write)
+        vectors = csr_array(load_npz(cached.path / FILE))
+        n_empty = int((np.diff(vectors.indptr) == 0).sum())
+        if n_empty:
+            log.warning("%d of %d documents have no weight at all and are never found", n_empty, len(documents))
+        return vectors, cached
+
+
+def _refuse_bad_weights(vectors: csr_array, names: Sequence[str]) -> None:
+    """Raises DataError, naming up to three rows with a weight that is not finite, or if there is not one row a name."""
+    if vectors.shape[0] != len(names):
+        raise DataError(f"expected {len(names)} rows of weights, found shape {vectors.shape}. The encoder or its cache is broken.")
+    row_of_each = np.repeat(np.arange(len(names)), np.diff(vectors.indptr))
+    rows = np.unique(row_of_each[~np.isfinite(vectors.data)])
+    if rows.size:
+        first = ", ".join(repr(names[row]) for row in rows[:3])
+        raise DataError(f"{rows.size} of {len(names)} texts have weights that are not finite (first: {first}). Mend or remove these texts.")

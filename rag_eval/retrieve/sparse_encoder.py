@@ -1,0 +1,117 @@
+"""Texts as weights of many words, most of them 0, by a SPLADE model from a folder or from the hub, without code of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import PositiveInt
+from scipy.sparse import csr_array
+from sentence_transformers import SparseEncoder
+from transformers.utils.logging import disable_progress_bar
+
+from rag_eval.device import choose_device
+from rag_eval.model_folder import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint, max_tokens
+from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.searchable import document_text
+from rag_eval.retrieve.weights import loading
+from rag_eval.types import Document
+
+log = logging.getLogger(__name__)
+
+_KEY = "retriever.encoder.model"
+
+
+class SparseTextEncoder:
+    """Encodes with a SparseEncoder of sentence-transformers. The model is found, checked and loaded on first use.
+
+    Longer texts than the model reads are cut by it; how many documents are is logged as a warning.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        sha256: str | None,
+        batch_size: PositiveInt,
+        device: Literal["auto", "cpu", "cuda"],
+        revision: str | None = None,
+    ) -> None:
+        """
+        Args:
+            model: a folder, which needs no network, or a model id of the hub.
+            sha256: of model.safetensors, verified before loading; None trusts the folder.
+            batch_size: texts the model takes at once.
+            device: auto takes CUDA when there is one.
+            revision: commit of a hub model; None takes the newest. A folder has none.
+
+        Raises:
+            DataError: if the folder does not exist or its loading would run code or unpickle.
+        """
+        check_model(model)
+        self._model_name = model
+        self._sha256 = sha256
+        self._batch_size = batch_size
+        self._device = choose_device(device)
+        self._revision = revision
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the weights, to the last bit: files, length limit, device, batch size and library versions."""
+        return {
+            "encoder": fingerprint(self._folder),
+            "max_tokens": max_tokens(self._folder),
+            "dtype": "float32",
+            "device": self._device.type,
+            "batch_size": self._batch_size,  # padding changes last bits
+            "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
+        }
+
+    def encode_documents(self, documents: Sequence[Document]) -> csr_array:
+        """float32 (n, vocabulary), in order; title and text together."""
+        texts = [document_text(document) for document in documents]
+        self._warn_of_truncation(texts)
+        return self._encode(self._model.encode_document, texts)
+
+    def encode_questions(self, questions: Sequence[str]) -> csr_array:
+        """float32 (n, vocabulary), in order."""
+        return self._encode(self._model.encode_query, questions)
+
+    def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> csr_array:
+        encoded = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, save_to_cpu=True).coalesce()
+        places = encoded.indices().numpy()
+        return csr_array((encoded.values().numpy().astype(np.float32), (places[0], places[1])), shape=tuple(encoded.shape))
+
+    def _warn_of_truncation(self, texts: Sequence[str]) -> None:
+        limit = self._model.max_seq_length
+        lengths = [len(one) for one in self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
+        n = sum(length > limit for length in lengths) if limit else 0
+        if n:
+            log.warning(
+                "%d of %d documents are longer than the %d tokens the encoder reads; their ends are not encoded", n, len(texts), limit
+            )
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder = hub_folder(self._model_name, self._revision, _KEY)
+        check_embedder_folder(folder)
+        check_weights(folder)
+        if self._sha256 is not None:
+            check_sha256(folder, self._sha256)
+        return folder
+
+    @cached_property
+    def _model(self) -> SparseEncoder:
+        disable_progress_bar()  # of the weights' loading
+        folder = self._folder
+        with loading(_KEY, self._model_name):
+            return SparseEncoder(
+                str(folder),
+                device=str(self._device),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            )

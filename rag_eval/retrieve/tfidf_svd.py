@@ -1,0 +1,139 @@
+"""Embeddings without weights: words by tf-idf, turned to their main directions in the first documents (latent semantic analysis)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PositiveInt
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from rag_eval.errors import DataError
+from rag_eval.parts import Allocate, Cache, Vectors
+from rag_eval.retrieve.searchable import document_text
+from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
+from rag_eval.source import source_sha
+from rag_eval.types import Document
+
+log = logging.getLogger(__name__)
+
+_WORDS = {"sublinear_tf": True, "dtype": np.float32}
+_SEED = 0  # of the randomized decomposition
+_NOTHING = 1e-5  # a length below this is rounding in single precision
+_BLOCK = 4096  # texts turned to vectors together
+
+
+class TfidfSvd:
+    """Learns words and directions from the first documents that it sees; later ones are embedded with these.
+
+    A text without a known word points into a direction of its own, the last column, where no other text has anything.
+    """
+
+    def __init__(self, dim: PositiveInt, cache: Cache) -> None:
+        """
+        Args:
+            dim: directions kept, fewer where the documents have fewer.
+            cache: keeps what was learned from run to run.
+        """
+        self._dim = dim
+        self._cache = cache
+        self._learned: _Learned | None = None
+
+    def learn(self, documents: Sequence[Document]) -> None:
+        """Words, their weights and directions of these documents, from the cache where they are there.
+
+        Raises:
+            DataError: if not one document has a word of two letters.
+        """
+        key = {"embedder": self._settings, "documents": documents_sha(documents), "code": source_sha("retrieve")}
+        texts = [document_text(document) for document in documents]
+        self._learned = _read(self._cache.build("tfidf_svd", key, lambda folder: _write(_fitted(texts, self._dim), folder)).path)
+        n_found = len(self._learned.directions)
+        if n_found < self._dim:
+            log.warning("embedder.dim=%d: %d documents have %d directions; these are kept", self._dim, len(documents), n_found)
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the vectors: the settings and what was learned."""
+        return {**self._settings, "learned": None if self._learned is None else self._learned.sha256}
+
+    def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
+        """float32 (n, directions + 1), unit rows, in order; title and text together."""
+        return self._embed([document_text(document) for document in documents], [document.id for document in documents], allocate)
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """float32 (n, directions + 1), unit rows, in order."""
+        return self._embed(questions, questions, in_memory)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {"embedder": "tf-idf, truncated SVD", "dim": self._dim, "versions": {"scikit-learn": version("scikit-learn")}}
+
+    def _embed(self, texts: Sequence[str], names: Sequence[str], allocate: Allocate) -> Vectors:
+        if self._learned is None:
+            raise DataError("TfidfSvd has learned no words yet. Give it documents first.")
+        vectors = allocate((len(texts), len(self._learned.directions) + 1))
+        for start in range(0, len(texts), _BLOCK):
+            vectors[start : start + _BLOCK] = self._learned.embed(texts[start : start + _BLOCK])
+        refuse_bad_rows(vectors, names)
+        return vectors
+
+
+class _Learned:
+    """Words, how rare each is, and the directions that documents differ in."""
+
+    def __init__(self, words: Sequence[str], weights: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
+        """
+        Args:
+            words: n of them, in the order of columns.
+            weights: (n,), inverse document frequency.
+            directions: (directions, n), the strongest first.
+        """
+        self.words, self.weights, self.directions = words, weights, directions
+        self._vectorizer = TfidfVectorizer(vocabulary=words, **_WORDS)
+        self._vectorizer.idf_ = weights
+
+    @property
+    def sha256(self) -> str:
+        digest = hashlib.sha256(json.dumps(self.words).encode())
+        for numbers in (self.weights, self.directions):
+            digest.update(np.ascontiguousarray(numbers).tobytes())
+        return digest.hexdigest()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """float32 (n, directions + 1), unit rows."""
+        turned = np.asarray(self._vectorizer.transform(texts) @ self.directions.T, dtype=np.float32)
+        is_unknown = np.linalg.norm(turned, axis=1) < _NOTHING
+        turned[is_unknown] = 0
+        return unit_rows(np.column_stack([turned, is_unknown]))
+
+
+def _fitted(texts: Sequence[str], dim: int) -> _Learned:
+    vectorizer = TfidfVectorizer(**_WORDS)
+    try:
+        matrix = vectorizer.fit_transform(texts)
+    except ValueError as error:
+        raise DataError("the documents have no word of two letters or more; tf-idf has nothing to learn. Use another embedder.") from error
+    svd = TruncatedSVD(min(dim, *matrix.shape), random_state=_SEED).fit(matrix)
+    is_there = svd.singular_values_ > _NOTHING * svd.singular_values_[0]
+    return _Learned(vectorizer.get_feature_names_out().tolist(), vectorizer.idf_, svd.components_[is_there])
+
+
+def _write(learned: _Learned, folder: Path) -> None:
+    (folder / "words.json").write_text(json.dumps(learned.words), encoding="utf-8")
+    np.save(folder / "weights.npy", learned.weights, allow_pickle=False)
+    np.save(folder / "directions.npy", learned.directions, allow_pickle=False)
+
+
+def _read(folder: Path) -> _Learned:
+    words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+    weights, directions = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("weights", "directions"))
+    return _Learned(words, weights, directions)

@@ -1,0 +1,39 @@
+"""Encoders small enough to be made in a test, as folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "query", "text", ":", *"abcdefghijklmnopqrstuvwxyz")
+
+
+def write_bert(folder: Path, **changed: int) -> Path:
+    """A BERT of random weights that knows the letters, reads 32 tokens and gives 16 numbers."""
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 32}
+    config = BertConfig(**{"vocab_size": len(WORDS), "initializer_range": 0.5, **sizes, **changed})
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def write_sentence_transformer(folder: Path, prompts: Mapping[str, str], default: str | None = None, include_prompt: bool = True) -> Path:
+    """That BERT under a mean of its states, with prompts, as sentence-transformers saves it; rows are not of unit length."""
+    write_bert(folder)
+    modules = (("", "Transformer"), ("1_Pooling", "Pooling"))
+    listed = [
+        {"idx": n, "name": str(n), "path": path, "type": f"sentence_transformers.models.{kind}"} for n, (path, kind) in enumerate(modules)
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True, "include_prompt": include_prompt}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts, "default_prompt_name": default}))
+    return folder
