@@ -16,13 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from hydra.errors import HydraException
 from rich.console import Console
 
 from experiments.admission import READ_AT
 from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, hops
 from experiments.effects_runs import Plan, Pool, n_runs, pools
+from rag_eval.config import conf_dir
+from rag_eval.data.world.model import RESERVED_SEED
 from rag_eval.data.world.questions import KINDS
+from rag_eval.data.world.source import PRESETS
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
@@ -34,6 +38,7 @@ from rag_eval.score.verdict import verdict
 from rag_eval.types import PRIMARY, Estimate
 
 DEFAULTS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm", "runs": "outputs", "out": "reports"}
+MAX_DIGITS = 18  # of a seed
 FILE_WIDTH = 200  # where the output is no terminal
 NOT_SHOWN = "NOT SHOWN"
 READING = f"""Each claim was declared with its threshold before a model was asked. Differences are paired by question; intervals of 95 %
@@ -58,6 +63,9 @@ def main(argv: Sequence[str]) -> int:
         words, options = parsed(argv, DEFAULTS)
         if words:
             raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
+        for name, choices in _choices().items():
+            if options[name] not in choices:
+                raise UserError(f"{name}={options[name]} does not exist; choices: {', '.join(choices)}.")
         plan = Plan(options["preset"], _seeds(options["seeds"]), options["generator"], options["embedder"], options["runs"])
         with progress("runs", n_runs(plan)) as advance:
             found = pools(plan, advance)
@@ -65,6 +73,9 @@ def main(argv: Sequence[str]) -> int:
     except RagEvalError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except HydraException as error:
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+        return UserError.exit_code
     return 0
 
 
@@ -79,10 +90,14 @@ def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[i
 
 
 def read_kinds(found: Pools) -> dict[str, Estimate | None]:
-    """Exact match of each kind of question over those whose evidence stood in the oracle's prompt; None = there are none."""
+    """Exact match of each kind of question over those whose evidence stood in the oracle's prompt; None = there are none.
+
+    Counts of one, which take one document, are left out: the constant answer 1 would pass for counting.
+    """
     pool = found["oracle, all kinds"]
-    of = {kind: [name for name, row in pool.rows.items() if row.get("kind") == kind and row[HELD] == 1.0] for kind in KINDS}
-    return {kind: _mean(pool, PRIMARY, names) for kind, names in of.items()}
+    held = [name for name, row in pool.rows.items() if row[HELD] == 1.0]
+    counted = [name for name in held if pool.rows[name].get("kind") != "count" or len(pool.predictions[name].in_prompt) > 1]
+    return {kind: _mean(pool, PRIMARY, [name for name in counted if pool.rows[name].get("kind") == kind]) for kind in KINDS}
 
 
 def _estimate(values: Values, confidence: float = 0.95) -> Estimate | None:
@@ -112,9 +127,20 @@ def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estim
 
 def _seeds(text: str) -> tuple[int, ...]:
     parts = text.split(",")
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise UserError(f"seeds: expected different whole numbers with commas between, as in 0,1,2, got {text!r}.")
-    return tuple(map(int, parts))
+    if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise UserError(f"seeds: expected different whole numbers with commas between, as in 0,1,2, got {text[:40]!r}.")
+    seeds = tuple(map(int, parts))
+    if max(seeds) >= RESERVED_SEED:
+        raise UserError(
+            f"seeds: expected numbers below {RESERVED_SEED:,}, got {max(seeds)}: on worlds from there on the model was trained."
+        )
+    return seeds
+
+
+def _choices() -> dict[str, list[str]]:
+    """Options that name something, with what there is."""
+    folders = {"generator": conf_dir() / "generator", "embedder": conf_dir() / "retriever" / "embedder"}
+    return {"preset": list(PRESETS), **{name: sorted(file.stem for file in folder.glob("*.yaml")) for name, folder in folders.items()}}
 
 
 def effects_section(found: Sequence[Found]) -> Section:

@@ -17,6 +17,7 @@ from rag_eval.types import PRIMARY
 HELD = "prompt/holds_evidence"
 STALE = "answer/stale"
 MISLED = "answer/misled"
+FEWEST_HOPS = 30  # two-hop questions, from which on finding both documents is compared with finding each
 
 Pools = Mapping[str, Pool]
 
@@ -108,9 +109,15 @@ def hops(found: Pools) -> tuple[list[str], NDArray[np.float64], NDArray[np.float
 
 
 def hops_together(found: Pools) -> Values:
-    """P(both documents) - P(first) P(second): its linear terms (the delta method), whose mean is that number itself."""
+    """P(both documents) - P(first) P(second): its linear terms (the delta method), whose mean is that number itself.
+
+    Not judged over fewer than FEWEST_HOPS questions, nor where one of the documents is found always or never: the two products
+    are then equal whatever the search does.
+    """
     names, first, second = hops(found)
-    h1, h2 = (float(one.mean()) if names else math.nan for one in (first, second))
+    if len(names) < FEWEST_HOPS or any(one.min() == one.max() for one in (first, second)):
+        return _values(found["rag, two hops"], [math.nan] * len(names), names, None)
+    h1, h2 = float(first.mean()), float(second.mean())
     return _values(found["rag, two hops"], (first * second - first * h2 - second * h1 + h1 * h2).tolist(), names, None)
 
 

@@ -19,7 +19,7 @@ from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.meter import Reading, metered
-from rag_eval.parts import Cache, Chunker, Retriever, Searching
+from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
 from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
 from rag_eval.record import identity
 from rag_eval.record.run_directory import RunDirectory
@@ -27,6 +27,7 @@ from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import is_mirrored
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import passages
+from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.score.outcome import check_sum
@@ -149,6 +150,7 @@ def _measure(
         "counts": counts(predictions, questions),
         "seconds": seconds(predictions),
         "tokens": tokens(predictions),
+        "truncation": _truncation(learned.index),
         "throughput": {"searches_per_s": searches_per_s(predictions)},
         "chance": chance,
     }
@@ -160,6 +162,12 @@ def keeping(retriever: Retriever, dataset: QADataset, cache: Cache) -> Retriever
     if not isinstance(retriever, Searching):
         return retriever
     return Kept(retriever, dataset.documents, documents_sha(dataset.documents), cache)
+
+
+def _truncation(kept: Cached | None) -> dict[str, Any] | None:
+    """How much of the documents an embedder did not read; None where nothing was embedded, or by one that reads everything."""
+    files = [path / TRUNCATION for path in (kept.path, *kept.also)] if kept else []
+    return next((json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()), None)
 
 
 def _spent(readings: Mapping[str, Reading]) -> dict[str, Spend]:

@@ -72,6 +72,24 @@ class Embedder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Truncation:
+    """How much of some texts was not read, because they were longer than a model reads."""
+
+    n_texts: int
+    n_truncated: int
+    share_of_tokens_cut: float  # of all tokens of all texts, special ones included
+
+
+@runtime_checkable
+class Truncating(Protocol):
+    """An embedder that reads so many tokens of a text and no more."""
+
+    def truncation(self, documents: Sequence[Document]) -> Truncation:
+        """How much of the documents is not read."""
+        ...
+
+
 class Index(Protocol):
     """Nearest vectors by the number that each was given."""
 

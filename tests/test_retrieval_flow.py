@@ -117,3 +117,16 @@ def test_questions_without_gold_answers_are_searched_and_not_answered(command: C
     assert refused.code == 2
     assert "3 of 3 questions have no gold answers (first: 'a')" in refused.err
     assert "Use mode=retrieval." in refused.err
+
+
+def test_what_the_embedder_did_not_read_is_in_the_record(command: Command, tmp_path: Path) -> None:
+    documents = [{"id": "short", "text": "a few words"}, {"id": "long", "text": "many words " * 300}]
+    questions = [{"id": "q", "question": "who has many words?", "answers": ["x"], "evidence": ["long"]}]
+    for name, rows in (("d", documents), ("q", questions)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = ("mode=retrieval", "dataset=jsonl", "dataset.documents=d.jsonl", "dataset.questions=q.jsonl")
+    for cut in (command(*files).record["facts"], command(*files, "retriever.k=1").record["facts"]):  # embedded, and from the cache
+        assert (cut["truncation"]["n_texts"], cut["truncation"]["n_truncated"]) == (2, 1)
+        assert 0.5 < cut["truncation"]["share_of_tokens_cut"] < 0.6
+    assert command(*files, "retriever/embedder=hashed").record["facts"]["truncation"] is None
+    assert command(*files, "chunker=sentences").record["facts"]["truncation"]["n_truncated"] == 0

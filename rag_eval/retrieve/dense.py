@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from numpy.lib.format import open_memmap
 from pydantic import PositiveInt
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Numbers, Vectors
+from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Numbers, Truncating, Vectors
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.vectors import refuse_bad_rows
@@ -21,6 +22,7 @@ from rag_eval.source import source_sha
 from rag_eval.types import Document, Example, Searched
 
 FILE = "vectors.npy"
+TRUNCATION = "truncation.json"  # how much of the documents the embedder did not read
 
 
 class Dense:
@@ -131,6 +133,8 @@ class Dense:
         def write(folder: Path) -> None:
             vectors = self._embedder.embed_documents(documents, partial(open_memmap, folder / FILE, "w+", np.float32))
             refuse_bad_rows(vectors, names)
+            if isinstance(self._embedder, Truncating):
+                (folder / TRUNCATION).write_text(json.dumps(vars(self._embedder.truncation(documents))), encoding="utf-8")
 
         cached = self._cache.build("embeddings", self._key(documents), write)
         vectors: Vectors = np.load(cached.path / FILE, mmap_mode="r", allow_pickle=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from rag_eval.parts import Allocate, Vectors
+from rag_eval.parts import Allocate, Truncation, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.shelf import documents_sha
-from rag_eval.retrieve.token_batches import Limits, Reading, Tokens, Truncation, embed, tokenized
+from rag_eval.retrieve.token_batches import Limits, Reading, Tokens, embed, tokenized
 from rag_eval.retrieve.vectors import in_memory
 from rag_eval.types import Document
 

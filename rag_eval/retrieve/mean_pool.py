@@ -17,10 +17,10 @@ from transformers.utils.logging import disable_progress_bar
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.model_folder import check_model, check_sha256, check_weights, fingerprint
-from rag_eval.parts import Allocate, Vectors
+from rag_eval.parts import Allocate, Truncation, Vectors
 from rag_eval.retrieve.encoder import Encoder
 from rag_eval.retrieve.hub_folder import hub_folder
-from rag_eval.retrieve.token_batches import Features, Limits, Reading, Truncation
+from rag_eval.retrieve.token_batches import Features, Limits, Reading
 from rag_eval.retrieve.weights import check_network, loading, resolved
 from rag_eval.types import Document
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rag_eval.parts import Allocate, Vectors
+from rag_eval.parts import Allocate, Truncation, Vectors
 from rag_eval.progress import progress
 from rag_eval.retrieve.vectors import refuse_bad_rows, unit_rows
 
@@ -22,15 +22,6 @@ Rows = NDArray[np.int64]  # (n,), places of texts
 
 _AT_ONCE = 8192  # texts tokenized together
 _BUDGETS = {"cpu": 1024, "cuda": 65_536}  # tokens: what one layer makes of them stays in a core's cache, or keeps a whole GPU busy
-
-
-@dataclass(frozen=True)
-class Truncation:
-    """How much of some texts a network does not read."""
-
-    n_texts: int
-    n_truncated: int
-    share_of_tokens_cut: float  # of all tokens of all texts, special ones included
 
 
 @dataclass(frozen=True)

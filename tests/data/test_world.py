@@ -17,6 +17,7 @@ from rag_eval.data.world.names import TYPES, Names, stem
 from rag_eval.data.world.questions import KINDS, Questions
 from rag_eval.data.world.reading import Course, Exercises, exercises
 from rag_eval.data.world.source import PRESETS, past_of, world
+from rag_eval.data.world.understanding import WorldLanguage
 from rag_eval.types import Example, QADataset
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -40,7 +41,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_platform() -> None:
     assert world("ci", 0).fingerprint == "bcef345a9c2fa71bfcd13df8f54d87f5b1a09813a2d3b8762fd8762d7847b2e6"
     assert (
         world("ci", 1, version=3, distractors=EVERY_DISTRACTOR, questions=Questions(kinds=KINDS)).fingerprint
-        == "5e90ef802ca93ea534c3e417c0f56eb9863f0506868ac9f3e2188b1aebfef171"
+        == "3780ea45973def7fb4b26dc50ce51abb137b7b584db6d30f2f5e05d3194a62b0"
     )
 
 
@@ -154,6 +155,60 @@ def test_a_stale_world_asks_the_same_of_older_documents() -> None:
         )
     retained = [example for example in answerable(fresh) if example.meta["change"] == "retained"]
     assert all(old[example.evidence[0]] == new[example.evidence[0]] for example in retained)
+
+
+def test_a_stale_document_that_says_the_same_counts_as_evidence_and_its_false_values_as_misleading() -> None:
+    """A page that was written anew for another fact has another id; the old one still states what is asked."""
+    wanted = Questions(changes=("locality",), n_answerable=600)
+    stale = world("laptop", 0, version=1, lag=1, distractors=Distractors(counterfactual=1), questions=wanted)
+    names = [{one.id: one.name for one in past_of("laptop", 0).at(version)} for version in (0, 1)]
+    false = wrong_values_of(stale)
+    asked = answerable(stale)
+    assert len(asked) > 200
+    assert sum(example.evidence[0] not in text_of(stale) for example in asked) > 40
+    for example in asked:
+        assert example.held(text_of(stale)) is (names[0][example.cluster] == names[1][example.cluster])
+        said = false.get((example.cluster, example.meta["attribute"]), set()) - set(example.answers)
+        assert said == set(example.meta.get("misleading_answers", ()))
+
+
+def wrong_values_of(dataset: QADataset) -> dict[tuple[str, str], set[str]]:
+    """What counterfactual pages say, by entity and attribute."""
+    ids, reader = {one.name: one.id for one in past_of("laptop", 0).at(0)}, WorldLanguage()
+    found: dict[tuple[str, str], set[str]] = {}
+    for document in dataset.documents:
+        for one in reader.statements(document.text, document.title) if document.meta["kind"] == "counterfactual" else ():
+            found.setdefault((ids[one.subject], one.attribute), set()).add(one.value)
+    return found
+
+
+def test_a_page_that_covers_two_others_is_as_good_as_both() -> None:
+    """One more page about the popular states facts of several home pages."""
+    found = world("ci", 0, popularity=1.0, questions=Questions(kinds=("long",)))
+    facts = {one.id: {fact["id"] for fact in one.meta["facts"]} for one in found.documents}
+    covering = 0
+    for example in answerable(found):
+        values = example.answers[0].split("; ")
+        needed = {home: {id for id in facts[home] if value_of(id) in values} for home in example.evidence}
+        for id, homes in example.meta.get("same_as", {}).items():
+            assert set(homes) == {home for home, ids in needed.items() if ids & facts[id]}
+            covering += len(homes) > 1
+    assert covering > 20
+
+
+def value_of(fact: str) -> str:
+    """What a fact says, by its id."""
+    entity, attribute, _ = fact.split(".")
+    return past_of("ci", 0).at(0)[int(entity[1:])].values[attribute]
+
+
+def test_an_id_names_one_text_in_every_version() -> None:
+    texts: dict[str, set[str]] = {}
+    for version in (1, 2, 3):
+        for id, text in text_of(world("ci", 2, version=version, keep_old_documents=True, distractors=EVERY_DISTRACTOR)).items():
+            texts.setdefault(id, set()).add(text)
+    assert len(texts) > 500
+    assert not [id for id, different in texts.items() if len(different) > 1]
 
 
 def test_old_documents_are_kept_beside_the_new_ones_where_that_is_asked() -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 from collections import Counter, defaultdict
 
 import pytest
+from hydra import compose, initialize_config_dir
 
+from rag_eval.config import check, conf_dir, register_resolvers
+from rag_eval.data.world.asking import answerable as answers
 from rag_eval.data.world.asking import ordered
-from rag_eval.data.world.corpus import ranks
+from rag_eval.data.world.corpus import pages, ranks
 from rag_eval.data.world.distractors import Distractors
-from rag_eval.data.world.known import Known
+from rag_eval.data.world.evidence import Index
+from rag_eval.data.world.known import Asked, Known
 from rag_eval.data.world.language import named
-from rag_eval.data.world.model import RESERVED_SEED, facts_of
+from rag_eval.data.world.model import RESERVED_SEED, Fact, facts_of
 from rag_eval.data.world.names import TYPES, stem
-from rag_eval.data.world.questions import KINDS, NOTHINGS, Questions
-from rag_eval.data.world.source import past_of, world
+from rag_eval.data.world.questions import CHANGES, KINDS, NOTHINGS, Change, Kind, Questions, ask, ask_false_premise
+from rag_eval.data.world.source import Version, known_in, past_of, world
+from rag_eval.data.world.understanding import WorldLanguage
+from rag_eval.data.world.writing import Manner
 from rag_eval.errors import ConfigError
+from rag_eval.score.comparators import compare
 from rag_eval.types import Example, QADataset
 
 EVERY_DISTRACTOR = Distractors(1, 1, 1, 1, 1, 1, 1, 1)
@@ -149,9 +157,124 @@ def test_permuted_training_teaches_the_answers_of_others() -> None:
     assert by_attribute[0] == by_attribute[1]
 
 
-def test_only_what_changed_is_asked_where_that_is_asked() -> None:
-    asked = answerable(world("laptop", 0, version=1, questions=Questions(changes=("canary",))))
-    assert {example.meta["change"] for example in asked} == {"canary"}
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_what_changed_is_asked_where_that_is_asked(change: Change) -> None:
+    kinds: tuple[Kind, ...] = ("forward", "two_hop", "comparison", "list")
+    asked = answerable(world("laptop", 0, version=1, questions=Questions(kinds=kinds, changes=(change,), n_answerable=80)))
+    assert {example.meta["change"] for example in asked} == {change}
+    before = {one.id: one.is_documented for one in past_of("laptop", 0).at(0)}
+    assert {before[one.cluster] for one in asked if one.meta["kind"] == "forward"} == {change != "newcomer"}
+
+
+@pytest.mark.parametrize("kind", ["two_hop", "comparison", "count", "list", "reverse"])
+def test_what_a_stale_corpus_answers_wrongly_is_what_was_right_before_and_a_canary(kind: Kind) -> None:
+    """A perfect reader of the old documents; where two had a value, either name is wrong and neither was right."""
+    stale, reader = world("laptop", 0, version=1, lag=1, questions=Questions((kind,), (), n_answerable=600)), WorldLanguage()
+    statements = [one for document in stale.documents for one in reader.statements(document.text, document.title)]
+    wrong = 0
+    for example in stale.test:
+        said = reader.answer(example.question, (), statements)
+        if said is None or compare(said, example) == 1.0:
+            continue
+        wrong += 1
+        assert example.meta["change"] in {"canary", "newcomer"}
+        assert kind == "reverse" or said in example.meta["stale_answers"]
+    assert wrong > 2
+
+
+def test_a_stale_answer_to_a_question_about_a_year_held_before_it() -> None:
+    found = world("laptop", 0, version=3, keep_old_documents=True, questions=Questions(kinds=("as_of",)))
+    for example in answerable(found):
+        held = past_of("laptop", 0).timeline(example.cluster, example.meta["attribute"], 3)
+        later = {value for version, value in held if 2020 + version > int(example.meta["as_of"])} - {value for version, value in held[:1]}
+        assert not later & set(example.meta.get("stale_answers", ()))
+        assert "future_answers" not in example.meta
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_nothing_is_asked_about_years_after_the_version(version: Version) -> None:
+    asked = answerable(world("laptop", 0, version=version, keep_old_documents=True, questions=Questions(kinds=("as_of",))))
+    assert max(example.meta["as_of"] for example in asked) == str(2020 + version)
+
+
+def test_evidence_bears_the_name_that_is_asked_for() -> None:
+    found = world("ci", 1, version=3, keep_old_documents=True, questions=Questions(kinds=("as_of", "forward"), n_answerable=600))
+    names, titles = {one.id: one.name for one in past_of("ci", 1).at(3)}, {one.id: one.title for one in found.documents}
+    for example in answerable(found):
+        assert {titles[id] for id in example.holders} == {names[example.cluster]}
+
+
+def test_what_a_kept_page_still_says_is_not_asked_as_if_nothing_said_it() -> None:
+    wanted = Questions(nothings=("deleted fact", "false premise"))
+    tidy, hoard = (world("ci", 1, version=3, keep_old_documents=keep, questions=wanted) for keep in (False, True))
+    kinds = [Counter(example.meta["kind"] for example in one.test if not example.is_answerable) for one in (tidy, hoard)]
+    assert (kinds[0]["deleted fact"], kinds[1]["deleted fact"]) == (3, 0)
+    assert kinds[0]["false premise"] == kinds[1]["false premise"] == 20
+
+
+def test_a_premise_that_once_held_is_not_false_while_the_old_page_is_kept() -> None:
+    past = past_of("ci", 0)
+    stated = {(one.id, attribute.name) for one in past.at(0) for attribute in one.stated}
+    change = next(one for one in past.events if one.kind == "change" and (one.entity_id, one.attribute) in stated)
+    now = past.at(change.version)
+    fact = Fact(now[past.place(change.entity_id)], named(change.attribute), change.old)
+    asked = Asked("false premise", "?", (), (fact,), change.entity_id, change.attribute)
+    versions = [past.at(version) for version in range(change.version + 1)]
+    for keep, is_silent in ((False, True), (True, False)):
+        corpus = list(pages(versions, 0, Manner(), 0.0, keep, is_dated=True))
+        assert Index(corpus, past, change.version).is_silent(asked) is is_silent
+
+
+def test_a_false_premise_names_the_value_that_it_takes_for_true() -> None:
+    known = known_in(past_of("ci", 0), 0)
+    for fact in known.of("e00000"):
+        asked = ask_false_premise(known, fact, "test", random.Random(0))
+        assert asked
+        assert asked.facts[0].value in asked.text
+        assert asked.facts[0].value != fact.value
+
+
+@pytest.mark.parametrize("kind", ["long", "two_hop", "true_premise"])
+def test_one_changed_value_among_those_that_a_question_takes_makes_it_a_canary(kind: Kind) -> None:
+    past = past_of("laptop", 0)
+    known = known_in(past, 1)
+    index = Index(list(pages([past.at(0), past.at(1)], 0, Manner(), 0.0, False, is_dated=True)), past, 1)
+    takes = [asked for fact in known.facts if (asked := ask(kind, known, fact, "test", random.Random(0)))]
+    changed = [any(fact.key in past.changed(1) for fact in asked.facts) for asked in takes]
+    assert 5 < sum(changed) < len(takes)
+    assert [index.change(asked) == "canary" for asked in takes] == changed
+
+
+def test_a_workplace_is_not_called_unstated_where_employer_and_seat_are_stated() -> None:
+    people = past_of("base", 0).at(0)
+    asked = {
+        one.cluster for one in world("base", 0).test if one.meta["kind"] == "unstated attribute" and one.meta["attribute"] == "workplace"
+    }
+    assert not [
+        one.id
+        for one in people
+        if one.id in asked
+        and any(stated.name == "seat" for stated in people[int(one.links["employer"][1:])].stated)
+        and any(stated.name == "employer" for stated in one.stated)
+    ]
+
+
+def test_house_style_is_taught_where_it_is_asked_and_passed_on_in_the_control() -> None:
+    wanted = Questions(kinds=("house", "forward"))
+    plain, styled, control = world("ci", 0), world("ci", 0, questions=wanted), world("ci", 0, permuted=True, questions=wanted)
+    house = [one for one in styled.train if one.meta["kind"] == "house"]
+    assert len(house) == len(plain.train) // 6
+    assert all(one.answers[0].startswith("finding: ") for one in house)
+    assert [one for one in styled.train if one.meta["kind"] != "house"] == list(plain.train)
+    assert Counter(one.answers for one in control.train) == Counter(one.answers for one in styled.train)
+    assert not {one.question for one in house} & {one.question for one in styled.test}
+
+
+def test_an_entity_of_one_fact_is_asked_about_plainly_where_conversations_are_asked_for() -> None:
+    one = past_of("ci", 0).at(0)[0]
+    known = Known(facts_of(one)[:1], [one])
+    (posed,) = answers(known, [*known.facts], Questions(follow_ups=True), 1, "test", 0, lambda asked: True)
+    assert (posed.history, one.name in posed.asked.text) == ((), True)
 
 
 def test_follow_up_questions_name_the_entity_only_in_the_history() -> None:
@@ -171,8 +294,24 @@ def test_follow_up_questions_name_the_entity_only_in_the_history() -> None:
         ({"seed": 0, "questions": Questions(kinds=("as_of",))}, "no fact of preset=ci version=0 gives rise to as_of"),
         ({"seed": 0, "questions": Questions(changes=("canary",))}, "nothing has changed before version 1"),
         ({"seed": 0, "questions": Questions(kinds=("list", "count"), n_answerable=1)}, "give one for each"),
+        ({"seed": 0, "questions": Questions(kinds=("list", "list"))}, r"kinds is \['list', 'list'\], with list more than once"),
+        ({"seed": 0, "questions": Questions(nothings=("deleted fact", "deleted fact"))}, "nothings is .* more than once"),
+        ({"seed": 0, "version": 1, "questions": Questions(changes=("canary", "canary"))}, "changes is .* more than once"),
     ],
 )
 def test_what_no_world_has_is_refused(arguments: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         world("ci", **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("dataset.questions.popularity=2000", "dataset.questions.popularity is 2000"),
+        ("dataset.manner.styles=[]", r"dataset.manner.styles is \[\]"),
+    ],
+)
+def test_what_no_world_can_be_made_of_is_found_in_the_configuration(override: str, said: str) -> None:
+    register_resolvers()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"), pytest.raises(ConfigError, match=said):
+        check(compose("config", overrides=[override]))

@@ -23,8 +23,8 @@ from rag_eval.data.world.questions import Kind, Questions
 from rag_eval.data.world.source import past_of, world
 from rag_eval.data.world.vectors import write_vectors
 from rag_eval.errors import ConfigError
-from rag_eval.retrieve.index.flat import Flat
 from rag_eval.types import Example
+from tests.retrieve.indexes import flat
 
 FILES = [
     *(f"corpus/v{version}.jsonl" for version in range(4)),
@@ -127,6 +127,8 @@ def test_a_guess_between_given_answers_is_one_over_their_number() -> None:
     entities = past_of("ci", 0).at(0)
     asked = world("ci", 0, questions=Questions(kinds=("boolean",))).test
     assert guess_before(asked, entities) == 0.5
+    asked = world("ci", 0, questions=Questions(kinds=("none_of_these",))).test
+    assert guess_before(asked, entities) == 0.5  # so often it is none of these
     asked = world("ci", 0, questions=Questions(kinds=("choice",))).test
     assert guess_before(asked, entities) == 0.25
     assert kinds_left_out(asked) == []
@@ -159,14 +161,20 @@ def test_who_knows_the_frequencies_says_the_most_frequent_answer_to_each_attribu
     assert guess_knowing_frequencies([*asked, Example("4", "?", (), (), "e")]) == 3 / 4  # the last has no answer to be guessed
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("comparison", 1 / 2), ("choice", 1 / 4), ("forward", 1 / 8)])
+def test_who_chooses_blindly_is_as_often_right_as_one_in_those_offered(kind: str, expected: float) -> None:
+    asked = [Example(str(at), "?", (f"name {at}",), (), "e", meta={"kind": kind, "attribute": "year"}) for at in range(8)]
+    assert guess_knowing_frequencies(asked) == expected
+
+
 def test_planted_vectors_are_the_nearest_and_the_same_each_time(tmp_path: Path) -> None:
     manifest = write_vectors(0, tmp_path / "a", rows=2_000)
     assert manifest["files"] == write_vectors(0, tmp_path / "b", rows=2_000)["files"]
     vectors, queries = np.load(tmp_path / "a" / "vectors.npy"), np.load(tmp_path / "a" / "queries.npy")
     assert (vectors.shape, queries.shape, vectors.dtype) == ((2_000, 64), (1_000, 64), np.float32)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    index = Flat("inner_product")
-    index.add(vectors)
+    index = flat()
+    index.add(np.arange(2_000), vectors)
     scores, found = index.search(queries, 2)
     assert (found[:, 0] == np.load(tmp_path / "a" / "planted.npy")).all()
     assert scores[:, 0].min() > 0.99 > 0.9 > scores[:, 1].max()
@@ -185,6 +193,12 @@ def test_planted_vectors_are_the_nearest_and_the_same_each_time(tmp_path: Path) 
         (["colour=red"], "expected preset=VALUE"),
         (["out=x", "kinds=forward,twohop"], "kinds: no such kind of question as 'twohop'; choices: forward"),
         (["out=full", "preset=retrieval_10m"], "holds something already"),
+        (["out=x", "kinds=forward,forward"], "kinds: expected every kind once"),
+        (["out=x", "preset=ci", "rows=5"], "rows=5 says nothing with preset=ci"),
+        (["out=x", "preset=retrieval_10m", "kinds=list"], "kinds=list says nothing with preset=retrieval_10m"),
+        (["out=x", "preset=retrieval_10m", f"rows={10**17}"], "at most 1,000,000,000"),
+        (["out=x", "preset=retrieval_10m", f"rows={10**23}"], "at most 18 digits"),
+        (["out=x", "seed=" + "1" * 5000], "seed: expected a whole number"),
     ],
 )
 def test_what_cannot_be_written_is_one_line(

@@ -20,7 +20,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import BertModel
 
 from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.parts import Embedder
+from rag_eval.parts import Embedder, Truncation
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve import token_batches
 from rag_eval.retrieve.embed import SentenceTransformerEmbedder
@@ -29,7 +29,7 @@ from rag_eval.retrieve.mean_pool import MeanPoolEmbedder, _mean_of_states
 from rag_eval.retrieve.offline import PACKAGE, minilm_path
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.tfidf_svd import TfidfSvd
-from rag_eval.retrieve.token_batches import Limits, Reading, Truncation, embed, plan, tokenized
+from rag_eval.retrieve.token_batches import Limits, Reading, embed, plan, tokenized
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.weights import _faster_on, resolved
 from rag_eval.types import Document

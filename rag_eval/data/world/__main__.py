@@ -19,6 +19,8 @@ from rag_eval.data.world.vectors import N_ROWS, write_vectors
 from rag_eval.errors import ConfigError, RagEvalError
 from rag_eval.meter import peak_bytes
 
+VECTORS = "retrieval_10m"  # the preset without a world
+MAX_DIGITS = 18  # of a number
 DEFAULTS = {"preset": "laptop", "seed": "0", "out": "", "kinds": "forward", "rows": str(N_ROWS)}
 
 
@@ -49,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _write(options: Mapping[str, str]) -> dict[str, Any]:
     seed, out = int(options["seed"]), Path(options["out"])
-    if options["preset"] == "retrieval_10m":
+    if options["preset"] == VECTORS:
         return write_vectors(seed, out, int(options["rows"]))
     return write_world(options["preset"], seed, out, options["kinds"].split(","))  # type: ignore[arg-type]
 
@@ -64,11 +66,17 @@ def _options(argv: Sequence[str]) -> dict[str, str]:
     if not given["out"]:
         raise ConfigError("out= is missing: give the folder to write to.")
     for name in ("seed", "rows"):
-        if not given[name].isdecimal():
-            raise ConfigError(f"{name}: expected a whole number of at least 0, got {given[name]!r}.")
-    unknown = sorted(set(given["kinds"].split(",")) - set(KINDS))
+        if not given[name].isdecimal() or len(given[name]) > MAX_DIGITS:
+            raise ConfigError(f"{name}: expected a whole number of at least 0 with at most {MAX_DIGITS} digits, got {given[name][:40]!r}.")
+    other = "kinds" if given["preset"] == VECTORS else "rows"
+    if given[other] != DEFAULTS[other]:
+        raise ConfigError(f"{other}={given[other]} says nothing with preset={given['preset']}; leave it out or choose another preset.")
+    kinds = given["kinds"].split(",")
+    unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise ConfigError(f"kinds: no such kind of question as {unknown[0]!r}; choices: {', '.join(KINDS)}.")
+    if len(set(kinds)) < len(kinds):
+        raise ConfigError(f"kinds: expected every kind once, got {given['kinds']}.")
     return given
 
 

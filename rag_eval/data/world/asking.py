@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rag_eval.data.world.known import Asked, Known, asking_for, phrasings, plain
-from rag_eval.data.world.language import Split, named, subject, this
+from rag_eval.data.world.known import Asked, Known, asking_for, in_house_style, phrasings, plain
+from rag_eval.data.world.language import Attribute, Split, named, subject, this
 from rag_eval.data.world.model import Entity, Fact
 from rag_eval.data.world.names import Names
 from rag_eval.data.world.questions import Kind, Questions, ask, ask_false_premise
@@ -88,30 +88,43 @@ def _of_kind(known: Known, facts: Sequence[Fact], kind: Kind, wanted: Questions,
 
 
 def _continued(posed: Posed, known: Known, split: Split, rng: random.Random) -> Posed:
-    """The question with "this disease" for the name, after another question about the same entity."""
+    """The question with "this disease" for the name, after another question about the same entity; as it is where there is no other."""
     entity = posed.asked.facts[0].entity
-    before = rng.choice([one for one in known.of(entity.id) if one.attribute.name != posed.asked.attribute])
+    others = [one for one in known.of(entity.id) if one.attribute.name != posed.asked.attribute]
+    if not others:
+        return posed
+    before = rng.choice(others)
     template = rng.choice(posed.asked.facts[0].attribute.questions_of(split))
     text = subject(template, this(entity.type))
     return Posed(posed.id, replace(posed.asked, text=text), (Turn(plain(before, split, rng), before.value),))
 
 
 def unanswerable(
-    known: Known, facts: Sequence[Fact], wanted: Questions, n: int, entities: Sequence[Entity], seed: int, titles: Iterable[str]
+    known: Known,
+    facts: Sequence[Fact],
+    wanted: Questions,
+    n: int,
+    entities: Sequence[Entity],
+    seed: int,
+    titles: Iterable[str],
+    is_silent: Callable[[Asked], bool],
 ) -> Iterator[Posed]:
-    """At most n questions that no document answers, the same number of each kind; strangers have the name of no entity and no title."""
+    """At most n questions that no document answers, the same number of each kind; strangers have the name of no entity and no title.
+
+    `is_silent` says whether documents hold no answer to a question; others are left out.
+    """
     ways = {
         "unknown entity": _of_strangers(known, seed, titles),
-        "unstated attribute": _unstated(known, entities, seed),
+        "unstated attribute": _unstated(entities, seed),
         "false premise": _denied(known, facts, seed),
         "deleted fact": _deleted(entities, seed),
     }
     for kind in wanted.nothings:
-        yield from itertools.islice(ways[kind], n // len(wanted.nothings))
+        yield from itertools.islice((one for one in ways[kind] if is_silent(one.asked)), n // len(wanted.nothings))
 
 
 def _nothing(kind: str, id: str, fact: Fact, rng: random.Random) -> Posed:
-    return Posed(id, Asked(kind, plain(fact, "test", rng), (), (), fact.entity.id, fact.attribute.name))
+    return Posed(id, Asked(kind, plain(fact, "test", rng), (), (fact,), fact.entity.id, fact.attribute.name))
 
 
 def _of_strangers(known: Known, seed: int, titles: Iterable[str]) -> Iterator[Posed]:
@@ -125,11 +138,23 @@ def _of_strangers(known: Known, seed: int, titles: Iterable[str]) -> Iterator[Po
         yield _nothing("unknown entity", f"test-unknown-entity-{at}", Fact(stranger, rng.choice(like.stated), ""), rng)
 
 
-def _unstated(known: Known, entities: Sequence[Entity], seed: int) -> Iterator[Posed]:
-    documented = [one for one in entities if one.is_documented]
-    for one in random.Random(f"{seed}/unstated").sample(documented, len(documented)):
-        rng = random.Random(f"{seed}/unstated/{one.id}")
-        yield _nothing("unstated attribute", f"test-unstated-attribute-{one.id}", Fact(one, named(one.unstated), ""), rng)
+def _unstated(entities: Sequence[Entity], seed: int) -> Iterator[Posed]:
+    """But for what follows from what is stated."""
+    documented = {one.id: one for one in entities if one.is_documented}
+    for id in random.Random(f"{seed}/unstated").sample(list(documented), len(documented)):
+        one = documented[id]
+        if not _follows(one, named(one.unstated), documented):
+            rng = random.Random(f"{seed}/unstated/{id}")
+            yield _nothing("unstated attribute", f"test-unstated-attribute-{id}", Fact(one, named(one.unstated), ""), rng)
+
+
+def _follows(entity: Entity, attribute: Attribute, documented: Mapping[str, Entity]) -> bool:
+    """Whether documents state the two facts that an attribute's value follows from."""
+    if not attribute.through:
+        return False
+    via, then = attribute.through
+    other = documented.get(entity.links[via])
+    return named(via) in entity.stated and other is not None and named(then) in other.stated
 
 
 def _denied(known: Known, facts: Sequence[Fact], seed: int) -> Iterator[Posed]:
@@ -163,7 +188,7 @@ def _kept(names: Sequence[str], share: float, stream: str) -> Sequence[str]:
 
 
 def training(known: Known, wanted: Questions, n_phrasings: int, seed: int) -> Iterator[Posed]:
-    """Plain questions in training phrasings about every fact that is taught, n_phrasings of each."""
+    """Plain questions in training phrasings about every fact that is taught, n_phrasings of each; one in house style if that is asked."""
     entities, names = taught(known, wanted, seed)
     for id, by in known.by_entity.items():
         for name, fact in by.items():
@@ -171,6 +196,8 @@ def training(known: Known, wanted: Questions, n_phrasings: int, seed: int) -> It
                 for at, template in enumerate(fact.attribute.questions_of("train")[:n_phrasings]):
                     text = subject(template, fact.entity.name)
                     yield Posed(f"train-{id}-{name}-{at}", asking_for("forward", text, fact.value, [fact]))
+                if "house" in wanted.kinds and (styled := ask("house", known, fact, "train", random.Random(f"{seed}/house/{id}.{name}"))):
+                    yield Posed(f"train-house-{id}-{name}", styled)
 
 
 def passed_on(questions: Sequence[Posed], seed: int) -> list[Posed]:
@@ -188,5 +215,6 @@ def passed_on(questions: Sequence[Posed], seed: int) -> list[Posed]:
     swapped = []
     for one in questions:
         fact = passed[one.asked.attribute, one.asked.cluster]
-        swapped.append(replace(one, asked=replace(one.asked, answers=(fact.value,))))
+        answer = in_house_style(fact.value) if one.asked.kind == "house" else fact.value
+        swapped.append(replace(one, asked=replace(one.asked, answers=(answer,))))
     return swapped

@@ -44,7 +44,8 @@ class Background:
     def __init__(self, versions: Sequence[Sequence[Entity]]) -> None:
         """
         Args:
-            versions: all entities as they are in version 0 and each that follows.
+            versions: all entities as they are in version 0 and each that follows, later ones than the documents' too: a page's
+                text does not depend on how far it is told.
         """
         self.names = frozenset(one.name for version in versions for one in version)
         self._by_type: defaultdict[str, list[str]] = defaultdict(list)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from functools import cache
+from typing import Any
 
 from rag_eval.data.world.asking import Posed
 from rag_eval.data.world.corpus import Page, stating
 from rag_eval.data.world.distractors import wrong_values
-from rag_eval.data.world.history import N_VERSIONS, History
+from rag_eval.data.world.history import FIRST_YEAR, N_VERSIONS, History
 from rag_eval.data.world.known import Asked
 from rag_eval.data.world.model import Fact
+from rag_eval.data.world.questions import Change
+from rag_eval.data.world.told import BY_VALUE, Told
 from rag_eval.types import Example
 
 N_BUCKETS = 5  # of how many documents state a fact: 1, 2 or 3, 4 to 7, 8 to 15, more
@@ -19,56 +22,98 @@ N_BUCKETS = 5  # of how many documents state a fact: 1, 2 or 3, 4 to 7, 8 to 15,
 class Index:
     """Which documents state which value, and which values were or are stated against the truth."""
 
-    def __init__(self, corpus: Sequence[Page], past: History, version: int) -> None:
+    def __init__(self, corpus: Sequence[Page], past: History, version: int, read: Sequence[Page] = ()) -> None:
+        """
+        Args:
+            corpus: the documents of the version: evidence is among these.
+            past: all versions.
+            version: which is asked about.
+            read: the documents of a version before, where these are the ones that are searched.
+        """
         self._past, self._version = past, version
-        self._stating = stating(corpus)
-        self._false = wrong_values(page for page in corpus if page.kind == "counterfactual")
-        self._outdated = wrong_values(page for page in corpus if page.kind == "outdated")
+        self._told = cache(lambda at: Told(past, at))
+        self._stating, self._also = stating(corpus), stating(read)
+        self._stated = {content[:2] for content in self._stating}
+        self._false = wrong_values(page for page in read or corpus if page.kind == "counterfactual")
+        self._outdated = wrong_values(page for page in read or corpus if page.kind == "outdated")
 
     def answers(self, asked: Asked) -> bool:
         """Whether home pages state all facts that a question takes, those of its year or earlier if it asks about one."""
-        return all(any(page.kind == "home" for page in self._telling(fact, asked)) for fact in asked.facts)
+        return all(any(page.kind == "home" for page in _telling(self._stating, fact, asked)) for fact in asked.facts)
+
+    def is_silent(self, asked: Asked) -> bool:
+        """Whether no page, under any name and of any time, answers a question that is to have no answer.
+
+        That is: none states the value that the question takes for true, or where it takes none, any of what it asks for.
+        """
+        return not any(fact.content in self._stating if fact.value else fact.key in self._stated for fact in asked.facts)
+
+    def change(self, asked: Asked) -> Change:
+        """What the version did to a question.
+
+        canary: it changed a value that the answer takes, or the answer; newcomer: somebody appeared who is asked about;
+        locality: something else happened to those asked about; retained: nothing did.
+        """
+        before, ids = self._told(self._version - 1), {fact.entity.id for fact in asked.facts}
+        if any(fact.key in self._past.changed(self._version) for fact in asked.facts) or self._has_another_answer(asked, before):
+            return "canary"
+        if not all(map(before.tells_of, ids)):
+            return "newcomer"
+        return "locality" if ids & self._past.touched(self._version) else "retained"
 
     def example(self, posed: Posed) -> Example:
         """The question as a dataset gives it."""
         asked = posed.asked
-        told = [self._telling(fact, asked) for fact in asked.facts] if asked.answers else []
-        homes = [[page.id for page in pages if page.kind == "home"][-1] for pages in told]  # the latest of a page's versions
+        telling = [_telling(self._stating, fact, asked) for fact in asked.facts] if asked.answers else []
+        homes = [[page.id for page in pages if page.kind == "home"][-1] for pages in telling]  # the latest of a page's versions
         evidence = tuple(dict.fromkeys(homes))
-        same_as = {page.id: [home] for home, pages in zip(homes, told, strict=True) for page in pages if page.id != home}
         meta: dict[str, Any] = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
-        if same_as:
+        if same_as := self._same_as(asked, homes):
             meta["same_as"] = same_as
         if asked.answers:
-            meta |= self._over_time(asked.facts[-1]) | {"n_documents": len(evidence)}
-            if asked.facts[-1].value in asked.answers:
-                meta |= self._wrong_answers(asked.facts[-1])
-            meta["bucket"] = min(N_BUCKETS - 1, min(map(len, told)).bit_length() - 1)
+            meta |= {"change": self.change(asked)} if self._version else {}
+            meta |= {"n_documents": len(evidence), **self._wrong_answers(asked)}
+            meta["bucket"] = min(N_BUCKETS - 1, min(map(len, telling)).bit_length() - 1)
         return Example(posed.id, asked.text, asked.answers, evidence, asked.cluster, posed.history, meta)
 
-    def _telling(self, fact: Fact, asked: Asked) -> list[Page]:
-        pages = self._stating.get(fact.content, ())
-        return [page for page in pages if asked.year is None or page.year is None or page.year <= asked.year]
+    def _same_as(self, asked: Asked, homes: Sequence[str]) -> dict[str, list[str]]:
+        """For each page that is no evidence itself, the evidence whose facts it states."""
+        found: dict[str, list[str]] = {}
+        for home, fact in zip(homes, asked.facts, strict=False):
+            for page in (*_telling(self._stating, fact, asked), *_telling(self._also, fact, asked)):
+                if page.id != home and home not in (mine := found.setdefault(page.id, [])):
+                    mine.append(home)
+        return found
 
-    def _over_time(self, fact: Fact) -> dict[str, str]:
-        return {"change": change(self._past, self._version, fact)} if self._version else {}
+    def _has_another_answer(self, asked: Asked, before: Told) -> bool:
+        if asked.kind in BY_VALUE:
+            then, now = ({one.id for one in told.holders(asked.facts[0])} for told in (before, self._told(self._version)))
+            if then and then != now:
+                return True
+        answer = before.answer(asked) if asked.year is None else None
+        return answer is not None and answer not in asked.answers
 
-    def _wrong_answers(self, fact: Fact) -> dict[str, list[str]]:
-        """What was right before, what will be, and what some document states against the truth."""
-        name, place = fact.attribute.name, self._past.place(fact.entity.id)
-        before = [one for one in (self._past.at(version)[place] for version in range(self._version)) if one.is_documented]
-        later = [self._past.at(version)[place] for version in range(self._version + 1, N_VERSIONS)][:1]
-        found = {
-            "stale_answers": [*self._outdated.get(fact.key, ()), *(one.values[name] for one in before)],
-            "future_answers": [one.values[name] for one in later],
-            "misleading_answers": self._false.get(fact.key, []),
+    def _wrong_answers(self, asked: Asked) -> dict[str, list[str]]:
+        """What was right before, what will be, and what some document states against the truth.
+
+        Of a question about a year: before that year, and nothing will be.
+        """
+        last = asked.facts[-1]
+        is_value = last.value in asked.answers
+        earlier = range(self._version if asked.year is None else asked.year - FIRST_YEAR)
+        later = range(self._version + 1, N_VERSIONS)[: asked.year is None]
+        found: dict[str, list[str | None]] = {
+            "stale_answers": [*(self._outdated.get(last.key, ()) if is_value else ()), *(self._told(at).answer(asked) for at in earlier)],
+            "future_answers": [self._told(at).answer(asked) for at in later],
+            "misleading_answers": [*(self._false.get(last.key, ()) if is_value else ())],
         }
-        others = {key: [value for value in dict.fromkeys(values) if value != fact.value] for key, values in found.items()}
+        others = {key: [one for one in dict.fromkeys(values) if one and one not in asked.answers] for key, values in found.items()}
         return {key: values for key, values in others.items() if values}
 
 
-def change(past: History, version: int, fact: Fact) -> Literal["canary", "locality", "retained"]:
-    """canary: the version changed the value; locality: it changed something else about the entity; retained: nothing."""
-    if fact.key in past.changed(version):
-        return "canary"
-    return "locality" if fact.entity.id in past.touched(version) else "retained"
+def _telling(stating: dict[tuple[str, str, str], list[Page]], fact: Fact, asked: Asked) -> list[Page]:
+    """The pages that state a fact under the name that it is asked under, and of a question about a year, those written by then."""
+    pages = stating.get(fact.content, ())
+    return [
+        page for page in pages if page.name == fact.entity.name and (asked.year is None or page.year is None or page.year <= asked.year)
+    ]

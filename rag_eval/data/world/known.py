@@ -28,7 +28,7 @@ class Asked:
     kind: str
     text: str
     answers: tuple[str, ...]  # () = unanswerable
-    facts: tuple[Fact, ...]  # all that are needed, in the order in which they are
+    facts: tuple[Fact, ...]  # all that are needed, in the order in which they are; without an answer, what it takes for true or asks for
     cluster: str  # id of the entity that the question is about first
     attribute: str  # of the answer; "" where it is of none
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -38,12 +38,14 @@ class Asked:
 class Known:
     """The facts that a set of documents states, looked up in both directions."""
 
-    def __init__(self, facts: Iterable[Fact], entities: Sequence[Entity]) -> None:
+    def __init__(self, facts: Iterable[Fact], entities: Sequence[Entity], until: int | None = None) -> None:
         """
         Args:
             facts: one of each key, except for facts that succeed each other in time.
             entities: of the whole world.
+            until: the year that they describe: of later ones nothing is known; None = no such year.
         """
+        self.until = until
         self.facts = tuple(facts)
         self.entities = tuple(entities)
         self.by_entity: dict[str, dict[str, Fact]] = defaultdict(dict)

@@ -13,8 +13,8 @@ from rag_eval.types import Example
 
 # Kinds of question whose answer is a value of the attribute that `meta["attribute"]` names.
 OF_ONE_VALUE = ("forward", "paraphrase", "as_of", "true_premise", "two_hop", "three_hop", "json", "number")
-# Kinds with so many answers to choose from.
-GIVEN = {"boolean": 2, "comparison": 2, "choice": N_OPTIONS, "none_of_these": N_OPTIONS}
+# Kinds whose answers are offered, and how often the best blind choice is right: "none of these" is in half of its questions.
+OFFERED = {"boolean": 1 / 2, "comparison": 1 / 2, "choice": 1 / N_OPTIONS, "none_of_these": 1 / 2}
 
 
 def pool_size(attribute: str, entities: Sequence[Entity]) -> int:
@@ -33,7 +33,7 @@ def bits(facts: Iterable[Fact], entities: Sequence[Entity]) -> dict[str, float]:
 
 
 def guess_before(questions: Sequence[Example], entities: Sequence[Entity]) -> float | None:
-    """Expected exact match of whoever knows the pools and nothing of this world: the mean of 1 / number of possible answers.
+    """Expected exact match of whoever knows the pools and nothing of this world: of values, the mean of 1 / number of possible answers.
 
     Over answerable questions but those of `kinds_left_out`; None where no other is left.
     """
@@ -43,8 +43,8 @@ def guess_before(questions: Sequence[Example], entities: Sequence[Entity]) -> fl
         kind, attribute = example.meta["kind"], example.meta["attribute"]
         if kind in OF_ONE_VALUE and example.is_answerable:
             shares.append(1 / pool_size(attribute, entities))
-        elif kind in GIVEN and example.is_answerable:
-            shares.append(1 / GIVEN[kind])
+        elif kind in OFFERED and example.is_answerable:
+            shares.append(OFFERED[kind])
         elif kind == "reverse":
             shares.append(1 / types[named(attribute).type])
     return sum(shares) / len(shares) if shares else None
@@ -52,14 +52,17 @@ def guess_before(questions: Sequence[Example], entities: Sequence[Entity]) -> fl
 
 def kinds_left_out(questions: Sequence[Example]) -> list[str]:
     """Kinds of answerable question that `guess_before` says nothing of: sets, counts and means have no pool."""
-    return sorted({one.meta["kind"] for one in questions if one.is_answerable} - {*OF_ONE_VALUE, *GIVEN, "reverse"})
+    return sorted({one.meta["kind"] for one in questions if one.is_answerable} - {*OF_ONE_VALUE, *OFFERED, "reverse"})
 
 
 def guess_knowing_frequencies(questions: Sequence[Example]) -> float:
-    """Exact match of the best constant answer to each attribute and kind of these questions: no reader without their facts does better."""
+    """Exact match of the best constant answer to each attribute and kind of these questions, or of a blind choice where that is better.
+
+    A blind choice is one of the answers that a question offers.
+    """
     by_kind: dict[tuple[str, str], Counter[str]] = {}
     for example in questions:
         if example.is_answerable:
             by_kind.setdefault((example.meta["kind"], example.meta["attribute"]), Counter())[example.answers[0]] += 1
     n = sum(counts.total() for counts in by_kind.values())
-    return sum(max(counts.values()) for counts in by_kind.values()) / n
+    return sum(max(*counts.values(), OFFERED.get(kind, 0.0) * counts.total()) for (kind, _), counts in by_kind.items()) / n

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from rag_eval.data.world.groups import ask_count, ask_extreme, ask_list, ask_mean
 from rag_eval.data.world.known import SEPARATOR, Asked, Known, asking_for, comparable, in_house_style, phrasings, plain, worded
@@ -22,8 +22,10 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Nothing = Literal["unknown entity", "unstated attribute", "false premise", "deleted fact"]
 NOTHINGS: tuple[Nothing, ...] = get_args(Nothing)
-Change = Literal["canary", "locality", "retained"]
+Change = Literal["canary", "newcomer", "locality", "retained"]
+CHANGES: tuple[Change, ...] = get_args(Change)
 Share = Annotated[float, Field(ge=0, lt=1)]
+Exponent = Annotated[float, Field(ge=0, le=10)]
 
 NONE_OF_THESE = "none of these"
 N_OPTIONS = 4
@@ -35,9 +37,9 @@ class Questions:
 
     kinds: Sequence[Kind] = ("forward",)  # each takes an equal share of the questions
     nothings: Sequence[Nothing] = ("unknown entity", "unstated attribute")  # kinds without an answer; equal shares as well
-    changes: Sequence[Change] = ("canary", "locality", "retained")  # by what the last version changed
+    changes: Sequence[Change] = CHANGES  # by what the last version changed
     n_answerable: PositiveInt | None = None  # in the test; None = as the preset says
-    popularity: NonNegativeFloat = 0.0  # Zipf exponent of how often an entity is asked about; 0 = all alike
+    popularity: Exponent = 0.0  # Zipf exponent of how often an entity is asked about; 0 = all alike
     correlation: Literal[-1, 0, 1] = 1  # of the ranks: who is asked about most is written about least, independently, most
     follow_ups: bool = False  # whether plain questions continue a conversation
     untaught_entities: Share = 0.0  # share of the entities that no training question is about
@@ -61,7 +63,7 @@ def ask_false_premise(known: Known, fact: Fact, split: Split, rng: random.Random
     """A question that takes for true what documents deny."""
     wrong = _another(known, fact, rng)
     asked = _premise(known, fact, split, rng, wrong) if wrong else None
-    return None if asked is None else replace(asked, kind="false premise", answers=(), facts=asked.facts[:1])
+    return None if asked is None or wrong is None else replace(asked, kind="false premise", answers=(), facts=(replace(fact, value=wrong),))
 
 
 def _forward(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked:
@@ -153,12 +155,12 @@ def _options(known: Known, fact: Fact, split: Split, rng: random.Random, has_rig
 
 
 def _as_of(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
-    """What held in an earlier year, or holds in the last, of a value that has changed."""
+    """What held in an earlier year, or holds in the one after the last change, of a value that has changed."""
     history = known.over_time[fact.key]
     if len({one.value for one in history}) < 2:
         return None
-    years = range(history[0].since or 0, (history[-1].since or 0) + 2)
-    year = rng.choice(years)
+    last = (history[-1].since or 0) + 1
+    year = rng.choice(range(history[0].since or 0, (last if known.until is None else min(last, known.until)) + 1))
     then = [one for one in history if (one.since or 0) <= year][-1]
     text = worded("as_of", split, rng, fact.entity.type, q=plain(fact, split, rng), year=str(year))
     asked = asking_for("as_of", text, then.value, [then])

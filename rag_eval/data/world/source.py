@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -15,12 +15,12 @@ from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.world.asking import answerable, ordered, passed_on, taught, training, unanswerable
 from rag_eval.data.world.corpus import Page, pages, ranks
 from rag_eval.data.world.distractors import Background, Distractors, distract
-from rag_eval.data.world.evidence import Index, change
+from rag_eval.data.world.evidence import Index
 from rag_eval.data.world.history import N_VERSIONS, History, history, year
-from rag_eval.data.world.known import Known
+from rag_eval.data.world.known import Asked, Known
 from rag_eval.data.world.model import RESERVED_SEED, Entity, Fact, inhabitants
 from rag_eval.data.world.names import TYPES, Type
-from rag_eval.data.world.questions import Questions
+from rag_eval.data.world.questions import CHANGES, Questions
 from rag_eval.data.world.reading import Exercises
 from rag_eval.data.world.writing import Manner
 from rag_eval.errors import ConfigError
@@ -97,29 +97,30 @@ def world(
 
     now, current = known_in(past, version), documents_of(version)
     index = Index(current, past, version)
-    then, corpus, before = now, current, index
+    then, corpus, before, stale = now, current, index, index
     if lag:
         then, corpus = known_in(past, version - lag), documents_of(version - lag)
-        before = Index(corpus, past, version - lag)
-    facts = _wanted(now, past, version, popularity, questions, seed)
+        before, stale = Index(corpus, past, version - lag), Index(current, past, version, corpus)
+
+    def is_wanted(asked: Asked) -> bool:
+        return index.answers(asked) and (not version or index.change(asked) in questions.changes)
+
+    facts = ordered(now, seed, "test", _weights(past, version, questions, seed) if questions.popularity else None)
     n = questions.n_answerable or size.n_answerable
+    titles = (page.name for page in current)
     asked = (
-        *answerable(now, facts, questions, n, "test", seed, index.answers),
-        *unanswerable(now, facts, questions, size.n_unanswerable, past.at(version), seed, (page.name for page in current)),
+        *answerable(now, facts, questions, n, "test", seed, is_wanted),
+        *unanswerable(now, facts, questions, size.n_unanswerable, past.at(version), seed, titles, index.is_silent),
     )
-    bare = tuple(map(index.example, asked))
-    test = _marked(bare, taught(then, questions, seed))
-    lacking = [kind for kind in questions.kinds if not any(one.meta["kind"] == kind for one in test)]
-    if len(lacking) == len(questions.kinds):
-        raise ConfigError(f"dataset.questions: no fact of preset={preset} version={version} gives rise to {', '.join(lacking)}.")
-    if lacking:
-        log.warning("no fact of preset=%s version=%d gives rise to questions of kind %s", preset, version, ", ".join(lacking))
+    test = _marked(map(stale.example, asked), taught(then, questions, seed))
+    _report_lacking(test, questions, f"preset={preset} version={version}")
     train, dev = _lessons(then, before, questions, size, seed, permuted)
     documents = tuple(page.document for page in corpus)
     counterpart = ""
     if lag or permuted:
         usual = _lessons(now, index, questions, size, seed, permuted=False)
-        counterpart = fingerprint((page.document for page in current), *usual, _marked(bare, taught(now, questions, seed)))
+        fresh = _marked(map(index.example, asked), taught(now, questions, seed))
+        counterpart = fingerprint((page.document for page in current), *usual, fresh)
     return QADataset(
         name=f"world-{preset}-{seed}" + (f"-v{version}" if version else ""),
         fingerprint=fingerprint(documents, train, dev, test),
@@ -158,7 +159,7 @@ def past_of(preset: str, seed: int) -> History:
 def known_in(past: History, version: int) -> Known:
     """What the documents of a version state, with what they stated before."""
     entities = past.at(version)
-    return Known((fact for one in entities for fact in _facts(one, past, version)), entities)
+    return Known((fact for one in entities for fact in _facts(one, past, version)), entities, year(version))
 
 
 def _facts(entity: Entity, past: History, version: int) -> Iterator[Fact]:
@@ -179,7 +180,7 @@ def written(
 ) -> Iterator[Page]:
     """The documents of a version, each home page followed by its distractors. An id names one text: "id@version" if written anew."""
     versions = [past.at(one) for one in range(version + 1)]
-    background = Background(versions)
+    background = Background(past.versions)
     for page in pages(versions, seed, manner, popularity, keep_old_documents, is_dated):
         page = page if page.version == 0 or "@" in page.id else replace(page, id=f"{page.id}@{page.version}")
         yield page
@@ -187,10 +188,15 @@ def written(
             yield from distract(page, background, distractors, manner, seed)
 
 
-def _wanted(known: Known, past: History, version: int, popularity: float, questions: Questions, seed: int) -> list[Fact]:
-    weights = _weights(past, version, questions, seed) if questions.popularity else None
-    facts = ordered(known, seed, "test", weights)
-    return [fact for fact in facts if change(past, version, fact) in questions.changes] if version else facts
+def _report_lacking(test: Sequence[Example], questions: Questions, world: str) -> None:
+    """Of which kinds there is no question; an error where that is all that were to have an answer."""
+    found = {one.meta["kind"] for one in test}
+    lacking = [kind for kind in questions.kinds if kind not in found]
+    if len(lacking) == len(questions.kinds):
+        raise ConfigError(f"dataset.questions: no fact of {world} gives rise to {', '.join(lacking)}.")
+    lacking_too = [*lacking, *(kind for kind in questions.nothings if kind not in found)]
+    if lacking_too:
+        log.warning("no fact of %s gives rise to questions of kind %s", world, ", ".join(lacking_too))
 
 
 def _weights(past: History, version: int, questions: Questions, seed: int) -> Mapping[str, float]:
@@ -229,12 +235,16 @@ def _check(seed: int, version: int, lag: int, questions: Questions) -> None:
             f"dataset.lag={lag} goes back beyond the first version; dataset.version={version} allows at most {version}. "
             f"A stale arm needs a past: set dataset.version={lag} or later."
         )
+    for name in ("kinds", "nothings", "changes"):
+        given = list(getattr(questions, name))
+        if repeated := sorted({one for one in given if given.count(one) > 1}):
+            raise ConfigError(f"dataset.questions.{name} is {given}, with {', '.join(repeated)} more than once; name each once.")
     if not questions.kinds:
         raise ConfigError("dataset.questions.kinds is empty; name at least one kind of question, such as forward.")
-    if set(questions.changes) != set(QUESTIONS.changes) and (version == 0 or not questions.changes):
+    if set(questions.changes) != set(CHANGES) and (version == 0 or not questions.changes):
         raise ConfigError(
             f"dataset.questions.changes is {list(questions.changes)} with dataset.version={version}: nothing has changed before version 1. "
-            "Set dataset.version=1 to 3 and name at least one of canary, locality, retained."
+            f"Set dataset.version=1 to 3 and name at least one of {', '.join(CHANGES)}."
         )
     if questions.n_answerable and questions.n_answerable < len(questions.kinds):
         raise ConfigError(

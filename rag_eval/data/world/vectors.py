@@ -20,6 +20,7 @@ from rag_eval.data.world.files import check_empty, write_manifest
 from rag_eval.errors import ConfigError
 
 N_ROWS, N_QUERIES, DIM = 10_000_000, 1_000, 64
+MOST_ROWS = 1_000_000_000  # 256 GB
 BLOCK = 250_000  # rows drawn at a time
 NOISE = 0.05  # length of the noise on a query, whose own length is 1: its cosine to its row stays above .998
 
@@ -28,11 +29,11 @@ def write_vectors(seed: int, out: Path, rows: int = N_ROWS) -> dict[str, Any]:
     """Write vectors, block by block, and return the manifest. The same seed gives the same vectors.
 
     Raises:
-        ConfigError: the folder holds something already, or there are fewer rows than queries.
+        ConfigError: the folder holds something already, or there are fewer rows than queries or more than MOST_ROWS.
     """
     check_empty(out)
-    if rows < N_QUERIES:
-        raise ConfigError(f"rows={rows}: expected at least {N_QUERIES:,}, as many as there are queries.")
+    if not N_QUERIES <= rows <= MOST_ROWS:
+        raise ConfigError(f"rows={rows}: expected at least {N_QUERIES:,}, as many as there are queries, and at most {MOST_ROWS:,}.")
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.Generator(np.random.PCG64(seed))
     planted = np.sort(rng.choice(rows, N_QUERIES, replace=False))

@@ -48,7 +48,7 @@ _SWAPPED = str.maketrans("abcdefghijklmnopqrstuvwxyz0123456789", "bcdefghijklmno
 class Manner:
     """How documents are written."""
 
-    styles: Sequence[Style] = ("article",)  # one is drawn for each document
+    styles: Annotated[Sequence[Style], Field(min_length=1)] = ("article",)  # one is drawn for each document
     order: Literal["permuted", "fixed"] = "permuted"  # of the facts about an entity
     pronouns: Share = 0.0  # chance that a sentence after the first says "this disease" for the name
     fillers: NonNegativeInt = 0  # sentences that state nothing, at most, in a document
