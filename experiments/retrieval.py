@@ -5,7 +5,7 @@
 
 Keys: preset=laptop, retrievers=bm25,dense,hybrid, sets=all, runs=outputs, out=reports. No model answers. Each cell is an ordinary
 run of mode=retrieval, so finished ones are taken from disk and nothing is embedded twice. Writes retrieval.md, retrieval.json
-and figures/retrieval.png.
+and retrieval.png.
 """
 
 from __future__ import annotations
@@ -235,7 +235,6 @@ def _draw(found: Sequence[Cellwise], path: Path) -> None:
     axes.set_xlabel("nDCG@10 with 95 % interval")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower left")
-    path.parent.mkdir(parents=True, exist_ok=True)
     drawing.savefig(path, dpi=DPI)
 
 
@@ -252,10 +251,10 @@ def _write(runs: Mapping[tuple[str, str], RecordedRun], options: Mapping[str, st
     ]
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    _draw(found, out / "figures" / "retrieval.png")
+    _draw(found, out / "retrieval.png")
     plain = {"schema_version": 1, "notes": notes, "sections": as_json(sections)}
     write_atomically(out / "retrieval.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    picture = "\n![nDCG@10 of each set and retriever](figures/retrieval.png)\n"
+    picture = "\n![nDCG@10 of each set and retriever](retrieval.png)\n"
     write_atomically(out / "retrieval.md", as_markdown("Retrieval on real data", sections, notes) + picture)
     show(sections, [*notes, f"written: {out / 'retrieval.md'}"], Console() if sys.stdout.isatty() else Console(width=200))
 

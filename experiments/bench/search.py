@@ -30,7 +30,8 @@ from rag_eval.report.options import parsed
 BATCHES = (1, 8, 32, 128, 256, 1_024)
 TARGETS = {32: 4.0, 128: 4.0, 256: 4.0}  # how many times as fast as FAISS as it comes
 DIM, K = 384, 10
-DEFAULTS = {"rows": "100000", "pairs": "5", "out": "reports/bench"}
+PAUSE_S = 0.2  # before each turn: threads that wait for more work keep their core for a while
+DEFAULTS = {"rows": "100000", "pairs": "15", "out": "reports/bench"}
 SERVE = "import sys; from experiments.bench.search import serve; serve(int(sys.argv[1]))"
 
 
@@ -77,10 +78,13 @@ def measure(n_rows: int, n_pairs: int) -> list[dict[str, Any]]:
         for n in BATCHES:
             asked, times = queries[:n].copy(), []
             for at in range(n_pairs + 1):  # the first warms up
+                time.sleep(PAUSE_S)
                 peer.stdin.write(f"{n}\n")
                 peer.stdin.flush()
                 theirs_s, theirs = json.loads(peer.stdout.readline())
+                time.sleep(PAUSE_S)
                 ours_s, numbers = _timed(ours, asked)
+                time.sleep(PAUSE_S)
                 torch_s, _ = _timed(torch_index, asked)
                 same = float((np.array(theirs) == numbers).mean())
                 times += [(theirs_s, ours_s, torch_s, same)] if at else []
@@ -146,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         words, options = parsed(argv, DEFAULTS)
         if words or not (options["rows"].isdecimal() and options["pairs"].isdecimal() and int(options["pairs"])):
-            raise UserError("expected rows=100000 pairs=5 out=reports/bench, whole numbers.")
+            raise UserError("expected rows=100000 pairs=15 out=reports/bench, whole numbers.")
         n_rows, n_pairs = int(options["rows"]), int(options["pairs"])
         print(write(measure(n_rows, n_pairs), n_rows, n_pairs, Path(options["out"])))
     except RagEvalError as error:
