@@ -134,7 +134,7 @@ def _measure(
             lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
         )
         found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
-        found |= against_exact(ready.retriever, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
+        found |= against_exact(retriever, predictions, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
     spends = _spent(readings) | {
         "learn": _learning(readings["learn"].spend, learned),
         "answer": _answering(readings["answer"].spend, predictions, reused),

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from rag_eval.errors import DataError
 from rag_eval.meter import metered
-from rag_eval.parts import Metric, Retriever, Searching
+from rag_eval.parts import Metric, Retriever
+from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.score.estimate import estimate
 from rag_eval.score.selftest import below_chance, shuffled_scores
@@ -61,14 +62,15 @@ def batch_disagreement(ready: System, predictions: Sequence[Prediction], questio
     return {} if found is None else {DISAGREEMENT: found}
 
 
-def against_exact(retriever: Retriever, questions: Sequence[Example], k: int) -> dict[str, Estimate]:
-    """Share of what an exact search puts among the best k that a sample of searches finds there too; nothing where they are exact."""
+def against_exact(retriever: Retriever, predictions: Sequence[Prediction], questions: Sequence[Example], k: int) -> dict[str, Estimate]:
+    """Share of what an exact search puts among the best k that was found there, by a sample; nothing where the search is exact."""
     probe = sample(questions, N_EXACT_PROBE, "exact")
-    exact = retriever.exactly(probe) if isinstance(retriever, Searching) else None
+    exact = retriever.exactly(probe) if isinstance(retriever, Kept) else None
     if exact is None:
         return {}
-    both = [[{hit.document.id for hit in one.hits[:k]} for one in found] for found in (retriever.search(probe), exact)]
-    shares = [len(found & wanted) / len(wanted) for found, wanted in zip(*both, strict=True)]
+    retrieved = {one.example_id: set(one.retrieved[:k]) for one in predictions}
+    wanted = [{hit.document.id for hit in one.hits[:k]} for one in exact]
+    shares = [len(retrieved[one.id] & best) / len(best) for one, best in zip(probe, wanted, strict=True) if best]
     found = estimate(shares, [example.cluster or example.id for example in probe], binary=False)
     return {} if found is None else {f"retrieval/exact_recall_{k}": found}
 

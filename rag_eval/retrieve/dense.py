@@ -114,6 +114,8 @@ class Dense:
         """What comparing with every vector finds; None where the index does that anyway."""
         if self._index.is_exact:
             return None
+        if not examples:
+            return []
         rows, numbers = self._rows(), self._shelf.numbers
         found = []
         for query in self._queries(examples):

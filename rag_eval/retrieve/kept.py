@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rag_eval.parts import Cache, Cached, Context, Searching
@@ -42,18 +42,30 @@ class Kept:
         """As the retriever searches; seconds of what was kept are those of the search that found it."""
         if not examples:
             return []
+        found, is_reused = self._found(examples, self._retriever.search, is_exact=False)
+        if is_reused:
+            self.reused_s += sum(sum(one.seconds.values()) for one in found)
+        return found
+
+    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+        """As the retriever searches exactly; None where that is what it does anyway."""
+        if self._retriever.exactly(()) is None:
+            return None
+        return self._found(examples, lambda asked: self._retriever.exactly(asked) or [], is_exact=True)[0]
+
+    def _found(
+        self, examples: Sequence[Example], search: Callable[[Sequence[Example]], list[Searched]], is_exact: bool
+    ) -> tuple[list[Searched], bool]:
+        """What a search finds, and whether it was found before."""
 
         def write(folder: Path) -> None:
-            found = self._retriever.search(examples)
-            lines = ([[[hit.document.id, hit.score] for hit in one.hits], dict(one.seconds)] for one in found)
+            lines = ([[[hit.document.id, hit.score] for hit in one.hits], dict(one.seconds)] for one in search(examples))
             (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
-        key = {"retriever": self._retriever.identity(), "documents": self._sha, "questions": list(map(question_text, examples))}
-        kept = self._cache.build("found", key, write)
+        asked = {"questions": list(map(question_text, examples)), "is_exact": is_exact}
+        kept = self._cache.build("found", {"retriever": self._retriever.identity(), "documents": self._sha, **asked}, write)
         lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]
-        if kept.is_hit:
-            self.reused_s += sum(sum(seconds.values()) for _, seconds in lines)
-        return [Searched(self._hits(hits), seconds) for hits, seconds in lines]
+        return [Searched(self._hits(hits), seconds) for hits, seconds in lines], kept.is_hit
 
     def _hits(self, hits: Sequence[tuple[str, float]]) -> tuple[Retrieved, ...]:
         return tuple(Retrieved(self._documents[id], score, rank) for rank, (id, score) in enumerate(hits, start=1))

@@ -80,7 +80,7 @@ class Reranked:
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
         """The same with the candidates of an exact search; None where the inner search is exact anyway."""
         found = self._retriever.exactly(examples)
-        return None if found is None else self._rerank(examples, found)
+        return found and self._rerank(examples, found)
 
     def _rerank(self, examples: Sequence[Example], found: Sequence[Searched]) -> list[Searched]:
         start = time.perf_counter()
