@@ -1,4 +1,4 @@
-"""Every retriever that searches finds planted answers: at first, from the cache, after a change and after a removal."""
+"""Every retriever that searches, over every index, finds planted answers: at first, from the cache, after a change and a removal."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ QUESTIONS = [Example(f"q{at}", f"where is it that the {name} {DEEDS[at % 4]}", (
 REVISED = Document("d7", f"the {NAMES[N]} hunts here", NAMES[N])
 REASKED = Example("q7", f"where is it that the {NAMES[N]} hunts", ("here",), ("d7",))
 
+# By index, what it needs to hold these documents.
+INDEXES = {
+    "flat": [],
+    "l2": [],
+    "torch": [],
+    "ivf": [],
+    "ivf_pq": ["retriever.index.factory='IVF{nlist},PQ384x4np'", "retriever/embedder=minilm"],
+    "hnsw": [],
+    "annoy": [],
+    "postgres": [],
+}
+
 # What makes each of them quick and independent of models that are not installed.
 QUICK = {
     "dense": ["retriever/embedder=hashed"],
@@ -38,10 +50,10 @@ def sparse_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sparse_encoder(tmp_path_factory.mktemp("sparse"), [*NAMES, *DEEDS, "the", "here", "where"])
 
 
-def built(name: str, root: Path, sparse_model: Path) -> Searching:
+def built(name: str, root: Path, sparse_model: Path, *more: str) -> Searching:
     register_resolvers()
     given = [f"retriever.encoder.model={sparse_model}"] if name == "sparse" else []
-    overrides = ["mode=rag", f"retriever={name}", *QUICK[name], *given, f"cache.root={root}"]
+    overrides = ["mode=rag", f"retriever={name}", *QUICK[name], *given, *more, f"cache.root={root}"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         settings = check(compose("config", overrides=overrides))
     retriever = build(settings["retriever"])
@@ -64,7 +76,22 @@ def test_these_are_all_retrievers_that_search() -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_planted_answer_is_first_before_and_after_a_reload_a_change_and_a_removal(name: str, tmp_path: Path, sparse_model: Path) -> None:
-    retriever, again = built(name, tmp_path, sparse_model), built(name, tmp_path, sparse_model)
+    check_changes(built(name, tmp_path, sparse_model), built(name, tmp_path, sparse_model))
+
+
+def test_these_are_all_indexes() -> None:
+    assert {file.stem for file in (conf_dir() / "retriever" / "index").glob("*.yaml")} - {"faiss_gpu"} == set(INDEXES)
+
+
+@pytest.mark.usefixtures("postgres")
+@pytest.mark.parametrize("index", INDEXES)
+def test_a_planted_answer_is_first_over_every_index(index: str, tmp_path: Path, sparse_model: Path) -> None:
+    retriever, again = (built("dense", tmp_path, sparse_model, f"retriever/index={index}", *INDEXES[index]) for _ in range(2))
+    check_changes(retriever, again)
+
+
+def check_changes(retriever: Searching, again: Searching) -> None:
+    """Both are built alike and empty; the second takes from the cache what the first put there."""
     kept = [one.add(CORPUS) for one in (retriever, again)]
     assert [one is not None and one.is_hit for one in kept] == [False, True]
     for one in (retriever, again):
