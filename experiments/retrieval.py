@@ -145,7 +145,10 @@ def _data() -> Path:
 
 def _wanted(options: Mapping[str, str]) -> dict[str, Setting]:
     named = SETS if options["sets"] == "all" else {name: SETS[name] for name in options["sets"].split(",")}
-    return {name: one for name, one in named.items() if one.is_small or options["preset"] == "laptop"}
+    wanted = {name: one for name, one in named.items() if one.is_small or options["preset"] == "laptop"}
+    if not wanted:
+        raise UserError(f"sets={options['sets']}: none of these is small enough for preset=ci; use preset=laptop.")
+    return wanted
 
 
 def _runs(options: Mapping[str, str], data: Path) -> dict[tuple[str, str], RecordedRun]:

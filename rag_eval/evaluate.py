@@ -141,7 +141,7 @@ def _measure(
     }
     if settings["replay"]:
         spends = {"answer": _elsewhere(spends["answer"])}
-    update = update_spend(ready.retriever, dataset.documents, directory.path.name, uses_cuda)
+    update = update_spend(ready.retriever, dataset.documents, uses_cuda)
     if update is not None:
         spends["update"] = update
     comparison = {**facts["comparison"], "adapter_mode": ready.generator.identity().get("adapter_mode")}

@@ -30,6 +30,18 @@ class Cached:
     waited_s: float = 0.0  # how long this call waited for another process to build it
     also: tuple[Path, ...] = ()  # directories that belong to it
 
+    @classmethod
+    def together(cls, several: Sequence[Cached | None]) -> Cached | None:
+        """Several directories as one entry: what the found ones had taken to build, and how long was waited for them."""
+        kept = [one for one in several if one is not None]
+        if len(kept) < 2:
+            return kept[0] if kept else None
+        hits = [one for one in kept if one.is_hit]
+        known = [one.seconds for one in hits if one.seconds is not None]
+        first, *others = dict.fromkeys(path for one in kept for path in (one.path, *one.also))
+        seconds = sum(known) if len(known) == len(hits) else None
+        return cls(first, bool(hits), seconds, sum(one.waited_s for one in hits), tuple(others))
+
     @property
     def n_bytes(self) -> int:
         """What it takes on disk."""
@@ -55,8 +67,8 @@ class Chunker(Protocol):
 class Embedder(Protocol):
     """Texts to vectors."""
 
-    def learn(self, documents: Sequence[Document]) -> None:
-        """See the first documents before any text is embedded. Most embedders learn nothing."""
+    def learn(self, documents: Sequence[Document]) -> Cached | None:
+        """See the first documents before any text is embedded, and say where what was learned is kept. Most learn nothing."""
         ...
 
     def identity(self) -> Mapping[str, Any]:

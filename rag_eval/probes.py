@@ -7,6 +7,7 @@ import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from uuid import uuid4
 
 from rag_eval.errors import DataError
 from rag_eval.meter import metered
@@ -101,11 +102,11 @@ def check_chance(metric: Metric, rows: Sequence[Row], predictions: Sequence[Pred
     return statistics.fmean(level for level in chance if not math.isnan(level))
 
 
-def update_spend(retriever: Retriever, documents: Sequence[Document], run_id: str, uses_cuda: bool) -> Spend | None:
-    """What replacing one document takes, by doing it; None where nothing is searched. The text names the run: no cache has it."""
+def update_spend(retriever: Retriever, documents: Sequence[Document], uses_cuda: bool) -> Spend | None:
+    """What replacing one document takes, by doing it, with a text that no cache has; None where nothing is searched."""
     if retriever.context != "retrieved" or not documents:
         return None
-    changed = replace(documents[0], text=f"{documents[0].text} Revised in {run_id}.")
+    changed = replace(documents[0], text=f"{documents[0].text} Revised as {uuid4().hex}.")
     with metered(uses_cuda) as reading:
         retriever.add([changed])
     return reading.spend

@@ -13,7 +13,7 @@ from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
-from rag_eval.types import Document, Example
+from rag_eval.types import Document, Example, Turn
 from tests.commands import Ended
 from tests.retrieve.indexes import flat
 
@@ -98,6 +98,25 @@ def test_what_was_found_otherwise_is_not_taken(tmp_path: Path, change: str) -> N
     assert other.reused_s == 0
     other.search([Example("q1", "who is bbb", ("x",))] if change == "questions" else asked)
     assert other.reused_s > 0
+
+
+def test_a_conversation_is_not_taken_for_one_question(tmp_path: Path) -> None:
+    whole, followed = (
+        Example("q1", "who is aaa where is bbb", ("x",)),
+        Example("q1", "where is bbb", ("x",), history=(Turn("who is aaa", "b"),)),
+    )
+    dense = lettered(tmp_path)
+    kept(dense, tmp_path).search([whole])
+    other = kept(dense, tmp_path)
+    other.search([followed])
+    assert other.reused_s == 0
+
+
+def test_replacing_a_document_is_never_taken_from_the_cache(command: Command, tmp_path: Path) -> None:
+    command(*FAST)
+    n = len(list((tmp_path / "cache" / "embeddings").glob("*/manifest.json")))
+    command(*FAST, "experiment_name=again")
+    assert len(list((tmp_path / "cache" / "embeddings").glob("*/manifest.json"))) == n + 1
 
 
 def test_documents_cannot_change_under_what_is_kept(tmp_path: Path) -> None:

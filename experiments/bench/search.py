@@ -152,6 +152,8 @@ def main(argv: Sequence[str]) -> int:
         if words or not (options["rows"].isdecimal() and options["pairs"].isdecimal() and int(options["pairs"])):
             raise UserError("expected rows=100000 pairs=15 out=reports/bench, whole numbers.")
         n_rows, n_pairs = int(options["rows"]), int(options["pairs"])
+        if n_rows < K:
+            raise UserError(f"rows={n_rows}: expected at least {K}, the neighbours that are searched.")
         print(write(measure(n_rows, n_pairs), n_rows, n_pairs, Path(options["out"])))
     except RagEvalError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -81,7 +81,7 @@ class DocumentChunker:
         Its counterpart is the whole dataset: runs with and without chunks may stand in one table.
 
         Raises:
-            DataError: if a document is blank or a part of another text already.
+            DataError: if a document is blank or a part of another text already, or two go by one name.
             ConfigError: if a chunk of the size asked for cannot be made.
         """
         _check(dataset)
@@ -152,6 +152,15 @@ def _check(dataset: QADataset) -> None:
             f"{dataset.name}: {len(parts)} documents are not whole by source, start and end of their meta (first: {parts[0]!r}). "
             "Give whole texts, or use chunker=none."
         )
+    owners: dict[str, str] = {}
+    for document in dataset.documents:
+        for name in (document.id, origin(document).source):
+            owner = owners.setdefault(name, document.id)
+            if owner != document.id:
+                raise DataError(
+                    f"{dataset.name}: documents {owner!r} and {document.id!r} both go by {name!r}, as id or as source of their meta, so "
+                    "that evidence could be of either. Give each a source of its own, or use chunker=none."
+                )
 
 
 def _is_whole(document: Document) -> bool:

@@ -22,7 +22,9 @@ BLOCKS = frozenset({
     "figure", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "ol", "option", "p", "pre",
     "section", "select", "summary", "table", "tbody", "textarea", "tfoot", "thead", "tr", "ul",
 })  # fmt: skip
+KEPT = ("pre", "textarea")  # blanks in these stand as they are
 UNREAD = ("script", "style", "noscript", "template", "head", "nav", "footer")  # of a page; the rest is its text
+WRAPPERS = ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple")  # of Word, around text
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(?:#{1,6}[ \t]+(?P<marked>.+?)[ \t]*#*|(?P<underlined>\S.*)\n=+)[ \t]*$", re.MULTILINE)
 
@@ -75,7 +77,7 @@ def read_html(path: Path) -> FileText:
     except (UnicodeDecodeError, LookupError):
         raise ValueError(f"is not in {said}, the encoding that it names; re-encode it as UTF-8 and say so in it") from None
     page = BeautifulSoup(source, "html.parser")
-    named = page.title or page.h1
+    named = next((one for one in page.find_all("title") if one.find_parent("svg") is None), page.h1)
     title = " ".join(named.get_text().split()) if named else ""
     articles = page.find_all("article")
     root = page.main or (articles[0] if len(articles) == 1 else page)
@@ -109,7 +111,7 @@ def read_pdf(path: Path) -> FileText:
 
 
 def read_docx(path: Path) -> FileText:
-    """Paragraphs and tables in order; a row of a table is a line, its cells with `|` between."""
+    """Paragraphs and tables in order; a row of a table is a line, its cells with `|` between. Tracked changes count as accepted."""
     from docx import Document
     from docx.table import Table
 
@@ -120,6 +122,7 @@ def read_docx(path: Path) -> FileText:
         raise ValueError(f"cannot be read: {fault.strerror}") from None
     except Exception as fault:  # what is no Word file fails in many ways
         raise ValueError(f"is no .docx that can be read ({type(fault).__name__}); is it encrypted? Open it and save it anew") from fault
+    _unwrap(document.element.body)
     parts = list(document.iter_inner_content())
     headings = [part.text.strip() for part in parts if not isinstance(part, Table) and _is_heading(part)]
     title = document.core_properties.title.strip() or next(filter(None, headings), "")
@@ -138,15 +141,16 @@ def _readable(text: str) -> str:
     return whole.replace("\0", "").replace("\r\n", "\n").strip()
 
 
-def _pieces(root: Any) -> Iterator[str]:
-    """The text of a page as it stands in the source, blanks run together, and a blank line at the border of a block."""
+def _pieces(root: Any, is_kept: bool = False) -> Iterator[str]:
+    """The text of a page as it stands in the source, blanks run together unless kept, and a blank line at the border of a block."""
     from bs4.element import PreformattedString, Tag
 
+    is_kept = is_kept or root.name in KEPT
     for part in root.children:
         if isinstance(part, PreformattedString):  # a comment or a declaration
             continue
         if not isinstance(part, Tag):
-            yield str(part) if root.name in ("pre", "textarea") else re.sub(r"\s+", " ", part)
+            yield str(part) if is_kept else re.sub(r"\s+", " ", part)
         elif part.name == "br":
             yield "\n"
         elif part.name == "tr":
@@ -154,16 +158,24 @@ def _pieces(root: Any) -> Iterator[str]:
             yield f"\n{' | '.join(cells)}\n"
         elif part.name in BLOCKS:
             yield BETWEEN
-            yield from _pieces(part)
+            yield from _pieces(part, is_kept)
             yield BETWEEN
         else:
-            yield from _pieces(part)
+            yield from _pieces(part, is_kept)
 
 
 def _paragraphs(text: str) -> str:
     """Lines without blanks at their ends, never more than one empty line between."""
     lines = "\n".join(line.strip() for line in text.split("\n"))
     return re.sub(r"\n{3,}", BETWEEN, lines).strip()
+
+
+def _unwrap(body: Any) -> None:
+    """Puts what stands in content controls, insertions and the like where these stand: the library reads direct children alone."""
+    for wrapper in body.xpath(" | ".join(f".//w:{name}" for name in WRAPPERS)):
+        for part in list(wrapper):
+            wrapper.addprevious(part)
+        wrapper.getparent().remove(wrapper)
 
 
 def _is_heading(paragraph: Any) -> bool:

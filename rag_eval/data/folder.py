@@ -84,7 +84,8 @@ def _files(root: str, problems: Problems) -> Iterator[str]:
     home = os.path.realpath(root)
     for here, folders, names in os.walk(root, onerror=lambda fault: problems.add(str(fault.filename), f"cannot be read: {fault.strerror}")):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in [*folders, *filter(lambda name: not _is_hidden(name), names)]:
+        files = {name for name in names if not _is_hidden(name)}
+        for name in [*folders, *sorted(files)]:
             path = Path(here, name)
             inside = path.relative_to(root).as_posix()
             printable = inside.encode(errors="backslashreplace").decode()
@@ -92,7 +93,7 @@ def _files(root: str, problems: Problems) -> Iterator[str]:
                 problems.add(f"{root}/{printable}", "has a name that is not UTF-8; rename it")
             elif path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
                 problems.add(f"{root}/{inside}", "is a link out of the folder; put what it points at here, or remove the link")
-            elif name in names:
+            elif name in files:
                 yield inside
 
 

@@ -165,7 +165,7 @@ def _answers(value: Any, is_json: bool) -> list[Any]:
 def _evidence(row: Row, columns: Columns, passages: Passages) -> tuple[list[Any], Any]:
     """The evidence of a question that has some, and its cluster."""
     cluster = row.fields[columns.cluster] if columns.cluster else None
-    named = _flat(row.fields[columns.evidence]) if columns.evidence else None
+    named = [one for one in _flat(row.fields[columns.evidence]) if one is not None] if columns.evidence else None
     if columns.context is None:
         return named or [], cluster
     texts = _passages(row.fields[columns.context])

@@ -4,7 +4,8 @@ documents.jsonl: {"id": "d1", "title": "Nile", "text": "The Nile flows through E
 questions.jsonl: {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"], "split": "test"}
 
 Required are `id` and `text`; `id`, `question` and `answers`. Without a corpus (`documents: null`) nothing can be
-retrieved. Instead of answers, a question that no document answers has `"unanswerable": true`. Optional are `title`;
+retrieved. Instead of answers, a question that no document answers has `"unanswerable": true`, and one
+that only retrieval is scored on has `"retrieval_only": true` and its `evidence`. Optional are `title`;
 `evidence` (ids of documents that hold the answer), `cluster` (entity or article; by default the first evidence, else the
 id), `split` (train, dev or test, in every row or in none), `history` (a list of {"question", "answer"}, oldest first) and
 `meta` (an object) of documents and questions, whose keys docs/measuring.md tells. Other fields are ignored.

@@ -1,7 +1,8 @@
 """Questions as JSON lines, CSV or Parquet: rows with the fields that rag_eval/data/jsonl.py tells.
 
 In a CSV file an empty cell is an absent field; `answers` and `evidence` hold several with `|` between them or as a JSON list;
-`unanswerable` is true or false; `history` and `meta` are JSON. In Parquet, null is an absent field and the last two may be JSON.
+`unanswerable` and `retrieval_only` are true or false; `history` and `meta` are JSON. In Parquet, null is an absent field and the last
+two may be JSON.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from rag_eval.data.table import read_csv
 REQUIRED = ("id", "question")
 SEVERAL = ("answers", "evidence")
 NESTED = ("history", "meta")
+MARKS = ("unanswerable", "retrieval_only")
 FLAGS = {"true": True, "false": False}
-FIELDS = (*REQUIRED, *SEVERAL, *NESTED, "unanswerable", "cluster", "split")
+FIELDS = (*REQUIRED, *SEVERAL, *NESTED, *MARKS, "cluster", "split")
 
 
 def read_questions(path: str, problems: Problems) -> list[Row]:
@@ -59,8 +61,9 @@ def _from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
         cell = fields.get(name, "")
         if "|" in cell and not cell.lstrip().startswith("["):
             fields[name] = [part.strip() for part in cell.split("|")]
-    if "unanswerable" in fields:
-        fields["unanswerable"] = FLAGS.get(fields["unanswerable"].strip().lower(), fields["unanswerable"])
+    for name in MARKS:
+        if name in fields:
+            fields[name] = FLAGS.get(fields[name].strip().lower(), fields[name])
     return fields
 
 

@@ -64,21 +64,20 @@ class Dense:
         """
         if not documents:
             return None
-        is_first = not self._vectors
-        if is_first:
-            self._embedder.learn(documents)
+        is_first = self._shelf.is_new
+        learned = self._embedder.learn(documents) if is_first else None
         vectors, kept_in = self._embed(documents)
         numbers, known = self._shelf.put(documents)
         self._vectors |= zip(numbers.tolist(), vectors, strict=True)
         if is_first and self._index.is_kept:
-            self._fill_once(numbers, vectors, documents)
-        elif known.size and not self._index.can_remove:
+            return Cached.together([learned, kept_in, self._fill_once(numbers, vectors, documents)])
+        if known.size and not self._index.can_remove:
             self._refill()
         else:
             if known.size:
                 self._index.remove(known)
             self._index.add(numbers, vectors)
-        return kept_in
+        return Cached.together([learned, kept_in])
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
@@ -139,14 +138,14 @@ class Dense:
                 (folder / TRUNCATION).write_text(json.dumps(vars(self._embedder.truncation(documents))), encoding="utf-8")
 
         cached = self._cache.build("embeddings", self._key(documents), write)
-        vectors: Vectors = np.load(cached.path / FILE, mmap_mode="r", allow_pickle=False)
+        vectors: Vectors = np.asarray(np.load(cached.path / FILE, mmap_mode="r", allow_pickle=False))  # rows of a memmap are memmaps
         refuse_bad_rows(vectors, names)
         return vectors, cached
 
     def _key(self, documents: Sequence[Document]) -> dict[str, Any]:
         return {"embedder": dict(self._embedder.identity()), "documents": documents_sha(documents), "code": source_sha("retrieve")}
 
-    def _fill_once(self, numbers: Numbers, vectors: Vectors, documents: Sequence[Document]) -> None:
+    def _fill_once(self, numbers: Numbers, vectors: Vectors, documents: Sequence[Document]) -> Cached:
         """Fill an empty index from the cache, or fill it and keep it there."""
 
         def write(folder: Path) -> None:
@@ -156,6 +155,7 @@ class Dense:
         cached = self._cache.build("indexes", {**self._key(documents), "index": dict(self._index.identity())}, write)
         if cached.is_hit:
             self._index.load(cached.path)
+        return cached
 
     def _refill(self) -> None:
         self._index.clear()

@@ -56,7 +56,7 @@ class Hybrid:
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Add documents to each retriever, or replace those with known ids. Returns where the costly parts are kept."""
         kept = [retriever.add(documents) for retriever in self._retrievers.values()]
-        return _together([one for one in kept if one is not None])
+        return Cached.together(kept)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
@@ -90,13 +90,3 @@ def _check(retrievers: Mapping[str, Searching], weights: Mapping[str, float], fu
     for name in weights:
         if name not in retrievers:
             raise ConfigError(f"retriever.weights.{name} is of no retriever; known: {', '.join(retrievers)}.")
-
-
-def _together(kept: Sequence[Cached]) -> Cached | None:
-    """Several directories as one entry: what the found ones had taken, and how long was waited for them."""
-    if len(kept) < 2:
-        return kept[0] if kept else None
-    hits = [one.seconds for one in kept if one.is_hit]
-    seconds = None if None in hits else sum(one for one in hits if one is not None)
-    first, *others = [path for one in kept for path in (one.path, *one.also)]
-    return Cached(first, bool(hits), seconds, sum(one.waited_s for one in kept if one.is_hit), tuple(others))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rag_eval.parts import Cache, Cached, Context, Searching
-from rag_eval.retrieve.searchable import question_text
 from rag_eval.types import Document, Example, Retrieved, Searched
 
 FILE = "found.jsonl"
@@ -62,7 +61,7 @@ class Kept:
             lines = ([[[hit.document.id, hit.score] for hit in one.hits], dict(one.seconds)] for one in search(examples))
             (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
-        asked = {"questions": list(map(question_text, examples)), "is_exact": is_exact}
+        asked = {"questions": [[*(turn.question for turn in one.history), one.question] for one in examples], "is_exact": is_exact}
         kept = self._cache.build("found", {"retriever": self._retriever.identity(), "documents": self._sha, **asked}, write)
         lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]
         return [Searched(self._hits(hits), seconds) for hits, seconds in lines], kept.is_hit

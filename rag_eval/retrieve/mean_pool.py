@@ -111,9 +111,16 @@ class MeanPoolEmbedder:
     @cached_property
     def _encoder(self) -> Encoder:
         network, tokenizer = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
-        limit = min(tokenizer.model_max_length, getattr(network.config, "max_position_embeddings", _UNLIMITED))
+        limit = min(tokenizer.model_max_length, _n_positions(network))
         reading = Reading(tokenizer, partial(_mean_of_states, network), self._device, limit if limit < _UNLIMITED else None)
         return Encoder(reading, reading, self._limits)
+
+
+def _n_positions(network: Any) -> int:
+    """Tokens that the network has positions for; those like RoBERTa number them from padding_idx + 1."""
+    positions: int = getattr(network.config, "max_position_embeddings", _UNLIMITED)
+    padding = getattr(getattr(getattr(network, "embeddings", None), "position_embeddings", None), "padding_idx", None)
+    return positions if padding is None else positions - padding - 1
 
 
 def _mean_of_states(network: Any, features: Features) -> torch.Tensor:

@@ -25,6 +25,11 @@ class Shelf:
         return len(self._by_number)
 
     @property
+    def is_new(self) -> bool:
+        """Whether it never held anything: the next numbers begin at 0."""
+        return self._n_ever == 0
+
+    @property
     def documents(self) -> list[Document]:
         """All of them, by number."""
         return list(self._by_number.values())

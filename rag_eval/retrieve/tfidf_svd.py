@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Allocate, Cache, Vectors
+from rag_eval.parts import Allocate, Cache, Cached, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
@@ -48,7 +48,7 @@ class TfidfSvd:
         self._cache = cache
         self._learned: _Learned | None = None
 
-    def learn(self, documents: Sequence[Document]) -> None:
+    def learn(self, documents: Sequence[Document]) -> Cached:
         """Words, their weights and directions of these documents, from the cache where they are there.
 
         Raises:
@@ -56,10 +56,12 @@ class TfidfSvd:
         """
         key = {"embedder": self._settings, "documents": documents_sha(documents), "code": source_sha("retrieve")}
         texts = [document_text(document) for document in documents]
-        self._learned = _read(self._cache.build("tfidf_svd", key, lambda folder: _write(_fitted(texts, self._dim), folder)).path)
+        kept = self._cache.build("tfidf_svd", key, lambda folder: _write(_fitted(texts, self._dim), folder))
+        self._learned = _read(kept.path)
         n_found = len(self._learned.directions)
         if n_found < self._dim:
             log.warning("embedder.dim=%d: %d documents have %d directions; these are kept", self._dim, len(documents), n_found)
+        return kept
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors: the settings and what was learned."""

@@ -11,21 +11,19 @@ from collections.abc import Collection, Sequence
 
 from rag_eval.types import Example
 
-
-def as_evidence(retrieved: Sequence[str], example: Example) -> list[str]:
-    """The ids with each document that is as good as some evidence replaced by the first of that which was not found before it."""
-    found: list[str] = []
-    for id in retrieved:
-        stands_for = example.stands_for(id)
-        found.append(next((one for one in stands_for if one not in found), stands_for[0] if stands_for else id))
-    return found
+Found = str | frozenset[str]  # a document's id, or the evidence that a document stands for
 
 
-def recall_at_k(retrieved: Sequence[str], evidence: Collection[str], k: int) -> float:
+def as_evidence(retrieved: Sequence[str], example: Example) -> list[Found]:
+    """Of each document, in order, all the evidence that it is or is as good as; as Example.held takes it."""
+    return [frozenset(example.stands_for(id)) for id in retrieved]
+
+
+def recall_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Share of the evidence found among the first k documents.
 
     Args:
-        retrieved: document ids, best first.
+        retrieved: document ids, or what as_evidence makes of them, best first.
         evidence: ids of documents that hold the answer.
         k: cut-off, at least 1.
 
@@ -39,41 +37,43 @@ def recall_at_k(retrieved: Sequence[str], evidence: Collection[str], k: int) -> 
     return len(ranks) / len(set(evidence)) if evidence else math.nan
 
 
-def hit_at_k(retrieved: Sequence[str], evidence: Collection[str], k: int) -> float:
+def hit_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """1.0 if any evidence is among the first k documents, else 0.0. Arguments and nan as in recall_at_k."""
     ranks = _ranks(retrieved, evidence, k)
     return float(bool(ranks)) if evidence else math.nan
 
 
-def reciprocal_rank(retrieved: Sequence[str], evidence: Collection[str], k: int) -> float:
+def reciprocal_rank(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """1 / rank of the first evidence among the first k documents, 0.0 without any. Arguments and nan as in recall_at_k."""
     ranks = _ranks(retrieved, evidence, k)
     return max((1 / rank for rank in ranks), default=0.0) if evidence else math.nan
 
 
-def ndcg_at_k(retrieved: Sequence[str], evidence: Collection[str], k: int) -> float:
+def ndcg_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Gain of the evidence among the first k, discounted by log2(rank + 1), over that of the best possible order.
 
     Arguments and nan as in recall_at_k. Järvelin and Kekäläinen 2002, as trec_eval computes it for gains of 0 and 1.
+    A document that stands for several pieces gains for each at its rank; the result is never above 1.
     """
     ranks = _ranks(retrieved, evidence, k)
     if not evidence:
         return math.nan
-    return _discounted(ranks) / _discounted(range(1, min(k, len(set(evidence))) + 1))
+    return min(1.0, _discounted(ranks) / _discounted(range(1, min(k, len(set(evidence))) + 1)))
 
 
-def r_precision(retrieved: Sequence[str], evidence: Collection[str]) -> float:
+def r_precision(retrieved: Sequence[Found], evidence: Collection[str]) -> float:
     """Share of the evidence among the first R documents, R being how many distinct ids the evidence has. nan as in recall_at_k."""
     return recall_at_k(retrieved, evidence, len(set(evidence))) if evidence else math.nan
 
 
-def _ranks(retrieved: Sequence[str], evidence: Collection[str], k: int) -> list[int]:
+def _ranks(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> list[int]:
     """Ranks, from 1, of the evidence among the first k documents."""
     if k < 1:
         raise ValueError(f"k must be at least 1 but is {k}.")
     first: dict[str, int] = {}
-    for rank, id in enumerate(retrieved[:k], start=1):
-        first.setdefault(id, rank)
+    for rank, one in enumerate(retrieved[:k], start=1):
+        for id in (one,) if isinstance(one, str) else one:
+            first.setdefault(id, rank)
     return [first[id] for id in set(evidence) if id in first]
 
 

@@ -254,6 +254,11 @@ def test_what_cannot_be_cut_is_refused(cut: Make, tmp_path: Path) -> None:
         cut(tokens, 3).chunk(dataset([LETTERS, Document("d2", " \n\u00a0")]))
     with pytest.raises(DataError, match="not whole"):
         cut(tokens, 3).chunk(dataset([Document("d2", "aa", meta={"source": "d1", "start": 3, "end": 5})]))
+    first, second = (Document(id, "aa", meta={"source": "web", "start": 0, "end": 2}) for id in ("d1", "d2"))
+    with pytest.raises(DataError, match=r"documents 'd1' and 'd2' both go by 'web', .* Give each a source of its own"):
+        cut(tokens, 3).chunk(dataset([first, second]))
+    with pytest.raises(DataError, match="documents 'd1' and 'web' both go by 'web'"):
+        cut(tokens, 3).chunk(dataset([first, Document("web", "aa")]))
     with pytest.raises(ConfigError, match=r"overlap is 3, but must be less than chunker.size=3"):
         cut(tokens, 3, 3)
     with pytest.raises(DataError, match=r"expected tokenizer.json in this folder"):

@@ -15,8 +15,11 @@ from typing import Any
 import docx
 import pypdf
 import pytest
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
 from fpdf import FPDF
 
+from rag_eval.data.document_files import read_docx, read_html
 from rag_eval.data.folder import folder
 from rag_eval.errors import DataError
 from rag_eval.types import Document, QADataset
@@ -138,6 +141,30 @@ def test_a_word_file_with_a_title_is_called_by_it_and_a_pdf_without_by_its_name(
     (tmp_path / "QA.jsonl").write_text(json.dumps(asked))
     found = folder(str(tmp_path), str(tmp_path / "QA.jsonl"), 0.0, 0)
     assert [document.title for document in found.documents] == ["Terms", "b"]
+
+
+def test_content_controls_and_tracked_changes_of_word_are_read_in_order(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("First.")
+    table = "<w:tbl><w:tr><w:sdt><w:sdtContent><w:tc><w:p><w:r><w:t>cell</w:t></w:r></w:p></w:tc></w:sdtContent></w:sdt></w:tr></w:tbl>"
+    inner = "<w:sdt><w:sdtContent><w:r><w:t>seven</w:t></w:r></w:sdtContent></w:sdt>"
+    changed = (
+        "<w:p><w:r><w:t>It is </w:t></w:r><w:del><w:r><w:delText>six</w:delText></w:r></w:del>"
+        f'<w:ins>{inner}<w:r><w:t xml:space="preserve"> days</w:t></w:r></w:ins><w:r><w:t>.</w:t></w:r></w:p>'
+    )
+    control = f"<w:sdt {nsdecls('w')}><w:sdtPr/><w:sdtContent>{changed}{table}</w:sdtContent></w:sdt>"
+    document.paragraphs[0]._p.addnext(parse_xml(control))
+    document.add_paragraph("Last.")
+    document.save(str(tmp_path / "a.docx"))
+    assert read_docx(tmp_path / "a.docx").text == "First.\n\nIt is seven days.\n\ncell\n\nLast."
+
+
+def test_code_of_a_page_keeps_its_lines_and_a_drawing_gives_no_title(tmp_path: Path) -> None:
+    code = "<pre><code>pip install a\npip install b</code></pre>"
+    (tmp_path / "a.html").write_text(f"<body><p><svg><title>Arrow</title></svg></p><h1>Setup</h1>{code}</body>")
+    found = read_html(tmp_path / "a.html")
+    assert found.title == "Setup"
+    assert found.text.endswith("Setup\n\npip install a\npip install b")
 
 
 def test_pages_of_a_pdf_begin_where_the_meta_says(docs: Path) -> None:

@@ -99,6 +99,13 @@ def test_pieces_are_joined_and_evidence_is_named_by_title_among_distractors(tmp_
     assert fault(written(tmp_path, test=[row]), columns) == "SET:test[0] id 'test-0' evidence: 'Elbe' is the title of no passage of the row"
 
 
+def test_null_evidence_is_none(tmp_path: Path) -> None:
+    row = {"q": "Who?", "a": "x", "context": [NILE], "title": ["Nile"], "e": None}
+    assert load(written(tmp_path, test=[row]), Columns("q", "a", evidence="e")).test[0].evidence == ()
+    beside = Columns("q", "a", context="context", title="title", evidence="e")
+    assert load(written(tmp_path, test=[row]), beside).test[0].evidence == ()
+
+
 def test_a_corpus_of_its_own_is_searched_and_named_by_id(tmp_path: Path) -> None:
     path = written(tmp_path, test=[{"q": "Where?", "a": '["Egypt", "Misr"]', "e": [2]}])
     texts = tmp_path / "texts.jsonl"

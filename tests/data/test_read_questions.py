@@ -49,6 +49,11 @@ def test_csv_holds_every_field(tmp_path: Path, mark: bytes) -> None:
     assert load(tmp_path, "q.CSV").test == EXPECTED
 
 
+def test_a_cell_marks_a_question_for_retrieval_only(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("id,question,answers,evidence,retrieval_only\nq1,Who?,,d1,TRUE\nq2,Who?,x,d1,false\n")
+    assert [(one.answers, dict(one.meta)) for one in load(tmp_path, "q.csv").test] == [((), {"retrieval_only": True}), (("x",), {})]
+
+
 def test_parquet_holds_every_field_as_it_is_or_as_json(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"id": "q1", "question": "Where, and\nhow?", "answers": ["Egypt", "Misr"], "evidence": ["d1", "d2"], "cluster": "rivers"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertConfig, BertModel, BertTokenizerFast, RobertaConfig, RobertaModel
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "query", "text", ":", *"abcdefghijklmnopqrstuvwxyz")
 
@@ -21,6 +21,17 @@ def write_bert(folder: Path, **changed: int) -> Path:
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 32}
     config = BertConfig(**{"vocab_size": len(WORDS), "initializer_range": 0.5, **sizes, **changed})
     BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def write_roberta(folder: Path) -> Path:
+    """A RoBERTa of random weights whose tokenizer has no limit; of its 34 positions, numbered from 2, 32 can be read."""
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join((WORDS[1], WORDS[0], *WORDS[2:])))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 34}
+    RobertaModel(RobertaConfig(vocab_size=len(WORDS), pad_token_id=1, **sizes)).save_pretrained(folder)
     return folder
 
 

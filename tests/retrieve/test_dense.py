@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Allocate, Vectors
+from rag_eval.parts import Allocate, Cached, Vectors
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.index.by_faiss import Faiss
+from rag_eval.retrieve.tfidf_svd import TfidfSvd
 from rag_eval.types import Document, Example, Searched, Turn
 from tests.retrieve.indexes import flat
 
@@ -247,3 +248,30 @@ def test_an_approximate_index_can_be_compared_with_every_vector(cache: Directory
 
 def test_an_exact_index_has_nothing_to_be_compared_with(animals: Dense) -> None:
     assert animals.exactly([ask("whales sing")]) is None
+
+
+def test_an_index_that_was_emptied_is_not_kept_as_that_of_other_documents(cache: DirectoryCache) -> None:
+    def made() -> Dense:
+        return Dense(HashEmbedder(4096), Faiss("HNSW8,Flat", "inner_product", {}, "cpu"), cache, k=1, depth=2)
+
+    first, second = made(), made()
+    first.add(ANIMALS[:2])
+    first.remove([document.id for document in ANIMALS[:2]])
+    first.add(ANIMALS[1:])
+    second.add(ANIMALS[1:])
+    asked = [ask("owls hunt at night"), ask("whales sing")]
+    assert [ids(one)[0] for one in second.search(asked)] == [ids(one)[0] for one in first.search(asked)] == ["owl", "whale"]
+
+
+def test_what_building_took_counts_what_was_learned_and_the_index(cache: DirectoryCache) -> None:
+    def built(index: str) -> Cached:
+        dense = Dense(TfidfSvd(2, cache), Faiss(index, "inner_product", {}, "cpu"), cache, k=1, depth=2)
+        kept = dense.add(ANIMALS)
+        assert kept is not None
+        return kept
+
+    exact, graph = built("Flat"), built("HNSW8,Flat")
+    kinds = [{path.parent.name for path in (one.path, *one.also)} for one in (exact, graph)]
+    assert kinds == [{"tfidf_svd", "embeddings"}, {"tfidf_svd", "embeddings", "indexes"}]
+    assert graph.n_bytes > exact.n_bytes
+    assert graph.is_hit

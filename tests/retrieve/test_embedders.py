@@ -34,7 +34,7 @@ from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.weights import _faster_on, resolved
 from rag_eval.types import Document
 from tests.models import write_random_model
-from tests.retrieve.encoders import write_bert, write_sentence_transformer
+from tests.retrieve.encoders import write_bert, write_roberta, write_sentence_transformer
 
 ANIMALS = (
     Document("cat", "Cats purr and chase mice.", "Cat"),
@@ -290,6 +290,13 @@ def test_embedded_documents_are_not_tokenized_again_to_count_what_was_cut(bert: 
     embedder.embed_documents([long], in_memory)
     monkeypatch.setattr("rag_eval.retrieve.encoder.tokenized", None)
     assert embedder.truncation([long]) == Truncation(1, 1, 22 / 54)  # 52 letters and 2 special tokens, of which 32 are read
+
+
+def test_positions_that_begin_after_the_padding_are_not_read_past(tmp_path: Path) -> None:
+    embedder = mean_pool(write_roberta(tmp_path))
+    long = Document("long", " ".join((LETTERS * 4)[:100]))
+    assert np.isfinite(embedder.embed_documents([long], in_memory)).all()
+    assert embedder.truncation([long]) == Truncation(1, 1, 70 / 102)  # 100 letters and 2 special tokens, of which 32 are read
 
 
 def test_many_texts_are_tokenized_in_parts(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,14 @@ def test_a_k_above_the_rows_returns_every_row_once_and_never_minus_one(make: Cal
     np.testing.assert_array_equal(np.sort(found, axis=1), np.tile(np.arange(5), (3, 1)))
 
 
+@pytest.mark.parametrize("factory", ["IVF{nlist},PQ16np,RFlat", "SQ8", "PCA16,Flat"])
+def test_any_factory_string_makes_an_index_that_finds_its_own_vectors(factory: str) -> None:
+    rows = unit(400)
+    index = filled(Faiss(factory, "inner_product", {}, "cpu"), rows)
+    assert np.mean(np.array(nearest(index, rows)) == np.arange(400)) > 0.95
+    assert not index.can_remove
+
+
 def test_what_an_approximate_index_does_not_find_comes_last_as_minus_one() -> None:
     index = filled(Faiss("IVF8,Flat", "l2", {"nprobe": 1}, "cpu"), unit(400))
     scores, found = index.search(unit(3, seed=1), 400)
@@ -224,6 +232,7 @@ def test_batches_find_what_single_queries_find(n_queries: int) -> None:
     ("factory", "settings", "message"),
     [
         ("Flatt", {}, "retriever.index.factory=Flatt is none that FAISS knows"),
+        ("IDMap,Flat", {}, "retriever.index.factory=IDMap,Flat is none that FAISS knows .documents are numbered anyway"),
         ("HNSW32,Flat", {"nprobe": 4}, "retriever.index.settings: HNSW32,Flat has no nprobe"),
     ],
 )

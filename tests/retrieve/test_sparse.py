@@ -84,7 +84,9 @@ def test_a_changed_corpus_is_searched_as_if_it_had_been_so_from_the_start(animal
     fresh = made(folder, tmp_path / "other")
     fresh.add([Document("cat", "lava night"), *ANIMALS[1:3], Document("ant", "ants leaves"), ANIMALS[3]])
     for question in ("lava night", "hunt water", "ants flowers leaves", "purr"):
-        assert list(found(animals, question).items()) == list(found(fresh, question).items())
+        now, wanted = found(animals, question), found(fresh, question)
+        assert list(now) == list(wanted)
+        assert now == pytest.approx(wanted, rel=1e-5)  # texts embedded beside others differ in last bits
     assert found(animals, "purr") == {}
     with pytest.raises(KeyError, match="dragon"):
         animals.remove(["ant", "dragon"])

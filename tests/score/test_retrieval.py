@@ -81,7 +81,22 @@ def test_two_of_three_found_at_ranks_2_and_4_by_hand() -> None:
 
 def test_a_document_that_says_the_same_stands_for_the_evidence() -> None:
     example = Example("q", "?", ("a",), ("d1", "d2"), meta={"same_as": {"d7": ["d1"], "d8": ["d1", "d2"]}})
-    assert as_evidence(["d5", "d7"], example) == ["d5", "d1"]
-    assert as_evidence(["d7", "d8"], example) == ["d1", "d2"]
-    assert as_evidence(["d1", "d7"], example) == ["d1", "d1"]
+    assert as_evidence(["d5", "d7", "d8", "d1"], example) == [frozenset(), {"d1"}, {"d1", "d2"}, {"d1"}]
     assert [example.held(ids) for ids in (["d8"], ["d7"], ["d7", "d2"])] == [True, False, True]
+
+
+def test_a_document_that_stands_for_all_of_the_evidence_finds_all_of_it() -> None:
+    example = Example("q", "?", ("a",), ("d1", "d2", "d3"), meta={"same_as": {"pair": ["d1", "d2"], "all": ["d1", "d2", "d3"]}})
+    whole = as_evidence(["x", "all", "d1"], example)
+    assert [measure(whole, example.evidence, 2) for measure in (recall_at_k, hit_at_k, reciprocal_rank)] == [1.0, 1.0, 0.5]
+    assert r_precision(whole, example.evidence) == 1.0
+    assert ndcg_at_k(as_evidence(["all"], example), example.evidence, 1) == 1.0  # three gains at one rank, capped
+    ideal = 1 + 1 / math.log2(3) + 1 / 2
+    assert ndcg_at_k(as_evidence(["x", "x", "pair"], example), example.evidence, 3) == pytest.approx((1 / 2 + 1 / 2) / ideal)
+
+
+@pytest.mark.parametrize("ids", [["pair", "d1"], ["pair", "x", "d3"], ["d1", "pair", "d3"], ["d1", "d3"], ["all"], ["x"]])
+def test_all_is_found_exactly_where_the_documents_hold_it(ids: list[str]) -> None:
+    example = Example("q", "?", ("a",), ("d1", "d2", "d3"), meta={"same_as": {"pair": ["d1", "d2"], "all": ["d1", "d2", "d3"]}})
+    for k in range(1, len(ids) + 1):
+        assert (recall_at_k(as_evidence(ids, example), example.evidence, k) == 1.0) == example.held(ids[:k])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Annoy:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
-        return {"index": "annoy", "trees": self._trees, "search_nodes": self._search_nodes, "seed": self._seed}
+        return {"index": "annoy", "version": version("annoy"), "trees": self._trees, "search_nodes": self._search_nodes, "seed": self._seed}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
         """Hold vectors under numbers; the forest is grown by the next search or save."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.parts import Numbers, Vectors
@@ -70,7 +72,7 @@ class Faiss:
         self,
         factory: str,
         metric: Literal["inner_product", "l2"],
-        settings: Mapping[str, int],
+        settings: Mapping[str, PositiveInt],
         device: Literal["cpu", "cuda"],
     ) -> None:
         """
@@ -91,18 +93,25 @@ class Faiss:
         self._metric = metric
         self._settings = dict(settings)
         self._device = device
-        _check(self._factory, self._settings)
+        _check(self._factory, self._metric, self._settings)
         if device == "cuda":
             _check_gpu()
         self.is_exact = self._factory == "Flat"
         self.is_kept = not self.is_exact and device == "cpu"
         self._is_graph = any(graph in self._factory for graph in ("HNSW", "NSG"))
-        self.can_remove = device == "cpu" and not self._is_graph
+        self.can_remove = device == "cpu" and (self.is_exact or re.fullmatch(r"IVF[^,]*,(Flat|PQ\w+|SQ\w+)", self._factory) is not None)
         self._index: Any = None  # made by the first add, which knows the dimension
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
-        return {"index": "faiss", "factory": self._factory, "metric": self._metric, "settings": self._settings, "device": self._device}
+        return {
+            "index": "faiss",
+            "version": faiss.__version__,
+            "factory": self._factory,
+            "metric": self._metric,
+            "settings": self._settings,
+            "device": self._device,
+        }
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
         """Hold vectors under numbers. The first ones train an index that needs it.
@@ -166,9 +175,8 @@ class Faiss:
     def _made(self, rows: Vectors) -> Any:
         n_lists = max(1, min(round(4 * math.sqrt(len(rows))), len(rows) // A_LIST))
         factory = self._factory.replace("{nlist}", str(n_lists))
-        metric = faiss.METRIC_INNER_PRODUCT if self._metric == "inner_product" else faiss.METRIC_L2
         try:
-            index = faiss.index_factory(rows.shape[1], factory if factory.startswith("IVF") else f"IDMap2,{factory}", metric)
+            index = _numbered(rows.shape[1], factory, self._metric)
             index.train(rows)
         except RuntimeError as fault:
             raise ConfigError(
@@ -196,12 +204,19 @@ def _threads(n: int | None) -> Iterator[None]:
         faiss.omp_set_num_threads(usual)
 
 
-def _check(factory: str, settings: Mapping[str, int]) -> None:
+def _numbered(dim: int, factory: str, metric: str) -> Any:
+    """An index that takes numbers: inverted lists do so themselves."""
+    index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT if metric == "inner_product" else faiss.METRIC_L2)
+    return index if isinstance(index, faiss.IndexIVF) else faiss.IndexIDMap2(index)
+
+
+def _check(factory: str, metric: str, settings: Mapping[str, int]) -> None:
     """Refuse what FAISS does not understand while nothing has been embedded."""
-    plain = factory.replace("{nlist}", "1")
     width = 64 * 48  # what common numbers of sub-quantisers divide
     try:
-        index = faiss.index_factory(width, plain if plain.startswith("IVF") else f"IDMap2,{plain}")
+        if "IDMap" in factory:
+            raise RuntimeError(": documents are numbered anyway")
+        index = _numbered(width, factory.replace("{nlist}", "1"), metric)
     except RuntimeError as fault:
         reason = _reason(fault)
         raise ConfigError(f"retriever.index.factory={factory} is none that FAISS knows ({reason}); try Flat or HNSW32,Flat.") from fault

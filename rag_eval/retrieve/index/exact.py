@@ -41,7 +41,7 @@ class Exact:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
-        return {"index": "torch", "device": self._device.type, "block_rows": self._block_rows}
+        return {"index": "torch", "version": torch.__version__, "device": self._device.type, "block_rows": self._block_rows}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
         """Hold vectors under numbers."""
