@@ -1,0 +1,87 @@
+"""Another dataset with the training questions and restatements that `rag-eval lessons` made of its documents.
+
+    lessons.jsonl: {"id": "d1#lesson-1", "question": ..., "answers": [...], "evidence": ["d1"], "cluster": "d1", "split": "train"}
+    restated.jsonl: {"document": "d1", "text": "The same in other words."}
+
+It asks the same questions as the other dataset, so that arms which train on the lessons stand in one table with those that do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.problems import Problems, shown
+from rag_eval.data.read import Row, read_jsonl
+from rag_eval.data.validate import check_questions
+from rag_eval.errors import DataError
+from rag_eval.types import Example, QADataset
+
+
+def generated(of: QADataset, path: str) -> QADataset:
+    """The dataset with more to learn from.
+
+    Args:
+        of: the documents that the lessons were made of, and the questions that are asked.
+        path: the folder that `rag-eval lessons` wrote.
+
+    Raises:
+        DataError: naming every fault of a lesson, or what does not belong to these documents.
+    """
+    lessons = _lessons(f"{path}/lessons.jsonl", of)
+    restated = _restated(f"{path}/restated.jsonl", of)
+    if not lessons and not restated:
+        raise DataError(f"{path}: holds neither training questions nor restatements. Make some with `rag-eval lessons`.")
+    train = (*of.train, *lessons)
+    return replace(
+        of,
+        name=f"{of.name} with lessons",
+        fingerprint=fingerprint(of.documents, train, of.dev, of.test, restated),
+        train=train,
+        restated=restated,
+        counterpart=of.counterpart or of.fingerprint,
+    )
+
+
+def _lessons(file: str, of: QADataset) -> tuple[Example, ...]:
+    problems = Problems(file)
+    rows = _rows(file, problems)
+    checked = check_questions(rows, problems)
+    known, taken = {one.id for one in of.documents}, {one.id for part in (of.train, of.dev, of.test) for one in part}
+    for row in rows:
+        strange = [id for id in row.fields.get("evidence") or () if id not in known]
+        if strange:
+            problems.add(row.where, f"is made of {shown(strange[0])}, which is no document of {of.name}")
+        if row.fields.get("id") in taken:
+            problems.add(row.where, f"id {shown(row.fields['id'])} is a question of {of.name} already")
+    problems.raise_any()
+    return tuple(_example(row) for row in checked)
+
+
+def _restated(file: str, of: QADataset) -> dict[str, tuple[str, ...]]:
+    problems = Problems(file)
+    known = {one.id for one in of.documents}
+    found: dict[str, list[str]] = {}
+    for row in _rows(file, problems):
+        document, text = row.fields.get("document"), row.fields.get("text")
+        if document not in known:
+            problems.add(row.where, f"restates {shown(document)}, which is no document of {of.name}")
+        elif not isinstance(text, str) or not text.strip():
+            problems.add(row.where, f"text: must be a text but is {shown(text)}")
+        else:
+            found.setdefault(document, []).append(text)
+    problems.raise_any()
+    return {id: tuple(texts) for id, texts in found.items()}
+
+
+def _rows(file: str, problems: Problems) -> list[Row]:
+    """The rows of a file; none where it is empty, for there may be nothing of its kind."""
+    path = Path(file)
+    return [] if path.is_file() and not path.stat().st_size else read_jsonl(file, problems)
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    return Example(row["id"], row["question"], tuple(row["answers"]), tuple(row["evidence"]), row["cluster"], meta=row["meta"])

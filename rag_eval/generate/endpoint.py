@@ -1,0 +1,215 @@
+"""Answers from any endpoint that speaks OpenAI's chat completions: a hosted model, or a server of one's own such as vLLM."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from rag_eval.errors import ConfigError, EnvironmentFault
+from rag_eval.parts import Timed
+from rag_eval.progress import progress
+from rag_eval.types import Generation, Rendered
+
+try:
+    import openai
+except ImportError as error:
+    raise EnvironmentFault("generator=openai needs the openai client. Run: pip install 'rag_eval[openai]'") from error
+
+log = logging.getLogger(__name__)
+
+# What an endpoint says about itself rather than about one question, and what to do about it.
+REFUSALS = {
+    401: "it does not accept the key; mend the environment variable that generator.api_key_env names",
+    402: "it wants to be paid first",
+    403: "the key may not use this model; choose another generator.model or another key",
+    404: "there is no such model or address; check generator.model and generator.base_url, which mostly ends in /v1",
+    429: "it takes no more requests now; lower generator.concurrency or raise generator.retries, and mind your quota",
+}
+
+
+class Message(BaseModel):
+    content: str | None = None
+
+
+class Choice(BaseModel):
+    message: Message
+    finish_reason: str | None = None
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Reply(BaseModel):
+    """The part of a chat completion that is read."""
+
+    choices: Annotated[list[Choice], Field(min_length=1)]
+    usage: Usage | None = None
+
+
+class Endpoint:
+    """A chat model behind an address: greedy, several requests at a time, tokens as the endpoint counts them."""
+
+    device: Literal["cpu", "cuda"] = "cpu"  # of this machine; what the endpoint runs on is not known
+    max_prompt_tokens: int | None = None  # not known either: a prompt that is too long is refused there, and is an error
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        api_key_env: str | None,
+        max_new_tokens: PositiveInt,
+        concurrency: PositiveInt,
+        timeout_s: PositiveFloat,
+        retries: NonNegativeInt,
+        seed: int,
+        stop: list[str] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            base_url: what stands before `/chat/completions`.
+            model: the endpoint's name for it.
+            api_key_env: the environment variable that holds the key; None = the endpoint wants none.
+            max_new_tokens: where an answer is cut.
+            concurrency: requests at a time.
+            timeout_s: how long one attempt may take.
+            retries: further attempts after a timeout, a lost connection, 408, 409, 429 or 5xx, each after a longer pause
+                or the one that the endpoint asks for.
+            seed: sent with every request; endpoints make of it what they like.
+            stop: texts that end an answer.
+            extra: further fields of a request, or others in place of these; a field that is null is not sent.
+
+        Raises:
+            ConfigError: the address is none, or holds a user or a password.
+            EnvironmentFault: the environment variable is not set.
+        """
+        self.host = _host(base_url)
+        self.model, self.concurrency = model, concurrency
+        fields = {"temperature": 0, "max_tokens": max_new_tokens, "seed": seed, "stop": stop or None, **(extra or {})}
+        self._decoding = {name: value for name, value in fields.items() if value is not None}
+        self._client = openai.OpenAI(base_url=base_url, api_key=_key(api_key_env), timeout=timeout_s, max_retries=retries)
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"base_model": f"{self.model} at {self.host}", "decoding": self._decoding}
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        """Words: the model's tokenizer is not here. The counts of answers are the endpoint's own."""
+        return [len(prompt.text.split()) for prompt in prompts]
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        """One generation a prompt; one whose request failed for good ends with stop_reason "error".
+
+        Raises:
+            EnvironmentFault: the endpoint cannot be reached, is too slow, or refuses the key, the model or any more requests.
+        """
+        begun = time.perf_counter()
+        said = []
+        with progress("answering", len(prompts)) as advance, ThreadPoolExecutor(self.concurrency) as pool:
+            for generation in pool.map(self._ask, prompts):  # the first fault cancels what was not asked yet
+                said.append(generation)
+                advance(1)
+        share = (time.perf_counter() - begun) / max(1, len(said))
+        return [replace(one, total_s=share) for one in said]
+
+    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        """One prompt alone, streamed, by the clock of this machine: the way to the endpoint and its queue are in the seconds.
+
+        Raises:
+            ConfigError: if a length is forced, which the interface has no word for.
+            EnvironmentFault: as `generate`; also if this one request fails, or the endpoint does not count its tokens.
+        """
+        if forced_tokens is not None:
+            raise ConfigError("an endpoint cannot be made to answer at a given length; set latency.forced_tokens=null.")
+        begun = time.perf_counter()
+        first, text, reason, usage = None, "", "stop", None
+        try:
+            for part in self._client.chat.completions.create(**self._request(prompt), stream=True, stream_options={"include_usage": True}):
+                usage = part.usage or usage
+                for choice in part.choices:
+                    text += choice.delta.content or ""
+                    reason = choice.finish_reason or reason
+                first = time.perf_counter() - begun if text and first is None else first
+        except openai.APIError as error:
+            raise self._fault(error) or EnvironmentFault(f"{self.host}: one timed request failed: {_said(error)}") from error
+        if usage is None:
+            raise EnvironmentFault(f"{self.host} streams no token counts (stream_options.include_usage); it cannot be timed.")
+        total = time.perf_counter() - begun
+        counts = (usage.prompt_tokens, usage.completion_tokens)
+        said = Generation(text.strip(), *counts, total, "length" if reason == "length" else "stop", first)
+        return Timed(said, n_generated=usage.completion_tokens)
+
+    def _request(self, prompt: Rendered) -> dict[str, Any]:
+        messages = [{"role": role, "content": content} for role, content in prompt.messages]
+        return {"model": self.model, "messages": messages, "extra_body": self._decoding}
+
+    def _ask(self, prompt: Rendered) -> Generation:
+        try:
+            answered = self._client.chat.completions.with_raw_response.create(**self._request(prompt)).text
+        except openai.APIError as error:
+            if (fault := self._fault(error)) is not None:
+                raise fault from error
+            return self._failed(prompt, _said(error))
+        try:
+            reply = Reply.model_validate_json(answered)
+        except ValueError:
+            return self._failed(prompt, f"no chat completion but {answered[:60]!r}")
+        choice, usage = reply.choices[0], reply.usage
+        return Generation(
+            text=(choice.message.content or "").strip(),
+            n_prompt_tokens=usage.prompt_tokens if usage else None,
+            n_output_tokens=usage.completion_tokens if usage else None,
+            total_s=None,
+            stop_reason="length" if choice.finish_reason == "length" else "stop",
+        )
+
+    def _failed(self, prompt: Rendered, why: str) -> Generation:
+        log.warning("%s: the request of question %s failed: %s", self.host, prompt.example_id, why)
+        return Generation("", None, None, None, "error")
+
+    def _fault(self, error: openai.APIError) -> EnvironmentFault | None:
+        """What ends the run, in one line that repeats nothing of the reply; None where only this request failed."""
+        if isinstance(error, openai.APITimeoutError):
+            return EnvironmentFault(f"{self.host} did not answer in time; raise generator.timeout_s or lower generator.concurrency.")
+        if isinstance(error, openai.APIConnectionError):
+            return EnvironmentFault(f"{self.host} cannot be reached; check generator.base_url and whether the server runs.")
+        status = error.status_code if isinstance(error, openai.APIStatusError) else 0
+        if status in REFUSALS:
+            return EnvironmentFault(f"{self.host} answered {status} to model {self.model!r}: {REFUSALS[status]}.")
+        return None
+
+
+def _host(base_url: str) -> str:
+    """Host and port of an address, which is all of it that is recorded."""
+    parts = urlsplit(base_url)
+    if parts.username or parts.password or parts.query:
+        raise ConfigError("generator.base_url: expected no user, password or query in the address; give the key through the environment.")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"generator.base_url: expected an address such as http://localhost:8000/v1, got {base_url!r}.")
+    return parts.netloc
+
+
+def _key(variable: str | None) -> str:
+    if variable is None:
+        return "none"  # the client insists on one
+    if not os.environ.get(variable):
+        raise EnvironmentFault(
+            f"generator.api_key_env: the environment variable {variable} is not set; set it, or generator.api_key_env=null for an "
+            "endpoint without keys."
+        )
+    return os.environ[variable]
+
+
+def _said(error: openai.APIError) -> str:
+    """A failure in a few words, without the text of the endpoint, which might repeat a key."""
+    status = getattr(error, "status_code", "")
+    return f"{type(error).__name__} {status}".strip()

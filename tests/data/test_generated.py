@@ -1,0 +1,61 @@
+"""Lessons are added to the dataset that they were made of, and to no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.generated import generated
+from rag_eval.errors import DataError
+from rag_eval.types import Document, Example, QADataset
+
+TEST = (Example("q1", "Where is the Nile?", ("Egypt",), ("nile",), "nile"),)
+CORPUS = (Document("nile", "The Nile is in Egypt."),)
+OF = QADataset("rivers", fingerprint(CORPUS, (), (), TEST), CORPUS, (), (), TEST)
+LESSON = {"id": "nile#lesson-1", "question": "Which land has the Nile?", "answers": ["Egypt"], "evidence": ["nile"], "split": "train"}
+RESTATED = {"document": "nile", "text": "Egypt has the Nile."}
+
+
+def written(folder: Path, lessons: list[dict[str, Any]], restated: list[dict[str, Any]]) -> str:
+    for name, rows in (("lessons", lessons), ("restated", restated)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(folder)
+
+
+def test_lessons_are_trained_on_and_the_questions_stay_the_same(tmp_path: Path) -> None:
+    found = generated(OF, written(tmp_path, [LESSON], [RESTATED]))
+    assert [(one.id, one.cluster, one.answers) for one in found.train] == [("nile#lesson-1", "nile", ("Egypt",))]
+    assert found.restated == {"nile": ("Egypt has the Nile.",)}
+    assert (found.test, found.documents, found.counterpart) == (OF.test, OF.documents, OF.fingerprint)
+
+
+def test_other_lessons_or_restatements_are_another_dataset(tmp_path: Path) -> None:
+    both, questions = (generated(OF, written(tmp_path, [LESSON], texts)) for texts in ([RESTATED], []))
+    assert len({OF.fingerprint, both.fingerprint, questions.fingerprint}) == 3
+
+
+@pytest.mark.parametrize(
+    ("lessons", "restated", "words"),
+    [
+        ([], [], "neither training questions nor restatements"),
+        ([{**LESSON, "evidence": ["rhine"]}], [], r"lessons.jsonl:1 is made of 'rhine', which is no document of rivers"),
+        ([{**LESSON, "id": "q1"}], [], "id 'q1' is a question of rivers already"),
+        ([{**LESSON, "answers": []}], [], "answers: is empty"),
+        ([LESSON], [{"document": "rhine", "text": "x"}], r"restated.jsonl:1 restates 'rhine'"),
+        ([LESSON], [{"document": "nile", "text": " "}], "text: must be a text"),
+    ],
+)
+def test_what_does_not_belong_to_the_documents_is_refused(
+    tmp_path: Path, lessons: list[dict[str, Any]], restated: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        generated(OF, written(tmp_path, lessons, restated))
+
+
+def test_a_folder_without_lessons_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        generated(OF, str(tmp_path / "none"))
