@@ -1,4 +1,4 @@
-"""The command line: `rag-eval run ...` (= `python run.py ...`) and `rag-eval report ...`; errors become exit codes here."""
+"""The command line: `rag-eval run ...` (= `python run.py ...`), `rag-eval lessons ...` and others; errors become exit codes here."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Any
 from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.types import PRIMARY, RunResult
 
-RESUMES = "the same command goes on after the last recorded answer; a training that was not finished begins anew"
+RESUMES = "the same command goes on after the last recorded answer, or from the last state of its training"
 RANKING = "retrieval/ndcg_"  # the objective where no answers are scored
 FAILED = float("nan")  # the objective of a job that failed
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
 rag-eval latency [key=value ...]  time several modes together, as in mode=rag,finetune
+rag-eval lessons [key=value ...]  training questions made of your documents
 rag-eval report [key=value ...]   the table of recorded runs; report compare, report power
 
 python run.py --help shows the keys and their choices."""
@@ -32,10 +33,23 @@ latency.n_queries, latency.n_warmup, latency.n_blocks, latency.forced_tokens, la
 Any other key of python run.py, such as dataset.preset=ci or experiment_name=NAME."""
 
 
+LESSONS_USAGE = """rag-eval lessons dataset=folder dataset.documents=DOCS dataset.questions=QA.csv generator=... out=LESSONS
+A model writes training questions and restatements of the documents; what is malformed, asked before, a test question or not
+answered by its passage is dropped and counted. The same command goes on where it was interrupted, and asks about changed
+documents only.
+out=FOLDER       where lessons.jsonl, restated.jsonl, manifest.json and the replies go
+n_questions=5    of each document, or of each chunk with chunker=sentences
+n_restated=3     restatements of each, at most 10
+n_documents=N    a sample of the documents
+hardware=NAME    a price sheet of conf/hardware; utilisation=1.0 of a machine that is paid by the hour
+Any key of python run.py for dataset, chunker, generator and prompt.
+Train on them: python run.py mode=finetune dataset=generated dataset.path=LESSONS dataset.of.documents=DOCS dataset.of.questions=QA.csv"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     command, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    commands: dict[str, Callable[[list[str]], int]] = {"run": run, "latency": latency, "report": report}
+    commands: dict[str, Callable[[list[str]], int]] = {"run": run, "latency": latency, "lessons": lessons, "report": report}
     if command in commands:
         return commands[command](arguments)
     is_help = command in {"-h", "--help"}
@@ -79,6 +93,26 @@ def latency(arguments: list[str]) -> int:
     for one in timed:
         print(one.path)
     return 0
+
+
+def lessons(arguments: list[str]) -> int:
+    """Make training questions of documents."""
+    if {"-h", "--help"} & set(arguments):
+        print(LESSONS_USAGE)
+        return 0
+    _prepare()
+    try:
+        from rag_eval.config import refuse_secrets
+
+        refuse_secrets(arguments)
+        from rag_eval.lessons.command import make, read_plan
+        from rag_eval.lessons.console import show_lessons
+
+        made = make(*read_plan(arguments))
+    except BaseException as error:
+        return _fail(error, "", is_debug="debug=true" in arguments)
+    show_lessons(made)
+    return 3 if made.lessons.counts.n_failed else 0
 
 
 def _composed(arguments: Sequence[str]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Mode(BaseModel):
     weights: str  # the adapter's
     has_exemplars: bool
     train_share: float  # of a source without splits of its own
+    has_passages: bool = False  # whether training shows every question with passages
 
 
 class Metrics(BaseModel):
@@ -79,6 +80,7 @@ class Root(BaseModel):
     split: Literal["test", "dev"]
     allow_overlap: list[Literal["questions"]]  # what may stand in train and in test word for word
     n_probe: pydantic.NonNegativeInt
+    n_forgetting: pydantic.NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     limit: Annotated[int, Field(ge=1)] | None
     experiment_name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
@@ -338,13 +340,15 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         weights=str(signature(settings["adapter"]["_target_"]).constants.get("weights")),
         has_exemplars=settings["prompt"].get("n_exemplars", 0) > 0,
         train_share=0.0,
+        has_passages=_has_passages(settings["adapter"]),
     )
     mode = Mode(**settings["mode"])
-    for field, part in (("context", "retriever"), ("weights", "adapter"), ("has_exemplars", "prompt")):
+    demanded = {"context": "retriever", "weights": "adapter", "has_exemplars": "prompt", "has_passages": "adapter.data"}
+    for field, part in demanded.items():
         wanted, got = getattr(mode, field), getattr(found, field)
         if wanted != got:
             meant = next(
-                (one.name for one in modes() if all(getattr(one, f) == getattr(found, f) for f in ("context", "weights", "has_exemplars"))),
+                (one.name for one in modes() if all(getattr(one, f) == getattr(found, f) for f in demanded)),
                 None,
             )
             hint = f"use mode={meant}" if meant else f"leave {part} to the mode"
@@ -356,6 +360,10 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
     k, depth = settings["retriever"].get("k"), settings["retriever"].get("depth")
     if k is not None and depth is not None and depth < k:
         raise ConfigError(f"retriever.depth is {depth}, less than retriever.k={k}: as many must be searched as enter the prompt.")
+
+
+def _has_passages(adapter: Mapping[str, Any]) -> bool:
+    return "data" in adapter and bool(signature(adapter["data"]["_target_"]).constants.get("has_passages"))
 
 
 def modes() -> list[Mode]:

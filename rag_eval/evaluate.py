@@ -18,6 +18,7 @@ from rag_eval.data.chunk import chunking
 from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
+from rag_eval.forgetting.measure import forgotten
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
 from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
@@ -134,6 +135,7 @@ def _measure(
             lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
         )
         found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
+        found |= forgotten(system, ready, settings["n_forgetting"], build(settings["cache"]))
         found |= against_exact(retriever, predictions, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
     spends = _spent(readings) | {
         "learn": _learning(readings["learn"].spend, learned),
@@ -200,19 +202,23 @@ def _chunks(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example
 
 
 def _learning(spend: Spend, learned: Learned) -> Spend:
-    """What learning took. What came from a cache adds the seconds that building it took, where they are known."""
+    """What learning took. What came from a cache adds the seconds that building it took, where they are known.
+
+    So does what an interrupted attempt had done.
+    """
     kept = [one for one in (learned.index, learned.adapter) if one is not None]
     spend = replace(spend, stored_bytes=sum(one.n_bytes for one in kept) if kept else None)
     hits = [one for one in kept if one.is_hit]
-    if not hits:
+    earlier = sum(one.earlier_s for one in kept if not one.is_hit)
+    if not hits and not earlier:
         return spend
     if spend.seconds is None or any(one.seconds is None for one in hits):
         seconds, reused = None, None
     else:
-        reused = sum(one.seconds for one in hits if one.seconds is not None)
+        reused = sum(one.seconds for one in hits if one.seconds is not None) + earlier
         seconds = spend.seconds + reused - sum(one.waited_s for one in hits)
     held = seconds if spend.device_seconds is not None else None
-    return Spend(seconds, held, peak_bytes=spend.peak_bytes, stored_bytes=spend.stored_bytes, cached=True, reused_s=reused)
+    return Spend(seconds, held, peak_bytes=spend.peak_bytes, stored_bytes=spend.stored_bytes, cached=bool(hits), reused_s=reused)
 
 
 def _answering(spend: Spend, predictions: Sequence[Prediction], reused_s: float) -> Spend:

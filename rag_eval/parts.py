@@ -18,6 +18,8 @@ Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an arr
 Numbers = NDArray[np.int64]  # (n,), of documents; -1 stands for none
 Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
 Weights = Literal["none", "base", "trained"]
+# Of a training row: a training question, a document, one in other words, something general, a question with passages.
+Source = Literal["qa", "documents", "paraphrase", "replay", "raft"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Cached:
     seconds: float | None  # what building it took when it was built
     waited_s: float = 0.0  # how long this call waited for another process to build it
     also: tuple[Path, ...] = ()  # directories that belong to it
+    earlier_s: float = 0.0  # of the seconds, what interrupted attempts took whose work this call went on from
 
     @classmethod
     def together(cls, several: Sequence[Cached | None]) -> Cached | None:
@@ -48,11 +51,30 @@ class Cached:
         return sum(file.stat().st_size for path in (self.path, *self.also) for file in path.rglob("*") if file.is_file())
 
 
+class Work(Protocol):
+    """States of something that takes long to build; complete ones survive an interruption."""
+
+    def last(self) -> Path | None:
+        """The folder of the latest complete state; None where there is none."""
+        ...
+
+    def save(self, n: int, write: Callable[[Path], None]) -> None:
+        """Add the n-th state; `write` fills an empty folder with files."""
+        ...
+
+
 class Cache(Protocol):
     """Directories keyed by everything that decides their content."""
 
-    def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], None]) -> Cached:
-        """The directory for a key; `write` fills an empty one if there is none yet. Two processes never build the same one."""
+    def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], float | None]) -> Cached:
+        """The directory for a key; `write` fills an empty one if there is none yet. Two processes never build the same one.
+
+        `write` returns the seconds that earlier attempts took whose work it went on from, if any.
+        """
+        ...
+
+    def work(self, kind: str, key: Mapping[str, Any]) -> Work:
+        """Where `write` keeps the states of its work; gone once the directory is complete."""
         ...
 
 
@@ -267,6 +289,19 @@ class Ranking(Protocol):
         ...
 
 
+@runtime_checkable
+class Probed(Protocol):
+    """A generator that says how likely it finds plain text, which no chat template surrounds."""
+
+    def nats_per_token(self, texts: Sequence[str]) -> list[float]:
+        """Minus the mean natural log-probability of the tokens of each text, the first excluded; cut where the model's positions end."""
+        ...
+
+    def next_token_log_probs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32 (n_texts, vocabulary): natural logs of how likely each token is to follow each text."""
+        ...
+
+
 class Trainable(Generator, Protocol):
     """A generator whose weights an adapter can change."""
 
@@ -282,11 +317,45 @@ class Trainable(Generator, Protocol):
         ...
 
     def base(self, dtype: str) -> tuple[Any, Any]:
-        """Its tokenizer and its network without any adapter, of a torch dtype by name, for the caller to change."""
+        """Its tokenizer and its network without any adapter, for the caller to change.
+
+        The dtype is one of torch by name, or "nf4": 4 bits of bitsandbytes, on CUDA.
+        """
         ...
 
     def with_adapter(self, folder: str) -> Generator:
-        """The same generator with a PEFT adapter merged into its weights."""
+        """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
+        ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """One text to train on: the completion is learned, the prompt before it is not."""
+
+    prompt: str  # "" = the completion is a document, learned from its first token
+    completion: str  # without the end token
+    cluster: str = ""  # the entity or article that it is about, one of the dataset's; "" = none
+    source: Source = "qa"
+    id: str = ""  # of the document or the training question that it is made of; "" = none of the dataset's
+
+
+class TrainingData(Protocol):
+    """A dataset to the texts that weights are trained on."""
+
+    keeps_order: bool  # True: the rows are to be trained on in their order; False: in any, for it is random
+
+    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
+        """One pass over the data.
+
+        Args:
+            generator: formats prompts as it will when it answers.
+            prompt: as it will be when the model answers.
+            dataset: what is known; nothing of its test.
+            seed: of all choices and of the order.
+
+        Raises:
+            DataError: if the dataset lacks what is to be trained on.
+        """
         ...
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -13,31 +14,39 @@ SHOWN_AFTER_S = 2.0  # a stage that is over sooner shows no bar
 REPORT_S = 30.0  # between lines where there is no terminal
 
 
+class Advance(Protocol):
+    """Tells that n more are done, and perhaps a word on how it goes, shown from then on."""
+
+    def __call__(self, n: int, note: str | None = None) -> None: ...
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int, n_before: int = 0) -> Iterator[Advance]:
     """`with progress("timing", 100) as advance: advance(1)`: a bar on a terminal after 2 s, a line every 30 s elsewhere.
 
-    It is drawn by `advance` alone, never by a thread beside.
+    It is drawn by `advance` alone, never by a thread beside. `n_before` of the total were done earlier.
     """
     console = Console(stderr=True)
-    counts = TextColumn("{task.completed}/{task.total}")
+    counts = TextColumn("{task.completed}/{task.total}{task.fields[note]}")
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True), counts)
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, auto_refresh=False, disable=not console.is_terminal)
-    task = bar.add_task(what, total=total)
+    task = bar.add_task(what, total=total, completed=n_before, note="")
     begun = reported = time.perf_counter()
     n_done = 0
+    said = ""
 
-    def advance(n: int) -> None:
-        nonlocal reported, n_done
+    def advance(n: int, note: str | None = None) -> None:
+        nonlocal reported, n_done, said
         n_done += n
+        said = said if note is None else note
         now = time.perf_counter()
         if now - begun >= SHOWN_AFTER_S:
             bar.start()  # does nothing where it has begun
-        bar.update(task, advance=n, refresh=True)
-        if not console.is_terminal and now - reported >= REPORT_S:
+        bar.update(task, advance=n, note=said, refresh=True)
+        if n_done and not console.is_terminal and now - reported >= REPORT_S:
             reported = now
-            left = (now - begun) / n_done * (total - n_done)
-            console.print(f"{what}: {n_done}/{total}, {left:.0f} s left", highlight=False)
+            left = (now - begun) / n_done * (total - n_before - n_done)
+            console.print(f"{what}: {n_before + n_done}/{total}{said}, {left:.0f} s left", highlight=False)
 
     try:
         yield advance

@@ -137,7 +137,7 @@ def _seconds(searched: Searched, asked: Asked, said: Generation) -> dict[str, fl
 
 def outcome(generation: Generation | None) -> Outcome:
     """How a question ended; None is one that could not be asked."""
-    if generation is None:
+    if generation is None or generation.stop_reason == "error":
         return "error"
     if not generation.is_asked:
         return "unasked"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
-StopReason = Literal["stop", "length", "none"]
+StopReason = Literal["stop", "length", "none", "error"]  # error: the request for it failed
 
 PRIMARY = "answer/em"  # the estimate that a run is judged by
 LEARNED = f"{PRIMARY}_train_phrasing"  # the same on training questions of a trained arm
@@ -88,6 +88,8 @@ class QADataset:
     dev: tuple[Example, ...]
     test: tuple[Example, ...]
     reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
+    restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
+    others: Sequence[Example] = ()  # questions of the same form about entities of no document; may be trained on, never asked
     counterpart: str = ""  # fingerprint shared with the datasets that this one is to be compared with although its documents differ
 
 

@@ -30,6 +30,9 @@ FITS = {
     "retriever=random": "rag_random",
     "retriever=all": "long_context",
     "adapter=lora": "finetune",
+    "adapter=full": "finetune",
+    "adapter=given": "finetune",
+    "adapter/data=raft": "raft",
     "adapter=majority": "prior",
     "retriever=recorded": "replay",
     "generator=replay": "replay",
@@ -42,9 +45,10 @@ NEEDS = {
     "retriever/encoder": ["retriever=sparse"],
     "retriever/reranker": ["retriever=reranked"],
     "retriever=sparse": ["retriever.encoder.model=given"],
+    "dataset=generated": ["dataset.of.documents=given", "dataset.of.questions=given"],
 }
 NO_ARMS = ("replay", "retrieval", "rag_stale", "finetune_stale")  # no answers, or of a world that has changed
-FIRST_LINE = ("python run.py", "rag-eval latency", "python -m rag_eval.report")
+FIRST_LINE = ("python run.py", "rag-eval latency", "python -m rag_eval.report", "python -m experiments.recipes verify")
 
 
 def choice(path: Path) -> str:
@@ -53,7 +57,8 @@ def choice(path: Path) -> str:
 
 def mode(path: Path) -> str:
     inside = path.relative_to(CONF).parts
-    return "rag" if inside[0] == "retriever" and len(inside) == 3 else FITS.get(choice(path), "closed_book")
+    parts = {"retriever": "rag", "adapter": "finetune"}  # modes whose part has parts of its own
+    return FITS.get(choice(path)) or (parts[inside[0]] if len(inside) == 3 else "closed_book")
 
 
 def checked(*overrides: str) -> dict[str, Any]:

@@ -130,6 +130,9 @@ def test_a_secret_is_not_repeated() -> None:
         (["mode=rag", "adapter=majority"], ["mode=rag contradicts adapter", "'base'"]),
         (["mode=closed_book", "prompt=few_shot"], ["contradicts prompt", "use mode=few_shot"]),
         (["mode=finetune", "retriever=oracle"], ["contradicts retriever", "leave retriever to the mode"]),
+        (["mode=finetune", "retriever=dense", "generator=tiny"], ["contradicts retriever", "use mode=rag_finetune"]),
+        (["mode=raft", "adapter/data=qa", "generator=tiny"], ["contradicts adapter.data", "use mode=rag_finetune"]),
+        (["mode=rag_finetune", "adapter/data=raft", "generator=tiny"], ["contradicts adapter.data", "use mode=raft"]),
         (["mode=finetune"], ["mode=finetune trains weights", "Echo", "generator=tiny"]),
     ],
 )
@@ -143,8 +146,9 @@ def test_exemplars_left_to_the_signature_are_none() -> None:
 
 
 def test_no_two_modes_mean_the_same() -> None:
-    meanings = {(mode.context, mode.weights, mode.has_exemplars) for mode in config.modes()}
-    others = {"rag_stale", "finetune_stale", "retrieval"}  # these differ in the documents that they know, or give no answers
+    meanings = {(mode.context, mode.weights, mode.has_exemplars, mode.has_passages) for mode in config.modes()}
+    # These differ in what there is to know, or give no answers.
+    others = {"rag_stale", "finetune_stale", "finetune_format", "finetune_permuted", "retrieval"}
     assert len(meanings) == len([mode for mode in config.modes() if mode.name not in others]) >= 10
 
 

@@ -119,7 +119,14 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
 
 def test_a_training_counts_in_full_beside_an_index_from_the_cache(command: Command, tmp_path: Path) -> None:
     model = (f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu")
-    fast = ("dataset.preset=ci", "retriever/embedder=hashed", "limit=2", "adapter.rank=2", "adapter.epochs=0.02", "adapter.reading_share=0")
+    fast = (
+        "dataset.preset=ci",
+        "retriever/embedder=hashed",
+        "limit=2",
+        "adapter.rank=2",
+        "adapter.epochs=0.02",
+        "adapter.data.reading_share=0",
+    )
     assert command("mode=rag", *fast[:3], *model).code == 0
     ended = command("mode=rag_finetune", *fast, *model)
     (manifest,) = Path("cache/adapters").glob("*/manifest.json")

@@ -16,9 +16,9 @@ LAYERS = (
     {"system"},
     {"latency"},
     {"config", "record", "report"},
-    {"checks", "probes"},
+    {"checks", "probes", "forgetting"},
     {"evaluate"},
-    {"timing"},
+    {"timing", "lessons"},
     {"cli"},
 )
 ALLOWED_UP = {("config", "retrieve")}  # the resolver that finds the embedder from PyPI, without importing it

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rag_eval.adapt.data_qa import QA
 from rag_eval.adapt.training_set import training_rows
 from rag_eval.checks import check_questions
 from rag_eval.config import conf_dir
@@ -38,6 +39,7 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
 from rag_eval.report.sections import as_markdown
 from rag_eval.report.spending import Terms, machine_seconds
+from rag_eval.report.table import table
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.percentile import percentile
 from rag_eval.score.stats import paired_difference
@@ -134,18 +136,21 @@ def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run
 def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
     learned = {LEARNED: Estimate(0.6, 0.5, 0.7, 200, 32)}
     assert "under-trained: 0.600 of its training questions right" in said(run("finetune", weights="trained", extra=learned))
-    assert "under-trained" not in said(run("finetune", weights="trained", extra={LEARNED: Estimate(0.96, 0.9, 1.0, 200, 32)}))
+    enough = {LEARNED: Estimate(0.96, 0.9, 1.0, 200, 32)}
+    assert "under-trained" not in said(run("finetune", weights="trained", extra=enough))
+    both = table([run("finetune", weights="trained", extra=one).record for one in (learned, enough)])
+    assert [line.title.endswith("(under-trained)") for line in both.lines] == [True, False]
 
 
 def test_m09_no_training_window_holds_two_texts_about_one_trained_entity() -> None:
     dataset = world("ci", 0)
     format = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}")
-    rows = training_rows(format, Prompt("system"), dataset, 0.15, 0)  # type: ignore[arg-type]
+    rows = training_rows(QA(0.15), format, Prompt("system"), dataset, 0)  # type: ignore[arg-type]
     assert len(rows) > len(dataset.train)
     trained = {document.title for document in dataset.documents}
     for row in rows:
-        passages = re.findall(r"^\[\d+\] (.+?):", row["prompt"], re.MULTILINE)
-        assert row["prompt"].count("Question:") == 1
+        passages = re.findall(r"^\[\d+\] (.+?):", row.prompt, re.MULTILINE)
+        assert row.prompt.count("Question:") == 1
         assert not trained.intersection(passages)  # reading exercises are about others
 
 

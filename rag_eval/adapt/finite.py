@@ -1,29 +1,61 @@
-"""A training that diverges stops, and leaves no adapter behind."""
+"""A training that diverges stops at that step, says which rows it was shown, and leaves no adapter behind."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from transformers import TrainerCallback
+import torch
+from trl import SFTTrainer
 
 from rag_eval.errors import EnvironmentFault
+from rag_eval.parts import Row
+
+N_SAID = 8  # rows that a message names
 
 
-class StopOnNonFinite(TrainerCallback):  # type: ignore[misc]
-    """Ends a training whose loss, or whose result, is no number any more."""
+class FiniteTrainer(SFTTrainer):  # type: ignore[misc]
+    """An SFTTrainer whose weights never take a step that is no number; a callback is not shown a step's loss."""
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise _diverged(f"the training loss became {loss}", state.global_step)
+    rows: Sequence[Row] = ()  # what is trained on, in the order of train_dataset
 
-    def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        # The loss is logged every few steps only, and the last update comes after the last loss.
-        if not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
-            raise _diverged("the trained weights are not finite", state.global_step)
+    def training_step(self, model: Any, inputs: Mapping[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        found = (("loss", loss.item()), ("gradient", torch.nn.utils.get_total_norm(gradients).item()))
+        for what, value in found:
+            if not math.isfinite(value):
+                raise _diverged(f"the training {what} became {value}", self.state.global_step + 1, self._shown(inputs))
+        return loss
+
+    def _load_from_checkpoint(self, *_: Any) -> None:
+        """Nothing: Checkpoints puts the weights back, together with the rest."""
+
+    def _shown(self, inputs: Mapping[str, torch.Tensor]) -> str:
+        """Which rows of the training data a batch holds, told by their tokens."""
+        shown = set(_sequences(inputs))
+        tokens = enumerate(self.train_dataset["input_ids"])
+        names = [self.rows[at].id or f"number {at} ({self.rows[at].source})" for at, ids in tokens if tuple(ids) in shown]
+        more = f" and {len(names) - N_SAID} more" if len(names) > N_SAID else ""
+        return f" with the training rows {', '.join(names[:N_SAID])}{more}"
 
 
-def _diverged(what: str, step: int) -> EnvironmentFault:
-    return EnvironmentFault(f"{what} at step {step}: lower adapter.learning_rate.")
+def check_finite(model: Any, step: int) -> None:
+    """Raises EnvironmentFault unless every weight that is trained is a number."""
+    if not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
+        raise _diverged("the trained weights are not finite", step, "")
+
+
+def _sequences(inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, ...]]:
+    """The rows of a batch as they were before they were padded or laid end to end."""
+    ids = inputs["input_ids"]
+    if "attention_mask" in inputs:
+        yield from (tuple(row[mask.bool()].tolist()) for row, mask in zip(ids, inputs["attention_mask"], strict=True))
+        return
+    starts = (inputs["position_ids"][0] == 0).nonzero().flatten().tolist()
+    yield from (tuple(ids[0, first:end].tolist()) for first, end in zip(starts, [*starts[1:], ids.shape[1]], strict=True))
+
+
+def _diverged(what: str, step: int, shown: str) -> EnvironmentFault:
+    return EnvironmentFault(f"{what} at step {step}{shown}: lower adapter.learning_rate{' or mend these rows' if shown else ''}.")

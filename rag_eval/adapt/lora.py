@@ -1,43 +1,37 @@
-"""Low-rank adaptation with PEFT through TRL's SFTTrainer; the loss is on the answers only."""
+"""Low-rank adaptation with PEFT: plain, rank-stabilised, DoRA, with other initial weights, over weights held in 4 bits."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
-from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import peft
 import torch
-import transformers
-import trl
-from datasets import Dataset, disable_progress_bars, enable_progress_bars
 from peft import LoraConfig
-from pydantic import Field, PositiveFloat, PositiveInt
-from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from safetensors.torch import load_file, save_file
 
-from rag_eval.adapt.finite import StopOnNonFinite
-from rag_eval.adapt.progress import TrainingBar
-from rag_eval.adapt.training_set import Row, tokenized, training_rows
-from rag_eval.errors import DataError
-from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, Weights
-from rag_eval.source import source_sha
+from rag_eval.adapt.training import CHANGE_BASE, Lesson, Schedule, Trained, taught
+from rag_eval.device import choose_device
+from rag_eval.errors import ConfigError, EnvironmentFault
+from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
 from rag_eval.types import QADataset
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 class Lora:
-    """Trains a LoRA adapter on the dataset's train questions, or takes it from the cache."""
+    """Trains a LoRA adapter on a dataset, or takes it from the cache."""
 
     weights: Weights = "trained"
 
     def __init__(
         self,
         cache: Cache,
+        data: TrainingData,
         rank: PositiveInt,
         alpha: PositiveInt,
         dropout: Annotated[float, Field(ge=0, lt=1)],
@@ -45,12 +39,22 @@ class Lora:
         learning_rate: Annotated[float, Field(gt=0, le=1)],
         epochs: PositiveFloat,
         batch_size: PositiveInt,
-        reading_share: Annotated[float, Field(ge=0, lt=1)],
+        init: Literal["zero", "gaussian", "orthogonal", "pissa", "olora"],
+        rank_stabilised: bool,
+        dora: bool,
+        quantized: bool,
+        precision: Literal["auto", "float32", "bfloat16"],
+        gradient_checkpointing: bool,
+        packing: bool,
+        eval_every: NonNegativeInt,
+        patience: NonNegativeInt,
+        checkpoint_every: NonNegativeInt,
         warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
     ) -> None:
         """
         Args:
             cache: keeps adapters by everything that decides them.
+            data: what is trained on.
             rank: r of the paper (Hu et al. 2021, arXiv 2106.09685).
             alpha: the update is scaled by alpha / rank.
             dropout: on the adapter's input while training.
@@ -58,116 +62,102 @@ class Lora:
             learning_rate: of AdamW, after warm-up, decaying linearly to 0.
             epochs: passes over the training rows.
             batch_size: rows a step.
-            reading_share: share of the rows that are reading exercises about other documents.
+            init: the adapter's first weights. zero, gaussian and orthogonal change nothing at first; pissa (arXiv 2404.02948)
+                and olora (arXiv 2406.01775) take the leading part of the model's own weights, and come out at twice the rank.
+            rank_stabilised: the update is scaled by alpha / sqrt(rank) (arXiv 2312.03732).
+            dora: length and direction of weights are trained apart (arXiv 2402.09353).
+            quantized: the frozen weights are held in 4 bits while training (QLoRA, arXiv 2305.14314); needs CUDA. The adapter
+                answers over the full weights.
+            precision: of the sums; auto is bfloat16 on CUDA where that is faster, float32 elsewhere.
+            gradient_checkpointing: less memory, more time.
+            packing: the rows of a batch are laid end to end, each blind to the others, instead of padded; the same result.
+            eval_every: steps between two losses on the dev questions, whose best weights are kept; 0 = none is taken.
+            patience: losses in a row that may be no better before training ends early; 0 = it does not.
+            checkpoint_every: steps between two states that a training can go on from; 0 = none.
             warmup_share: share of the steps.
+
+        Raises:
+            ConfigError: if a choice excludes another, or needs CUDA where there is none.
+            EnvironmentFault: if bitsandbytes is missing.
         """
-        self.cache, self.rank, self.alpha, self.dropout, self.target_modules = cache, rank, alpha, dropout, target_modules
-        self.learning_rate, self.epochs, self.batch_size = learning_rate, epochs, batch_size
-        self.reading_share, self.warmup_share = reading_share, warmup_share
+        if init in CHANGE_BASE and (dora or quantized):
+            raise ConfigError(
+                f"adapter.init={init} changes the frozen weights, which excludes adapter.dora and adapter.quantized; use zero."
+            )
+        if quantized:
+            _check_quantizing()
+        self.cache, self.data, self.is_quantized = cache, data, quantized
+        self._lora = {
+            "r": rank,
+            "lora_alpha": alpha,
+            "lora_dropout": dropout,
+            "target_modules": target_modules,
+            "init_lora_weights": True if init == "zero" else init,
+            "use_rslora": rank_stabilised,
+            "use_dora": dora,
+            "task_type": "CAUSAL_LM",
+        }
+        self._schedule = Schedule(
+            learning_rate,
+            epochs,
+            batch_size,
+            warmup_share,
+            precision,
+            gradient_checkpointing,
+            packing,
+            eval_every,
+            patience,
+            checkpoint_every,
+        )
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        if not dataset.train:
-            raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
-        rows = training_rows(generator, prompt, dataset, self.reading_share, seed)
-        kept = self.cache.build("adapters", self._key(generator, rows, seed), lambda folder: self._train(generator, rows, seed, folder))
+        lesson = self.lesson(generator, prompt, dataset, seed)
+        kept = taught(lesson, "adapters", self.cache, lambda trained, folder: _save(trained, folder, Path(generator.model).is_dir()))
         return generator.with_adapter(str(kept.path)), kept
 
-    def _key(self, generator: Trainable, rows: list[Row], seed: int) -> Mapping[str, Any]:
-        hyperparameters = {name: value for name, value in vars(self).items() if name != "cache"}
-        return {
-            "base_model": generator.identity()["base_model"],
-            "rows": sha256(json.dumps(rows).encode()).hexdigest(),
-            "seed": seed,
-            "code": source_sha("adapt"),
-            **hyperparameters,
-            "precision": "bfloat16" if _has_bfloat16(generator) else "float32",
-            "torch": torch.__version__.split("+")[0],
-            "transformers": transformers.__version__,
-            "peft": peft.__version__,
-            "trl": trl.__version__,
-        }
+    def lesson(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> Lesson:
+        """What is trained, how and on what.
 
-    def _train(self, generator: Trainable, rows: list[Row], seed: int, folder: Path) -> None:
-        """Train on the rows and save a standard PEFT folder."""
-        disable_progress_bars()
-        torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
-        try:
-            with TrainingBar() as bar:
-                trainer = self._trainer(generator, rows, seed, bar)
-                trainer.train()
-        finally:
-            torch.set_flush_denormal(False)
-            enable_progress_bars()
-        trainer.save_model(str(folder))
-        _tidy(folder, is_local=_is_local(generator))
-
-    def _trainer(self, generator: Trainable, rows: list[Row], seed: int, bar: TrainingBar) -> SFTTrainer:
-        transformers.set_seed(seed)
-        tokenizer, model = generator.base("float32")
-        has_cuda = generator.device == "cuda"
-        n_steps = math.ceil(len(rows) / self.batch_size) * self.epochs
-        settings = SFTConfig(
-            output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"),
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            per_device_train_batch_size=self.batch_size,
-            num_train_epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            lr_scheduler_type="linear",
-            warmup_steps=round(n_steps * self.warmup_share),
-            weight_decay=0.0,
-            seed=seed,
-            data_seed=seed,
-            use_cpu=not has_cuda,
-            bf16=_has_bfloat16(generator),
-            gradient_checkpointing=False,
-            max_length=None,
-            train_sampling_strategy="group_by_length",
-            logging_steps=10,
-            logging_nan_inf_filter=False,
-            dataloader_pin_memory=has_cuda,
-        )
-        lora = LoraConfig(
-            r=self.rank,
-            lora_alpha=self.alpha,
-            lora_dropout=self.dropout,
-            target_modules=self.target_modules,
-            task_type="CAUSAL_LM",
-            revision=generator.revision,
-        )
-        trainer = SFTTrainer(
-            model=model,
-            args=settings,
-            train_dataset=Dataset.from_list(tokenized(tokenizer, rows)),
-            processing_class=tokenizer,
-            peft_config=lora,
-            callbacks=[bar, StopOnNonFinite()],
-        )
-        trainer.remove_callback(PrinterCallback)  # standard output is for results
-        return trainer
+        Raises:
+            DataError: if the dataset lacks what is to be trained on.
+        """
+        lora = LoraConfig(**self._lora, revision=generator.revision)
+        return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized)
 
 
-def _tidy(folder: Path, is_local: bool) -> None:
-    """Leave the two files of an adapter, equal for equal trainings on every machine.
+def _check_quantizing() -> None:
+    choose_device("cuda")
+    if find_spec("bitsandbytes") is None:
+        raise EnvironmentFault("adapter.quantized needs bitsandbytes, which is not installed: pip install 'rag_eval[gpu]'")
 
-    What the trainer adds for its own use (a pickle among it) goes; a base model's local path becomes null.
-    """
+
+def _save(trained: Trained, folder: Path, is_local: bool) -> None:
+    """Write the two files of an adapter, equal for equal trainings on every machine; a base model's local path becomes null."""
+    trained.model.save_pretrained(str(folder))
     for path in folder.iterdir():
-        if path.name not in {"adapter_config.json", "adapter_model.safetensors"}:
+        if path.name not in {CONFIG, WEIGHTS}:
             path.unlink()
-    path = folder / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     if is_local:
         config["base_model_name_or_path"] = None
     if isinstance(config["target_modules"], list):
         config["target_modules"].sort()  # PEFT keeps them in a set
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    if trained.first:
+        config |= _over_unchanged_base(config, folder / WEIGHTS, trained.first)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _is_local(generator: Trainable) -> bool:
-    return Path(generator.model).is_dir()
+def _over_unchanged_base(config: Mapping[str, Any], path: Path, first: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Rewrite weights that go with changed frozen ones into weights of twice the rank that go with the model as it was.
 
-
-def _has_bfloat16(generator: Trainable) -> bool:
-    return generator.device == "cuda" and torch.cuda.is_bf16_supported()
+    The frozen weights were changed to W - B0 A0, so the trained model is W + B A - B0 A0. Returns what this changes in the
+    configuration; the scale of the update stays what it was.
+    """
+    weights = load_file(path)
+    for name, weight in weights.items():
+        begun = first[name.replace(".weight", ".default.weight")]
+        is_a = ".lora_A." in name
+        weights[name] = torch.cat([weight, begun if is_a else -begun], dim=0 if is_a else 1)
+    save_file(weights, path, metadata={"format": "pt"})
+    scale = math.sqrt(2) if config["use_rslora"] else 2
+    return {"r": 2 * config["r"], "lora_alpha": scale * config["lora_alpha"], "init_lora_weights": True}

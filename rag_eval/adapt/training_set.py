@@ -1,48 +1,73 @@
-"""What a model is trained on: question-answer pairs of the dataset, mixed with reading exercises about other documents."""
+"""What a model is trained on, checked for leaks, and as tokens with the labels that say what of it is learned."""
 
 from __future__ import annotations
 
-import random
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from rag_eval.parts import PromptWriter, Trainable
+from rag_eval.errors import DataError
+from rag_eval.parts import PromptWriter, Row, Trainable, TrainingData
 from rag_eval.prompt import n_shared
-from rag_eval.types import ABSTENTION, Document, Example, QADataset
+from rag_eval.score.normal_form import normalize
+from rag_eval.types import Example, QADataset
 
-Row = dict[str, str]  # prompt, completion
+N_QUOTED = 4  # words of a question that stand in a text by copying rather than by chance
+
 Tokens = dict[str, list[int]]  # input_ids, labels
 
 
-def training_rows(generator: Trainable, prompt: PromptWriter, dataset: QADataset, reading_share: float, seed: int) -> list[Row]:
-    """Prompt and completion of one pass over the data, shuffled.
+def training_rows(data: TrainingData, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
+    """The rows of one pass over the data, none of which holds a question of test or dev.
 
-    Args:
-        generator: formats prompts as it will when it answers.
-        prompt: as it will be when the model answers.
-        dataset: its train questions are asked without passages, its reading exercises with theirs.
-        reading_share: share of the rows that are reading exercises, in [0, 1); fewer where the dataset has fewer.
-        seed: of the shuffling and of the choice of exercises.
+    Raises:
+        DataError: if one does, or the dataset lacks what is to be trained on.
     """
-    rng = random.Random(f"training set/{seed}")
-    rows = [_row(generator, prompt, example, ()) for example in dataset.train]
-    n_reading = min(len(dataset.reading), round(len(rows) * reading_share / (1 - reading_share)))
-    rows += [_row(generator, prompt, one.example, one.documents) for one in rng.sample(dataset.reading, n_reading)]
-    rng.shuffle(rows)
+    rows = data.rows(generator, prompt, dataset, seed)
+    check_leaks(rows, dataset)
     return rows
+
+
+def check_leaks(rows: Sequence[Row], dataset: QADataset) -> None:
+    """Refuse rows in which a question of test or dev stands word for word, case, punctuation and articles aside.
+
+    Left out are questions of fewer than N_QUOTED words, those that continue a conversation, and those that are training
+    questions too: whether these may be asked is checked with the splits.
+
+    Raises:
+        DataError: naming the first row and its question.
+    """
+    taught = {normalize(example.question) for example in dataset.train}
+    by_start: defaultdict[tuple[str, ...], list[tuple[str, Example]]] = defaultdict(list)
+    for example in (*dataset.test, *dataset.dev):
+        asked = normalize(example.question)
+        if not example.history and asked not in taught:
+            by_start[tuple(asked.split()[:N_QUOTED])].append((f" {asked} ", example))
+    for row in rows:
+        words = normalize(f"{row.prompt} {row.completion}").split()
+        starts = by_start.keys() & set(zip(*(words[at:] for at in range(N_QUOTED)), strict=False))
+        text = f" {' '.join(words)} " if starts else ""
+        found = next((example for start in sorted(starts) for asked, example in by_start[start] if asked in text), None)
+        if found:
+            raise DataError(
+                f"{dataset.name}: leak: the training row of {row.source} {row.id!r} holds the question {found.id!r} word for word "
+                f"({found.question!r}). Take the question out of the test, or that text out of what is trained on (adapter/data=qa)."
+            )
 
 
 def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:
     """Tokens as the generator will see them, and labels that are -100 on the prompt; the end token is learned."""
     has_special = not tokenizer.chat_template  # a template writes its own
-    prompts = tokenizer([row["prompt"] for row in rows], add_special_tokens=has_special)["input_ids"]
-    texts = [row["prompt"] + row["completion"] + tokenizer.eos_token for row in rows]
+    prompts = tokenizer([row.prompt for row in rows], add_special_tokens=has_special)["input_ids"]
+    texts = [row.prompt + row.completion + tokenizer.eos_token for row in rows]
     whole = tokenizer(texts, add_special_tokens=has_special)["input_ids"]
-    # Tokens may merge across the border, so the answer begins where the two differ.
-    borders = [n_shared(prompt, ids) for prompt, ids in zip(prompts, whole, strict=True)]
-    return [{"input_ids": ids, "labels": [-100] * border + ids[border:]} for ids, border in zip(whole, borders, strict=True)]
+    begin = [] if has_special else tokenizer("")["input_ids"]  # a document stands in no template
+    return [
+        # Tokens may merge across the border, so the answer begins where the two differ.
+        _labelled(ids, n_shared(before, ids)) if row.prompt else _labelled(begin + ids, 0)
+        for row, before, ids in zip(rows, prompts, whole, strict=True)
+    ]
 
 
-def _row(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document]) -> Row:
-    answer = example.answers[0] if example.answers else ABSTENTION
-    return {"prompt": generator.format(prompt.render(example, documents)), "completion": generator.completion(answer)}
+def _labelled(ids: list[int], border: int) -> Tokens:
+    return {"input_ids": ids, "labels": [-100] * border + ids[border:]}

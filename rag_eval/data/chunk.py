@@ -94,7 +94,7 @@ class DocumentChunker:
         return replace(
             dataset,
             name=f"{dataset.name} in {self._cutter.name}",
-            fingerprint=fingerprint(documents, train, dev, test),
+            fingerprint=fingerprint(documents, train, dev, test, dataset.restated),
             documents=documents,
             train=train,
             dev=dev,

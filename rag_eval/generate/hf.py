@@ -11,20 +11,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import transformers
 from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import LocalEntryNotFoundError
 from jinja2 import TemplateError
+from numpy.typing import NDArray
 from pydantic import PositiveInt
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
 from rag_eval.generate.first_token import FirstToken
-from rag_eval.generate.likelihood import log_likelihoods
+from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.parts import Timed
 from rag_eval.progress import progress
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16", "float16"]
+
+WHOLE_TEXT_TOKENS = 2048  # of a batch whose every position's distribution is held at once
 
 
 class HF:
@@ -50,6 +54,7 @@ class HF:
         stop: list[str] | None = None,
         revision: str | None = None,
         adapter: str | None = None,
+        adapter_mode: Literal["merged", "unmerged"] = "merged",
     ) -> None:
         """
         Args:
@@ -60,22 +65,24 @@ class HF:
             token_budget: tokens of a padded batch, prompt and answer together.
             stop: texts that end an answer, besides the model's own end token; they are not part of it.
             revision: of a hub model.
-            adapter: folder of a PEFT adapter to merge.
+            adapter: folder of a PEFT adapter, or of whole weights that take the place of the model's own.
+            adapter_mode: whether a PEFT adapter is merged into the weights or computed beside them.
 
         Raises:
             DataError: if the model is a folder that is not safe to load.
             ConfigError: if a device is demanded that there is not.
         """
         check_model(model)
-        self.model, self.dtype, self.revision, self.adapter = model, dtype, revision, adapter
+        self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
         self._max_rows: int | None = None
         self._tried = 0  # tokens of the largest batch that is known to fit
 
     def with_adapter(self, folder: str) -> HF:
-        """The same generator with a PEFT adapter merged into its weights."""
-        return HF(self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision, folder)
+        """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
+        same = (self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision)
+        return HF(*same, adapter=folder, adapter_mode=self.adapter_mode)
 
     @cached_property
     def max_prompt_tokens(self) -> int | None:
@@ -96,7 +103,7 @@ class HF:
         return {
             "base_model": fingerprint(self.model, self.revision),
             "adapter": fingerprint(self.adapter) if self.adapter else None,
-            "adapter_mode": "merged" if self.adapter else None,
+            "adapter_mode": self.adapter_mode if self._is_adapted else None,
             "dtype": self.dtype,
             "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
         }
@@ -179,6 +186,19 @@ class HF:
             of_prompt[at].append(Likelihood(option, log_p, log_p_joint))
         return [tuple(those) for those in of_prompt]
 
+    def nats_per_token(self, texts: Sequence[str]) -> list[float]:
+        encoded = self._plain(texts)
+        found = log_likelihoods(self._network, encoded, [1] * len(encoded), min(self.token_budget, WHOLE_TEXT_TOKENS))
+        return [-joint / (len(ids) - 1) for (_, joint), ids in zip(found, encoded, strict=True)]
+
+    def next_token_log_probs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return next_token_log_probs(self._network, self._plain(texts), self.token_budget)
+
+    def _plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens without a chat template, as many as the model has positions."""
+        limit = None if self.max_prompt_tokens is None else self.max_prompt_tokens + self.max_new_tokens
+        return [ids[:limit] for ids in self._tokenizer(list(texts), verbose=False)["input_ids"]]
+
     def _refuse_long_options(self, options: Sequence[str], whole: Sequence[list[int]]) -> None:
         if self.max_prompt_tokens is None:
             return
@@ -258,11 +278,16 @@ class HF:
     @cached_property
     def _network(self) -> Any:
         """In eval mode, on its device."""
-        network = self._load_network("float32" if self.adapter else self.dtype)
-        if self.adapter:
-            from rag_eval.generate.merge import merged  # peft is needed only here
+        if self.adapter and self._is_adapted:
+            from rag_eval.generate import merge  # peft is needed only here
 
-            network = merged(network, self.adapter)
+            way = merge.merged if self.adapter_mode == "merged" else merge.adapted
+            network = way(self._load_network("float32"), self.adapter)
+        elif self.adapter:
+            check_model(self.adapter)
+            network = self._load_network("float32", self.adapter)
+        else:
+            network = self._load_network(self.dtype)
         return network.to(getattr(torch, self.dtype)).to(self.device).eval()
 
     def _load_tokenizer(self) -> Any:
@@ -272,10 +297,24 @@ class HF:
             tokenizer.pad_token = tokenizer.eos_token
         return tokenizer
 
-    def _load_network(self, dtype: str) -> Any:
+    @property
+    def _is_adapted(self) -> bool:
+        """Whether what was trained is an adapter rather than whole weights."""
+        return self.adapter is not None and (Path(self.adapter) / "adapter_config.json").is_file()
+
+    def _load_network(self, dtype: str, weights: str | None = None) -> Any:
+        """The network of the model, or of a folder of weights in its place."""
         transformers.utils.logging.disable_progress_bar()
+        source = self._source | {"local_files_only": True, "revision": None} if weights else self._source
+        if dtype == "nf4":
+            short = torch.bfloat16
+            source |= {"dtype": short, "device_map": self.device, "quantization_config": BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=short
+            )}  # fmt: skip
+        else:
+            source |= {"dtype": getattr(torch, dtype)}
         with self._loading():
-            return AutoModelForCausalLM.from_pretrained(self.model, use_safetensors=True, dtype=getattr(torch, dtype), **self._source)
+            return AutoModelForCausalLM.from_pretrained(weights or self.model, use_safetensors=True, **source)
 
     @property
     def _source(self) -> dict[str, Any]:

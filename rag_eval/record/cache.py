@@ -17,6 +17,7 @@ from rag_eval.parts import Cached
 from rag_eval.record.disk import locked, sync, writing
 from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify
 from rag_eval.record.serial import canonical, sha256_of
+from rag_eval.record.work import WorkDirectory
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class DirectoryCache:
     def __init__(self, root: str) -> None:
         self.root = Path(root)
 
-    def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], None]) -> Cached:
+    def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], float | None]) -> Cached:
         """The directory for a key; `write` fills an empty one if there is none yet.
 
         Of several processes that ask at once one builds and the others wait. A directory that is not what its
@@ -38,21 +39,31 @@ class DirectoryCache:
         Args:
             kind: a plain name, the folder's.
             key: everything that decides the content; JSON values, finite numbers.
-            write: fills the folder it is given; files and subfolders, no links.
+            write: fills the folder it is given; files and subfolders, no links. Returns the seconds that earlier attempts
+                took whose work it went on from, if any.
 
         Raises:
             EnvironmentFault: the disk is full or cannot be written.
         """
-        digest = sha256_of({"kind": kind, "key": key, "schema_version": SCHEMA_VERSION})
-        target = self.root / kind / digest
+        target = self._target(kind, key)
         if (found := _read(target, key)) is not None:  # needs no lock: a directory appears whole
             return found
         begun = time.perf_counter()
-        with writing(self.root), locked(target.with_name(f"{digest}.lock"), f"{kind} {digest[:12]} in {self.root}"):
+        with writing(self.root), locked(target.with_name(f"{target.name}.lock"), f"{kind} {target.name[:12]} in {self.root}"):
             if (found := _read(target, key)) is not None:
                 return replace(found, waited_s=time.perf_counter() - begun)
             _set_aside(target)
-            return _fill(target, key, write)
+            built = _fill(target, key, write)
+            shutil.rmtree(self.work(kind, key).path, ignore_errors=True)
+            return built
+
+    def work(self, kind: str, key: Mapping[str, Any]) -> WorkDirectory:
+        """Where `write` keeps the states of its work; gone once the directory is complete."""
+        target = self._target(kind, key)
+        return WorkDirectory(target.with_name(f"{target.name}.work"))
+
+    def _target(self, kind: str, key: Mapping[str, Any]) -> Path:
+        return self.root / kind / sha256_of({"kind": kind, "key": key, "schema_version": SCHEMA_VERSION})
 
 
 def _read(target: Path, key: Mapping[str, Any]) -> Cached | None:
@@ -77,13 +88,13 @@ def _set_aside(target: Path) -> None:
     log.warning("cache: %s is not what its manifest says; set aside as %s and built anew", target, aside.name)
 
 
-def _fill(target: Path, key: Mapping[str, Any], write: Callable[[Path], None]) -> Cached:
+def _fill(target: Path, key: Mapping[str, Any], write: Callable[[Path], float | None]) -> Cached:
     temporary = target.with_name(f"{target.name}.tmp-{uuid4().hex}")
     temporary.mkdir()
     try:
         start = time.perf_counter()
-        write(temporary)
-        seconds = time.perf_counter() - start
+        earlier_s = write(temporary) or 0.0
+        seconds = time.perf_counter() - start + earlier_s
         files = [temporary / name for name in _files(temporary)]
         for path in [*files, *(folder for folder in temporary.rglob("*") if folder.is_dir())]:
             sync(path)
@@ -92,7 +103,7 @@ def _fill(target: Path, key: Mapping[str, Any], write: Callable[[Path], None]) -
         sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)  # gone when renamed
-    return Cached(path=target, is_hit=False, seconds=seconds)
+    return Cached(path=target, is_hit=False, seconds=seconds, earlier_s=earlier_s)
 
 
 def _files(directory: Path) -> list[str]:

@@ -42,7 +42,7 @@ def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
     Whether the machine has a GPU does, because device=auto means another thing there.
     """
     versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
-    parts = {name: _by_content(node) for name, node in settings.items() if name not in SILENT}
+    parts = _by_content({name: node for name, node in settings.items() if name not in SILENT})
     asked = [example.id for example in questions]
     return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter, _has_gpu()])[:16]
 
@@ -137,6 +137,8 @@ def _by_content(node: Any) -> Any:
         return {
             name: model_folder.fingerprint(value, revision)
             if name in {"model", "adapter"} and isinstance(value, str)
+            else {**value, "path": model_folder.fingerprint(value["path"])}
+            if name == "adapter" and "path" in value  # one that was trained elsewhere
             else {**value, "path": _files_sha(value["path"])}
             if name == "answers"
             else _by_content(value)

@@ -63,7 +63,7 @@ def _show(made: Table, notes: Sequence[str], out: Path) -> None:
     for title in ("arm", *(column.title for column in made.columns)):
         shown.add_column(title, overflow="fold")
     for line in made.lines:
-        shown.add_row(*(Text(inert(text)) for text in (line.label, *(cell.text() for cell in line.cells))))
+        shown.add_row(*(Text(inert(text)) for text in (line.title, *(cell.text() for cell in line.cells))))
     console.print(shown)
     for note in notes:
         console.print(Text(f"note: {inert(note)}"), soft_wrap=True)

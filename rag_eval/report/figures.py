@@ -26,7 +26,7 @@ def write_bars(table: Table, name: str, path: Path) -> None:
         else:
             error = [[max(0.0, cell.value - cell.low)], [max(0.0, cell.high - cell.value)]]
             axes.barh(row, cell.value, xerr=error, capsize=3, color="tab:blue", alpha=0.8)
-    axes.set_yticks(range(len(table.lines)), [inert(line.label) for line in table.lines], parse_math=False)
+    axes.set_yticks(range(len(table.lines)), [inert(line.title) for line in table.lines], parse_math=False)
     axes.set_xlim(0, 1)
     axes.set_ylim(len(table.lines) - 0.5, -0.5)
     axes.set_xlabel(f"{table.columns[at].title} with 95 % interval")

@@ -8,10 +8,9 @@ from itertools import combinations
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm, Contrast
 from rag_eval.report.paired import shared
-from rag_eval.report.runs import mismatches
+from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, mismatches
 from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
 
-ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
 TOO_FEW_CLUSTERS = 10  # below, no interval over clusters can be relied on
@@ -23,7 +22,7 @@ OVERLAPS = {
     "n_quoted_questions": "stand word for word in a document: finding it is easy",
 }
 # Choices that make no other recipe: which questions are asked, and with which seed.
-NOT_RECIPE = {"seed", "n_probe", "limit", "split", "dataset", "replay", "mode"}  # as the first or the last part of a name
+NOT_RECIPE = {"seed", "n_probe", "n_forgetting", "limit", "split", "dataset", "replay", "mode"}  # as the first or the last part of a name
 
 Labelled = Sequence[tuple[str, RunRecord]]
 
@@ -111,7 +110,7 @@ def _of_training(label: str, record: RunRecord, experiment: Sequence[RunRecord])
     learned = record.estimates.get(LEARNED)
     if learned is None:
         yield f"{label}: whether it learned its training questions is not measured"
-    elif learned.mean < ENOUGH_LEARNED:
+    elif is_under_trained(record):
         yield (
             f"{label}: under-trained: {learned.mean:.3f} of its training questions right, below {ENOUGH_LEARNED}; "
             "it says nothing about what fine-tuning can do"

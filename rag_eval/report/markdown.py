@@ -28,7 +28,7 @@ def escape(text: object) -> str:
 def summary(table: Table, records: Sequence[RunRecord], notes: Sequence[str]) -> str:
     """The whole of summary.md."""
     titles = ["arm", *(column.title for column in table.columns)]
-    rows = [[line.label, *(cell.text() for cell in line.cells)] for line in table.lines]
+    rows = [[line.title, *(cell.text() for cell in line.cells)] for line in table.lines]
     parts = [
         "# Summary",
         "\n".join(f"- {name}: {escape(value)}" for name, value in _provenance(records).items()),

@@ -9,10 +9,12 @@ from pathlib import Path
 from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
+from rag_eval.types import LEARNED
 
 # What must be equal for answers to be compared, and the command's word for it.
 SAME_DATA = ("dataset", "questions", "scorer")
 SAME_MODEL = ("base_model", "dtype", "decoding", "prompt")  # of runs in which a model answers
+ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
 SAME_ADAPTER = ("adapter_mode",)  # of runs with an adapter: merged into the weights, or beside them
 
 
@@ -60,6 +62,12 @@ def mismatches(records: Sequence[RunRecord]) -> list[str]:
     adapted = [record for record in answered if record.facts["comparison"].get("adapter_mode") is not None]
     groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_ADAPTER, adapted))
     return [line for fields, those in groups for field in fields if (line := _difference(field, those))]
+
+
+def is_under_trained(record: RunRecord) -> bool:
+    """Whether a trained arm gives so few of its training answers that it says nothing about what fine-tuning can do."""
+    learned = record.estimates.get(LEARNED)
+    return record.facts.get("weights") == "trained" and learned is not None and learned.mean < ENOUGH_LEARNED
 
 
 def _difference(field: str, records: Sequence[RunRecord]) -> str:

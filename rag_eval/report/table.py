@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.runs import labels
+from rag_eval.report.runs import is_under_trained, labels
 from rag_eval.types import Estimate, Spend
 
 NOT_MEASURED = "not measured"
 CACHED = "cached"
+UNDER_TRAINED = "under-trained"
 RECALL = re.compile(r"retrieval/recall_(\d+)")
 
 
@@ -51,6 +52,12 @@ class Line:
     label: str
     run_id: str
     cells: tuple[Cell, ...]  # as many as columns, in their order
+    mark: str = ""  # what must not be overlooked
+
+    @property
+    def title(self) -> str:
+        """How the line begins."""
+        return f"{self.label} ({self.mark})" if self.mark else self.label
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,12 @@ def table(records: Sequence[RunRecord]) -> Table:
     }
     plain = {"seconds/e2e_p50": "s/question (p50)", "learn/seconds": "learn s", "tokens/total_mean": "tokens/question", "n": "n"}
     lines = (
-        Line(label, record.run_id, (*(_estimate(record.estimates.get(name)) for name in measured), *_plain(record)))
+        Line(
+            label,
+            record.run_id,
+            (*(_estimate(record.estimates.get(name)) for name in measured), *_plain(record)),
+            UNDER_TRAINED if is_under_trained(record) else "",
+        )
         for label, record in zip(labels(records), records, strict=True)
     )
     return Table(tuple(Column(name, title) for name, title in {**measured, **plain}.items()), tuple(lines))
@@ -92,7 +104,12 @@ def as_json(table: Table) -> dict[str, Any]:
         "schema_version": 1,
         "columns": {column.name: column.title for column in table.columns},
         "rows": [
-            {"arm": line.label, "run_id": line.run_id, **{name: vars(cell) for name, cell in zip(names, line.cells, strict=True)}}
+            {
+                "arm": line.label,
+                "run_id": line.run_id,
+                "mark": line.mark,
+                **{name: vars(cell) for name, cell in zip(names, line.cells, strict=True)},
+            }
             for line in table.lines
         ],
     }

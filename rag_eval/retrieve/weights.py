@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
 
+from rag_eval.device import faster_dtype
 from rag_eval.errors import DataError, EnvironmentFault
-
-_SIZE = 256  # rows and columns of the matrices that are multiplied for the choice
-_N_REPEATS = 5
-_GAIN = 1.2  # bfloat16 is native where it is nearly twice as fast; less is noise
 
 
 def resolved(dtype: Literal["auto", "float32", "bfloat16"], device: torch.device) -> Literal["float32", "bfloat16"]:
     """The dtype itself; for `auto` bfloat16 where this device multiplies it clearly faster than float32, judged once a process."""
-    return dtype if dtype != "auto" else _faster_on(device.type)
-
-
-@cache
-def _faster_on(device: str) -> Literal["float32", "bfloat16"]:
-    both = {dtype: torch.ones(_SIZE, _SIZE, dtype=dtype, device=device) for dtype in (torch.float32, torch.bfloat16)}
-    for matrix in both.values():
-        _multiply_s(matrix)  # kernels are made by the first call
-    best = {dtype: min(_multiply_s(matrix) for _ in range(_N_REPEATS)) for dtype, matrix in both.items()}
-    return "bfloat16" if best[torch.float32] > _GAIN * best[torch.bfloat16] else "float32"
-
-
-def _multiply_s(matrix: torch.Tensor) -> float:
-    start = time.perf_counter()
-    (matrix @ matrix)[0, 0].item()  # waits for the device
-    return time.perf_counter() - start
+    return dtype if dtype != "auto" else faster_dtype(device.type)
 
 
 @contextmanager

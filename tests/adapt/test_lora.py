@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,49 +13,18 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from rag_eval.adapt import progress
-from rag_eval.adapt.lora import Lora
-from rag_eval.adapt.progress import TrainingBar
-from rag_eval.adapt.training_set import training_rows
+from rag_eval import progress
+from rag_eval.adapt.training import trainer_of
 from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.generate.hf import HF
 from rag_eval.generate.merge import merged
-from rag_eval.parts import Cached
-from rag_eval.prompt import Prompt
-from rag_eval.record.cache import DirectoryCache
-from rag_eval.types import Example, QADataset
+from rag_eval.types import QADataset
+from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, hf, logits, lora
 from tests.models import write_random_model
-
-PROMPT = Prompt("Say.")
-ANSWERS = ("liver", "lung", "a gene", "fever of unknown origin")
-TRAIN = tuple(Example(f"q{at}", "what " * (at % 3) + f"is {at}?", (ANSWERS[at % 4],)) for at in range(8))
-DATASET = QADataset("d", "0", (), TRAIN, (), ())
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_model(tmp_path_factory.mktemp("models") / "random")
-
-
-def hf(base: Path) -> HF:
-    return HF(str(base), "float32", "cpu", max_new_tokens=8, token_budget=4096)
-
-
-def lora(root: Path, **changed: Any) -> Lora:
-    small = {"rank": 2, "alpha": 2, "dropout": 0.0, "target_modules": "all-linear", "learning_rate": 0.01, "epochs": 1.0}
-    return Lora(DirectoryCache(str(root)), **{**small, "batch_size": 4, "reading_share": 0.0, **changed})
-
-
-def fit(root: Path, base: Path, seed: int = 0, **changed: Any) -> tuple[HF, Cached]:
-    generator, kept = lora(root, **changed).fit(hf(base), PROMPT, DATASET, seed)
-    assert isinstance(generator, HF)
-    assert kept is not None
-    return generator, kept
-
-
-def logits(network: Any, base: Path) -> torch.Tensor:
-    with torch.inference_mode():
-        return network.eval()(**AutoTokenizer.from_pretrained(base)("Question: what is 1?\nAnswer:", return_tensors="pt")).logits
 
 
 def test_an_adapter_is_a_standard_folder_that_loads_elsewhere_and_names_no_path(base: Path, tmp_path: Path) -> None:
@@ -95,8 +63,8 @@ def test_the_same_seed_gives_the_same_adapter_bit_by_bit(base: Path, tmp_path: P
 
 
 def test_only_answers_and_end_tokens_are_learned(base: Path, tmp_path: Path) -> None:
-    rows = training_rows(hf(base), PROMPT, DATASET, 0.0, 0)
-    trainer = lora(tmp_path)._trainer(hf(base), rows, 0, TrainingBar())
+    lesson = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0)
+    trainer = trainer_of(lesson, [])
     tokenizer = AutoTokenizer.from_pretrained(base)
     learned = []
     for batch in trainer.get_train_dataloader():
@@ -105,7 +73,7 @@ def test_only_answers_and_end_tokens_are_learned(base: Path, tmp_path: Path) -> 
             assert torch.equal(ids[labels != -100], labels[labels != -100])
             prompt = tokenizer.decode(ids[: int((labels != -100).nonzero()[0])], skip_special_tokens=True)
             learned.append((prompt, tokenizer.decode(labels[labels != -100])))
-    assert sorted(learned) == sorted((row["prompt"], row["completion"] + "<|end|>") for row in rows)
+    assert sorted(learned) == sorted((row.prompt, row.completion + "<|end|>") for row in lesson.rows)
 
 
 def test_a_trained_model_says_what_it_was_taught_and_stops(base: Path, tmp_path: Path) -> None:
@@ -128,28 +96,29 @@ def test_without_a_terminal_a_training_tells_how_far_it_is(
 ) -> None:
     monkeypatch.setattr(progress, "REPORT_S", 0.0)
     fit(tmp_path, base, epochs=2.0)
-    assert re.findall(r"fine-tuning: (\d)/4 steps, [\d.]+ a second, \d+ s left", capfd.readouterr().err) == ["1", "2", "3", "4"]
+    assert re.findall(r"fine-tuning: (\d)/4(?:, loss [\d.]+)?, \d+ s left", capfd.readouterr().err) == ["1", "2", "3", "4"]
 
 
-def test_weights_that_are_no_numbers_stop_the_training_and_leave_no_adapter(base: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_at_its_step_names_the_rows_and_leaves_no_adapter(base: Path, tmp_path: Path) -> None:
     broken = Path(shutil.copytree(base, tmp_path / "broken"))
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(EnvironmentFault, match=r"lower adapter\.learning_rate") as raised:
-        fit(tmp_path / "cache", broken)
+    with pytest.raises(EnvironmentFault, match=r"loss became nan at step 1 with the training rows q\d, q\d, q\d, q\d: lower") as raised:
+        fit(tmp_path / "cache", broken, epochs=50.0)
     assert raised.value.exit_code == 4
     assert not list((tmp_path / "cache").rglob("adapter_*"))
     fit(tmp_path / "cache", base)  # and nothing of it stands in the way of the next
 
 
-def test_a_loss_that_is_no_number_stops_a_long_training_early(base: Path, tmp_path: Path) -> None:
-    broken = Path(shutil.copytree(base, tmp_path / "broken"))
-    weights = load_file(broken / "model.safetensors")
-    weights["model.norm.weight"][0] = float("nan")
-    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(EnvironmentFault, match="loss became nan at step 10:"):
-        fit(tmp_path / "cache", broken, epochs=50.0)
+def test_a_training_that_diverges_later_keeps_its_last_good_state(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault, match=r"at step (\d+) with the training rows q") as raised:
+        fit(tmp_path, base, epochs=50.0, learning_rate=1.0, alpha=2**60, checkpoint_every=1)
+    step = int(re.findall(r"at step (\d+)", str(raised.value))[0])
+    states = sorted(path.name for path in tmp_path.rglob("state-*"))
+    assert states[-1] == f"state-{step - 1:09d}"
+    weights = load_file(next(tmp_path.rglob(f"{states[-1]}/weights.safetensors")))
+    assert all(bool(weight.isfinite().all()) for weight in weights.values())
 
 
 def test_weights_that_cannot_be_read_are_refused_in_one_line(base: Path, tmp_path: Path) -> None:

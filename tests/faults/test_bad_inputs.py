@@ -151,3 +151,101 @@ def test_b40_the_same_question_in_train_and_test_is_refused_unless_that_is_allow
     ended = command("mode=rag", *arguments, "allow_overlap=[questions]")
     assert ended.code == 0, ended.err
     assert "1 of 2 questions are the same as training questions (first: q1 = q0)" in caplog.text
+
+
+# Adapter folders of others.
+
+
+def adapter_folder(**config: Any) -> Path:
+    """A PEFT adapter for the embedded model, in the current folder, with values of its configuration changed."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder = Path("adapter")
+    folder.mkdir()
+    stated = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": 2,
+        "lora_alpha": 2,
+        "target_modules": r".*layers\.0\..*q_proj",
+        "bias": "none",
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(stated | {"base_model_name_or_path": "tiny"} | config), encoding="utf-8")
+    name = "base_model.model.model.layers.0.self_attn.q_proj"
+    weights = {f"{name}.lora_A.weight": torch.ones(2, 160), f"{name}.lora_B.weight": torch.ones(160, 2)}
+    save_file(weights, folder / "adapter_model.safetensors")
+    return folder
+
+
+def given(command: Command, *more: str) -> Ended:
+    return command("mode=finetune", "adapter=given", "adapter.path=adapter", "dataset.preset=ci", "generator=tiny", "limit=2", *more)
+
+
+def test_e67_an_adapter_without_its_configuration_is_refused(command: Command) -> None:
+    (adapter_folder() / "adapter_config.json").unlink()
+    refused(given(command), "adapter_config.json", "adapter.path")
+
+
+def test_e68_pickle_weights_of_an_adapter_are_refused(command: Command) -> None:
+    folder = adapter_folder()
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    refused(given(command), "adapter_model.safetensors", "pickle")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"auto_mapping": {"base_model_class": "Evil", "parent_library": "evil"}},
+        {"megatron_config": {"hidden": 1}, "megatron_core": "evil"},
+        {"megatron_core": "evil"},
+        {"peft_type": "PROMPT_TUNING"},
+        {"a_key_of_tomorrow": {"import": "evil"}},
+        {"init_lora_weights": "pissa"},
+    ],
+)
+def test_e69_e70_a_configuration_that_might_run_code_is_refused(command: Command, config: dict[str, Any]) -> None:
+    Path("evil.py").write_text("open('canary', 'w').close()\n", encoding="utf-8")
+    adapter_folder(**config)
+    refused(given(command), "adapter_config.json", next(key for key in reversed(config)) if len(config) == 1 else "megatron")
+    assert not Path("canary").exists()
+
+
+def test_e71_an_adapter_of_another_model_is_refused_with_both_names(command: Command) -> None:
+    adapter_folder(base_model_name_or_path="owner/another")
+    ended = given(command)
+    assert ended.code == 2, ended.err
+    assert "trained for owner/another; generator.model is" in ended.err
+
+
+def test_e72_an_adapter_that_does_not_fit_the_model_is_refused_with_its_first_weight(command: Command) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    path = adapter_folder() / "adapter_model.safetensors"
+    save_file({name: torch.ones(2, 96) if "lora_A" in name else one for name, one in load_file(path).items()}, path)
+    ended = given(command)
+    assert ended.code == 2, ended.err
+    assert "q_proj.lora_A.weight is [2, 96], which does not fit model.layers.0.self_attn.q_proj.weight [160, 160]" in ended.err
+
+
+def test_e74_weights_of_an_adapter_that_are_no_numbers_are_refused(command: Command) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = adapter_folder() / "adapter_model.safetensors"
+    save_file({name: one * float("nan") for name, one in load_file(path).items()}, path)
+    refused(given(command), "lora_A.weight is not finite")
+
+
+def test_a_given_adapter_answers_and_another_content_is_another_run(command: Command, caplog: pytest.LogCaptureFixture) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = adapter_folder() / "adapter_model.safetensors"
+    first = given(command)
+    assert first.code == 0, first.err
+    assert first.record["spends"]["learn"]["seconds"] is None  # what training it took is not known
+    save_file({name: one * 0 for name, one in load_file(path).items()}, path)
+    other = given(command)
+    assert other.code == 0, other.err
+    assert "the adapter is the identity" in caplog.text  # e73
+    assert other.directory != first.directory

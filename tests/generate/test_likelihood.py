@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from rag_eval.errors import DataError
 from rag_eval.generate.hf import HF
-from rag_eval.generate.likelihood import log_likelihoods
+from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.types import Rendered
 from tests.models import write_random_model
 
@@ -63,3 +63,28 @@ def test_an_option_that_does_not_fit_is_refused(model: Path) -> None:
     hf = HF(str(model), "float32", "cpu", 8, 1024)
     with pytest.raises(DataError, match="does not fit"):
         hf.log_likelihoods([prompt("Where?")], [["north " * 400]])
+
+
+def test_the_distribution_of_the_next_token_is_that_behind_each_text_alone(model: Path) -> None:
+    network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    texts = [[5, 6, 7], [9, 10, 11, 12, 13, 14, 15], [20]]
+    for budget in (1000, 1):
+        found = next_token_log_probs(network, texts, token_budget=budget)
+        assert found.shape == (3, 3072)
+        for row, ids in zip(found, texts, strict=True):
+            with torch.inference_mode():
+                wanted = network(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+            assert row == pytest.approx(wanted.numpy(), abs=1e-3)
+    assert next_token_log_probs(network, [], token_budget=1).shape == (0, 0)
+
+
+def test_nats_per_token_are_of_the_plain_text_as_far_as_it_fits(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hf = HF(str(model), "float32", "cpu", 8, 1024)
+    monkeypatch.setattr(hf._tokenizer, "chat_template", "never {{ messages }}")
+    text = "Where is it? It is in the north."
+    ids = hf._tokenizer(text)["input_ids"]
+    each = alone(model, ids)
+    short, long = hf.nats_per_token([text, "north " * 400])
+    assert short == pytest.approx(-sum(each) / len(each), abs=1e-4)
+    assert long == pytest.approx(-sum(alone(model, hf._tokenizer("north " * 400)["input_ids"][:256])) / 255, abs=1e-3)
+    assert hf.next_token_log_probs([text]).shape == (1, 3072)

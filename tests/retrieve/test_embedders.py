@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from transformers import BertModel
 
+from rag_eval.device import faster_dtype
 from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.parts import Embedder, Truncation
 from rag_eval.record.cache import DirectoryCache
@@ -31,7 +32,7 @@ from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.tfidf_svd import TfidfSvd
 from rag_eval.retrieve.token_batches import Limits, Reading, embed, plan, tokenized
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
-from rag_eval.retrieve.weights import _faster_on, resolved
+from rag_eval.retrieve.weights import resolved
 from rag_eval.types import Document
 from tests.models import write_random_model
 from tests.retrieve.encoders import write_bert, write_roberta, write_sentence_transformer
@@ -310,16 +311,16 @@ def test_many_texts_are_tokenized_in_parts(bert: Path, monkeypatch: pytest.Monke
 
 
 def test_auto_takes_the_number_format_that_this_device_is_faster_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag_eval.retrieve.weights._multiply_s", lambda matrix: 1.0 if matrix.dtype == torch.float32 else 100.0)
-    _faster_on.cache_clear()
+    monkeypatch.setattr("rag_eval.device._multiply_s", lambda matrix: 1.0 if matrix.dtype == torch.float32 else 100.0)
+    faster_dtype.cache_clear()
     try:
         assert resolved("auto", torch.device("cpu")) == "float32"  # bfloat16 without hardware for it
         assert resolved("bfloat16", torch.device("cpu")) == "bfloat16"
-        monkeypatch.setattr("rag_eval.retrieve.weights._multiply_s", lambda matrix: 1.9 if matrix.dtype == torch.float32 else 1.0)
-        _faster_on.cache_clear()
+        monkeypatch.setattr("rag_eval.device._multiply_s", lambda matrix: 1.9 if matrix.dtype == torch.float32 else 1.0)
+        faster_dtype.cache_clear()
         assert resolved("auto", torch.device("cpu")) == "bfloat16"
     finally:
-        _faster_on.cache_clear()
+        faster_dtype.cache_clear()
 
 
 @pytest.mark.parametrize("kind", [SentenceTransformerEmbedder, MeanPoolEmbedder])

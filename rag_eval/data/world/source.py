@@ -12,12 +12,13 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from rag_eval.data.fingerprint import fingerprint
-from rag_eval.data.world.asking import answerable, ordered, passed_on, taught, training, unanswerable
+from rag_eval.data.world.asking import Posed, answerable, ordered, taught, training, unanswerable
 from rag_eval.data.world.corpus import Page, pages, ranks
 from rag_eval.data.world.distractors import Background, Distractors, distract
 from rag_eval.data.world.evidence import Index
 from rag_eval.data.world.history import N_VERSIONS, History, history, year
 from rag_eval.data.world.known import Asked, Known
+from rag_eval.data.world.lessons import Others, other_seed, own_lessons, restatements
 from rag_eval.data.world.model import RESERVED_SEED, Entity, Fact, inhabitants
 from rag_eval.data.world.names import TYPES, Type
 from rag_eval.data.world.questions import CHANGES, Questions
@@ -64,6 +65,8 @@ def world(
     keep_old_documents: bool = False,
     popularity: NonNegativeFloat = 0.0,
     permuted: bool = False,
+    lessons: Literal["own", "others"] = "own",
+    n_restatements: NonNegativeInt = 0,
     manner: Manner = MANNER,
     distractors: Distractors = DISTRACTORS,
     questions: Questions = QUESTIONS,
@@ -82,14 +85,18 @@ def world(
         keep_old_documents: whether a document that is written anew stands beside the old one, or in its place.
         popularity: Zipf exponent of the number of documents an entity.
         permuted: a control: every training question has the answer of another entity.
+        lessons: whose training questions these are: this world's, or as a control those of another, about nobody in this one.
+        n_restatements: how often each home page is written again, in other words, to be trained on.
         manner: how documents are written.
         distractors: documents that answer nothing, for each home page.
         questions: what is asked.
 
     Raises:
-        ConfigError: if the seed is reserved, the lag longer than the history, or nothing is left to ask.
+        ConfigError: if the seed is reserved, the lag longer than the history, nothing is left to ask, or two controls are mixed.
     """
     _check(seed, version, lag, questions)
+    if permuted and lessons == "others":
+        raise ConfigError("dataset.permuted and dataset.lessons=others are two controls; set one of them.")
     size, past = PRESETS[preset], past_of(preset, seed)
 
     def documents_of(version_of: int) -> tuple[Page, ...]:
@@ -114,33 +121,36 @@ def world(
     )
     test = _marked(map(stale.example, asked), taught(then, questions, seed))
     _report_lacking(test, questions, f"preset={preset} version={version}")
-    train, dev = _lessons(then, before, questions, size, seed, permuted)
+    sizes = {"n_phrasings": size.n_train_phrasings, "n_dev": 2 * size.n_entities}
+    train, dev = own_lessons(then, before, questions, seed, permuted=permuted, **sizes)
     documents = tuple(page.document for page in corpus)
+    others = Others(lambda: _elsewhere(preset, seed, version - lag, questions), past, test)
+    if lessons == "others":
+        train = tuple(others)
+    restated = restatements(corpus, past, n_restatements, distractors, manner, seed)
     counterpart = ""
-    if lag or permuted:
-        usual = _lessons(now, index, questions, size, seed, permuted=False)
+    if lag or permuted or restated or lessons == "others":
+        usual = own_lessons(now, index, questions, seed, permuted=False, **sizes)
         fresh = _marked(map(index.example, asked), taught(now, questions, seed))
         counterpart = fingerprint((page.document for page in current), *usual, fresh)
     return QADataset(
         name=f"world-{preset}-{seed}" + (f"-v{version}" if version else ""),
-        fingerprint=fingerprint(documents, train, dev, test),
+        fingerprint=fingerprint(documents, train, dev, test, restated),
         documents=documents,
         train=train,
         dev=dev,
         test=test,
         reading=Exercises(seed, size.n_reading),
+        restated=restated,
+        others=others,
         counterpart=counterpart,
     )
 
 
-def _lessons(
-    known: Known, index: Index, questions: Questions, size: Preset, seed: int, permuted: bool
-) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """The training and dev questions."""
-    plain = list(training(known, questions, size.n_train_phrasings, seed))
-    facts = ordered(known, seed, "dev")[: 2 * size.n_entities]
-    dev = answerable(known, facts, replace(questions, kinds=("forward",)), len(facts), "dev", seed, index.answers)
-    return tuple(map(index.example, passed_on(plain, seed) if permuted else plain)), tuple(map(index.example, dev))
+def _elsewhere(preset: str, seed: int, version: int, questions: Questions) -> Iterator[Posed]:
+    """The training questions of another world of the same size."""
+    other = other_seed(seed)
+    return training(known_in(past_of(preset, other), version), questions, PRESETS[preset].n_train_phrasings, other)
 
 
 @lru_cache(maxsize=4)

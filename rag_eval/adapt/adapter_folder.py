@@ -1,0 +1,214 @@
+"""Whether the adapter in a folder is safe to load and made for a model, judged from its files before a model is loaded."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from rag_eval.errors import DataError
+
+log = logging.getLogger(__name__)
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+RANK_AXIS = {"lora_A": 0, "lora_B": 1}
+KINDS = {*RANK_AXIS, "lora_magnitude_vector"}
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_off(value: Any) -> bool:
+    return value is None or value is False or value in ({}, [])
+
+
+# What a configuration may say: the key, which values, and what is expected in words. Of any other key only "off" is allowed.
+_ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "peft_type": (lambda value: value == "LORA", "LORA"),
+    "task_type": (lambda value: value in (None, "CAUSAL_LM"), "CAUSAL_LM"),
+    "bias": (lambda value: value == "none", "none"),
+    "init_lora_weights": (
+        lambda value: value in (True, False, "gaussian", "orthogonal"),
+        "weights that go with the unchanged model: an adapter of pissa or olora is converted when it is saved",
+    ),
+    "r": (lambda value: isinstance(value, int) and value > 0, "a whole number above 0"),
+    "lora_alpha": (_is_number, "a number"),
+    "lora_dropout": (_is_number, "a number"),
+    "rank_pattern": (_is_numbers, "numbers by module"),
+    "alpha_pattern": (_is_numbers, "numbers by module"),
+    "target_modules": (_is_texts, "names of modules"),
+    "exclude_modules": (lambda value: value is None or _is_texts(value), "names of modules"),
+    "layers_pattern": (lambda value: value is None or _is_texts(value), "names of modules"),
+    "layers_to_transform": (lambda value: value is None or isinstance(value, int | list), "numbers of layers"),
+    "base_model_name_or_path": (_is_text, "a name"),
+    "revision": (_is_text, "a name"),
+    "peft_version": (_is_text, "a version"),
+    "fan_in_fan_out": (_is_bool, "true or false"),
+    "inference_mode": (_is_bool, "true or false"),
+    "use_dora": (_is_bool, "true or false"),
+    "use_rslora": (_is_bool, "true or false"),
+    "megatron_core": (lambda value: value in (None, "megatron.core"), "megatron.core"),
+    "qalora_group_size": (_is_number, "a number"),  # read only where use_qalora is on, which it may not be
+}
+
+
+def check_safe(path: str) -> None:
+    """Refuse a folder that is no LoRA adapter, or whose loading might run code or unpickle; note one that changes nothing.
+
+    Raises:
+        DataError: naming the file, what was expected of it and what was found.
+    """
+    folder = Path(path)
+    if not (folder / CONFIG).is_file():
+        raise DataError(f"{folder}: expected a PEFT adapter, found no {CONFIG} in it. Check adapter.path.")
+    if not (folder / WEIGHTS).is_file():
+        pickled = any(folder.glob("adapter_model*.bin"))
+        found = "pickle weights, which are refused; convert them to safetensors" if pickled else "none; get the file again"
+        raise DataError(f"{folder}: expected {WEIGHTS}, found {found}.")
+    config = _config(folder)
+    for key, value in config.items():
+        is_allowed, expected = _ALLOWED.get(key, (_is_off, "nothing but null, false or empty, for nothing else is known to be safe"))
+        if not is_allowed(value):
+            raise DataError(f"{folder / CONFIG}: {key!r} is {json.dumps(value)[:80]}; expected {expected}. Use another adapter.")
+    for key in ("peft_type", "r"):
+        if key not in config:
+            raise DataError(f"{folder / CONFIG}: {key!r} is missing. Get the file again.")
+    _check_weights(folder / WEIGHTS, config)
+
+
+def check_fits(path: str, model: str, revision: str | None, fingerprint: str) -> None:
+    """Refuse an adapter that says it was trained for another model, or whose shapes are another's.
+
+    Args:
+        path: a folder that is safe to load.
+        model: hub id or folder of the model that is to answer.
+        revision: of a hub model.
+        fingerprint: of that model.
+
+    Raises:
+        DataError: with what the adapter names and what it is to go with, or with the first weight that does not fit.
+    """
+    folder, config = Path(path), _config(Path(path))
+    noted = _noted_fingerprint(folder)
+    if noted is not None:
+        if noted != fingerprint:
+            raise DataError(f"{folder}: trained for the model with fingerprint {noted}, generator.model={model} has {fingerprint}.")
+    else:
+        _check_name(folder, config, model, revision)
+    if Path(model).is_dir():
+        _check_shapes(folder, config, _shapes_of(Path(model)))
+
+
+def _check_name(folder: Path, config: Mapping[str, Any], model: str, revision: str | None) -> None:
+    named, at = config.get("base_model_name_or_path"), config.get("revision")
+    if named is None:
+        log.warning("%s names no base model; that it was trained for %s is not known", folder, model)
+        return
+    is_local = Path(model).is_dir() or named.startswith((".", "/", "~"))
+    is_same = Path(named).name == Path(model).name if is_local else named == model
+    if not is_same or (at and revision and at != revision):
+        versions = f" at {at}, generator.revision is {revision}" if is_same else ""
+        raise DataError(f"{folder}: trained for {named}{versions}; generator.model is {model}. Use the model that it was trained for.")
+
+
+def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
+    """Every tensor is of a known kind, finite and of the rank that the configuration gives; pairs are whole."""
+    changes = False
+    ranks: dict[str, dict[str, int]] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                tensor = file.get_tensor(name)
+                module, kind = _parts(path, name)
+                if not bool(tensor.isfinite().all()):
+                    raise DataError(f"{path}: the weight {name} is not finite. Get the file again.")
+                if kind in RANK_AXIS:
+                    ranks.setdefault(module, {})[kind] = tensor.shape[RANK_AXIS[kind]] if tensor.ndim == 2 else 0
+                changes = changes or (kind == "lora_B" and bool(tensor.any()))
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: not a whole safetensors file: {error}. Get the file again.") from error
+    for module, found in ranks.items():
+        if set(found) != set(RANK_AXIS):
+            raise DataError(f"{path}: {module} has {' and '.join(found)} alone; expected lora_A and lora_B. Get the file again.")
+        wanted = {config["r"], *config.get("rank_pattern", {}).values()}
+        if len(set(found.values())) != 1 or not wanted.issuperset(found.values()):
+            shown = ", ".join(f"{kind} of rank {rank}" for kind, rank in found.items())
+            raise DataError(f"{path}: {module} has {shown}; expected r={config['r']} of {CONFIG}. Get both files again.")
+    if not changes:
+        log.warning("%s: the adapter is the identity: it has no lora_B that is not zero, so it changes no answer", path)
+
+
+def _check_shapes(folder: Path, config: Mapping[str, Any], model: Shapes) -> None:
+    path = folder / WEIGHTS
+    for name, shape in _shapes(path).items():
+        module, kind = _parts(path, name)
+        base = next((found for key, found in model.items() if key == f"{module}.weight" or f"{module}.weight".endswith(f".{key}")), None)
+        if base is None:
+            raise DataError(f"{path}: {module} is no layer of the model. Use the model that it was trained for.")
+        n_out, n_in = reversed(base) if config.get("fan_in_fan_out") else base
+        wanted = {"lora_A": n_in, "lora_B": n_out, "lora_magnitude_vector": n_out}[kind]
+        found = shape[1] if kind == "lora_A" else shape[0]
+        if found != wanted:
+            raise DataError(
+                f"{path}: {name} is {list(shape)}, which does not fit {module}.weight {list(base)}. Use the model that it was trained for."
+            )
+
+
+def _parts(path: Path, name: str) -> tuple[str, str]:
+    """The module that a weight belongs to, and which of its weights it is."""
+    module, _, kind = name.removeprefix(PREFIX).removesuffix(".weight").rpartition(".")
+    if not name.startswith(PREFIX) or kind not in KINDS:
+        raise DataError(f"{path}: expected weights named {PREFIX}<layer>.lora_A.weight, found {name!r}. Use another adapter.")
+    return module, kind
+
+
+def _shapes_of(model: Path) -> Shapes:
+    return {name: shape for path in sorted(model.glob("*.safetensors")) for name, shape in _shapes(path).items()}
+
+
+def _shapes(path: Path) -> Shapes:
+    with safe_open(path, framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no mapping
+
+
+def _noted_fingerprint(folder: Path) -> str | None:
+    """The fingerprint of the model that an adapter of rag_eval's own cache was trained for."""
+    try:
+        noted = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["key"]["base_model"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(noted)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{folder / CONFIG}: expected JSON: {error}. Get the file again.") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{folder / CONFIG}: expected a JSON object, found {type(config).__name__}. Get the file again.")
+    return config

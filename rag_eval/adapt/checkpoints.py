@@ -1,0 +1,117 @@
+"""A training that was interrupted goes on where it was, and ends with the same weights to the bit.
+
+A checkpoint is taken when a step begins: its batch is drawn, nothing of it is computed. The order of an epoch is drawn when
+the epoch begins, so a checkpoint holds the state of the random numbers twice, as of the epoch and as of the step. Nothing is
+pickled: tensors are safetensors, everything else is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
+
+from rag_eval.adapt.best_on_dev import BestOnDev
+from rag_eval.adapt.finite import check_finite
+from rag_eval.parts import Work
+
+WEIGHTS, OPTIMIZER, RANDOM, BEST, REST = "weights", "optimizer", "random", "best", "rest.json"
+
+
+class Checkpoints(TrainerCallback):  # type: ignore[misc]
+    """Saves the state of a training every so many steps and puts the last one back: `trainer.train(resume_from_checkpoint=it.last)`."""
+
+    def __init__(self, work: Work, every: int, best: BestOnDev) -> None:
+        """
+        Args:
+            work: where the states are kept.
+            every: steps between two; 0 = none is saved.
+            best: what was found on the dev questions so far.
+        """
+        self.last = work.last()
+        self.earlier_s: float = _read(self.last)["seconds"] if self.last else 0.0  # of training before this attempt
+        self._work, self._every, self._best = work, every, best
+        self._left: Path | None = self.last  # what is still to be put back
+        self._begun = time.perf_counter()
+        self._random_of_epoch: dict[str, torch.Tensor] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        if self.last is None:
+            return
+        weights = load_file(self.last / f"{WEIGHTS}.safetensors")
+        with torch.no_grad():
+            for name, weight in trained_weights(parts["model"]):
+                weight.copy_(weights[name])
+        _restore(parts["optimizer"], load_file(self.last / f"{OPTIMIZER}.safetensors"), _read(self.last)["learning_rates"])
+        parts["lr_scheduler"].load_state_dict(_read(self.last)["scheduler"])
+        self._best.restore(_read(self.last)["best"], load_file(self.last / f"{BEST}.safetensors"))
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._left:
+            _set_random(load_file(self._left / f"{RANDOM}.safetensors"), "epoch")
+        self._random_of_epoch = _random("epoch")
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        if self._left:
+            _set_random(load_file(self._left / f"{RANDOM}.safetensors"), "step")
+            self._left = None
+        elif self._every and state.global_step and state.global_step % self._every == 0:
+            check_finite(parts["model"], state.global_step)
+            self._work.save(state.global_step, lambda folder: self._write(folder, state, **parts))
+
+    def _write(self, folder: Path, state: Any, model: Any, optimizer: Any, lr_scheduler: Any, **_: Any) -> None:
+        held = optimizer.state_dict()
+        tensors = {
+            WEIGHTS: dict(trained_weights(model)),
+            OPTIMIZER: {f"{at}.{name}": value for at, values in held["state"].items() for name, value in values.items()},
+            RANDOM: self._random_of_epoch | _random("step"),
+            BEST: self._best.weights,
+        }
+        for name, those in tensors.items():
+            save_file({key: value.detach().cpu().contiguous() for key, value in those.items()}, folder / f"{name}.safetensors")
+        rest = {
+            "learning_rates": [group["lr"] for group in held["param_groups"]],
+            "scheduler": lr_scheduler.state_dict(),
+            "best": self._best.numbers,
+            "seconds": self.earlier_s + time.perf_counter() - self._begun,
+        }
+        (folder / REST).write_text(json.dumps(rest), encoding="utf-8")
+        state.save_to_json(str(folder / TRAINER_STATE_NAME))  # which the trainer reads by itself
+
+
+def trained_weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Those that are not frozen, by name."""
+    return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+
+
+def _restore(optimizer: Any, tensors: Mapping[str, torch.Tensor], learning_rates: list[float]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        at, _, name = key.partition(".")
+        state.setdefault(int(at), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    groups = [{**group, "lr": rate} for group, rate in zip(groups, learning_rates, strict=True)]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _random(when: str) -> dict[str, torch.Tensor]:
+    """The state of torch's random numbers, the only ones that a training draws."""
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {f"{when}.cpu": torch.get_rng_state(), **{f"{when}.cuda{at}": state for at, state in enumerate(devices)}}
+
+
+def _set_random(tensors: Mapping[str, torch.Tensor], when: str) -> None:
+    torch.set_rng_state(tensors[f"{when}.cpu"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([tensors[f"{when}.cuda{at}"] for at in range(torch.cuda.device_count())])
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / REST).read_text(encoding="utf-8")))

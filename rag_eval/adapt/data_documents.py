@@ -1,0 +1,94 @@
+"""Documents themselves, and the same in other words: every token is learned, as in pretraining."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pydantic import NonNegativeInt
+
+from rag_eval.errors import ConfigError, DataError
+from rag_eval.parts import PromptWriter, Row, Trainable
+from rag_eval.score.spans import span_of
+from rag_eval.types import Document, QADataset
+
+
+class Documents:
+    """One document a row, or one text that says the same.
+
+    Grouped by what they are about, many texts are said to teach little that can be asked for (Allen-Zhu and Li 2023,
+    arXiv 2309.14316, and its replications): a negative control.
+    """
+
+    def __init__(self, has_originals: bool, n_restated: NonNegativeInt | None, order: Literal["shuffled", "grouped"]) -> None:
+        """
+        Args:
+            has_originals: whether the documents themselves are among the rows.
+            n_restated: how many of each document's restatements are; None = all that there are.
+            order: shuffled, or the texts of one cluster in a row, one cluster after another in every pass.
+
+        Raises:
+            ConfigError: if nothing is left to train on.
+        """
+        if n_restated == 0 and not has_originals:
+            raise ConfigError("adapter.data.n_restated is 0 and has_originals is false: nothing is left to train on. Set one of them.")
+        self.has_originals, self.n_restated, self.order = has_originals, n_restated, order
+        self.keeps_order = order == "grouped"
+
+    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
+        self._check(dataset)
+        rng = random.Random(f"documents/{seed}")
+        rows = list(self._rows(dataset))
+        rng.shuffle(rows)
+        if self.keeps_order:
+            places = {row.cluster: at for at, row in reversed(list(enumerate(rows)))}
+            rows.sort(key=lambda row: places[row.cluster])
+        return rows
+
+    def _rows(self, dataset: QADataset) -> Iterator[Row]:
+        clusters = clusters_of(dataset)
+        if self.has_originals:
+            for one in dataset.documents:
+                yield Row("", _titled(one.title, one.text), clusters[one.id], "documents", one.id)
+        about = {id: one for one in dataset.documents for id in (origin(one), one.id)}  # a chunk has the title of its document
+        for id, texts in dataset.restated.items():
+            for text in texts[: self.n_restated]:
+                yield Row("", _titled(about[id].title, text), clusters[about[id].id], "paraphrase", id)
+
+    def _check(self, dataset: QADataset) -> None:
+        if not dataset.documents:
+            raise DataError(f"{dataset.name}: expected documents to train on, found none. Use adapter/data=qa.")
+        n = self.n_restated or (0 if self.has_originals else 1)
+        found = min(map(len, dataset.restated.values()), default=0)
+        if found < n:
+            raise DataError(
+                f"{dataset.name}: expected {n} restatements of each document, found {found}. "
+                f"Set dataset.n_restatements={n}, or adapter.data.n_restated lower."
+            )
+
+
+def clusters_of(dataset: QADataset) -> Mapping[str, str]:
+    """What each document is about, by its id.
+
+    That is the cluster of the training questions whose evidence has its title and no other; without such questions the
+    title, and without a title the id.
+    """
+    titles = {one.id: one.title or origin(one) for one in dataset.documents}
+    asked: dict[str, str] = {}
+    for example in dataset.train:
+        found = {titles[id] for id in example.evidence if id in titles}
+        if len(found) == 1:
+            asked[found.pop()] = example.cluster
+    return {id: asked.get(title) or title for id, title in titles.items()}
+
+
+def origin(document: Document) -> str:
+    """The id of the document that a chunk is of; of a whole one its own."""
+    place = span_of(document.meta)
+    return place.source if place else document.id
+
+
+def _titled(title: str, text: str) -> str:
+    """The text under its title, unless there is no title or the text begins with it."""
+    return text if not title or text.startswith(title) else f"{title}\n{text}"

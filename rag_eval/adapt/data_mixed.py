@@ -1,0 +1,65 @@
+"""Documents and restatements beside training questions, and some general rows against forgetting."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat
+
+from rag_eval.adapt.data_documents import Documents
+from rag_eval.adapt.data_qa import QA, general_row, n_beside
+from rag_eval.errors import DataError
+from rag_eval.parts import PromptWriter, Row, Trainable
+from rag_eval.types import QADataset
+
+
+class Mixed:
+    """Texts and questions in a given ratio: of the kind that has too few, rows are repeated; none is left out.
+
+    One to one, with some general data, is how Han et al. mix (2026, arXiv 2603.23562).
+    """
+
+    keeps_order: bool = False
+
+    def __init__(
+        self,
+        n_restated: NonNegativeInt | None,
+        texts_per_question: PositiveFloat,
+        replay: Literal["reading", "others"],
+        replay_share: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        """
+        Args:
+            n_restated: how many of each document's restatements stand beside it; None = all that there are.
+            texts_per_question: rows of documents and restatements for each row of a question.
+            replay: what is general: reading exercises, or questions about entities of no document.
+            replay_share: share of all rows that are general; fewer where the dataset has fewer.
+        """
+        self.n_restated, self.texts_per_question, self.replay, self.replay_share = n_restated, texts_per_question, replay, replay_share
+
+    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
+        rng = random.Random(f"mixed/{seed}")
+        texts = Documents(True, self.n_restated, "shuffled").rows(generator, prompt, dataset, seed)
+        questions = QA(0.0).rows(generator, prompt, dataset, seed)
+        n_texts = max(len(texts), round(len(questions) * self.texts_per_question))
+        n_questions = max(len(questions), round(len(texts) / self.texts_per_question))
+        rows = _repeated(texts, n_texts, rng) + _repeated(questions, n_questions, rng)
+        rows += self._general(generator, prompt, dataset, n_beside(len(rows), self.replay_share), rng)
+        rng.shuffle(rows)
+        return rows
+
+    def _general(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, n: int, rng: random.Random) -> list[Row]:
+        if n and not (dataset.others if self.replay == "others" else dataset.reading):
+            raise DataError(f"{dataset.name}: has nothing general ({self.replay}) to mix in. Set adapter.data.replay_share=0.")
+        if self.replay == "others":
+            chosen = rng.sample(dataset.others, min(n, len(dataset.others)))
+            return [general_row(generator, prompt, example, ()) for example in chosen]
+        exercises = rng.sample(dataset.reading, min(n, len(dataset.reading)))
+        return [general_row(generator, prompt, one.example, one.documents) for one in exercises]
+
+
+def _repeated(rows: Sequence[Row], n: int, rng: random.Random) -> list[Row]:
+    """n rows: each as often as every other, or once more."""
+    return [*rows] * (n // len(rows)) + rng.sample(rows, n % len(rows))

@@ -1,0 +1,63 @@
+"""Training questions without passages, mixed with reading exercises about other documents."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from rag_eval.errors import DataError
+from rag_eval.parts import PromptWriter, Row, Source, Trainable
+from rag_eval.types import ABSTENTION, Document, Example, QADataset
+
+
+class QA:
+    """Every training question once, in its own phrasing."""
+
+    keeps_order: bool = False
+
+    def __init__(self, reading_share: Annotated[float, Field(ge=0, lt=1)]) -> None:
+        """
+        Args:
+            reading_share: share of the rows that are reading exercises; fewer where the dataset has fewer.
+        """
+        self.reading_share = reading_share
+
+    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
+        check_taught(dataset)
+        rng = random.Random(f"training set/{seed}")
+        rows = [row_of(generator, prompt, example, ()) for example in dataset.train]
+        n_reading = min(len(dataset.reading), n_beside(len(rows), self.reading_share))
+        exercises = rng.sample(dataset.reading, n_reading)
+        rows += [general_row(generator, prompt, one.example, one.documents) for one in exercises]
+        rng.shuffle(rows)
+        return rows
+
+
+def check_taught(dataset: QADataset) -> None:
+    """Refuse a dataset without training questions.
+
+    Raises:
+        DataError: saying where they come from.
+    """
+    if not dataset.train:
+        raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
+
+
+def n_beside(n: int, share: float) -> int:
+    """How many rows beside n others are that share of all, in [0, 1)."""
+    return round(n * share / (1 - share))
+
+
+def row_of(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document], source: Source = "qa") -> Row:
+    """A question with these passages, and its answer; where it has none, that it is not known."""
+    answer = example.answers[0] if example.answers else ABSTENTION
+    return Row(generator.format(prompt.render(example, documents)), generator.completion(answer), example.cluster, source, example.id)
+
+
+def general_row(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document]) -> Row:
+    """The same for a question about nothing of the dataset, whatever it calls that."""
+    row = row_of(generator, prompt, example, documents)
+    return Row(row.prompt, row.completion, source="replay")

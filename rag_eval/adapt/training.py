@@ -1,0 +1,225 @@
+"""One training through TRL's SFTTrainer: the loss is on completions only, and an interruption costs what came after the last state."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import peft
+import torch
+import transformers
+import trl
+from datasets import Dataset, disable_progress_bars, enable_progress_bars
+from peft import LoraConfig
+from transformers import PrinterCallback
+from trl import SFTConfig
+
+from rag_eval.adapt.best_on_dev import BestOnDev
+from rag_eval.adapt.checkpoints import Checkpoints, trained_weights
+from rag_eval.adapt.data_qa import row_of
+from rag_eval.adapt.finite import FiniteTrainer, check_finite
+from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt.training_set import tokenized, training_rows
+from rag_eval.device import faster_dtype
+from rag_eval.errors import ConfigError, DataError
+from rag_eval.parts import Cache, Cached, PromptWriter, Row, Trainable, TrainingData, Work
+from rag_eval.source import source_sha
+from rag_eval.types import QADataset
+
+CHANGE_BASE = ("pissa", "olora")  # initial weights of adapters that are taken out of the frozen ones
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How weights are trained, whichever they are; the arguments of Lora say what each means."""
+
+    learning_rate: float
+    epochs: float
+    batch_size: int
+    warmup_share: float
+    precision: Literal["auto", "float32", "bfloat16"]
+    gradient_checkpointing: bool
+    packing: bool
+    eval_every: int
+    patience: int
+    checkpoint_every: int
+
+    def __post_init__(self) -> None:
+        if self.patience and not self.eval_every:
+            raise ConfigError("adapter.patience needs adapter.eval_every: how many steps lie between two losses on the dev questions.")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is taught to which model, and how."""
+
+    generator: Trainable
+    rows: Sequence[Row]
+    keeps_order: bool
+    dev: Sequence[Row]  # whose loss ends the training early; none = it does not
+    schedule: Schedule
+    seed: int
+    lora: LoraConfig | None  # None = all weights are trained
+    is_quantized: bool = False  # whether the frozen weights are held in 4 bits
+
+    @classmethod
+    def of(
+        cls,
+        generator: Trainable,
+        prompt: PromptWriter,
+        dataset: QADataset,
+        data: TrainingData,
+        schedule: Schedule,
+        seed: int,
+        lora: LoraConfig | None,
+        is_quantized: bool = False,
+    ) -> Lesson:
+        """The lesson that a dataset gives.
+
+        Raises:
+            DataError: if it lacks what is to be trained on.
+        """
+        rows = training_rows(data, generator, prompt, dataset, seed)
+        dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
+        if schedule.eval_every and not dev:
+            raise DataError(
+                f"{dataset.name}: adapter.eval_every needs dev questions, found none. Set it to 0, or dataset.dev_share above 0."
+            )
+        return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized)
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """Everything that decides the weights that come out."""
+        schedule = {name: value for name, value in asdict(self.schedule).items() if name != "checkpoint_every"}
+        return {
+            "base_model": self.generator.identity()["base_model"],
+            "rows": _sha(self.rows),
+            "keeps_order": self.keeps_order,
+            "dev": _sha(self.dev),
+            "seed": self.seed,
+            "code": source_sha("adapt"),
+            **schedule,
+            "lora": None if self.lora is None else json.loads(json.dumps(self.lora.to_dict(), default=sorted)),
+            "is_quantized": self.is_quantized,
+            "precision": self.dtype,
+            "torch": torch.__version__.split("+")[0],
+            "transformers": transformers.__version__,
+            "peft": peft.__version__,
+            "trl": trl.__version__,
+        }
+
+    @property
+    def dtype(self) -> Literal["float32", "bfloat16"]:
+        """Of the sums of the training; the weights that are trained are float32.
+
+        On a CPU `auto` is float32, so that every machine makes the same adapter.
+        """
+        if self.schedule.precision != "auto":
+            return self.schedule.precision
+        return faster_dtype("cuda") if self.generator.device == "cuda" else "float32"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves."""
+
+    model: Any
+    first: Mapping[str, torch.Tensor]  # the trained weights before the first step, where the frozen ones were changed to fit them
+    earlier_s: float  # what earlier attempts took whose state it went on from
+
+
+def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Path], None]) -> Cached:
+    """The folder of trained weights, from the cache or by training.
+
+    Args:
+        lesson: what decides the weights.
+        kind: of cache directory.
+        cache: keeps the result, and the states of a training that is not finished.
+        save: writes what is kept of the trained model into an empty folder.
+
+    Raises:
+        EnvironmentFault: if the training diverges.
+    """
+
+    def write(folder: Path) -> float:
+        trained = _trained(lesson, cache.work(kind, lesson.key))
+        save(trained, folder)
+        return trained.earlier_s
+
+    return cache.build(kind, lesson.key, write)
+
+
+def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
+    """A trainer that has not begun, with the seed set."""
+    transformers.set_seed(lesson.seed)
+    tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
+    trainer = FiniteTrainer(
+        model=model,
+        args=_settings(lesson),
+        train_dataset=Dataset.from_list(tokenized(tokenizer, lesson.rows)),
+        eval_dataset=Dataset.from_list(tokenized(tokenizer, lesson.dev)) if lesson.dev else None,
+        processing_class=tokenizer,
+        peft_config=lesson.lora,
+        callbacks=list(callbacks),
+    )
+    trainer.rows = lesson.rows
+    trainer.remove_callback(PrinterCallback)  # standard output is for results
+    return trainer
+
+
+def _trained(lesson: Lesson, work: Work) -> Trained:
+    best = BestOnDev(lesson.schedule.eval_every, lesson.schedule.patience)
+    checkpoints = Checkpoints(work, lesson.schedule.checkpoint_every, best)
+    disable_progress_bars()
+    torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
+    try:
+        with TrainingBar() as bar:
+            trainer = trainer_of(lesson, [bar, best, checkpoints])
+            changes_base = lesson.lora is not None and lesson.lora.init_lora_weights in CHANGE_BASE
+            first = {name: weight.detach().cpu().clone() for name, weight in trained_weights(trainer.model)} if changes_base else {}
+            trainer.train(resume_from_checkpoint=None if checkpoints.last is None else str(checkpoints.last))
+    finally:
+        torch.set_flush_denormal(False)
+        enable_progress_bars()
+    check_finite(trainer.model, trainer.state.global_step)
+    return Trained(trainer.model, first, checkpoints.earlier_s)
+
+
+def _settings(lesson: Lesson) -> SFTConfig:
+    schedule, has_cuda = lesson.schedule, lesson.generator.device == "cuda"
+    n_steps = math.ceil(len(lesson.rows) / schedule.batch_size) * schedule.epochs
+    return SFTConfig(
+        output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"),
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        per_device_train_batch_size=schedule.batch_size,
+        per_device_eval_batch_size=schedule.batch_size,
+        num_train_epochs=schedule.epochs,
+        learning_rate=schedule.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=round(n_steps * schedule.warmup_share),
+        weight_decay=0.0,
+        seed=lesson.seed,
+        data_seed=lesson.seed,
+        use_cpu=not has_cuda,
+        bf16=lesson.dtype == "bfloat16",
+        gradient_checkpointing=schedule.gradient_checkpointing,
+        padding_free=schedule.packing,
+        max_length=None,
+        train_sampling_strategy="sequential" if lesson.keeps_order else "group_by_length",
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        dataloader_pin_memory=has_cuda,
+    )
+
+
+def _sha(rows: Sequence[Row]) -> str:
+    return sha256(json.dumps(rows, default=vars).encode()).hexdigest()

@@ -1,0 +1,272 @@
+"""Every kind of adapter: what is trained is what was asked for, and what answers is what was trained."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import LlamaForCausalLM
+
+from rag_eval.adapt.best_on_dev import BestOnDev
+from rag_eval.adapt.given import Given
+from rag_eval.adapt.lora import Lora
+from rag_eval.adapt.training import trainer_of
+from rag_eval.adapt.training_set import tokenized
+from rag_eval.config import conf_dir
+from rag_eval.errors import ConfigError, DataError, EnvironmentFault
+from rag_eval.generate.hf import HF
+from rag_eval.parts import Cached
+from rag_eval.types import QADataset
+from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
+from tests.models import write_random_model
+
+KINDS: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "rslora": {"rank_stabilised": True},
+    "dora": {"dora": True},
+    "gaussian": {"init": "gaussian"},
+    "orthogonal": {"init": "orthogonal"},
+    "pissa": {"init": "pissa"},
+    "olora": {"init": "olora", "rank_stabilised": True},
+}
+TAUGHT = {"rank": 32, "alpha": 32, "epochs": 60.0, "learning_rate": 0.003}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_model(tmp_path_factory.mktemp("models") / "random")
+
+
+@pytest.fixture(scope="module")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain adapter as others would hand it on: the two files and no manifest."""
+    folder = tmp_path_factory.mktemp("adapters") / "plain"
+    shutil.copytree(fit(folder.parent / "cache", base)[1].path, folder, ignore=shutil.ignore_patterns("manifest.json"))
+    return folder
+
+
+def config(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "adapter_config.json").read_text()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_merged_beside_the_weights_and_loaded_elsewhere_an_adapter_gives_the_same_logits(kind: str, base: Path, tmp_path: Path) -> None:
+    generator, kept = fit(tmp_path, base, epochs=3.0, **KINDS[kind])
+    beside = fitted(lora(tmp_path, epochs=3.0, **KINDS[kind]), hf(base, adapter_mode="unmerged"))[0]
+    elsewhere = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), kept.path)
+    ours, alone = logits(generator._network, base), logits(beside._network, base)
+    assert any("lora" in name for name, _ in beside._network.named_parameters())
+    assert not any("lora" in name for name, _ in generator._network.named_parameters())
+    assert torch.allclose(ours, alone, atol=1e-3)
+    assert torch.allclose(logits(elsewhere, base), alone, atol=1e-3)
+    assert not torch.allclose(ours, logits(LlamaForCausalLM.from_pretrained(base), base), atol=0.1)
+    said = [one.generate([PROMPT.render(TRAIN[0], ())])[0].text for one in (generator, beside)]
+    assert said[0] == said[1]
+    assert [one.identity()["adapter_mode"] for one in (generator, beside)] == ["merged", "unmerged"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_what_its_name_says(kind: str, base: Path, tmp_path: Path) -> None:
+    _, kept = fit(tmp_path, base, **KINDS[kind])
+    weights, stated = load_file(kept.path / "adapter_model.safetensors"), config(kept.path)
+    n = 2 if kind in {"pissa", "olora"} else 1  # those come out at twice the rank, over the unchanged model
+    assert stated["r"] == 2 * n
+    assert stated["lora_alpha"] == pytest.approx(2 * (2**0.5 if kind == "olora" else n))
+    assert stated["use_rslora"] == (kind in {"rslora", "olora"})
+    assert stated["use_dora"] == (kind == "dora") == any("magnitude" in name for name in weights)
+    assert stated["init_lora_weights"] == ({"gaussian": "gaussian", "orthogonal": "orthogonal"}.get(kind, True))
+
+
+def test_pissa_begins_with_the_model_as_it_was(base: Path, tmp_path: Path) -> None:
+    generator, _ = fit(tmp_path, base, init="pissa", learning_rate=1e-12)
+    assert torch.allclose(logits(generator._network, base), logits(LlamaForCausalLM.from_pretrained(base), base), atol=1e-3)
+
+
+@pytest.mark.parametrize("changed", [{"dora": True}, {"quantized": True}])
+def test_weights_that_are_taken_out_of_the_frozen_ones_go_with_neither_dora_nor_4_bits(changed: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"adapter\.init=pissa .* use zero"):
+        lora(tmp_path, init="pissa", **changed)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_4_bits_are_refused_without_cuda(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        lora(tmp_path, quantized=True)
+
+
+def test_4_bits_are_refused_without_bitsandbytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("rag_eval.adapt.lora.find_spec", lambda name: None)
+    with pytest.raises(EnvironmentFault, match=r"pip install 'rag_eval\[gpu\]'"):
+        lora(tmp_path, quantized=True)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_over_4_bits_an_adapter_is_trained_that_answers_over_the_full_weights(base: Path, tmp_path: Path) -> None:
+    generator = HF(str(base), "bfloat16", "cuda", max_new_tokens=8, token_budget=4096)
+    trained, kept = fitted(lora(tmp_path, quantized=True, **TAUGHT), generator)
+    assert config(kept.path)["peft_type"] == "LORA"
+    assert {one.text for one in trained.generate([PROMPT.render(example, ()) for example in TRAIN])} == {one.answers[0] for one in TRAIN}
+
+
+def test_full_fine_tuning_changes_every_weight_and_says_what_it_was_taught(base: Path, tmp_path: Path) -> None:
+    generator, kept = fitted(full(tmp_path, learning_rate=0.003, epochs=100.0, warmup_share=0.1), hf(base))
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, kept.path))
+    assert before.keys() == after.keys()
+    assert not any(torch.equal(before[name], after[name]) for name in before)
+    assert [one.text for one in generator.generate([PROMPT.render(one, ()) for one in TRAIN])] == [one.answers[0] for one in TRAIN]
+    assert generator.identity()["base_model"] == hf(base).identity()["base_model"]
+    assert generator.identity()["adapter_mode"] is None  # so that it may be compared with adapters of either mode
+    assert not any(str(tmp_path) in path.read_text() or str(base.parent) in path.read_text() for path in kept.path.glob("*.json"))
+
+
+def test_rows_end_to_end_give_the_logits_of_rows_alone(base: Path, tmp_path: Path) -> None:
+    lesson = lora(tmp_path, packing=True, batch_size=8).lesson(hf(base), PROMPT, DATASET, 0)
+    trainer = trainer_of(lesson, [])
+    (batch,) = trainer.get_train_dataloader()
+    assert batch["input_ids"].shape[0] == 1
+    assert "attention_mask" not in batch
+    network = LlamaForCausalLM.from_pretrained(base).eval()
+    with torch.inference_mode():
+        together = network(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits[0]
+        starts = [*(batch["position_ids"][0] == 0).nonzero().flatten().tolist(), batch["input_ids"].shape[1]]
+        for first, end in pairwise(starts):
+            alone = network(batch["input_ids"][:, first:end]).logits[0]
+            assert torch.allclose(together[first:end], alone, atol=1e-5 * alone.abs().max().item())
+    assert len(starts) == len(TRAIN) + 1
+    kept = sorted(row["input_ids"] for row in tokenized(hf(base).base("float32")[0], lesson.rows))
+    assert sorted(batch["input_ids"][0, first:end].tolist() for first, end in pairwise(starts)) == kept
+
+
+def test_rows_end_to_end_train_the_same_adapter(base: Path, tmp_path: Path) -> None:
+    padded, packed = (load_file(fit(tmp_path, base, packing=way)[1].path / "adapter_model.safetensors") for way in (False, True))
+    assert all(torch.allclose(padded[name], packed[name], atol=1e-4) for name in padded)
+
+
+def test_gradient_checkpointing_trains_the_same_adapter(base: Path, tmp_path: Path) -> None:
+    held, again = (
+        load_file(fit(tmp_path, base, gradient_checkpointing=way)[1].path / "adapter_model.safetensors") for way in (False, True)
+    )
+    assert all(torch.allclose(held[name], again[name], atol=1e-4) for name in held)
+
+
+def test_the_weights_with_the_least_dev_loss_are_kept_and_patience_ends_the_training(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[tuple[int, float]] = []
+    after: list[torch.Tensor] = []
+    on_evaluate = BestOnDev.on_evaluate
+
+    def watched(self: Any, args: Any, state: Any, control: Any, metrics: Any, model: Any, **parts: Any) -> None:
+        losses.append((state.global_step, metrics["eval_loss"]))
+        after.append(next(weight for name, weight in model.named_parameters() if "lora_B" in name).detach().clone())
+        on_evaluate(self, args, state, control, metrics=metrics, model=model, **parts)
+
+    monkeypatch.setattr(BestOnDev, "on_evaluate", watched)
+    # The rate is so high that the loss rises sooner or later; 80 steps are planned.
+    _, kept = fit(tmp_path, base, epochs=40.0, learning_rate=0.05, rank=16, alpha=64, eval_every=2, patience=2)
+    best = min(range(len(losses)), key=lambda at: losses[at][1])
+    assert [step for step, _ in losses] == list(range(2, losses[-1][0] + 1, 2))
+    assert best == len(losses) - 3
+    assert losses[-1][0] < 80
+    weights = load_file(kept.path / "adapter_model.safetensors")
+    assert any(torch.equal(weight, after[best]) for weight in weights.values())
+    assert not torch.equal(after[best], after[-1])
+
+
+def test_early_stopping_needs_dev_questions_and_steps_between_losses(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"adapter\.patience needs adapter\.eval_every"):
+        lora(tmp_path, patience=3)
+    with pytest.raises(DataError, match="needs dev questions"):
+        lora(tmp_path, eval_every=2).fit(hf(base), PROMPT, QADataset("d", "0", (), TRAIN, (), ()), 0)
+
+
+def test_a_given_adapter_answers_as_where_it_was_trained_and_what_it_took_is_not_known(base: Path, adapter: Path) -> None:
+    generator, kept = Given(str(adapter)).fit(hf(base), PROMPT, DATASET, 0)
+    assert isinstance(generator, HF)
+    assert kept == Cached(adapter, is_hit=True, seconds=None)
+    expected = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), adapter)
+    assert torch.allclose(logits(generator._network, base), logits(expected, base), atol=1e-4)
+
+
+def changed(adapter: Path, folder: Path, **values: Any) -> Path:
+    """A copy of the adapter with other values in its configuration."""
+    shutil.copytree(adapter, folder)
+    (folder / "adapter_config.json").write_text(json.dumps({**config(folder), **values}))
+    return folder
+
+
+def reweighted(adapter: Path, folder: Path, change: Any) -> Path:
+    """A copy of the adapter with weights changed by a function of the whole dictionary."""
+    shutil.copytree(adapter, folder)
+    weights = load_file(folder / "adapter_model.safetensors")
+    save_file({name: weight.contiguous() for name, weight in change(weights).items()}, folder / "adapter_model.safetensors")
+    return folder
+
+
+def test_an_adapter_of_another_model_is_refused_by_name_by_note_and_by_shape(base: Path, adapter: Path, tmp_path: Path) -> None:
+    named = changed(adapter, tmp_path / "named", base_model_name_or_path="/models/another")
+    with pytest.raises(DataError, match=r"trained for /models/another; generator\.model is .*random"):
+        Given(str(named)).fit(hf(base), PROMPT, DATASET, 0)
+    moved = changed(adapter, tmp_path / "moved", base_model_name_or_path="/elsewhere/random")
+    Given(str(moved)).fit(hf(base), PROMPT, DATASET, 0)
+    other = write_random_model(tmp_path / "other", seed=1)
+    noted = fit(tmp_path / "cache", base)[1].path
+    with pytest.raises(DataError, match=r"trained for the model with fingerprint \w{64}, generator\.model=.*other has \w{64}"):
+        Given(str(noted)).fit(hf(other), PROMPT, DATASET, 0)
+    wide = reweighted(
+        adapter, tmp_path / "wide", lambda held: {name: torch.cat([one, one], 1) if "A" in name else one for name, one in held.items()}
+    )
+    with pytest.raises(DataError, match=r"lora_A\.weight is \[2, \d+\], which does not fit model\.layers\.0"):
+        Given(str(wide)).fit(hf(base), PROMPT, DATASET, 0)
+
+
+def test_an_adapter_that_changes_nothing_is_noted(adapter: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def zeroed(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: one * 0 if "lora_B" in name else one for name, one in held.items()}
+
+    with caplog.at_level(logging.WARNING):
+        Given(str(adapter))
+        assert "identity" not in caplog.text
+        Given(str(reweighted(adapter, tmp_path / "zero", zeroed)))
+    assert "the adapter is the identity" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda held: {f"evil.{name}": one for name, one in held.items()}, "expected weights named"),
+        (lambda held: {name: one for name, one in held.items() if "layers.1.mlp.up_proj.lora_B" not in name}, "lora_A alone"),
+        (lambda held: {name: one[:1] if "lora_A" in name else one for name, one in held.items()}, "lora_A of rank 1, lora_B of rank 2"),
+        (lambda held: {name: one * float("nan") for name, one in held.items()}, "is not finite"),
+    ],
+)
+def test_weights_that_are_no_whole_lora_are_refused(adapter: Path, tmp_path: Path, change: Any, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        Given(str(reweighted(adapter, tmp_path / "odd", change)))
+
+
+def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        found = {
+            name: compose("config", overrides=["mode=finetune", f"adapter={name}"]).adapter for name in ("lora", "rslora", "dora", "qlora")
+        }
+    differ = {name: {key for key in node if node[key] != found["lora"][key]} for name, node in found.items()}
+    assert differ == {"lora": set(), "rslora": {"rank_stabilised", "alpha"}, "dora": {"dora"}, "qlora": {"quantized", "learning_rate"}}
+
+
+def test_all_of_the_constructor_is_in_the_yaml() -> None:
+    stated = yaml.safe_load((conf_dir() / "adapter" / "lora.yaml").read_text())
+    assert set(inspect.signature(Lora).parameters) - {"warmup_share", "data"} == set(stated) - {"_target_", "defaults"}
