@@ -163,6 +163,23 @@ def test_the_lessons_of_others_teach_the_form_and_leave_the_questions_as_they_ar
     assert control.counterpart == plain.fingerprint != control.fingerprint
 
 
+@pytest.mark.parametrize("n", [1, 4, 6])
+def test_a_fact_is_asked_in_as_many_phrasings_as_wanted_the_first_ones_of_its_attribute(plain: QADataset, n: int) -> None:
+    fewer = world("ci", SEED, n_phrasings=n)
+    assert list(fewer.train) == [example for example in plain.train if int(example.id.rsplit("-", 1)[1]) < n]
+    assert list(fewer.others) == [example for example in plain.others if int(example.id.rsplit("-", 1)[1]) < n]
+    assert (fewer.documents, fewer.dev, fewer.test) == (plain.documents, plain.dev, plain.test)
+    assert (fewer.counterpart or fewer.fingerprint) == plain.fingerprint
+    assert (fewer.fingerprint == plain.fingerprint) == (n == 6)
+
+
+def test_more_phrasings_than_an_attribute_has_are_refused_with_their_number() -> None:
+    with pytest.raises(
+        ConfigError, match=r"n_phrasings=7 is more than there are: .* has 6 phrasings .* Set dataset\.n_phrasings=6 or fewer"
+    ):
+        world("ci", SEED, n_phrasings=7)
+
+
 def test_two_controls_at_once_are_refused() -> None:
     with pytest.raises(ConfigError, match="two controls"):
         world("ci", SEED, permuted=True, lessons="others")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.world.asking import Posed, answerable, ordered, taught, training, unanswerable
@@ -18,6 +18,7 @@ from rag_eval.data.world.distractors import Background, Distractors, distract
 from rag_eval.data.world.evidence import Index
 from rag_eval.data.world.history import N_VERSIONS, History, history, year
 from rag_eval.data.world.known import Asked, Known
+from rag_eval.data.world.language import attributes
 from rag_eval.data.world.lessons import Others, other_seed, own_lessons, restatements
 from rag_eval.data.world.model import RESERVED_SEED, Entity, Fact, inhabitants
 from rag_eval.data.world.names import TYPES, Type
@@ -67,6 +68,7 @@ def world(
     permuted: bool = False,
     lessons: Literal["own", "others"] = "own",
     n_restatements: NonNegativeInt = 0,
+    n_phrasings: PositiveInt | None = None,
     manner: Manner = MANNER,
     distractors: Distractors = DISTRACTORS,
     questions: Questions = QUESTIONS,
@@ -87,14 +89,17 @@ def world(
         permuted: a control: every training question has the answer of another entity.
         lessons: whose training questions these are: this world's, or as a control those of another, about nobody in this one.
         n_restatements: how often each home page is written again, in other words, to be trained on.
+        n_phrasings: training questions a fact, each in its own words, the first ones of its attribute; None = as the preset says.
         manner: how documents are written.
         distractors: documents that answer nothing, for each home page.
         questions: what is asked.
 
     Raises:
-        ConfigError: if the seed is reserved, the lag longer than the history, nothing is left to ask, or two controls are mixed.
+        ConfigError: if the seed is reserved, the lag longer than the history, nothing is left to ask, two controls are mixed, or an
+            attribute has fewer training phrasings.
     """
     _check(seed, version, lag, questions)
+    _check_phrasings(n_phrasings)
     if permuted and lessons == "others":
         raise ConfigError("dataset.permuted and dataset.lessons=others are two controls; set one of them.")
     size, past = PRESETS[preset], past_of(preset, seed)
@@ -121,16 +126,16 @@ def world(
     )
     test = _marked(map(stale.example, asked), taught(then, questions, seed))
     _report_lacking(test, questions, f"preset={preset} version={version}")
-    sizes = {"n_phrasings": size.n_train_phrasings, "n_dev": 2 * size.n_entities}
-    train, dev = own_lessons(then, before, questions, seed, permuted=permuted, **sizes)
+    n_taught, n_dev = n_phrasings or size.n_train_phrasings, 2 * size.n_entities
+    train, dev = own_lessons(then, before, questions, seed, n_phrasings=n_taught, n_dev=n_dev, permuted=permuted)
     documents = tuple(page.document for page in corpus)
-    others = Others(lambda: _elsewhere(preset, seed, version - lag, questions), past, test)
+    others = Others(lambda: _elsewhere(preset, seed, version - lag, questions, n_taught), past, test)
     if lessons == "others":
         train = tuple(others)
     restated = restatements(corpus, past, n_restatements, distractors, manner, seed)
     counterpart = ""
-    if lag or permuted or restated or lessons == "others":
-        usual = own_lessons(now, index, questions, seed, permuted=False, **sizes)
+    if lag or permuted or restated or lessons == "others" or n_taught != size.n_train_phrasings:
+        usual = own_lessons(now, index, questions, seed, n_phrasings=size.n_train_phrasings, n_dev=n_dev, permuted=False)
         fresh = _marked(map(index.example, asked), taught(now, questions, seed))
         counterpart = fingerprint((page.document for page in current), *usual, fresh)
     return QADataset(
@@ -147,10 +152,10 @@ def world(
     )
 
 
-def _elsewhere(preset: str, seed: int, version: int, questions: Questions) -> Iterator[Posed]:
+def _elsewhere(preset: str, seed: int, version: int, questions: Questions, n_phrasings: int) -> Iterator[Posed]:
     """The training questions of another world of the same size."""
     other = other_seed(seed)
-    return training(known_in(past_of(preset, other), version), questions, PRESETS[preset].n_train_phrasings, other)
+    return training(known_in(past_of(preset, other), version), questions, n_phrasings, other)
 
 
 @lru_cache(maxsize=4)
@@ -232,6 +237,15 @@ def _seen(example: Example, entities: frozenset[str], attributes: frozenset[str]
     cells = {"entity": example.cluster in entities, "attribute": example.meta["attribute"] in attributes}
     seen = [name for name, is_seen in cells.items() if is_seen]
     return {"seen": " and ".join(seen) or "neither"}
+
+
+def _check_phrasings(n: int | None) -> None:
+    n_found, name = min((len(one.questions_of("train")), one.name) for type in TYPES for one in attributes(type))
+    if n and n > n_found:
+        raise ConfigError(
+            f"dataset.n_phrasings={n} is more than there are: {name!r} has {n_found} phrasings of training questions. "
+            f"Set dataset.n_phrasings={n_found} or fewer."
+        )
 
 
 def _check(seed: int, version: int, lag: int, questions: Questions) -> None:
