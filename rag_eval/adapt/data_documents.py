@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import NonNegativeInt
@@ -41,10 +41,7 @@ class Documents:
         rng = random.Random(f"documents/{seed}")
         rows = list(self._rows(dataset))
         rng.shuffle(rows)
-        if self.keeps_order:
-            places = {row.cluster: at for at, row in reversed(list(enumerate(rows)))}
-            rows.sort(key=lambda row: places[row.cluster])
-        return rows
+        return grouped(rows) if self.keeps_order else rows
 
     def _rows(self, dataset: QADataset) -> Iterator[Row]:
         clusters = clusters_of(dataset)
@@ -66,6 +63,13 @@ class Documents:
                 f"{dataset.name}: expected {n} restatements of each document, found {found}. "
                 f"Set dataset.n_restatements={n}, or adapter.data.n_restated lower."
             )
+
+
+def grouped(rows: Sequence[Row]) -> list[Row]:
+    """The rows of each cluster together, in their order, where no row stands that is of none: these keep their places."""
+    places = {row.cluster: at for at, row in reversed(list(enumerate(rows)))}
+    together = iter(sorted((row for row in rows if row.cluster), key=lambda row: places[row.cluster]))
+    return [next(together) if row.cluster else row for row in rows]
 
 
 def clusters_of(dataset: QADataset) -> Mapping[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rag_eval.adapt.data_documents import grouped
 from rag_eval.errors import DataError
 from rag_eval.parts import PromptWriter, Row, Source, Trainable
 from rag_eval.types import ABSTENTION, Document, Example, QADataset
@@ -16,24 +17,27 @@ from rag_eval.types import ABSTENTION, Document, Example, QADataset
 class QA:
     """Every training question once, in its own phrasing."""
 
-    keeps_order: bool = False
-
-    def __init__(self, reading_share: Annotated[float, Field(ge=0, lt=1)]) -> None:
+    def __init__(self, reading_share: Annotated[float, Field(ge=0, lt=1)], order: Literal["shuffled", "grouped"] = "shuffled") -> None:
         """
         Args:
             reading_share: share of the rows that are reading exercises; fewer where the dataset has fewer.
+            order: shuffled, or the questions of one cluster in a row, one cluster after another in every pass, and exercises
+                anywhere between: a negative control, as for documents.
         """
-        self.reading_share = reading_share
+        self.reading_share, self.order = reading_share, order
+        self.keeps_order = order == "grouped"
 
     def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
         check_taught(dataset)
+        if self.keeps_order:
+            _check_groups(dataset)
         rng = random.Random(f"training set/{seed}")
         rows = [row_of(generator, prompt, example, ()) for example in dataset.train]
         n_reading = min(len(dataset.reading), n_beside(len(rows), self.reading_share))
         exercises = rng.sample(dataset.reading, n_reading)
         rows += [general_row(generator, prompt, one.example, one.documents) for one in exercises]
         rng.shuffle(rows)
-        return rows
+        return grouped(rows) if self.keeps_order else rows
 
 
 def check_taught(dataset: QADataset) -> None:
@@ -44,6 +48,15 @@ def check_taught(dataset: QADataset) -> None:
     """
     if not dataset.train:
         raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
+
+
+def _check_groups(dataset: QADataset) -> None:
+    clusters = [example.cluster for example in dataset.train if example.cluster]
+    if len(set(clusters)) == len(clusters):
+        raise DataError(
+            f"{dataset.name}: adapter.data.order=grouped needs training questions that share an entity or article, found none. "
+            "Set adapter.data.order=shuffled."
+        )
 
 
 def n_beside(n: int, share: float) -> int:

@@ -142,6 +142,20 @@ def test_grouped_texts_stand_together_by_cluster_and_shuffled_ones_apart() -> No
     assert [row.id for row in rows(grouped)][:8] != sorted(row.id for row in rows(grouped)[:8])  # at random within
 
 
+def test_grouped_questions_stand_together_by_cluster_and_exercises_anywhere_between(dataset: QADataset) -> None:
+    found, shuffled = (rows(QA(0.15, order), dataset) for order in ("grouped", "shuffled"))
+    assert sorted(texts(found)) == sorted(texts(shuffled))
+    order = [row.cluster for row in of(found, "qa")]
+    assert sum(one != other for one, other in pairwise(order)) == len(set(order)) - 1 > 30
+    assert list(dict.fromkeys(order)) != list(dict.fromkeys(example.cluster for example in dataset.train))  # at random
+    assert [row.id for row in of(found, "qa")][:6] != sorted(row.id for row in of(found, "qa")[:6])  # and within
+    assert [row for row in found if not row.cluster] == of(found, "replay")
+    assert [row.source for row in found] == [row.source for row in shuffled]
+    assert rows(QA(0.15, "grouped"), dataset) == found != rows(QA(0.15, "grouped"), dataset, seed=1)
+    assert QA(0.15, "grouped").keeps_order
+    assert not QA(0.15, "shuffled").keeps_order
+
+
 def test_a_document_is_about_what_its_only_question_is_about_else_its_title_else_itself() -> None:
     documents = (*DOCUMENTS, Document("x", "Nobody.", "Xenia"), Document("y", "Nothing."))
     both = Example("both", "Who is older?", ("Ada",), ("Ada-0", "Bo-0"), "ada and bo")
@@ -268,6 +282,7 @@ def test_what_a_question_has_in_common_by_chance_is_no_leak() -> None:
     ("data", "lacking", "said"),
     [
         (QA(0.0), {"train": ()}, r"dataset\.train_share"),
+        (QA(0.0, "grouped"), {}, r"found none\. Set adapter\.data\.order=shuffled"),
         (Raft(3, 0.5), {"train": ()}, r"dataset\.train_share"),
         (Documents(True, 0, "shuffled"), {"documents": ()}, "adapter/data=qa"),
         (Documents(True, 4, "shuffled"), {}, r"expected 4 restatements of each document, found 3\. Set dataset\.n_restatements=4"),
