@@ -18,8 +18,9 @@ Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an arr
 Numbers = NDArray[np.int64]  # (n,), of documents; -1 stands for none
 Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
 Weights = Literal["none", "base", "trained"]
-# Of a training row: a training question, a document, one in other words, something general, a question with passages.
-Source = Literal["qa", "documents", "paraphrase", "replay", "raft"]
+# Of a training row: a training question, a document, one in other words, something general, a question with
+# passages, a question about somebody of whom no document of the corpus tells.
+Source = Literal["qa", "documents", "paraphrase", "replay", "raft", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -334,7 +335,7 @@ class Row:
 
     prompt: str  # "" = the completion is a document, learned from its first token
     completion: str  # without the end token
-    cluster: str = ""  # the entity or article that it is about, one of the dataset's; "" = none
+    cluster: str = ""  # the entity or article that it is about, one that the dataset names; "" = none
     source: Source = "qa"
     id: str = ""  # of the document or the training question that it is made of; "" = none of the dataset's
 

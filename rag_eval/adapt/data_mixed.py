@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from rag_eval.adapt.data_documents import Documents
 from rag_eval.adapt.data_qa import QA, general_row, n_beside
-from rag_eval.errors import DataError
+from rag_eval.errors import ConfigError, DataError
 from rag_eval.parts import PromptWriter, Row, Trainable
 from rag_eval.types import QADataset
 
@@ -29,6 +29,7 @@ class Mixed:
         texts_per_question: PositiveFloat,
         replay: Literal["reading", "others"],
         replay_share: Annotated[float, Field(ge=0, lt=1)],
+        unknown_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         """
         Args:
@@ -36,13 +37,20 @@ class Mixed:
             texts_per_question: rows of documents and restatements for each row of a question.
             replay: what is general: reading exercises, or questions about entities of no document.
             replay_share: share of all rows that are general; fewer where the dataset has fewer.
+            unknown_share: share of the questions that are about entities of no document, as of QA.
+
+        Raises:
+            ConfigError: if the same questions are to be replayed and to be unknown.
         """
+        if unknown_share and replay_share and replay == "others":
+            raise ConfigError("adapter.data.unknown_share and adapter.data.replay=others take the same questions. Set replay=reading.")
         self.n_restated, self.texts_per_question, self.replay, self.replay_share = n_restated, texts_per_question, replay, replay_share
+        self.unknown_share = unknown_share
 
     def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
         rng = random.Random(f"mixed/{seed}")
         texts = Documents(True, self.n_restated, "shuffled").rows(generator, prompt, dataset, seed)
-        questions = QA(0.0).rows(generator, prompt, dataset, seed)
+        questions = QA(0.0, unknown_share=self.unknown_share).rows(generator, prompt, dataset, seed)
         n_texts = max(len(texts), round(len(questions) * self.texts_per_question))
         n_questions = max(len(questions), round(len(texts) / self.texts_per_question))
         rows = _repeated(texts, n_texts, rng) + _repeated(questions, n_questions, rng)

@@ -1,4 +1,4 @@
-"""Training questions without passages, mixed with reading exercises about other documents."""
+"""Training questions without passages, mixed with reading exercises about other documents and with facts of no document."""
 
 from __future__ import annotations
 
@@ -15,16 +15,27 @@ from rag_eval.types import ABSTENTION, Document, Example, QADataset
 
 
 class QA:
-    """Every training question once, in its own phrasing."""
+    """Every training question once, in its own phrasing.
 
-    def __init__(self, reading_share: Annotated[float, Field(ge=0, lt=1)], order: Literal["shuffled", "grouped"] = "shuffled") -> None:
+    To measure what facts do harm that nobody can look up, a share of the questions gives way to questions about entities of
+    no document. Their number stays the same, as in Gekhman et al. (2024, arXiv 2405.05904), so that training costs the same.
+    """
+
+    def __init__(
+        self,
+        reading_share: Annotated[float, Field(ge=0, lt=1)],
+        order: Literal["shuffled", "grouped"] = "shuffled",
+        unknown_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    ) -> None:
         """
         Args:
             reading_share: share of the rows that are reading exercises; fewer where the dataset has fewer.
             order: shuffled, or the questions of one cluster in a row, one cluster after another in every pass, and exercises
                 anywhere between: a negative control, as for documents.
+            unknown_share: share of the questions that are about entities of no document, to be learned like the others; each
+                stands in the place of a training question chosen at random. Not replay, which is added and meant to help.
         """
-        self.reading_share, self.order = reading_share, order
+        self.reading_share, self.order, self.unknown_share = reading_share, order, unknown_share
         self.keeps_order = order == "grouped"
 
     def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
@@ -32,7 +43,9 @@ class QA:
         if self.keeps_order:
             _check_groups(dataset)
         rng = random.Random(f"training set/{seed}")
-        rows = [row_of(generator, prompt, example, ()) for example in dataset.train]
+        known, unknown = _with_unknown(dataset, self.unknown_share, seed)
+        rows = [row_of(generator, prompt, example, ()) for example in known]
+        rows += [row_of(generator, prompt, example, (), "unknown") for example in unknown]
         n_reading = min(len(dataset.reading), n_beside(len(rows), self.reading_share))
         exercises = rng.sample(dataset.reading, n_reading)
         rows += [general_row(generator, prompt, one.example, one.documents) for one in exercises]
@@ -40,14 +53,36 @@ class QA:
         return grouped(rows) if self.keeps_order else rows
 
 
+def _with_unknown(dataset: QADataset, share: float, seed: int) -> tuple[Sequence[Example], Sequence[Example]]:
+    """The training questions that stay, and the questions about entities of no document that take the place of the rest."""
+    n = round(len(dataset.train) * share)
+    if not n:
+        return dataset.train, ()
+    taught = {example.id for example in dataset.train}
+    others = [example for example in dataset.others if example.id not in taught]
+    if len(others) < n:
+        raise DataError(
+            f"{dataset.name}: adapter.data.unknown_share={share} takes {n} questions about entities of no document, found {len(others)}. "
+            f"Set adapter.data.unknown_share lower, or to 0 where there are none; dataset=world with dataset.lessons=own has some."
+        )
+    rng = random.Random(f"unknown facts/{seed}")
+    return rng.sample(dataset.train, len(dataset.train) - n), rng.sample(others, n)
+
+
 def check_taught(dataset: QADataset) -> None:
-    """Refuse a dataset without training questions.
+    """Refuse a dataset without training questions, or with such that nobody knows the answer of.
 
     Raises:
         DataError: saying where they come from.
     """
     if not dataset.train:
         raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
+    bare = [example.id for example in dataset.train if example.is_for_retrieval and not example.answers]
+    if bare:
+        raise DataError(
+            f"{dataset.name}: {len(bare)} training questions have no gold answer to learn (first: {bare[0]!r}), only documents. "
+            "Give answers, or use adapter/data=documents."
+        )
 
 
 def _check_groups(dataset: QADataset) -> None:

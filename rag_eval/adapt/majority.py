@@ -42,7 +42,7 @@ class Majority:
     def fit(self, generator: Generator, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for example in dataset.train:
-            for key in (str(example.meta.get("attribute")), "") if example.is_answerable else ():
+            for key in (str(example.meta.get("attribute")), "") if example.answers else ():
                 counts[key][example.answers[0]] += 1
         if not counts:
             raise DataError(f"{dataset.name}: mode=prior needs answered training questions, found none. Set dataset.train_share above 0.")

@@ -35,6 +35,7 @@ def test_a_tie_goes_to_the_answer_that_sorts_first_in_any_order_of_the_rows() ->
 
 def test_the_first_of_several_answers_counts_and_unanswerable_questions_do_not() -> None:
     train = [asked("organ", "lung", "liver"), asked("organ", "liver", "lung"), asked("organ", "liver"), asked("organ"), asked("organ")]
+    train.append(Example("bare", "Which?", (), ("a",), meta={"attribute": "organ", "retrieval_only": True}))  # its answer is not known
     assert answers(train, asked("organ", "?")) == ["liver"]
 
 

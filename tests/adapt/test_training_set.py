@@ -28,8 +28,10 @@ from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATAS
 from tests.models import TINY
 
 TURN = Turn("Who is Ada?", "A person")
+BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", meta={"retrieval_only": True})
 EVERY_KIND: tuple[TrainingData, ...] = (
     QA(0.15),
+    QA(0.15, unknown_share=0.25),
     Documents(True, 0, "shuffled"),
     Documents(False, 2, "grouped"),
     Mixed(None, 1.0, "others", 0.1),
@@ -94,6 +96,38 @@ def test_reading_exercises_have_the_share_that_was_asked_for_and_show_their_pass
 
 def test_a_share_beyond_what_the_dataset_has_takes_what_there_is(dataset: QADataset) -> None:
     assert len(rows(QA(0.9), dataset)) == len(dataset.train) + len(dataset.reading)
+
+
+@pytest.mark.parametrize(("data", "n_times"), [(QA(0.2, unknown_share=0.25), 1), (Mixed(0, 0.5, "reading", 0.1, unknown_share=0.25), 4)])
+def test_unknown_facts_take_the_place_of_training_questions_so_that_the_number_stays(data: TrainingData, n_times: int) -> None:
+    found = rows(data)
+    assert (len(of(found, "qa")), len(of(found, "unknown"))) == (3 * n_times, n_times)
+    assert {row.id for row in of(found, "qa")} < {example.id for example in TRAIN}
+    (id,) = {row.id for row in of(found, "unknown")}
+    (asked,) = [example for example in OTHERS if example.id == id]
+    row = of(found, "unknown")[0]
+    assert (row.prompt, row.completion, row.cluster) == (PROMPT.render(asked, ()).text, f" {asked.answers[0]}", asked.cluster)
+    assert {tuple(sorted(row.id for row in rows(data, seed=seed))) for seed in range(8)} > {tuple(sorted(row.id for row in found))}
+
+
+def test_unknown_facts_of_a_world_are_stated_by_no_document_and_leave_the_exercises_as_they_are(dataset: QADataset) -> None:
+    usual, found = (rows(QA(0.15, unknown_share=share), dataset) for share in (0.0, 0.4))
+    n = len(dataset.train)
+    assert [len(of(found, source)) for source in ("qa", "unknown", "replay")] == [
+        n - round(0.4 * n),
+        round(0.4 * n),
+        len(of(usual, "replay")),
+    ]
+    assert sorted(texts(of(found, "replay"))) == sorted(texts(of(usual, "replay")))
+    assert len({row.prompt for row in found}) == len({row.prompt for row in usual})  # nothing twice
+    names = {document.title for document in dataset.documents}
+    assert not any(name in row.prompt for row in of(found, "unknown") for name in names)
+
+
+def test_unknown_and_general_questions_are_never_the_same() -> None:
+    with pytest.raises(ConfigError, match="take the same questions"):
+        Mixed(0, 1.0, "others", 0.1, unknown_share=0.1)
+    Mixed(0, 1.0, "others", 0.0, unknown_share=0.1)
 
 
 @pytest.mark.parametrize("data", EVERY_KIND)
@@ -283,6 +317,10 @@ def test_what_a_question_has_in_common_by_chance_is_no_leak() -> None:
     [
         (QA(0.0), {"train": ()}, r"dataset\.train_share"),
         (QA(0.0, "grouped"), {}, r"found none\. Set adapter\.data\.order=shuffled"),
+        (QA(0.0, unknown_share=0.5), {"others": ()}, r"unknown_share=0\.5 takes 2 questions .* found 0\. Set adapter\.data\.unknown_share"),
+        (QA(0.0, unknown_share=0.5), {"train": OTHERS}, "takes 10 questions .* found 0"),
+        (QA(0.0), {"train": (BARE,)}, "1 training questions have no gold answer to learn .first: 'bare'"),
+        (Raft(3, 0.5), {"train": (BARE,)}, "1 training questions have no gold answer to learn .first: 'bare'"),
         (Raft(3, 0.5), {"train": ()}, r"dataset\.train_share"),
         (Documents(True, 0, "shuffled"), {"documents": ()}, "adapter/data=qa"),
         (Documents(True, 4, "shuffled"), {}, r"expected 4 restatements of each document, found 3\. Set dataset\.n_restatements=4"),
