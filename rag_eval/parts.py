@@ -308,6 +308,11 @@ class Trainable(Generator, Protocol):
 
     model: str  # hub id or folder of the base model
     revision: str | None
+    n_positions: int | None  # tokens that it reads at once, prompt and answer together; None = it names no limit
+
+    def count_text_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each formatted text, the end token aside."""
+        ...
 
     def format(self, prompt: Rendered) -> str:
         """The text that the model is given for a prompt."""

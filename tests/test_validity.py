@@ -144,7 +144,7 @@ def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
 
 def test_m09_no_training_window_holds_two_texts_about_one_trained_entity() -> None:
     dataset = world("ci", 0)
-    format = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}")
+    format = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
     rows = training_rows(QA(0.15), format, Prompt("system"), dataset, 0)  # type: ignore[arg-type]
     assert len(rows) > len(dataset.train)
     trained = {document.title for document in dataset.documents}

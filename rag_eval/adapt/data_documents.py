@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import NonNegativeInt
 
+from rag_eval.adapt.fitting import fits
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.parts import PromptWriter, Row, Trainable
 from rag_eval.score.spans import span_of
 from rag_eval.types import Document, QADataset
 
+_UNITS = re.compile(r"\S{1,40}\s*|\s+")  # of which a text may be cut after any
+
 
 class Documents:
-    """One document a row, or one text that says the same.
+    """One document a row, or one text that says the same; a text that is too long for the model in as many rows as it takes.
+
+    Every row begins with the title. The windows of one text share no word, and no row holds two texts.
 
     Grouped by what they are about, many texts are said to teach little that can be asked for (Allen-Zhu and Li 2023,
     arXiv 2309.14316, and its replications): a negative control.
@@ -39,19 +45,21 @@ class Documents:
     def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
         self._check(dataset)
         rng = random.Random(f"documents/{seed}")
-        rows = list(self._rows(dataset))
+        rows = list(self._rows(dataset, generator))
         rng.shuffle(rows)
         return grouped(rows) if self.keeps_order else rows
 
-    def _rows(self, dataset: QADataset) -> Iterator[Row]:
+    def _rows(self, dataset: QADataset, generator: Trainable) -> Iterator[Row]:
         clusters = clusters_of(dataset)
         if self.has_originals:
             for one in dataset.documents:
-                yield Row("", _titled(one.title, one.text), clusters[one.id], "documents", one.id)
+                for window in _windows(one.title, one.text, generator):
+                    yield Row("", window, clusters[one.id], "documents", one.id)
         about = {id: one for one in dataset.documents for id in (origin(one), one.id)}  # a chunk has the title of its document
         for id, texts in dataset.restated.items():
             for text in texts[: self.n_restated]:
-                yield Row("", _titled(about[id].title, text), clusters[about[id].id], "paraphrase", id)
+                for window in _windows(about[id].title, text, generator):
+                    yield Row("", window, clusters[about[id].id], "paraphrase", id)
 
     def _check(self, dataset: QADataset) -> None:
         if not dataset.documents:
@@ -91,6 +99,16 @@ def origin(document: Document) -> str:
     """The id of the document that a chunk is of; of a whole one its own."""
     place = span_of(document.meta)
     return place.source if place else document.id
+
+
+def _windows(title: str, text: str, generator: Trainable) -> Iterator[str]:
+    """The text under its title, in halves of halves until each fits the model; words stay whole, but for very long ones."""
+    whole, units = _titled(title, text), _UNITS.findall(text)
+    if len(units) < 2 or fits(whole, generator):
+        yield whole
+        return
+    for half in (units[: len(units) // 2], units[len(units) // 2 :]):
+        yield from _windows(title, "".join(half), generator)
 
 
 def _titled(title: str, text: str) -> str:

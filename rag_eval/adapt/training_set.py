@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from rag_eval.adapt.fitting import check_length
 from rag_eval.errors import DataError
 from rag_eval.parts import PromptWriter, Row, Trainable, TrainingData
 from rag_eval.prompt import n_shared
@@ -18,12 +19,13 @@ Tokens = dict[str, list[int]]  # input_ids, labels
 
 
 def training_rows(data: TrainingData, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
-    """The rows of one pass over the data, none of which holds a question of test or dev.
+    """The rows of one pass over the data, none of which holds a question of test or dev, or is too long for the model.
 
     Raises:
-        DataError: if one does, or the dataset lacks what is to be trained on.
+        DataError: if one does or is, or the dataset lacks what is to be trained on.
     """
     rows = data.rows(generator, prompt, dataset, seed)
+    check_length(rows, generator)
     check_leaks(rows, dataset)
     return rows
 

@@ -98,6 +98,11 @@ class HF:
             raise ConfigError(f"generator.max_new_tokens is {self.max_new_tokens}, but {self.model} has {positions} positions in all.")
         return None if positions is None else int(positions) - self.max_new_tokens
 
+    @property
+    def n_positions(self) -> int | None:
+        """Tokens that the model reads at once, prompt and answer together; None where it names no limit."""
+        return None if self.max_prompt_tokens is None else self.max_prompt_tokens + self.max_new_tokens
+
     def identity(self) -> Mapping[str, Any]:
         """What decides the text; read from files, the model need not be loaded."""
         return {
@@ -132,6 +137,9 @@ class HF:
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
         return [len(ids) for ids in self._encode(prompts)]
+
+    def count_text_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self._tokens(texts)]
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
@@ -196,14 +204,11 @@ class HF:
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens without a chat template, as many as the model has positions."""
-        limit = None if self.max_prompt_tokens is None else self.max_prompt_tokens + self.max_new_tokens
-        return [ids[:limit] for ids in self._tokenizer(list(texts), verbose=False)["input_ids"]]
+        return [ids[: self.n_positions] for ids in self._tokenizer(list(texts), verbose=False)["input_ids"]]
 
     def _refuse_long_options(self, options: Sequence[str], whole: Sequence[list[int]]) -> None:
-        if self.max_prompt_tokens is None:
-            return
-        limit = self.max_prompt_tokens + self.max_new_tokens
-        too_long = [option for option, ids in zip(options, whole, strict=True) if len(ids) > limit]
+        limit = self.n_positions
+        too_long = [option for option, ids in zip(options, whole, strict=True) if limit is not None and len(ids) > limit]
         if too_long:
             raise DataError(f"the option {too_long[0][:60]!r} does not fit the model behind its prompt; raise generator.max_new_tokens.")
 

@@ -10,7 +10,7 @@ from rag_eval.types import Document, Example, QADataset, Reading
 
 PEOPLE = ("Ada", "Bo", "Cy", "Di")
 PROMPT = Prompt("Say.")
-GENERATOR: Any = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}")
+GENERATOR: Any = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
 
 DOCUMENTS = tuple(
     Document(f"{name}-{at}", text.format(name), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -144,6 +145,36 @@ def test_documents_are_a_row_each_under_their_titles_with_nothing_before() -> No
             *(("", f"{name}\nTea with milk is the favourite drink of {name}.", name.lower(), "documents", f"{name}-1") for name in PEOPLE),
         ]
     )
+
+
+def test_a_document_that_is_too_long_stands_in_windows_that_fit_and_each_is_under_its_title(tiny: HF) -> None:
+    words = " ".join(f"Ada has seen {at} towns." for at in range(700))
+    blob = "x0" * 2_000  # without a space to cut at
+    long = (Document("long", f"{words}\n\n{blob} The end.", "Ada"), Document("short", "Bo has seen none.", "Bo"))
+    known = replace(PEOPLE_DATASET, documents=long, train=(), restated={"long": (f"Again: {words}",), "short": ("Bo saw none.",)})
+    found = training_rows(Documents(True, 1, "shuffled"), tiny, PROMPT, known, 0)
+    lengths = [len(tokens["input_ids"]) for tokens in tokenized(AutoTokenizer.from_pretrained(TINY), found)]
+    assert max(lengths) <= tiny.n_positions == 1024
+    windows = [row for row in found if row.id == "long" and row.source == "documents"]
+    assert len(windows) > 4
+    assert {row.cluster for row in windows} == {"Ada"}
+    assert all(row.completion.startswith("Ada") for row in windows)
+    whole = sorted(re.sub(r"^Ada\n", "", row.completion) for row in windows)
+    assert sorted("".join(whole)) == sorted(long[0].text)  # every letter once
+    assert all(
+        whole_word in {"Ada", "has", "seen", "towns.", "The", "end.", *map(str, range(700))} or set(whole_word) <= {"x", "0"}
+        for text in whole
+        for whole_word in text.split()
+    )
+    assert sum(row.id == "long" and row.source == "paraphrase" for row in found) > 3
+    assert [row.completion for row in found if row.id == "short" and row.source == "documents"] == ["Bo has seen none."]
+
+
+def test_a_prompt_that_is_too_long_is_refused_before_anything_is_trained(tiny: HF) -> None:
+    long = replace(PEOPLE_DATASET, documents=(replace(DOCUMENTS[0], text="Ada lives in Adatown. " * 300), *DOCUMENTS[1:]))
+    with pytest.raises(DataError, match=r"row of raft 'train-Ada' has \d{4,} tokens, more than the 1024 positions"):
+        training_rows(Raft(2, 1.0), tiny, PROMPT, long, 0)
+    assert len(training_rows(Raft(2, 1.0), tiny, PROMPT, PEOPLE_DATASET, 0)) == 4
 
 
 def test_restatements_stand_for_their_documents_as_many_as_asked_for() -> None:

@@ -203,7 +203,8 @@ def training(known: Known, wanted: Questions, n_phrasings: int, seed: int) -> It
 def passed_on(questions: Sequence[Posed], seed: int) -> list[Posed]:
     """The same questions with their answers passed on among the entities of each attribute: a control that teaches nothing true.
 
-    Each entity gets the values of another one, so nobody keeps an answer but where two have the same.
+    Each entity gets the values of another one, so nobody keeps an answer but where two have the same, or where an
+    attribute is one entity's alone; the most frequent answers, which mode=prior gives, stay what they are.
     """
     values: dict[str, dict[str, Fact]] = {}
     for one in questions:
