@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.checks import check_overlap, check_questions, check_recorded
 from rag_eval.config import build, check, function
 from rag_eval.data.audit import audit
@@ -21,6 +22,7 @@ from rag_eval.errors import Terminated
 from rag_eval.forgetting.measure import forgotten
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
+from rag_eval.parts import Row as TrainingRow
 from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
 from rag_eval.record import identity
 from rag_eval.record.run_directory import RunDirectory
@@ -80,11 +82,15 @@ def _run(
     if settings["replay"]:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
-    facts = _facts(settings, dataset, questions, system, overlap)
+    taught = taught_rows(system.adapter, system.generator, system.prompt, dataset, settings["seed"])
+    facts = {
+        **_facts(settings, dataset, questions, system, overlap),
+        "knowledge": None if taught is None else budget(replace(dataset, test=tuple(questions)), taught),
+    }
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
     readings: dict[str, Reading] = {}
     try:
-        return _measure(settings, system, dataset, questions, overlap.strata, answers, directory, facts, readings)
+        return _measure(settings, system, dataset, questions, overlap.strata, answers, directory, facts, taught, readings)
     except (KeyboardInterrupt, Terminated):
         mirror(settings, directory, directory.end("KILLED", "ended by a signal", _spent(readings)))
         raise
@@ -102,6 +108,7 @@ def _measure(
     answers: Answers,
     directory: RunDirectory,
     facts: Mapping[str, Any],
+    taught: Sequence[TrainingRow] | None,
     readings: dict[str, Reading],
 ) -> RunRecord:
     """Learn, answer, score, probe and finish; `readings` holds what was spent so far, however this ends."""
@@ -130,7 +137,7 @@ def _measure(
     with metered(uses_cuda) as readings["probe"]:
         found = estimates(rows) | learned_phrasings(
             ready,
-            dataset,
+            asked_as_trained(dataset, taught),
             lambda alone, probe: _answer(alone, probe, directory),
             lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
         )

@@ -390,4 +390,11 @@ class Adapter(Protocol):
         ...
 
 
+@runtime_checkable
+class Teaching(Protocol):
+    """An adapter that trains weights on what it makes of a dataset."""
+
+    data: TrainingData
+
+
 Metric = Callable[[Prediction, Example], float]  # nan = this question cannot be judged

@@ -39,10 +39,15 @@ def learned_phrasings(
     answer: Callable[[System, Sequence[Example]], list[Prediction]],
     score: Callable[[System, Sequence[Prediction], Sequence[Example]], Mapping[str, Estimate]],
 ) -> dict[str, Estimate]:
-    """How well a trained arm answers what it was trained on, asked as in training: without passages."""
+    """How well a trained arm answers what it was trained on, asked as in training: without passages.
+
+    The dataset's training questions are those that it was trained on in that way; nothing where there are none.
+    """
     if ready.adapter.weights != "trained":
         return {}
     probe = sample([example for example in dataset.train if example.is_answerable], N_TRAIN_PROBE, dataset.fingerprint)
+    if not probe:
+        return {}
     alone = replace(ready, retriever=NoRetriever())
     found = score(alone, answer(alone, probe), probe)
     return {LEARNED: found[PRIMARY]} if PRIMARY in found else {}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rag_eval.adapt.budget import budget
 from rag_eval.adapt.data_qa import QA
 from rag_eval.adapt.training_set import training_rows
 from rag_eval.checks import check_questions
@@ -72,6 +73,9 @@ def said(*runs: RecordedRun, experiment: list[RunRecord] | None = None) -> str:
     return "\n".join([*notes([(arm.label, arm.run.record) for arm in arms], recorded), *prompt_notes(arms)])
 
 
+FORMAT: Any = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
+
+
 def report(*runs: RecordedRun) -> str:
     made = comparison(runs, DECLARED, [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)])
     return as_markdown("Comparison", made.sections, made.notes)
@@ -90,6 +94,12 @@ def test_m02_what_each_side_could_know_is_said(run: Make) -> None:
     assert "of 40 facts asked, documents hold 40; 0 are asked in the training questions" in said(
         run("finetune", audit={"n_facts_in_training": 0})
     )
+    dataset = world("ci", 0)
+    halved = replace(dataset, train=dataset.train[:800])
+    known = budget(halved, training_rows(QA(0.15), FORMAT, Prompt("system"), halved, 0))
+    told = said(run("finetune", weights="trained", knowledge=known))
+    assert "of 160 questions with known evidence, documents hold 160 and training rows (800 qa, 141 replay) 68; only documents 92" in told
+    assert "knowledge budget" not in said(run("finetune", weights="trained", knowledge=None))
 
 
 def test_m03_another_prompt_is_refused_and_prompts_are_compared_question_by_question(run: Make) -> None:
@@ -144,8 +154,7 @@ def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
 
 def test_m09_no_training_window_holds_two_texts_about_one_trained_entity() -> None:
     dataset = world("ci", 0)
-    format = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
-    rows = training_rows(QA(0.15), format, Prompt("system"), dataset, 0)  # type: ignore[arg-type]
+    rows = training_rows(QA(0.15), FORMAT, Prompt("system"), dataset, 0)
     assert len(rows) > len(dataset.train)
     trained = {document.title for document in dataset.documents}
     for row in rows:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from rag_eval.adapt.data_documents import origin
-from rag_eval.parts import Row
+from rag_eval.adapt.training_set import training_rows
+from rag_eval.parts import Adapter, Generator, PromptWriter, Row, Teaching
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Example, QADataset
 
 Asked = tuple[str, str]  # cluster, answer in normal form
 
 
-def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, int]:
+def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row] | None:
+    """What an adapter will train on; None where it trains on nothing, or was trained elsewhere.
+
+    Raises:
+        DataError: whatever is wrong with it, long before a model is loaded.
+    """
+    if not isinstance(adapter, Teaching):
+        return None
+    return training_rows(adapter.data, generator, prompt, dataset, seed)  # type: ignore[arg-type]  # the configuration is checked for that
+
+
+def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, Any]:
     """How much of what is asked each side was given. A fact is an answer about a cluster, as in the audit.
 
+    What training reaches of a question in another form than it was taught (the other way round, or of several facts) is not
+    known; such questions count as not trained, and n_beside_trained says how many there may be.
+
     Returns:
+        rows: trained on, by source.
         n_documents: in the corpus.
         n_documents_trained: of these, how many are trained on, as they are or in other words.
         n_facts_trained: asked in training.
@@ -23,26 +42,44 @@ def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, int]:
         n_retrievable: of these, how many have all their evidence in the corpus.
         n_trained: how many have their fact asked in training, or all their evidence trained on.
         n_only_retrievable, n_only_trained, n_neither: how many only one side was given, or none.
+        n_beside_trained: of those that only retrieval was given, how many have evidence that training asks about otherwise, all of it.
     """
     taught = {example.id: example for example in dataset.train}
-    facts = {fact for row in rows if row.id in taught for fact in _facts(taught[row.id])}
+    asked_in_training = [taught[id] for id in {row.id for row in rows} if id in taught]
+    facts = _facts(*asked_in_training)
+    beside = {id for example in asked_in_training for id in example.holders}
     learned = {row.id for row in rows if not row.prompt}
     trained = {one.id for one in dataset.documents if one.id in learned or origin(one) in learned}
     corpus = {one.id for one in dataset.documents}
     asked = [one for one in dataset.test if one.evidence]
     sides = [(one.held(corpus), one.held(trained) or not facts.isdisjoint(_facts(one))) for one in asked]
+    only_retrievable = [one for one, side in zip(asked, sides, strict=True) if side == (True, False)]
     return {
+        "rows": dict(sorted(Counter(row.source for row in rows).items())),
         "n_documents": len(corpus),
         "n_documents_trained": len(trained),
         "n_facts_trained": len(facts),
         "n_questions": len(asked),
         "n_retrievable": sum(is_retrievable for is_retrievable, _ in sides),
         "n_trained": sum(is_trained for _, is_trained in sides),
-        "n_only_retrievable": sides.count((True, False)),
+        "n_only_retrievable": len(only_retrievable),
         "n_only_trained": sides.count((False, True)),
         "n_neither": sides.count((False, False)),
+        "n_beside_trained": sum(one.held(beside) for one in only_retrievable),
     }
 
 
-def _facts(example: Example) -> Iterator[Asked]:
-    return ((example.cluster, normalize(answer)) for answer in example.answers)
+def asked_as_trained(dataset: QADataset, rows: Sequence[Row] | None) -> QADataset:
+    """The dataset with those training questions that are trained on as they are asked: alone, without passages.
+
+    As it is where nothing is known of the rows.
+    """
+    if rows is None:
+        return dataset
+    alone = {row.id for row in rows if row.source == "qa"}
+    return replace(dataset, train=tuple(example for example in dataset.train if example.id in alone))
+
+
+def _facts(*examples: Example) -> set[Asked]:
+    said = {(example.cluster, answer) for example in examples for answer in example.answers}
+    return {(cluster, normalize(answer)) for cluster, answer in said}

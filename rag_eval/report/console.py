@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rag_eval.report.knowledge import knowledge_note
 from rag_eval.types import PRIMARY, RunResult
 
 
@@ -39,6 +40,8 @@ def show(result: RunResult) -> None:
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in ("prompt/holds_evidence", "abstain/answerable")):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
+    if knowledge := facts.get("knowledge"):
+        console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
     if notes:
         console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
     print(result.directory, flush=True)

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm, Contrast
+from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.paired import shared
 from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, mismatches
 from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
@@ -115,6 +116,8 @@ def _of_training(label: str, record: RunRecord, experiment: Sequence[RunRecord])
             f"{label}: under-trained: {learned.mean:.3f} of its training questions right, below {ENOUGH_LEARNED}; "
             "it says nothing about what fine-tuning can do"
         )
+    if knowledge := record.facts.get("knowledge"):
+        yield f"{label}: {knowledge_note(knowledge)}"
     if not any(name.startswith("forgetting/") for name in record.estimates):
         yield f"{label}: what it forgot is not measured"
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
-from rag_eval.adapt.budget import budget
+from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.data_documents import Documents
 from rag_eval.adapt.data_qa import QA
+from rag_eval.adapt.data_raft import Raft
+from rag_eval.adapt.none import NoAdapter
 from rag_eval.adapt.training_set import training_rows
 from rag_eval.data.world.source import world
 from rag_eval.parts import TrainingData
@@ -14,12 +18,13 @@ from rag_eval.types import Document, Example, QADataset
 from tests.adapt.small import DOCUMENTS, GENERATOR, PEOPLE_DATASET, PROMPT, TEST, TRAIN
 
 
-def counted(dataset: QADataset, data: TrainingData) -> dict[str, int]:
+def counted(dataset: QADataset, data: TrainingData) -> dict[str, Any]:
     return dict(budget(dataset, training_rows(data, GENERATOR, PROMPT, dataset, 0)))
 
 
 def test_both_sides_reach_the_same_facts_when_every_fact_is_asked_in_training() -> None:
     assert counted(PEOPLE_DATASET, QA(0.5)) == {
+        "rows": {"qa": 4, "replay": 4},
         "n_documents": 8,
         "n_documents_trained": 0,
         "n_facts_trained": 4,
@@ -29,6 +34,7 @@ def test_both_sides_reach_the_same_facts_when_every_fact_is_asked_in_training() 
         "n_only_retrievable": 0,
         "n_only_trained": 0,
         "n_neither": 0,
+        "n_beside_trained": 0,
     }
 
 
@@ -50,6 +56,29 @@ def test_a_document_that_is_trained_on_gives_its_facts_as_it_is_in_other_words_a
         untaught, documents=(Document("Ada-0@0-9", "Ada lives", "Ada", {"source": "Ada-0", "start": 0, "end": 9}), *DOCUMENTS[1:])
     )
     assert counted(halved, Documents(False, 1, "shuffled"))["n_documents_trained"] == 8
+
+
+def test_questions_in_another_form_than_training_asks_are_counted_apart_where_their_documents_are_asked_about() -> None:
+    both = Example("both", "Who lives in Adatown and in Botown?", ("Ada and Bo",), ("Ada-0", "Bo-0"))
+    mixed = Example("mixed", "Who lives in Adatown and drinks tea?", ("Ada",), ("Ada-0", "Ada-1"))
+    found = counted(replace(PEOPLE_DATASET, test=(*TEST, both, mixed)), QA(0.0))
+    assert (found["n_only_retrievable"], found["n_beside_trained"]) == (2, 1)
+
+
+def test_what_is_trained_on_is_known_of_adapters_that_train_and_of_no_other() -> None:
+    adapter: Any = SimpleNamespace(data=QA(0.5))
+    assert taught_rows(adapter, GENERATOR, PROMPT, PEOPLE_DATASET, 3) == training_rows(QA(0.5), GENERATOR, PROMPT, PEOPLE_DATASET, 3)
+    assert taught_rows(NoAdapter(), GENERATOR, PROMPT, PEOPLE_DATASET, 3) is None
+
+
+def test_whether_questions_were_learned_is_asked_of_those_alone_that_are_trained_on_without_passages() -> None:
+    def probed(data: TrainingData) -> tuple[Example, ...]:
+        return asked_as_trained(PEOPLE_DATASET, training_rows(data, GENERATOR, PROMPT, PEOPLE_DATASET, 0)).train
+
+    assert probed(QA(0.5)) == TRAIN
+    assert len(probed(QA(0.5, unknown_share=0.5))) == 2
+    assert probed(Raft(2, 0.5)) == probed(Documents(True, 0, "shuffled")) == ()
+    assert asked_as_trained(PEOPLE_DATASET, None) is PEOPLE_DATASET
 
 
 def test_controls_give_the_trained_side_no_fact() -> None:

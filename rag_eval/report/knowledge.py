@@ -1,0 +1,18 @@
+"""What each side of a trained run was given to know, as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def knowledge_note(knowledge: Mapping[str, Any]) -> str:
+    """The differences between what retrieval and what training can know of the questions, from the counts of `adapt.budget`."""
+    n = knowledge
+    rows = ", ".join(f"{count} {source}" for source, count in n["rows"].items())
+    otherwise = f" ({n['n_beside_trained']} about documents that training questions are about)" if n["n_beside_trained"] else ""
+    return (
+        f"knowledge budget: of {n['n_questions']} questions with known evidence, documents hold {n['n_retrievable']} and training rows "
+        f"({rows}) {n['n_trained']}; only documents {n['n_only_retrievable']}{otherwise}, only training {n['n_only_trained']}, "
+        f"neither {n['n_neither']}"
+    )
