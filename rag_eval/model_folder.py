@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from rag_eval.errors import DataError
 
 _DECIDES = {".safetensors", ".json", ".txt", ".model", ".jinja"}  # weights, configurations, vocabularies, chat templates
+_MANIFEST = "manifest.json"  # of a directory of the cache: it says how long that took to build
 # Keys that make a library import code, and the value of each that does not.
 _HARMLESS = {"auto_map": None, "auto_mapping": None, "trust_remote_code": False, "megatron_config": None, "megatron_core": "megatron.core"}
 
@@ -88,7 +89,7 @@ def fingerprint(model: str | Path, revision: str | None = None) -> str:
     folder = Path(model)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
-    files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES and file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES and file.name != _MANIFEST and file.is_file())
     lines = [f"{file.relative_to(folder).as_posix()} {_sha256(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

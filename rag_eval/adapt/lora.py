@@ -14,6 +14,8 @@ from peft import LoraConfig
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from safetensors.torch import load_file, save_file
 
+from rag_eval.adapt.adapter_folder import check_fits
+from rag_eval.adapt.started import Start, start_of
 from rag_eval.adapt.training import CHANGE_BASE, Lesson, Schedule, Trained, taught
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, EnvironmentFault
@@ -49,6 +51,8 @@ class Lora:
         eval_every: NonNegativeInt,
         patience: NonNegativeInt,
         checkpoint_every: NonNegativeInt,
+        start: str | None,
+        stacked: bool,
         warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
     ) -> None:
         """
@@ -74,10 +78,14 @@ class Lora:
             eval_every: steps between two losses on the dev questions, whose best weights are kept; 0 = none is taken.
             patience: losses in a row that may be no better before training ends early; 0 = it does not.
             checkpoint_every: steps between two states that a training can go on from; 0 = none.
+            start: folder of a finished adapter that training goes on from, of the same base model, rank and targets; None = none.
+            stacked: that adapter is added to the frozen weights instead, and a new one trained on top. What comes out is one
+                adapter of both, over the unchanged model.
             warmup_share: share of the steps.
 
         Raises:
             ConfigError: if a choice excludes another, or needs CUDA where there is none.
+            DataError: if the adapter to start from is not safe to load or of another shape.
             EnvironmentFault: if bitsandbytes is missing.
         """
         if init in CHANGE_BASE and (dora or quantized):
@@ -97,6 +105,7 @@ class Lora:
             "use_dora": dora,
             "task_type": "CAUSAL_LM",
         }
+        self._start = start_of(start, stacked, self._lora, quantized)
         self._schedule = Schedule(
             learning_rate,
             epochs,
@@ -112,17 +121,21 @@ class Lora:
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
         lesson = self.lesson(generator, prompt, dataset, seed)
-        kept = taught(lesson, "adapters", self.cache, lambda trained, folder: _save(trained, folder, Path(generator.model).is_dir()))
+        is_local = Path(generator.model).is_dir()
+        kept = taught(lesson, "adapters", self.cache, lambda trained, folder: _save(trained, folder, is_local, self._start))
         return generator.with_adapter(str(kept.path)), kept
 
     def lesson(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> Lesson:
         """What is trained, how and on what.
 
         Raises:
-            DataError: if the dataset lacks what is to be trained on.
+            DataError: if the dataset lacks what is to be trained on, or the adapter to start from is of another model.
         """
+        if self._start:
+            base = str(generator.identity()["base_model"])
+            check_fits(str(self._start.folder), generator.model, generator.revision, base)
         lora = LoraConfig(**self._lora, revision=generator.revision)
-        return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized)
+        return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized, self._start)
 
 
 def _check_quantizing() -> None:
@@ -131,7 +144,7 @@ def _check_quantizing() -> None:
         raise EnvironmentFault("adapter.quantized needs bitsandbytes, which is not installed: pip install 'rag_eval[gpu]'")
 
 
-def _save(trained: Trained, folder: Path, is_local: bool) -> None:
+def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -> None:
     """Write the two files of an adapter, equal for equal trainings on every machine; a base model's local path becomes null."""
     trained.model.save_pretrained(str(folder))
     for path in folder.iterdir():
@@ -144,6 +157,8 @@ def _save(trained: Trained, folder: Path, is_local: bool) -> None:
         config["target_modules"].sort()  # PEFT keeps them in a set
     if trained.first:
         config |= _over_unchanged_base(config, folder / WEIGHTS, trained.first)
+    if start and start.is_stacked:
+        config |= start.joined(config, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -26,6 +26,7 @@ from rag_eval.adapt.checkpoints import Checkpoints, trained_weights
 from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
 from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt.started import Start
 from rag_eval.adapt.training_set import tokenized, training_rows
 from rag_eval.device import faster_dtype
 from rag_eval.errors import ConfigError, DataError
@@ -68,6 +69,7 @@ class Lesson:
     seed: int
     lora: LoraConfig | None  # None = all weights are trained
     is_quantized: bool = False  # whether the frozen weights are held in 4 bits
+    start: Start | None = None  # None = with the model as it is
 
     @classmethod
     def of(
@@ -80,6 +82,7 @@ class Lesson:
         seed: int,
         lora: LoraConfig | None,
         is_quantized: bool = False,
+        start: Start | None = None,
     ) -> Lesson:
         """The lesson that a dataset gives.
 
@@ -92,7 +95,7 @@ class Lesson:
             raise DataError(
                 f"{dataset.name}: adapter.eval_every needs dev questions, found none. Set it to 0, or dataset.dev_share above 0."
             )
-        return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized)
+        return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized, start)
 
     @property
     def key(self) -> Mapping[str, Any]:
@@ -108,6 +111,7 @@ class Lesson:
             **schedule,
             "lora": None if self.lora is None else json.loads(json.dumps(self.lora.to_dict(), default=sorted)),
             "is_quantized": self.is_quantized,
+            "start": self.start and [self.start.sha, self.start.is_stacked],
             "precision": self.dtype,
             "torch": torch.__version__.split("+")[0],
             "transformers": transformers.__version__,
@@ -161,7 +165,7 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
     trainer = FiniteTrainer(
-        model=model,
+        model=lesson.start.frozen(model) if lesson.start else model,
         args=_settings(lesson),
         train_dataset=Dataset.from_list(tokenized(tokenizer, lesson.rows)),
         eval_dataset=Dataset.from_list(tokenized(tokenizer, lesson.dev)) if lesson.dev else None,
@@ -169,6 +173,8 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
         peft_config=lesson.lora,
         callbacks=list(callbacks),
     )
+    if lesson.start:
+        lesson.start.begin(trainer.model)
     trainer.rows = lesson.rows
     trainer.remove_callback(PrinterCallback)  # standard output is for results
     return trainer

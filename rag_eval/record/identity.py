@@ -136,7 +136,7 @@ def _by_content(node: Any) -> Any:
         revision = node.get("revision")
         return {
             name: model_folder.fingerprint(value, revision)
-            if name in {"model", "adapter"} and isinstance(value, str)
+            if name in {"model", "adapter", "start"} and isinstance(value, str)
             else {**value, "path": model_folder.fingerprint(value["path"])}
             if name == "adapter" and "path" in value  # one that was trained elsewhere
             else {**value, "path": _files_sha(value["path"])}

@@ -43,6 +43,8 @@ LORA = {
     "rank_stabilised": False,
     "dora": False,
     "quantized": False,
+    "start": None,
+    "stacked": False,
 }
 
 

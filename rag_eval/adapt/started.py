@@ -1,0 +1,125 @@
+"""An adapter that a training begins with: it is trained on, or a new one is trained on top of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from rag_eval.adapt.adapter_folder import CONFIG, WEIGHTS, check_safe
+from rag_eval.errors import ConfigError, DataError
+from rag_eval.model_folder import fingerprint
+
+LAYERS = {"target_modules": "target_modules", "use_dora": "dora"}  # keys of an adapter's configuration, and what adapter.* calls them
+SIZES = {"r": "rank", "lora_alpha": "alpha", "use_rslora": "rank_stabilised"}
+UNEVEN = ("rank_pattern", "alpha_pattern", "exclude_modules", "layers_to_transform", "layers_pattern")
+
+
+@dataclass(frozen=True)
+class Start:
+    """The adapter of a folder, as the beginning of another."""
+
+    folder: Path
+    is_stacked: bool  # whether it is frozen, in the weights, under a new one; else it is what is trained
+
+    @property
+    def sha(self) -> str:
+        """What identifies it."""
+        return fingerprint(self.folder)
+
+    def check(self, lora: Mapping[str, Any]) -> None:
+        """Refuse an adapter that cannot be the beginning of one with this configuration.
+
+        Raises:
+            DataError: if the folder is no LoRA adapter that is safe to load, or is of another shape.
+        """
+        check_safe(str(self.folder))
+        stated = self._config()
+        for key in UNEVEN:
+            if stated.get(key):
+                raise DataError(f"{self.folder / CONFIG}: {key!r} is set; expected an adapter that is alike in all its layers.")
+        for key, name in (LAYERS if self.is_stacked else LAYERS | SIZES).items():
+            found, wanted = (_plain(one.get(key, False)) for one in (stated, lora))
+            if found != wanted:
+                raise DataError(f"adapter.start={self.folder}: {key} is {found}, adapter.{name} is {wanted}; expected the same. Set it so.")
+
+    def frozen(self, model: Any) -> Any:
+        """What the trained adapter stands beside: the model, in float32 with this adapter in its weights if that is stacked on."""
+        return PeftModel.from_pretrained(model, str(self.folder)).merge_and_unload(safe_merge=True) if self.is_stacked else model
+
+    def begin(self, model: Any) -> None:
+        """Put this adapter in the place of a PEFT model's first weights, unless a new one begins.
+
+        Raises:
+            DataError: if it has other layers.
+        """
+        weights = load_file(self.folder / WEIGHTS)
+        if weights.keys() != get_peft_model_state_dict(model).keys():
+            odd = min(weights.keys() ^ get_peft_model_state_dict(model).keys())
+            raise DataError(
+                f"adapter.start={self.folder}: expected the layers of adapter.target_modules, but {odd} is only in one of both."
+            )
+        if not self.is_stacked:
+            set_peft_model_state_dict(model, weights)
+
+    def joined(self, config: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """Rewrite the weights of an adapter that was trained on top of this one into those of both, over the model as it was.
+
+        W + s0 B0 A0 + s B A = W + [s0 B0, s B] [A0; A]: the ranks add up. Returns what this changes in the configuration.
+        """
+        below, above = load_file(self.folder / WEIGHTS), load_file(path)
+        stated = self._config()
+        both = {}
+        for name, weight in above.items():
+            first = below[name].float()
+            is_a = ".lora_A." in name
+            both[name] = torch.cat([first, weight]) if is_a else torch.cat([_scale(stated) * first, _scale(config) * weight], dim=1)
+        save_file(both, path, metadata={"format": "pt"})
+        rank = stated["r"] + config["r"]
+        return {"r": rank, "lora_alpha": rank, "use_rslora": False, "init_lora_weights": True}
+
+    def _config(self) -> dict[str, Any]:
+        """As it is stated; of an adapter from the cache, its target modules as they were asked for."""
+        stated = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+        try:
+            asked = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["key"]["lora"]["target_modules"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return dict(stated)
+        return {**stated, "target_modules": asked}
+
+
+def start_of(folder: str | None, is_stacked: bool, lora: Mapping[str, Any], is_quantized: bool) -> Start | None:
+    """What a training with this configuration begins with; None = with the model as it is.
+
+    Raises:
+        ConfigError: if choices exclude one another.
+        DataError: if the adapter in the folder does not go with them.
+    """
+    if folder is None:
+        if is_stacked:
+            raise ConfigError("adapter.stacked needs adapter.start: the folder of the adapter that a new one is trained on top of.")
+        return None
+    if is_stacked and (lora["use_dora"] or is_quantized):
+        raise ConfigError("adapter.stacked excludes adapter.dora and adapter.quantized: the sum would be no adapter of the model; set one.")
+    if not is_stacked and lora["init_lora_weights"] is not True:
+        raise ConfigError(f"adapter.start gives the first weights, and so does adapter.init={lora['init_lora_weights']}; use zero.")
+    start = Start(Path(folder), is_stacked)
+    start.check(lora)
+    return start
+
+
+def _plain(value: Any) -> Any:
+    """Names in whatever order they are listed."""
+    return sorted(value) if isinstance(value, list) else value
+
+
+def _scale(config: Mapping[str, Any]) -> float:
+    """Of the update B A."""
+    return float(config["lora_alpha"] / (math.sqrt(config["r"]) if config["use_rslora"] else config["r"]))
