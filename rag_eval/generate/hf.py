@@ -293,7 +293,9 @@ class HF:
             network = self._load_network("float32", self.adapter)
         else:
             network = self._load_network(self.dtype)
-        return network.to(getattr(torch, self.dtype)).to(self.device).eval()
+        for weight in network.parameters():  # no buffer: positions are float32 in a model that is loaded in fewer bits, too
+            weight.data = weight.data.to(getattr(torch, self.dtype))
+        return network.to(self.device).eval()
 
     def _load_tokenizer(self) -> Any:
         with self._loading():

@@ -237,6 +237,14 @@ def test_weights_have_the_dtype_that_was_asked_for(random_model: Path, dtype: st
     assert {str(weight.dtype) for weight in network.parameters()} == {f"torch.{dtype}"}
 
 
+def test_positions_are_as_exact_as_in_a_model_that_is_loaded_in_few_bits(random_model: Path) -> None:
+    ours, theirs = hf(random_model, dtype="bfloat16")._network, LlamaForCausalLM.from_pretrained(random_model, dtype=torch.bfloat16).eval()
+    ids = torch.arange(200)[None] + 100
+    with torch.inference_mode():
+        assert torch.equal(ours(ids).logits, theirs(ids).logits)
+    assert {buffer.dtype for buffer in ours.buffers()} == {torch.float32}
+
+
 def test_a_template_without_a_system_role_gets_the_system_prompt_with_the_first_question(copied: Path) -> None:
     path = copied / "tokenizer_config.json"
     refuses = "{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
