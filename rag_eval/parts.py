@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -233,6 +233,18 @@ class Generator(Protocol):
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         """One generation a prompt, same order. Raises ValueError on a prompt over the limit."""
+        ...
+
+
+@runtime_checkable
+class Arriving(Protocol):
+    """A generator whose generations come one by one and are paid for as they come, so that each is worth keeping at once."""
+
+    def arriving(self, prompts: Sequence[Rendered]) -> Iterator[tuple[int, Generation]]:
+        """Each with the place of its prompt, as they come; `total_s` is the wall time since the one before.
+
+        What had come when a fault ends it comes first.
+        """
         ...
 
 

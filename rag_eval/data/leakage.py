@@ -6,7 +6,7 @@ Strata as Lewis, Stenetorp and Riedel (2021, arXiv 2008.02637) have them, with n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -93,6 +93,25 @@ def overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
     )
 
 
+def quotations(texts: Mapping[str, str], questions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Which text holds which question word for word: their ids, text by text; questions of fewer than N_QUOTED words are left out.
+
+    Args:
+        texts: by id, as they are.
+        questions: by id, as they are.
+    """
+    by_start: defaultdict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
+    for id, question in questions.items():
+        words = normalize(question).split()
+        if len(words) >= N_QUOTED:
+            by_start[tuple(words[:N_QUOTED])].append((id, f" {' '.join(words)} "))
+    for holder, text in texts.items() if by_start else ():
+        words = normalize(text).split()
+        starts = by_start.keys() & set(zip(*(words[at:] for at in range(N_QUOTED)), strict=False))
+        whole = f" {' '.join(words)} " if starts else ""
+        yield from ((holder, id) for id, asked in chain.from_iterable(by_start[start] for start in starts) if asked in whole)
+
+
 def _evidence(dataset: QADataset, questions: Sequence[Example]) -> tuple[frozenset[str], frozenset[str]]:
     """Documents that are a training question's evidence, by their id or their text; and of the others, near duplicates of such."""
     taught = {id for example in dataset.train for id in example.evidence}
@@ -105,19 +124,9 @@ def _evidence(dataset: QADataset, questions: Sequence[Example]) -> tuple[frozens
 
 def _quoted(dataset: QADataset, questions: Sequence[Example]) -> dict[str, str]:
     """The first document in which each question of N_QUOTED words or more stands word for word."""
-    by_start: defaultdict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
-    for example in questions:
-        words = normalize(example.question).split()
-        if len(words) >= N_QUOTED:
-            by_start[tuple(words[:N_QUOTED])].append((example.id, f" {' '.join(words)} "))
     found: dict[str, str] = {}
-    for document in dataset.documents if by_start else ():
-        words = normalize(document.text).split()
-        starts = by_start.keys() & set(zip(*(words[at:] for at in range(N_QUOTED)), strict=False))
-        text = f" {' '.join(words)} " if starts else ""
-        for id, asked in chain.from_iterable(by_start[start] for start in starts):
-            if asked in text:
-                found.setdefault(id, document.id)
+    for document, question in quotations({one.id: one.text for one in dataset.documents}, {one.id: one.question for one in questions}):
+        found.setdefault(question, document)
     return found
 
 

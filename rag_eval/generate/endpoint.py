@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -113,13 +113,40 @@ class Endpoint:
             EnvironmentFault: the endpoint cannot be reached, is too slow, or refuses the key, the model or any more requests.
         """
         begun = time.perf_counter()
-        said = []
-        with progress("answering", len(prompts)) as advance, ThreadPoolExecutor(self.concurrency) as pool:
-            for generation in pool.map(self._ask, prompts):  # the first fault cancels what was not asked yet
-                said.append(generation)
+        said: dict[int, Generation] = {}
+        with progress("answering", len(prompts)) as advance:
+            for at, generation in self.arriving(prompts):
+                said[at] = generation
                 advance(1)
         share = (time.perf_counter() - begun) / max(1, len(said))
-        return [replace(one, total_s=share) for one in said]
+        return [replace(said[at], total_s=share) for at in range(len(prompts))]
+
+    def arriving(self, prompts: Sequence[Rendered]) -> Iterator[tuple[int, Generation]]:
+        """The same one by one, with the place of each prompt, in the order in which they come.
+
+        The first fault cancels what was not asked yet; it is raised when what was asked has come.
+
+        Raises:
+            EnvironmentFault: as `generate`.
+        """
+        faults: list[BaseException] = []
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            asked = {pool.submit(self._ask, prompt): at for at, prompt in enumerate(prompts)}
+            try:
+                for one in as_completed(asked):
+                    if one.cancelled():
+                        continue
+                    if (fault := one.exception()) is not None:
+                        faults.append(fault)
+                        _cancel(asked)
+                        continue
+                    yield asked[one], replace(one.result(), total_s=time.perf_counter() - begun)
+                    begun = time.perf_counter()
+            finally:
+                _cancel(asked)
+        if faults:
+            raise faults[0]
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
         """One prompt alone, streamed, by the clock of this machine: the way to the endpoint and its queue are in the seconds.
@@ -173,7 +200,7 @@ class Endpoint:
         )
 
     def _failed(self, prompt: Rendered, why: str) -> Generation:
-        log.warning("%s: the request of question %s failed: %s", self.host, prompt.example_id, why)
+        log.warning("%s: the request about %r failed: %s", self.host, prompt.example_id, why)
         return Generation("", None, None, None, "error")
 
     def _fault(self, error: openai.APIError) -> EnvironmentFault | None:
@@ -186,6 +213,12 @@ class Endpoint:
         if status in REFUSALS:
             return EnvironmentFault(f"{self.host} answered {status} to model {self.model!r}: {REFUSALS[status]}.")
         return None
+
+
+def _cancel(asked: Iterable[Future[Generation]]) -> None:
+    """What was begun goes on; of what was not, the pool tells that it is cancelled when its turn would have come."""
+    for one in asked:
+        one.cancel()
 
 
 def _host(base_url: str) -> str:

@@ -15,11 +15,12 @@ TITLES = {
     "n_malformed": "malformed parts of replies",
     "n_pairs": "questions written",
     "n_duplicates": "of these asked before",
-    "n_leaks": "of these test questions, or nearly",
+    "n_leaks": "of these test questions or nearly, or with one",
     "n_unanswerable": "of these not answered by their passage",
     "n_lessons": "training questions",
     "n_confirmed": "of these confirmed by the model alone",
     "n_poor_restatements": "restatements empty, cut, copied or far off",
+    "n_leaking_restatements": "restatements with a test question",
     "n_restatements": "restatements",
 }
 

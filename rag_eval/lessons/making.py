@@ -1,17 +1,20 @@
 """Training questions and restatements from documents: written by a model, then filtered, every loss counted.
 
-A question is dropped when it is malformed, asked before, a test question or nearly one, or when its passage does not answer it:
-the answer neither stands there nor is what the model says when it reads the passage.
+A question is dropped when it is malformed, asked before, a test question or nearly one or holds one, or when its passage does not
+answer it: the answer neither stands there nor is what the model says when it reads the passage.
 """
 
 from __future__ import annotations
 
+import logging
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_eval.data.carry import origin
 from rag_eval.data.duplicates import alike
+from rag_eval.data.leakage import quotations
 from rag_eval.lessons.asking import questions_prompt
 from rag_eval.lessons.reading import QuestionAnswer, read_pairs
 from rag_eval.lessons.restating import restatements
@@ -20,6 +23,8 @@ from rag_eval.parts import PromptWriter
 from rag_eval.score.answer import containment
 from rag_eval.score.normal_form import exact_match, normalize
 from rag_eval.types import Document, Example
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,12 @@ class Counts:
     n_malformed: int  # parts of replies that are no question with an answer
     n_pairs: int
     n_duplicates: int  # asked before: in the same words of any document, in nearly the same of this one
-    n_leaks: int  # the same as a test or dev question, or nearly
+    n_leaks: int  # the same as a test or dev question, or nearly, or with one in it
     n_unanswerable: int
     n_confirmed: int  # of the lessons: the answer does not stand in the passage, but the model that reads it says it
     n_lessons: int
     n_poor_restatements: int  # empty, cut, without most names and numbers, or nearly the passage or another restatement
+    n_leaking_restatements: int  # of the others: with a test or dev question in them
     n_restatements: int
 
 
@@ -73,6 +79,12 @@ def make_lessons(
     """
     fits = teacher.fits([questions_prompt(one, n_questions) for one in documents])
     readable = [one for one, fit in zip(documents, fits, strict=True) if fit]
+    if len(readable) < len(documents):
+        log.warning(
+            "%d of %d passages are too long for the model and left out; chunker=sentences cuts",
+            len(documents) - len(readable),
+            len(documents),
+        )
     examined = readable if n_questions else []
     replies = teacher.ask("writing questions", [questions_prompt(one, n_questions) for one in examined])
     written = [(passage, read_pairs(one.text)) for passage, one in zip(examined, replies, strict=True) if one.stop_reason != "error"]
@@ -80,7 +92,7 @@ def make_lessons(
     distinct = list(_distinct(pairs))
     clean = _unleaked(distinct, asked)
     kept, n_confirmed, checks = _answerable(clean, teacher, prompt)
-    restated = restatements(readable, teacher, n_restated)
+    restated = restatements(readable, teacher, n_restated, _quotable(asked))
     questions = _examples(kept)
     counts = Counts(
         n_documents=len({origin(one).source for one in documents}),
@@ -95,6 +107,7 @@ def make_lessons(
         n_confirmed=n_confirmed,
         n_lessons=len(questions),
         n_poor_restatements=restated.n_poor,
+        n_leaking_restatements=restated.n_leaking,
         n_restatements=sum(map(len, restated.texts.values())),
     )
     return Lessons(questions, restated.texts, counts)
@@ -116,19 +129,32 @@ def _distinct(pairs: Sequence[Pair]) -> Iterator[Pair]:
 def _unleaked(pairs: Sequence[Pair], asked: Sequence[Example]) -> list[Pair]:
     texts = {str(at): normalize(pair.said.question) for at, pair in enumerate(pairs)}
     same, near = alike(texts, {one.id: normalize(one.question) for one in asked})
-    return [pair for at, pair in enumerate(pairs) if str(at) not in same.keys() | near.keys()]
+    whole = {str(at): f"{pair.said.question} {pair.said.answer}" for at, pair in enumerate(pairs)}
+    leaks = {*same, *near, *(at for at, _ in quotations(whole, _quotable(asked)))}
+    return [pair for at, pair in enumerate(pairs) if str(at) not in leaks]
+
+
+def _quotable(asked: Sequence[Example]) -> dict[str, str]:
+    """The questions that ask something by themselves, without what was said before."""
+    return {one.id: one.question for one in asked if not one.history}
 
 
 def _answerable(pairs: Sequence[Pair], teacher: Teacher, prompt: PromptWriter) -> tuple[list[Pair], int, list[Reply]]:
     """Those that their passage answers, how many of them the model had to be asked about, and what it said."""
-    stands = [containment(one.passage.text, [one.said.answer]) == 1.0 for one in pairs]
+    stands = [_stands(one.said.answer, one.passage.text) for one in pairs]
     doubtful = [at for at, is_there in enumerate(stands) if not is_there]
-    prompts = [prompt.render(Example(str(at), pairs[at].said.question, ()), [pairs[at].passage]) for at in doubtful]
+    prompts = [prompt.render(Example(pairs[at].passage.id, pairs[at].said.question, ()), [pairs[at].passage]) for at in doubtful]
     fits = teacher.fits(prompts)
     asked = [at for at, fit in zip(doubtful, fits, strict=True) if fit]
     replies = teacher.ask("checking answers", [one for one, fit in zip(prompts, fits, strict=True) if fit])
     confirmed = {at for at, reply in zip(asked, replies, strict=True) if exact_match(_first_line(reply.text), [pairs[at].said.answer])}
     return [one for at, one in enumerate(pairs) if stands[at] or at in confirmed], len(confirmed), replies
+
+
+def _stands(answer: str, text: str) -> bool:
+    """Whether a text holds an answer: its words in a row, or its letters in a script that need not part words by spaces."""
+    is_unparted = any(unicodedata.category(letter) == "Lo" for letter in answer)
+    return normalize(answer) in normalize(text) if is_unparted else containment(text, [answer]) == 1.0
 
 
 def _first_line(text: str) -> str:

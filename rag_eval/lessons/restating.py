@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rag_eval.data.carry import origin
 from rag_eval.data.duplicates import alike
+from rag_eval.data.leakage import quotations
 from rag_eval.lessons.asking import STYLES, restatement_prompt
 from rag_eval.lessons.teacher import Reply, Teacher
 from rag_eval.score.normal_form import normalize
@@ -21,19 +22,27 @@ class Restated:
     """What came of asking."""
 
     texts: Mapping[str, tuple[str, ...]]  # by document id; documents without any are left out
-    n_poor: int  # replies that were left out
+    n_poor: int  # replies that were left out for what they are
+    n_leaking: int  # of the others, those that hold a question that is asked
     replies: tuple[Reply, ...]  # all of them
 
 
-def restatements(passages: Sequence[Document], teacher: Teacher, n: int) -> Restated:
-    """Ask for n restatements of each passage, one for each of the first n STYLES, and leave out those that are poor."""
+def restatements(passages: Sequence[Document], teacher: Teacher, n: int, asked: Mapping[str, str]) -> Restated:
+    """Ask for restatements and leave out those that are poor, or that give away what is asked.
+
+    Args:
+        passages: with text.
+        teacher: writes.
+        n: of each passage, one for each of the first n STYLES.
+        asked: questions that may stand in none of them, by id.
+    """
     wanted = [(passage, restatement_prompt(passage, style)) for passage in passages for style in STYLES[:n]]
     fits = teacher.fits([prompt for _, prompt in wanted])
     wanted = [one for one, fit in zip(wanted, fits, strict=True) if fit]
     replies = teacher.ask("restating", [prompt for _, prompt in wanted])
     known: dict[str, dict[str, str]] = {}
     found: defaultdict[str, list[str]] = defaultdict(list)
-    n_poor = 0
+    n_poor = n_leaking = 0
     for (passage, _), reply in zip(wanted, replies, strict=True):
         if reply.stop_reason == "error":
             continue
@@ -43,8 +52,11 @@ def restatements(passages: Sequence[Document], teacher: Teacher, n: int) -> Rest
             n_poor += 1
             continue
         texts[str(len(texts))] = text
+        if any(quotations({"": reply.text}, asked)):
+            n_leaking += 1
+            continue
         found[origin(passage).source].append(reply.text.strip())
-    return Restated({id: tuple(those) for id, those in found.items()}, n_poor, tuple(replies))
+    return Restated({id: tuple(those) for id, those in found.items()}, n_poor, n_leaking, tuple(replies))
 
 
 def keeps_names(passage: str, text: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from rag_eval.parts import Generator
+from rag_eval.parts import Arriving, Generator
 from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.serial import from_line, sha256_of, to_line
@@ -19,7 +19,7 @@ T = TypeVar("T", int, float)
 
 log = logging.getLogger(__name__)
 
-BATCH = 64  # replies between two entries of the file: what an interruption loses at most
+BATCH = 64  # replies of a generator that answers in batches between two entries of the file: what an interruption loses at most
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,9 @@ class Teacher:
         keys = [self._key(prompt) for prompt in prompts]
         missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._kept}
         with progress(what, len(missing)) as advance:
-            for start in range(0, len(missing), BATCH):
-                batch = list(missing.items())[start : start + BATCH]
-                said = self._generator.generate([prompt for _, prompt in batch])
-                self._keep([_reply(key, one) for (key, _), one in zip(batch, said, strict=True)])
-                advance(len(batch))
+            for replies in self._answered(list(missing), list(missing.values())):
+                self._keep(replies)
+                advance(len(replies))
         self._used |= {key: self._kept[key] for key in keys}
         return [self._kept[key] for key in keys]
 
@@ -85,6 +83,15 @@ class Teacher:
             cached=bool(reused),
             reused_s=_sum(reused) if reused else None,
         )
+
+    def _answered(self, keys: Sequence[str], prompts: Sequence[Rendered]) -> Iterator[list[Reply]]:
+        """Replies as they come: one by one where the generator can, in batches otherwise."""
+        if isinstance(self._generator, Arriving):
+            yield from ([_reply(keys[at], said)] for at, said in self._generator.arriving(prompts))
+            return
+        for start in range(0, len(prompts), BATCH):
+            said = self._generator.generate(prompts[start : start + BATCH])
+            yield [_reply(key, one) for key, one in zip(keys[start : start + BATCH], said, strict=True)]
 
     def _key(self, prompt: Rendered) -> str:
         return sha256_of([self._generator.identity(), prompt.messages, prompt.text])

@@ -69,7 +69,7 @@ def test_a_request_that_fails_for_good_is_an_error_of_its_question_alone(reply: 
     bad, good = said(lambda body, n_before: reply if body["messages"][-1]["content"] == "bad" else completion("yes"), "bad", "good")
     assert (bad.text, bad.stop_reason, bad.n_prompt_tokens, bad.n_output_tokens) == ("", "error", None, None)
     assert (good.text, good.stop_reason) == ("yes", "stop")
-    assert "question bad failed" in caplog.text
+    assert "about 'bad' failed" in caplog.text
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 429])
