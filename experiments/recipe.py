@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -16,6 +16,17 @@ from rag_eval.errors import ConfigError
 FOLDER = "recipe"
 Share = Annotated[float, Field(ge=-1, le=1)]
 ByRun = Mapping[str, Share]
+
+
+@dataclass(frozen=True)
+class Direction:
+    """On which side of 0 something is, where the paper's numbers are not known."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    measure: str  # of a run's estimates
+    of: str  # a run, or "a - b"
+    side: Literal["above 0", "below 0"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class Recipe:
     common: Sequence[str]  # arguments of every run; {data} stands for the folder of data
     runs: Mapping[str, Sequence[str]]  # further arguments by run; a word without = stands for one of the parts
     expected: Mapping[str, ByRun]  # by model and run
+    directions: Sequence[Direction] = ()  # of every model
     contrasts: Mapping[str, ByRun] = field(default_factory=dict)  # by model and "a - b"
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)  # arguments that several runs share
     files: Mapping[str, str] = field(default_factory=dict)  # inside the folder of data: what each must hold
@@ -47,10 +59,14 @@ class Recipe:
         words = [*self.common, *(one for word in self.runs[run] for one in ([word] if "=" in word else self.parts[word]))]
         return [*(one.replace("{data}", data) for one in words), f"generator.model={self.models[model]}"]
 
+    def runs_of(self, what: str) -> list[str]:
+        """The runs that are compared: one, or the second taken from the first."""
+        return what.split(" - ")
+
     def numbers(self, model: str) -> dict[str, tuple[list[str], float]]:
         """By what is compared: the runs that it takes (one, or the second taken from the first) and the paper's number."""
-        alone = {run: ([run], value) for run, value in self.expected.get(model, {}).items()}
-        return alone | {name: (name.split(" - "), value) for name, value in self.contrasts.get(model, {}).items()}
+        reported = {**self.expected.get(model, {}), **self.contrasts.get(model, {})}
+        return {what: (self.runs_of(what), value) for what, value in reported.items()}
 
 
 def recipe_names() -> list[str]:
@@ -80,6 +96,7 @@ def recipe_of(path: Path, plain: Mapping[str, object]) -> Recipe:
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
     strange = [model for model in (*recipe.expected, *recipe.contrasts) if model not in recipe.models]
     strange += [run for model in recipe.models for runs, _ in recipe.numbers(model).values() for run in runs if run not in recipe.runs]
+    strange += [run for one in recipe.directions for run in recipe.runs_of(one.of) if run not in recipe.runs]
     strange += [word for words in recipe.runs.values() for word in words if "=" not in word and word not in recipe.parts]
     if strange:
         raise ConfigError(f"{path}: {strange[0]!r} is no model, run or part of it.")

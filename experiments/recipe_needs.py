@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,7 +40,16 @@ def _models(recipe: Recipe, models: Iterable[str], used: str) -> list[str]:
 
 
 def _has_model(id: str) -> bool:
-    return isinstance(try_to_load_from_cache(id, "config.json"), str)
+    """Whether all of its safetensors are here; a copy that was begun has its small files first."""
+    config = try_to_load_from_cache(id, "config.json")
+    if not isinstance(config, str):
+        return False
+    folder = Path(config).parent
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return (folder / "model.safetensors").exists()
+    parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((folder / name).exists() for name in parts)
 
 
 def _has_dataset(id: str) -> bool:

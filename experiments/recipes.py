@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.recipe import Recipe, read_recipe, recipe_names
+from experiments.recipe import Direction, Recipe, read_recipe, recipe_names
 from rag_eval.config import conf_dir, register_resolvers, suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, RagEvalError, UserError
 from rag_eval.evaluate import evaluate
@@ -59,6 +59,23 @@ class Compared:
         return "AS REPORTED" if abs(self.found - self.reported) <= self.tolerance + 1e-12 else "OTHER"
 
 
+@dataclass(frozen=True)
+class Directed:
+    """A direction of a paper and what was measured here."""
+
+    model: str
+    wanted: Direction
+    found: float | None  # None = some run has no such estimate
+    estimate: Estimate | None  # of a single run; a difference has none here
+
+    @property
+    def verdict(self) -> str:
+        """AS REPORTED, OTHER or NOT MEASURED; by the mean, whatever its interval."""
+        if self.found is None:
+            return "NOT MEASURED"
+        return "AS REPORTED" if (self.found > 0 if self.wanted.side == "above 0" else self.found < 0) else "OTHER"
+
+
 def main(argv: Sequence[str]) -> int:
     """List or verify; returns the exit code."""
     console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
@@ -88,13 +105,16 @@ def verify(recipe: Recipe, options: Mapping[str, str], console: Console) -> int:
     if lacking:
         raise EnvironmentFault("\n  ".join([f"{recipe.name} cannot run here; missing:", *lacking]))
     found: dict[str, dict[str, Estimate | None]] = {}
+    directed: list[Directed] = []
     for model in models:
         configs = {run: composed(recipe, model, run, options["data"], options) for run in runs}
-        found[model] = {run: evaluate(cfg).estimates.get(recipe.measure) for run, cfg in configs.items()}
+        estimates = {run: evaluate(cfg).estimates for run, cfg in configs.items()}
+        found[model] = {run: those.get(recipe.measure) for run, those in estimates.items()}
+        directed += directions(recipe, model, estimates)
     compared = [one for model in models for one in compare(recipe, model, found[model])]
-    sections = [_section(recipe, compared), _measured(recipe, found)]
+    sections = [_section(recipe, compared), *([_directed(directed)] if directed else []), _measured(recipe, found)]
     _write(recipe, sections, Path(options["out"]), console)
-    return 0 if all(one.verdict == "AS REPORTED" for one in compared) else 3
+    return 0 if all(one.verdict == "AS REPORTED" for one in (*compared, *directed)) else 3
 
 
 def composed(recipe: Recipe, model: str, run: str, data: str, options: Mapping[str, str]) -> DictConfig:
@@ -117,6 +137,19 @@ def compare(recipe: Recipe, model: str, found: Mapping[str, Estimate | None]) ->
     return compared
 
 
+def directions(recipe: Recipe, model: str, estimates: Mapping[str, Mapping[str, Estimate]]) -> list[Directed]:
+    """Every direction of the paper whose runs were made."""
+    judged = []
+    for wanted in recipe.directions:
+        runs = recipe.runs_of(wanted.of)
+        if not estimates.keys() >= set(runs):
+            continue
+        known = [one for run in runs if (one := estimates[run].get(wanted.measure)) is not None]
+        value = None if len(known) < len(runs) else known[0].mean - sum(one.mean for one in known[1:])
+        judged.append(Directed(model, wanted, value, known[0] if known and len(runs) == 1 else None))
+    return judged
+
+
 def _chosen(text: str, known: Mapping[str, object], key: str) -> list[str]:
     names = list(known) if text == "all" else text.split(",")
     strange = [name for name in names if name not in known]
@@ -133,12 +166,13 @@ def _listed(recipes: Sequence[Recipe]) -> Section:
             ", ".join(one.models),
             ", ".join(one.runs),
             sum(len(one.numbers(model)) for model in one.models),
+            len(one.models) * len(one.directions),
             one.gpu_gib,
         )
         for one in recipes
     )
-    reading = "Numbers: how many of the paper are compared. GiB: of one GPU, for the largest of the runs."
-    return Section("Recipes", reading, ("recipe", "source", "models", "runs", "numbers", "GiB"), rows)
+    reading = "Numbers, directions: how many of the paper are compared. GiB: of one GPU, for the largest of the runs."
+    return Section("Recipes", reading, ("recipe", "source", "models", "runs", "numbers", "directions", "GiB"), rows)
 
 
 def _section(recipe: Recipe, compared: Sequence[Compared]) -> Section:
@@ -150,6 +184,22 @@ def _section(recipe: Recipe, compared: Sequence[Compared]) -> Section:
     asked = "an unknown number of" if recipe.n is None else f"{recipe.n:,}"
     reading = f"{recipe.measure}; {recipe.source}, on {asked} questions. Numbers from {recipe.known_from}. {tolerance}."
     return Section(recipe.name, reading, ("model", "run", "reported", "found", "verdict"), rows)
+
+
+def _directed(found: Sequence[Directed]) -> Section:
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            one.model,
+            one.wanted.measure,
+            one.wanted.of,
+            one.wanted.side,
+            figure(one.estimate) if one.estimate else Figure(one.found),
+            one.verdict,
+        )
+        for one in found
+    )
+    reading = "On which side of 0; the paper's numbers are not known. Judged by the mean: an interval across 0 leaves it open."
+    return Section("Directions", reading, ("model", "measure", "of", "expected", "found", "verdict"), rows)
 
 
 def _measured(recipe: Recipe, found: Mapping[str, Mapping[str, Estimate | None]]) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.recipe import Recipe, read_recipe, recipe_names, recipe_of
-from experiments.recipes import DEFAULTS, compare, composed, main
+from experiments.recipe import Direction, Recipe, read_recipe, recipe_names, recipe_of
+from experiments.recipe_needs import _has_model
+from experiments.recipes import DEFAULTS, compare, composed, directions, main
 from rag_eval.config import check
 from rag_eval.errors import ConfigError
 from rag_eval.types import Estimate
@@ -30,7 +32,7 @@ def test_these_are_the_recipes() -> None:
         *("ovadia_events", "popqa_ideal", "raft_hotpotqa", "raft_pubmedqa"),
         *("lora_capacity", "entigraph", "lora_forgets_less"),
     }
-    assert len(ALL) == 18 + 16 + 5 + 5 + 6 + 5 + 2
+    assert len(ALL) == 18 + 16 + 5 + 5 + 7 + 5 + 2
     assert sum(len(recipe.numbers(model)) for recipe in RECIPES for model in recipe.models) == 18 + 16 + 5 + 5 + 0 + 4 + 1
 
 
@@ -62,6 +64,38 @@ def test_a_contrast_is_the_first_minus_the_second() -> None:
     assert compare(recipe, "llama2", found({"lora": 0.30})) == []
 
 
+def test_a_direction_is_judged_by_the_side_of_0_and_counts_in_the_end() -> None:
+    recipe = read_recipe("lora_capacity")
+    assert [one.of for one in recipe.directions] == ["facts_500_known - facts_500", "facts_3000", "facts_500_known"]
+
+    def verdicts(known: float, change: float) -> list[str]:
+        runs = {"facts_500": 0.5, "facts_500_known": known, "facts_3000": 0.2}
+        made = {
+            run: {"answer/em": Estimate(em, 0, 1, 9, 9), "forgetting/reading_change": Estimate(change, -1, 1, 9, 9)}
+            for run, em in runs.items()
+        }
+        return [one.verdict for one in directions(recipe, "llama31", made)]
+
+    assert verdicts(0.6, -0.1) == ["AS REPORTED"] * 3
+    assert verdicts(0.5, 0.0) == verdicts(0.4, 0.1) == ["OTHER"] * 3
+    (one,) = directions(recipe, "llama31", {"facts_3000": {}})
+    assert (one.wanted.of, one.verdict) == ("facts_3000", "NOT MEASURED")
+
+
+def test_a_copy_of_a_model_that_was_only_begun_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("config.json", "model.safetensors.index.json"):
+        (tmp_path / name).write_text(json.dumps({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}), encoding="utf-8")
+    monkeypatch.setattr("experiments.recipe_needs.try_to_load_from_cache", lambda id, file: str(tmp_path / file))
+    (tmp_path / "1.safetensors").touch()
+    assert not _has_model("a/b")
+    (tmp_path / "2.safetensors").touch()
+    assert _has_model("a/b")
+    (tmp_path / "model.safetensors.index.json").unlink()
+    assert not _has_model("a/b")
+    (tmp_path / "model.safetensors").touch()
+    assert _has_model("a/b")
+
+
 def test_without_weights_data_and_gpu_it_says_so_and_ends_with_4(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["verify", "ovadia_events", "models=mistral", "runs=base,rag", f"data={tmp_path}", f"out={tmp_path}"]) == 4
     said = capsys.readouterr().err
@@ -87,6 +121,7 @@ def test_what_is_there_is_run_and_compared(capsys: pytest.CaptureFixture[str], t
         runs={"base": ["mode=closed_book"], "oracle": ["mode=oracle"]},
         expected={"tiny": {"base": 0.0, "oracle": 0.2}},
         contrasts={"tiny": {"oracle - base": 1.0}},
+        directions=[Direction("answer/em", "oracle - base", "below 0")],
     )
     monkeypatch.setattr("experiments.recipes.read_recipe", lambda name: small)
     monkeypatch.setattr("experiments.recipe_needs._has_model", lambda id: True)
@@ -94,6 +129,7 @@ def test_what_is_there_is_run_and_compared(capsys: pytest.CaptureFixture[str], t
     out = capsys.readouterr().out
     assert "AS REPORTED" in out
     assert "OTHER" in out
+    assert "Directions" in out
     assert (tmp_path / "reports" / "recipe-small.md").is_file()
 
 
@@ -106,6 +142,8 @@ def test_what_is_there_is_run_and_compared(capsys: pytest.CaptureFixture[str], t
         ({"tolerance": None}, "tolerance is null"),
         ({"expected": {"llama2": {"base": 48.1}}}, "less than or equal to 1"),
         ({"sauce": "x"}, "sauce"),
+        ({"directions": [{"measure": "answer/em", "of": "rag - bose", "side": "above 0"}]}, "'bose' is no model, run or part"),
+        ({"directions": [{"measure": "answer/em", "of": "rag", "side": "up"}]}, "directions.0.side"),
     ],
 )
 def test_a_faulty_recipe_is_refused(change: dict[str, object], words: str) -> None:
