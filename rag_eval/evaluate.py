@@ -153,6 +153,8 @@ def _measure(
     update = update_spend(ready.retriever, dataset.documents, uses_cuda)
     if update is not None:
         spends["update"] = update
+    if dataset.written is not None and facts["written"]:
+        spends["data_generation"] = dataset.written.spend
     comparison = {**facts["comparison"], "adapter_mode": ready.generator.identity().get("adapter_mode")}
     measured = {
         "comparison": comparison,
@@ -267,12 +269,19 @@ def _facts(
         "comparison": identity.comparison(settings, dataset, questions, generator),
         "audit": {**audit(dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),
+        "written": _written(settings, dataset),
         "git": identity.git(),
         "source": source_sha(),
         "versions": identity.versions(),
         "hardware": identity.hardware(system.generator.device),
         "idle_watts": vars(idle_watts(system.generator.device == "cuda")),
     }
+
+
+def _written(settings: Mapping[str, Any], dataset: QADataset) -> dict[str, Any] | None:
+    """By whom the dataset's training data were written, if they were and the arm learns from training data."""
+    learns = settings["mode"]["weights"] != "base" or settings["prompt"].get("n_exemplars", 0) > 0
+    return {"id": dataset.written.id, "is_hosted": dataset.written.is_hosted} if dataset.written and learns else None
 
 
 def _choices(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

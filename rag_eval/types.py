@@ -78,6 +78,15 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What it took to have a model write training questions and restatements."""
+
+    id: str  # the same for runs that learned from the same ones
+    spend: Spend  # in whole, whenever it was spent
+    is_hosted: bool  # by a service that sells tokens, so that the seconds are of waiting
+
+
+@dataclass(frozen=True)
 class QADataset:
     """Documents and questions of one source."""
 
@@ -90,6 +99,7 @@ class QADataset:
     reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
     restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
     others: Sequence[Example] = ()  # questions of the same form about entities of no document; may be trained on, never asked
+    written: Written | None = None  # None = nothing of it was written by a model for this project
     counterpart: str = ""  # fingerprint shared with the datasets that this one is to be compared with although its documents differ
 
 

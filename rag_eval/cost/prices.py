@@ -144,6 +144,15 @@ def teacher_price(spend: Spend, sheet: PriceSheet) -> Price:
     return _tokens(spend, sheet, "teacher")
 
 
+def writing_price(spend: Spend, is_hosted: bool, sheet: PriceSheet, utilisation: float) -> Price:
+    """What training data cost that a model wrote: the tokens of a hosted one, the machine's time of one's own.
+
+    Raises:
+        ValueError: if utilisation is outside (0, 1].
+    """
+    return teacher_price(spend, sheet) if is_hosted else machine_price(spend, sheet, utilisation)
+
+
 def storage_price(stored_bytes: int | None, sheet: PriceSheet, hours: float) -> Price:
     """What keeping an index or an adapter costs for so many hours; a month has 730.
 

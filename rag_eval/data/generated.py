@@ -3,22 +3,28 @@
     lessons.jsonl: {"id": "d1#lesson-1", "question": ..., "answers": [...], "evidence": ["d1"], "cluster": "d1", "split": "train"}
     restated.jsonl: {"document": "d1", "text": "The same in other words."}
 
-It asks the same questions as the other dataset, so that arms which train on the lessons stand in one table with those that do not.
+    manifest.json: {"spend": {"seconds": ..., "n_prompt_tokens": ...}, "is_hosted": true}
+
+It asks the same questions as the other dataset, so that arms which train on the lessons stand in one table with those that do not. What the
+writing took is charged to arms that learn from it; without a manifest it is not known.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, read_jsonl
 from rag_eval.data.validate import check_questions
 from rag_eval.errors import DataError
-from rag_eval.types import Example, QADataset
+from rag_eval.types import Example, QADataset, Spend, Written
 
 
 def generated(of: QADataset, path: str) -> QADataset:
@@ -29,21 +35,36 @@ def generated(of: QADataset, path: str) -> QADataset:
         path: the folder that `rag-eval lessons` wrote.
 
     Raises:
-        DataError: naming every fault of a lesson, or what does not belong to these documents.
+        DataError: naming every fault of a lesson, or what does not belong to these documents; or the manifest cannot be read.
     """
     lessons = _lessons(f"{path}/lessons.jsonl", of)
     restated = _restated(f"{path}/restated.jsonl", of)
     if not lessons and not restated:
         raise DataError(f"{path}: holds neither training questions nor restatements. Make some with `rag-eval lessons`.")
     train = (*of.train, *lessons)
+    sha = fingerprint(of.documents, train, of.dev, of.test, restated)
     return replace(
         of,
         name=f"{of.name} with lessons",
-        fingerprint=fingerprint(of.documents, train, of.dev, of.test, restated),
+        fingerprint=sha,
         train=train,
         restated=restated,
+        written=_written(Path(path) / "manifest.json", sha[:16]),
         counterpart=of.counterpart or of.fingerprint,
     )
+
+
+def _written(manifest: Path, id: str) -> Written:
+    if not manifest.exists():
+        return Written(id, Spend(None), is_hosted=False)
+    try:
+        plain = json.loads(manifest.read_text(encoding="utf-8"))
+        spend = TypeAdapter(Spend).validate_python(plain["spend"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{manifest}: expected what `rag-eval lessons` writes, with a spend, found something else. Run it again."
+        ) from error
+    return Written(id, replace(spend, cached=False, reused_s=None), bool(plain.get("is_hosted", False)))
 
 
 def _lessons(file: str, of: QADataset) -> tuple[Example, ...]:

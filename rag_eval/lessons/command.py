@@ -12,14 +12,14 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from rag_eval.config import build, check, conf_dir, register_resolvers, signature, suggest
-from rag_eval.cost.ledger import stage_price
-from rag_eval.cost.prices import Price, read_sheet
+from rag_eval.cost.prices import Price, read_sheet, writing_price
 from rag_eval.data.carry import origin
 from rag_eval.errors import ConfigError
 from rag_eval.evaluate import dataset_of
 from rag_eval.lessons.asking import STYLES
 from rag_eval.lessons.making import Lessons, make_lessons
 from rag_eval.lessons.teacher import Teacher
+from rag_eval.parts import Arriving, Generator
 from rag_eval.record.disk import locked, write_atomically, writing
 from rag_eval.record.manifest import seal
 from rag_eval.record.serial import to_plain
@@ -91,9 +91,9 @@ def make(plan: Plan, arguments: Sequence[str]) -> Made:
     with locked(plan.out / "lessons.lock", f"lessons in {plan.out}"):
         teacher = Teacher(generator, plan.out / "replies.jsonl")
         found = make_lessons(teacher, prompt, documents, (*dataset.test, *dataset.dev), plan.n_questions, plan.n_restated)
-        price = stage_price("data_generation", teacher.spend, sheet, plan.utilisation) if sheet else None
+        price = writing_price(teacher.spend, isinstance(generator, Arriving), sheet, plan.utilisation) if sheet else None
         made = Made(found, teacher.spend, price)
-        _write(plan, made, dataset, generator.identity())
+        _write(plan, made, dataset, generator)
     return made
 
 
@@ -119,7 +119,7 @@ def _sample(dataset: QADataset, n: int | None) -> list[Document]:
     return [one for one, source in sources if source in chosen]
 
 
-def _write(plan: Plan, made: Made, dataset: QADataset, generator: Mapping[str, Any]) -> None:
+def _write(plan: Plan, made: Made, dataset: QADataset, generator: Generator) -> None:
     questions: list[dict[str, Any]] = [
         {"id": one.id, "question": one.question, "answers": one.answers, "evidence": one.evidence, "cluster": one.cluster, "split": "train"}
         for one in made.lessons.questions
@@ -131,7 +131,8 @@ def _write(plan: Plan, made: Made, dataset: QADataset, generator: Mapping[str, A
     facts = {
         "documents": dataset.counterpart or dataset.fingerprint,
         "dataset_name": dataset.name,
-        "generator": generator,
+        "generator": generator.identity(),
+        "is_hosted": isinstance(generator, Arriving),
         "n_questions": plan.n_questions,
         "n_restated": plan.n_restated,
         "counts": to_plain(made.lessons.counts),

@@ -25,7 +25,9 @@ class RunRecord:
     mode: str
     status: Status
     facts: Mapping[str, Any]  # choices, comparison, git, versions, hardware, counts, seconds, tokens
-    spends: Mapping[str, Spend] = field(default_factory=dict)  # by stage: learn, load, answer, probe, update (of one document)
+    spends: Mapping[str, Spend] = field(
+        default_factory=dict
+    )  # by stage: learn, load, answer, probe, update (of one document), data_generation (shared by runs)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  # by slashed name; nan = nothing could be judged
     attempts: Sequence[Mapping[str, Spend]] = ()  # spends of earlier attempts that did not finish; {} = not measured
     started: str = ""  # UTC label, never used to compute a duration

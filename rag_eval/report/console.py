@@ -53,6 +53,7 @@ _SPENT = {
     "answer": "seconds to answer",
     "probe": "seconds to ask again",
     "update": "seconds to replace one document",
+    "data_generation": "seconds of a model that wrote training data, before",
 }
 _NOTES = {
     "n_error": "questions did not fit the model",

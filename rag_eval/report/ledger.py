@@ -11,12 +11,24 @@ from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study, recipe
 from rag_eval.report.sections import Cell, Figure, Section
 
-STAGES: Mapping[str, Stage] = {"learn": "learn", "load": "load", "answer": "evaluate", "probe": "probe", "update": "update"}
+STAGES: Mapping[str, Stage] = {
+    "learn": "learn",
+    "load": "load",
+    "answer": "evaluate",
+    "probe": "probe",
+    "update": "update",
+    "data_generation": "data_generation",
+}
+WRITING = "lessons"  # stands for the arm where several share what was written
 
 
 def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> list[Entry]:
-    """Every stage of every run and of every attempt that did not finish; recorded answers were spent elsewhere."""
+    """Every stage of every run and of every attempt that did not finish; recorded answers were spent elsewhere.
+
+    Training data that several runs learned from are one entry.
+    """
     found = []
+    written: dict[str, Entry] = {}
     for record in experiment:
         if is_recorded(record):
             continue
@@ -24,8 +36,18 @@ def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> l
         spent = [(record.run_id, record.status, record.spends)]
         spent += [(f"{record.run_id}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts)]
         for id, status, spends in spent:
-            found += [Entry(id, record.mode, STAGES[name], status, searched, spend) for name, spend in spends.items()]
-    return found
+            own = {name: spend for name, spend in spends.items() if name != "data_generation"}
+            found += [Entry(id, record.mode, STAGES[name], status, searched, spend) for name, spend in own.items()]
+            if len(own) < len(spends):
+                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spends["data_generation"])
+                written.setdefault(entry.run_id, entry)
+    return [*written.values(), *found]
+
+
+def written_id(record: RunRecord) -> str:
+    """What the written training data of a run are called in a ledger; "" where it has none."""
+    written = record.facts.get("written")
+    return f"{WRITING} {written['id']}" if written else ""
 
 
 def is_trial(record: RunRecord, of: RunRecord) -> bool:
@@ -66,7 +88,8 @@ def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord
         rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *amounts))
     reading = (
         "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions; load: loading the model "
-        "and its first call; probe: asking again. Latency sessions are not in it. A sum with an unmeasured part is not measured. "
+        "and its first call; probe: asking again; data_generation: a model's writing of training data, once for all. "
+        "Latency sessions are not in it. A sum with an unmeasured part is not measured. "
         f"{n_silent(experiment)} runs or attempts ended without a word of what they spent."
     )
     return Section("Ledger of the experiment", reading, header, tuple(rows))

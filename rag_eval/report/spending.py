@@ -12,11 +12,11 @@ from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
 from rag_eval.cost.ledger import priced, totals
-from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price
+from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price, writing_price
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study
-from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent
+from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent, written_id
 from rag_eval.report.paired import shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, interval_figure
 from rag_eval.score.estimate import estimate
@@ -71,6 +71,7 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure:
     learn = record.spends.get("learn")
     parts = {
         "learn": _machine(learn, terms),
+        "data generation": _writing(record, terms),
         "evaluate": _evaluation(record, terms),
         "trials and failed runs": _trials(record, experiment, terms),
     }
@@ -95,6 +96,15 @@ def _right(arm: Arm, measure: str) -> float | None:
     values = [row.get(names[bool(row["is_answerable"])]) for row in arm.run.rows.values()]
     known = [float(value) for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _writing(record: RunRecord, terms: Terms) -> float | None:
+    """Having the training data written, in whole, although other arms may share them; machine seconds are of waiting too."""
+    spend = record.spends.get("data_generation")
+    if spend is None:
+        return 0.0
+    is_bought = record.facts["written"]["is_hosted"] and terms.sheet.name != MACHINE_SECONDS
+    return writing_price(spend, is_bought, terms.sheet, terms.utilisation).usd
 
 
 def _evaluation(record: RunRecord, terms: Terms) -> float | None:
@@ -136,6 +146,7 @@ def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
     header = (
         "arm",
         "learn",
+        "data generation",
         "evaluate",
         "trials and failed runs",
         "an update",
@@ -205,11 +216,11 @@ def _trials(record: RunRecord, experiment: Sequence[RunRecord], terms: Terms) ->
     own = [one for one in experiment if one.run_id == record.run_id or is_trial(one, record) or _is_failed(one, record)]
     if n_silent(own):
         return None
-    extra = [one for one in entries(own, [record]) if one.run_id != record.run_id]
+    extra = [one for one in entries(own, [record]) if one.run_id not in (record.run_id, written_id(record))]
     taken = {STAGES[name]: spend.reused_s or 0.0 for name, spend in record.spends.items()}
     prices = []
-    for (_, stage), total in totals(extra).items():
-        usd = priced([one for one in extra if one.stage == stage], terms.sheet, terms.utilisation)[record.mode, stage].usd
+    for (mode, stage), total in totals(extra).items():
+        usd = priced([one for one in extra if one.stage == stage], terms.sheet, terms.utilisation)[mode, stage].usd
         seconds = total.spend.seconds
         if usd is None or seconds is None:
             return None

@@ -11,7 +11,7 @@ import pytest
 from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.generated import generated
 from rag_eval.errors import DataError
-from rag_eval.types import Document, Example, QADataset
+from rag_eval.types import Document, Example, QADataset, Spend
 
 TEST = (Example("q1", "Where is the Nile?", ("Egypt",), ("nile",), "nile"),)
 CORPUS = (Document("nile", "The Nile is in Egypt."),)
@@ -36,6 +36,21 @@ def test_lessons_are_trained_on_and_the_questions_stay_the_same(tmp_path: Path) 
 def test_other_lessons_or_restatements_are_another_dataset(tmp_path: Path) -> None:
     both, questions = (generated(OF, written(tmp_path, [LESSON], texts)) for texts in ([RESTATED], []))
     assert len({OF.fingerprint, both.fingerprint, questions.fingerprint}) == 3
+
+
+def test_what_the_writing_took_is_known_from_the_manifest_in_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = written(tmp_path, [LESSON], [])
+    unknown = generated(OF, path).written
+    assert unknown is not None
+    assert (unknown.spend, unknown.is_hosted) == (Spend(None), False)
+    spend = {"seconds": 9.0, "n_prompt_tokens": 70, "n_output_tokens": 3, "cached": True, "reused_s": 8.0}
+    (tmp_path / "manifest.json").write_text(json.dumps({"spend": spend, "is_hosted": True}), encoding="utf-8")
+    known = generated(OF, path).written
+    assert known is not None
+    assert (known.spend, known.is_hosted, known.id) == (Spend(9.0, n_prompt_tokens=70, n_output_tokens=3), True, unknown.id)
+    (tmp_path / "manifest.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"manifest.json: expected what `rag-eval lessons` writes"):
+        generated(OF, path)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def manifest() -> dict[str, Any]:
     return dict(json.loads(Path("made/manifest.json").read_text(encoding="utf-8")))
 
 
+TOKENS = ("n_prompt_tokens", "n_output_tokens")
 EXPECTED = Counts(
     n_documents=2,
     n_passages=2,
@@ -256,6 +257,12 @@ def test_the_lessons_are_trained_on_and_compared_with_arms_that_saw_none(rivers:
     facts = [one.record["facts"]["comparison"] for one in (prior, plain)]
     assert (facts[0]["dataset"], facts[0]["questions"]) == (facts[1]["dataset"], facts[1]["questions"])
     assert prior.record["facts"]["audit"]["n_same_questions"] == 0
+    paid = prior.record["spends"]["data_generation"]
+    assert {name: paid[name] for name in TOKENS} == {name: manifest()["spend"][name] for name in TOKENS}
+    assert paid["seconds"] == manifest()["spend"]["seconds"] > 0
+    assert prior.record["facts"]["written"]["is_hosted"] is True
+    idle = command("mode=closed_book", *taught, "generator=echo", "n_probe=0")
+    assert "data_generation" not in idle.record["spends"] | plain.record["spends"]
 
 
 def test_an_answer_stands_in_a_text_whose_script_parts_no_words(rivers: Path) -> None:

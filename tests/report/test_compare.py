@@ -276,6 +276,27 @@ def test_what_a_run_took_over_from_its_trials_is_paid_once(told: Told, tmp_path:
     assert not any("configurations" in note for note in notes)  # settings were chosen on other questions
 
 
+@pytest.mark.parametrize(("is_hosted", "usd"), [(True, 1_000_000 * 0.20e-6 + 100_000 * 1.25e-6), (False, None)])
+def test_written_training_data_are_in_the_cost_of_each_arm_that_learned_from_them_and_once_in_the_ledger(
+    told: Told, tmp_path: Path, is_hosted: bool, usd: float | None
+) -> None:
+    spends = {"learn": Spend(100.0), "answer": Spend(2.0), "data_generation": Spend(30.0, n_prompt_tokens=10**6, n_output_tokens=10**5)}
+    taught = {"weights": "trained", "spends": spends, "written": {"id": "w", "is_hosted": is_hosted}}
+    write_run(tmp_path / "outputs", "aaaa", "finetune", rows([1] * 40), **taught)
+    write_run(tmp_path / "outputs", "bbbb", "rag_finetune", rows([1] * 40), **taught)
+    write_run(tmp_path / "outputs", "cccc", "finetune", rows([1] * 40), **taught, seed=1)
+    write_run(tmp_path / "outputs", "dddd", "closed_book", rows([0] * 40))
+    assert told("dddd", "aaaa", "bbbb", "queries=100", "updates=0", "hours=0")[0] == 0
+    found = sections(tmp_path)
+    cost = found["Cost, s, utilisation 1"]
+    assert [line(cost, arm)["data generation"]["value"] for arm in ("closed_book", "finetune", "rag_finetune")] == [0.0, 30.0, 30.0]
+    assert line(cost, "finetune")["all in, a question"]["value"] == pytest.approx((100 + 30 + 2 + 0) / 100 + 0.5)
+    ledger = line(found["Ledger of the experiment"], "lessons: data_generation")
+    assert (ledger["runs"], ledger["s"]["value"], ledger["tokens in"]) == (1, 30.0, "1,000,000")
+    told("dddd", "aaaa", "hardware=api_small", "utilisation=1", "queries=100", "updates=0", "hours=0")
+    assert line(sections(tmp_path)["Cost, usd, utilisation 1"], "finetune")["data generation"]["value"] == (usd and pytest.approx(usd))
+
+
 def test_a_run_that_ended_without_a_word_makes_trials_unknown(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
     lost = RunDirectory.open(tmp_path / "outputs", "study", "ffff")
     lost.begin("seed: 0\n", dict(two[1].record.facts))
