@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from trl import SFTTrainer
 
+from rag_eval.adapt.labelled import LabelledTrainer
 from rag_eval.errors import EnvironmentFault
 from rag_eval.parts import Row
 
 N_SAID = 8  # rows that a message names
 
 
-class FiniteTrainer(SFTTrainer):  # type: ignore[misc]
-    """An SFTTrainer whose weights never take a step that is no number; a callback is not shown a step's loss."""
+class FiniteTrainer(LabelledTrainer):
+    """A trainer whose weights never take a step that is no number; a callback is not shown a step's loss."""
 
     rows: Sequence[Row] = ()  # what is trained on, in the order of train_dataset
 
