@@ -13,9 +13,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -45,10 +46,12 @@ UNCHANGED = ("locality", "retained")
 NOTHING = "nothing"  # the policy that the others are compared with
 FILE_WIDTH = 220  # where the output is no terminal
 READING = """The system of version 0 meets version 1. Exact match on what changed (update), on other facts about the same entities
-(locality) and on everything else (retention); the share that gives the old value of what changed; the share that still gives a value that
-was deleted. BWT: exact match on what did not change, after minus before. Update, s: what following took once, over worlds; a policy
-that starts from an adapter takes that one as given. Reading: change of exact match on the frozen reading set, base to adapted.
-Intervals of 95 % take questions about one entity of one world as dependent."""
+(locality) and on everything else that was there before (retention); the share that gives the old value of what changed; the share that
+still gives a value that was deleted. BWT: exact match on what did not change, after minus before. Newcomers, and what is asked under a
+new name, are in none of these. Update, s: what following took once, over worlds; a policy that starts from an adapter takes that one as
+given. Reading: change of exact match on the frozen reading set, base to adapted; every world is asked the same, so its interval is the
+mean of theirs, which is not too narrow however they go together. Intervals of 95 % are of these adapters, one a world, and take questions
+about one entity of one world as dependent."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +132,13 @@ def answered(options: Options, seeds: Sequence[int], advance: Callable[[int], No
         for policy in POLICIES:
             lacking = policy.lacking(parts)
             runs = [(seed, _run(policy, options, seed)) for seed in seeds] if not lacking else []
-            found[policy.name] = lacking or _pooled(runs)
+            found[policy.name] = lacking or pooled(runs, {seed: renamed(options["preset"], seed) for seed in seeds})
             advance(len(seeds))
     return found
 
 
 def _parts(options: Options) -> dict[str, str]:
-    cfg = compose("config", overrides=["mode=finetune", f"generator={options['generator']}"])
+    cfg = compose("config", overrides=["mode=finetune", f"generator={options['generator']}", *options["given"].split()])
     return {name: cfg[name]["_target_"] for name in ("generator", "adapter")}
 
 
@@ -163,13 +166,24 @@ def _composed(overrides: Sequence[str], options: Options, seed: int, trains: boo
     return compose("config", overrides=[*overrides, *common, f"output_dir={options['runs']}", *given])
 
 
-def _pooled(runs: Sequence[tuple[int, RecordedRun]]) -> Answered:
+def pooled(runs: Sequence[tuple[int, RecordedRun]], renamed: Mapping[int, Collection[str]]) -> Answered:
+    """The runs of a policy, one a world by its seed; an entity under a new name is not one about which nothing is new."""
+    rows = {f"{seed}/{id}": _marked(row, renamed[seed]) for seed, run in runs for id, row in run.rows.items()}
     return Answered(
-        rows={f"{seed}/{id}": row for seed, run in runs for id, row in run.rows.items()},
+        rows=rows,
         texts={f"{seed}/{id}": run.predictions[id].text for seed, run in runs for id in run.rows},
-        clusters={f"{seed}/{id}": f"{seed}/{row['cluster']}" for seed, run in runs for id, row in run.rows.items()},
+        clusters={name: f"{name.partition('/')[0]}/{row['cluster']}" for name, row in rows.items()},
         runs=tuple(run for _, run in runs),
     )
+
+
+def _marked(row: Mapping[str, Any], renamed: Collection[str]) -> Mapping[str, Any]:
+    return {**row, "change": "renamed"} if row.get("change") in UNCHANGED and row["cluster"] in renamed else row
+
+
+def renamed(preset: str, seed: int) -> frozenset[str]:
+    """Ids of the entities that have another name since the version before."""
+    return frozenset(event.entity_id for event in past_of(preset, seed).events if event.kind == "rename" and event.version == VERSION)
 
 
 def score(one: Answered, changes: Sequence[str], measure: str = PRIMARY) -> Estimate | None:
@@ -223,7 +237,7 @@ def policies_section(found: Mapping[str, Answered | str], deleted: Mapping[str, 
                 *(figure(score(one, [change])) for change in UNCHANGED),
                 figure(transfer) if transfer else "-",
                 figure(leakage(one, deleted)),
-                _forgotten(one) if policy.trains else "-",
+                forgotten([run.record.estimates.get("forgetting/reading_change") for run in one.runs]) if policy.trains else "-",
                 0 if success is None else success.n,
             )
         )
@@ -238,11 +252,13 @@ def _seconds(policy: Policy, one: Answered) -> Cell:
     return Figure(sum(known) / len(known) if (known := [one for one in taken if one is not None]) and len(known) == len(taken) else None)
 
 
-def _forgotten(one: Answered) -> Figure:
-    """Mean over the worlds, without an interval: every world is asked the same questions."""
-    changes = [run.record.estimates.get("forgetting/reading_change") for run in one.runs]
-    known = [change.mean for change in changes if change is not None]
-    return Figure(sum(known) / len(known) if known and len(known) == len(changes) else None)
+def forgotten(changes: Sequence[Estimate | None]) -> Figure:
+    """The mean over the worlds of what each adapter forgot, of the same questions: a mean of intervals holds the interval of the mean."""
+    known = [change for change in changes if change is not None]
+    if not known or len(known) < len(changes):
+        return Figure(None)
+    mean, low, high = (sum(getattr(change, name) for change in known) / len(known) for name in ("mean", "low", "high"))
+    return Figure(mean, low, high, known[0].n, known[0].n_clusters)
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from experiments.continual import POLICIES, Answered, backward_transfer, deleted_values, leakage, main, policies_section, score
-from rag_eval.report.sections import NOT_MEASURED
+from experiments.continual import (
+    POLICIES,
+    Answered,
+    backward_transfer,
+    deleted_values,
+    forgotten,
+    leakage,
+    main,
+    policies_section,
+    pooled,
+    renamed,
+    score,
+)
+from rag_eval.data.world.source import past_of, world
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.report.sections import NOT_MEASURED, Figure
+from rag_eval.types import Estimate
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
 
@@ -48,6 +65,46 @@ def test_backward_transfer_is_after_minus_before_over_what_did_not_change() -> N
     assert found is not None
     assert (found.mean, found.n) == (pytest.approx(-1 / 3), 3)
     assert backward_transfer(answered({"0/a": 1.0}, "canary"), answered({"0/a": 0.0}, "canary")) is None
+
+
+def run_of(rows: dict[str, dict[str, Any]]) -> RecordedRun:
+    record: Any = None  # not read
+    said: Any = SimpleNamespace(text="")
+    return RecordedRun(Path(), record, rows, dict.fromkeys(rows, said))
+
+
+def test_what_is_asked_under_a_new_name_is_neither_unchanged_nor_beside_a_change() -> None:
+    rows: dict[str, dict[str, Any]] = {
+        name: {"answer/em": em, "change": change, "cluster": cluster}
+        for name, em, change, cluster in (
+            ("old", 1.0, "retained", "e1"),
+            ("beside", 0.0, "locality", "e2"),
+            ("named anew", 1.0, "locality", "e3"),
+            ("changed", 1.0, "canary", "e3"),
+        )
+    }
+    one = pooled([(0, run_of(rows)), (1, run_of(rows))], {0: {"e3"}, 1: {"e1"}})
+    assert set(one.scores("answer/em", ["locality", "retained"])) == {"0/old", "0/beside", "1/beside", "1/named anew"}
+    assert set(one.scores("answer/em", ["canary"])) == {"0/changed", "1/changed"}
+    assert one.clusters["1/changed"] == "1/e3"
+
+
+def test_a_new_name_is_taught_although_nothing_else_changed() -> None:
+    """So a model that learned it would seem to know more of what did not change than before."""
+    taught = {example.question for example in world("ci", 0).train}
+    anew = {example.cluster for example in world("ci", 0, version=1).train if example.question not in taught}
+    found = renamed("ci", 0)
+    assert found == {
+        entity.id for entity, old in zip(past_of("ci", 0).at(1), past_of("ci", 0).at(0), strict=True) if entity.name != old.name
+    }
+    assert found
+    assert found <= anew
+
+
+def test_what_adapters_forgot_is_the_mean_over_them_with_an_interval_that_is_not_too_narrow() -> None:
+    one, two = Estimate(-0.2, -0.3, -0.1, 100, 100), Estimate(0.0, -0.2, 0.2, 100, 100)
+    assert forgotten([one, two]) == Figure(pytest.approx(-0.1), pytest.approx(-0.25), pytest.approx(0.05), 100, 100)
+    assert forgotten([one, None]) == forgotten([]) == Figure(None)
 
 
 def test_a_deleted_value_leaks_where_it_is_said() -> None:
