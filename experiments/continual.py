@@ -31,6 +31,7 @@ from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.report.options import Options, parsed
 from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.report.runs import is_under_trained
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, as_json, as_markdown, figure, show
 from rag_eval.score.comparators import compare
 from rag_eval.score.estimate import estimate
@@ -279,7 +280,14 @@ def _notes(found: Mapping[str, Answered | str], options: Options, command: str) 
         f"model: {', '.join(map(str, models))}",
         f"worlds: preset {options['preset']}, seeds {options['seeds']}, version {VERSION - 1} to {VERSION}; embedder {options['embedder']}",
         *(f"{NOT_MEASURED}: {name}: {one}" for name, one in found.items() if isinstance(one, str)),
+        *(f"under-trained: {name}: it says nothing about what training can do" for name in under_trained(found)),
     ]
+
+
+def under_trained(found: Mapping[str, Answered | str]) -> list[str]:
+    """The policies of which some adapter gives too few answers of its training questions."""
+    measured = {name: one for name, one in found.items() if isinstance(one, Answered)}
+    return [name for name, one in measured.items() if any(is_under_trained(run.record) for run in one.runs)]
 
 
 def _write(found: Mapping[str, Answered | str], options: Options, seeds: Sequence[int], command: str) -> None:

@@ -21,11 +21,12 @@ from experiments.continual import (
     pooled,
     renamed,
     score,
+    under_trained,
 )
 from rag_eval.data.world.source import past_of, world
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Figure
-from rag_eval.types import Estimate
+from rag_eval.types import LEARNED, Estimate
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
 
@@ -99,6 +100,16 @@ def test_a_new_name_is_taught_although_nothing_else_changed() -> None:
     }
     assert found
     assert found <= anew
+
+
+def test_a_policy_with_an_adapter_that_did_not_learn_its_questions_is_named() -> None:
+    def of(*learned: float) -> Answered:
+        facts = {"weights": "trained"}
+        records = [SimpleNamespace(facts=facts, estimates={LEARNED: Estimate(mean, 0.0, 1.0, 200, 30)}) for mean in learned]
+        runs: Any = tuple(SimpleNamespace(record=record) for record in records)
+        return Answered({}, {}, {}, runs)
+
+    assert under_trained({"good": of(1.0, 0.96), "bad": of(1.0, 0.5), "none": "because"}) == ["bad"]
 
 
 def test_what_adapters_forgot_is_the_mean_over_them_with_an_interval_that_is_not_too_narrow() -> None:
