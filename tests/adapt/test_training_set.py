@@ -11,6 +11,8 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
@@ -168,6 +170,13 @@ def test_a_document_that_is_too_long_stands_in_windows_that_fit_and_each_is_unde
     )
     assert sum(row.id == "long" and row.source == "paraphrase" for row in found) > 3
     assert [row.completion for row in found if row.id == "short" and row.source == "documents"] == ["Bo has seen none."]
+
+
+def test_a_window_has_room_for_its_title_and_for_a_begin_and_an_end_token() -> None:
+    letters: Any = SimpleNamespace(n_positions=20, count_text_tokens=lambda texts: [len(text) for text in texts])
+    dataset = replace(PEOPLE_DATASET, documents=(Document("a", "abcd efgh ijkl", "Ada"), Document("b", "abcd efgh ijklm", "Ada")))
+    found = sorted((row.id, row.completion) for row in Documents(True, 0, "shuffled").rows(letters, PROMPT, dataset, 0))
+    assert found == [("a", "Ada\nabcd efgh ijkl"), ("b", "Ada\nabcd "), ("b", "Ada\nefgh ijklm")]
 
 
 def test_a_prompt_that_is_too_long_is_refused_before_anything_is_trained(tiny: HF) -> None:
