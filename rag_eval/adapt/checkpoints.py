@@ -53,10 +53,10 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         parts["lr_scheduler"].load_state_dict(_read(self.last)["scheduler"])
         self._best.restore(_read(self.last)["best"], load_file(self.last / f"{BEST}.safetensors"))
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if self._left:
             _set_random(load_file(self._left / f"{RANDOM}.safetensors"), "epoch")
-        self._random_of_epoch = _random("epoch")
+        self._random_of_epoch = _random("epoch", model)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
         if self._left:
@@ -71,7 +71,7 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         tensors = {
             WEIGHTS: dict(trained_weights(model)),
             OPTIMIZER: {f"{at}.{name}": value for at, values in held["state"].items() for name, value in values.items()},
-            RANDOM: self._random_of_epoch | _random("step"),
+            RANDOM: self._random_of_epoch | _random("step", model),
             BEST: self._best.weights,
         }
         for name, those in tensors.items():
@@ -101,16 +101,16 @@ def _restore(optimizer: Any, tensors: Mapping[str, torch.Tensor], learning_rates
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _random(when: str) -> dict[str, torch.Tensor]:
-    """The state of torch's random numbers, the only ones that a training draws."""
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {f"{when}.cpu": torch.get_rng_state(), **{f"{when}.cuda{at}": state for at, state in enumerate(devices)}}
+def _random(when: str, model: Any) -> dict[str, torch.Tensor]:
+    """The state of torch's random numbers, the only ones that a training draws: on the CPU, and on CUDA where the model is."""
+    has_cuda = model.device.type == "cuda"
+    return {f"{when}.cpu": torch.get_rng_state(), **({f"{when}.cuda": torch.cuda.get_rng_state()} if has_cuda else {})}
 
 
 def _set_random(tensors: Mapping[str, torch.Tensor], when: str) -> None:
     torch.set_rng_state(tensors[f"{when}.cpu"])
-    if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([tensors[f"{when}.cuda{at}"] for at in range(torch.cuda.device_count())])
+    if f"{when}.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors[f"{when}.cuda"])
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _has_gpu() -> bool:
 
 
 def _by_content(node: Any) -> Any:
-    """The node with each model's path replaced by its fingerprint, recorded answers by their hash, caches left out."""
+    """The node with each model's path replaced by its fingerprint, recorded answers by their hash, caches and states left out."""
     if isinstance(node, Mapping):
         revision = node.get("revision")
         return {
@@ -143,6 +143,6 @@ def _by_content(node: Any) -> Any:
             if name == "answers"
             else _by_content(value)
             for name, value in node.items()
-            if name not in {"cache", "parent"}
+            if name not in {"cache", "parent", "checkpoint_every"}
         }
     return [_by_content(value) for value in node] if isinstance(node, list) else node

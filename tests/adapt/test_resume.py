@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from rag_eval.adapt import checkpoints
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.evaluate import _learning
 from rag_eval.parts import Cached
@@ -173,6 +174,20 @@ def test_another_training_does_not_go_on_from_this_one(
     kept = trained(tmp_path, base)
     assert kept.earlier_s == 0
     assert same(kept, uninterrupted)
+
+
+def test_a_state_of_a_machine_without_cuda_goes_on_where_there_is_some(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag_eval.adapt.lora._save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, base)
+    monkeypatch.undo()
+    names = {name for path in tmp_path.rglob("state-*/random.safetensors") for name in load_file(path)}
+    assert names == {"epoch.cpu", "step.cpu"}  # of the device that is trained on, whatever else there is
+    monkeypatch.setattr(checkpoints.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(checkpoints.torch.cuda, "device_count", lambda: 1)
+    state = load_file(next(tmp_path.rglob("state-*/random.safetensors")))
+    checkpoints._set_random(state, "step")
+    assert torch.equal(torch.get_rng_state(), state["step.cpu"])
 
 
 def test_states_hold_no_pickle(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
