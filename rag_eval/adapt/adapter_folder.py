@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 RANK_AXIS = {"lora_A": 0, "lora_B": 1}
-KINDS = {*RANK_AXIS, "lora_magnitude_vector"}
+LENGTHS = "lora_magnitude_vector"  # of DoRA
+KINDS = {*RANK_AXIS, LENGTHS}
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -26,16 +29,28 @@ def _is_text(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+def _is_pattern(value: Any) -> bool:
+    try:
+        return bool(re.compile(value))
+    except (re.error, TypeError):
+        return False
+
+
+def _is_names(value: Any) -> bool:
+    """Names in a list, or one pattern for them."""
+    return all(isinstance(one, str) for one in value) if isinstance(value, list) else _is_pattern(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_numbers(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
+def _is_rank(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_by_module(value: Any, is_one: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(map(_is_pattern, value)) and all(map(is_one, value.values()))
 
 
 def _is_bool(value: Any) -> bool:
@@ -55,14 +70,14 @@ _ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value in (True, False, "gaussian", "orthogonal"),
         "weights that go with the unchanged model: an adapter of pissa or olora is converted when it is saved",
     ),
-    "r": (lambda value: isinstance(value, int) and value > 0, "a whole number above 0"),
+    "r": (_is_rank, "a whole number above 0"),
     "lora_alpha": (_is_number, "a number"),
     "lora_dropout": (_is_number, "a number"),
-    "rank_pattern": (_is_numbers, "numbers by module"),
-    "alpha_pattern": (_is_numbers, "numbers by module"),
-    "target_modules": (_is_texts, "names of modules"),
-    "exclude_modules": (lambda value: value is None or _is_texts(value), "names of modules"),
-    "layers_pattern": (lambda value: value is None or _is_texts(value), "names of modules"),
+    "rank_pattern": (lambda value: _is_by_module(value, _is_rank), "whole numbers above 0 by pattern of modules"),
+    "alpha_pattern": (lambda value: _is_by_module(value, _is_number), "numbers by pattern of modules"),
+    "target_modules": (_is_names, "names of modules"),
+    "exclude_modules": (lambda value: value is None or _is_names(value), "names of modules"),
+    "layers_pattern": (lambda value: value is None or _is_names(value), "names of modules"),
     "layers_to_transform": (lambda value: value is None or isinstance(value, int | list), "numbers of layers"),
     "base_model_name_or_path": (_is_text, "a name"),
     "revision": (_is_text, "a name"),
@@ -116,7 +131,10 @@ def check_fits(path: str, model: str, revision: str | None, fingerprint: str) ->
     noted = _noted_fingerprint(folder)
     if noted is not None:
         if noted != fingerprint:
-            raise DataError(f"{folder}: trained for the model with fingerprint {noted}, generator.model={model} has {fingerprint}.")
+            raise DataError(
+                f"{folder}: trained for the model with fingerprint {noted}, generator.model={model} has {fingerprint}. "
+                "Use the model that it was trained for."
+            )
     else:
         _check_name(folder, config, model, revision)
     if Path(model).is_dir():
@@ -136,24 +154,30 @@ def _check_name(folder: Path, config: Mapping[str, Any], model: str, revision: s
 
 
 def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
-    """Every tensor is of a known kind, finite and of the rank that the configuration gives; pairs are whole."""
+    """Every tensor is of a known kind, finite and of the rank that the configuration gives; no module lacks one."""
     changes = False
+    kinds = {*RANK_AXIS, LENGTHS} if config.get("use_dora") else {*RANK_AXIS}
     ranks: dict[str, dict[str, int]] = {}
     try:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118  it is no mapping
                 tensor = file.get_tensor(name)
                 module, kind = _parts(path, name)
-                if not bool(tensor.isfinite().all()):
-                    raise DataError(f"{path}: the weight {name} is not finite. Get the file again.")
-                if kind in RANK_AXIS:
-                    ranks.setdefault(module, {})[kind] = tensor.shape[RANK_AXIS[kind]] if tensor.ndim == 2 else 0
+                if not tensor.is_floating_point() or not bool(tensor.isfinite().all()):
+                    raise DataError(f"{path}: the weight {name} is not finite, or of whole numbers. Get the file again.")
+                is_flat = tensor.ndim == (1 if kind == LENGTHS else 2)
+                ranks.setdefault(module, {})[kind] = tensor.shape[RANK_AXIS.get(kind, 0)] if is_flat else 0
                 changes = changes or (kind == "lora_B" and bool(tensor.any()))
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a whole safetensors file: {error}. Get the file again.") from error
+    if not ranks:
+        raise DataError(f"{path}: holds no weights. Get the file again.")
     for module, found in ranks.items():
-        if set(found) != set(RANK_AXIS):
-            raise DataError(f"{path}: {module} has {' and '.join(found)} alone; expected lora_A and lora_B. Get the file again.")
+        if found.keys() != kinds:
+            expected = f"{', '.join(sorted(kinds))} with use_dora={str(LENGTHS in kinds).lower()} of {CONFIG}"
+            raise DataError(f"{path}: {module} has {', '.join(sorted(found))}; expected {expected}. Get both files again.")
+        if found.pop(LENGTHS, 1) < 1:
+            raise DataError(f"{path}: {module}.{LENGTHS} is no row of numbers. Get the file again.")
         wanted = {config["r"], *config.get("rank_pattern", {}).values()}
         if len(set(found.values())) != 1 or not wanted.issuperset(found.values()):
             shown = ", ".join(f"{kind} of rank {rank}" for kind, rank in found.items())
@@ -169,8 +193,10 @@ def _check_shapes(folder: Path, config: Mapping[str, Any], model: Shapes) -> Non
         base = next((found for key, found in model.items() if key == f"{module}.weight" or f"{module}.weight".endswith(f".{key}")), None)
         if base is None:
             raise DataError(f"{path}: {module} is no layer of the model. Use the model that it was trained for.")
+        if len(base) != 2:
+            raise DataError(f"{path}: {module} is no linear layer of the model. Use the model that it was trained for.")
         n_out, n_in = reversed(base) if config.get("fan_in_fan_out") else base
-        wanted = {"lora_A": n_in, "lora_B": n_out, "lora_magnitude_vector": n_out}[kind]
+        wanted = {"lora_A": n_in, "lora_B": n_out, LENGTHS: n_out}[kind]
         found = shape[1] if kind == "lora_A" else shape[0]
         if found != wanted:
             raise DataError(
@@ -207,7 +233,7 @@ def _noted_fingerprint(folder: Path) -> str | None:
 def _config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{folder / CONFIG}: expected JSON: {error}. Get the file again.") from error
     if not isinstance(config, dict):
         raise DataError(f"{folder / CONFIG}: expected a JSON object, found {type(config).__name__}. Get the file again.")

@@ -72,7 +72,8 @@ class Lora:
             dora: length and direction of weights are trained apart (arXiv 2402.09353).
             quantized: the frozen weights are held in 4 bits while training (QLoRA, arXiv 2305.14314); needs CUDA. The adapter
                 answers over the full weights.
-            precision: of the sums; auto is bfloat16 on CUDA where that is faster, float32 elsewhere.
+            precision: of the sums; auto is bfloat16 on CUDA where that is faster, float32 elsewhere. Sums with weights held
+                in 4 bits are always bfloat16.
             gradient_checkpointing: less memory, more time.
             packing: the rows of a batch are laid end to end, each blind to the others, instead of padded; the same result.
             eval_every: steps between two losses on the dev questions, whose best weights are kept; 0 = none is taken.
@@ -92,6 +93,8 @@ class Lora:
             raise ConfigError(
                 f"adapter.init={init} changes the frozen weights, which excludes adapter.dora and adapter.quantized; use zero."
             )
+        if init == "orthogonal" and rank % 2:
+            raise ConfigError(f"adapter.init=orthogonal needs an even adapter.rank, found {rank}.")
         if quantized:
             _check_quantizing()
         self.cache, self.data, self.is_quantized = cache, data, quantized
@@ -130,7 +133,10 @@ class Lora:
 
         Raises:
             DataError: if the dataset lacks what is to be trained on, or the adapter to start from is of another model.
+            ConfigError: if 4 bits are wanted of a generator that is not on CUDA.
         """
+        if self.is_quantized and generator.device != "cuda":
+            raise ConfigError(f"adapter.quantized needs CUDA, generator.device is {generator.device}; set it to cuda.")
         if self._start:
             base = str(generator.identity()["base_model"])
             check_fits(str(self._start.folder), generator.model, generator.revision, base)

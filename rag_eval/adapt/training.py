@@ -7,8 +7,10 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +29,7 @@ from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.started import Start
+from rag_eval.adapt.suits import check_blind, check_lengths, check_linear, choosing_layers
 from rag_eval.adapt.training_set import tokenized, training_rows
 from rag_eval.device import faster_dtype
 from rag_eval.errors import ConfigError, DataError
@@ -113,15 +116,18 @@ class Lesson:
             "is_quantized": self.is_quantized,
             "start": self.start and [self.start.sha, self.start.is_stacked],
             "precision": self.dtype,
+            "device": self.generator.device,  # sums come out otherwise, in the last bits
             "torch": torch.__version__.split("+")[0],
             "transformers": transformers.__version__,
             "peft": peft.__version__,
             "trl": trl.__version__,
+            "accelerate": version("accelerate"),
+            **({"bitsandbytes": version("bitsandbytes")} if self.is_quantized else {}),
         }
 
     @property
     def dtype(self) -> Literal["float32", "bfloat16"]:
-        """Of the sums of the training; the weights that are trained are float32.
+        """Of the sums of the training; the weights that are trained are float32, over 4 bits bfloat16 (TRL's choice).
 
         On a CPU `auto` is float32, so that every machine makes the same adapter.
         """
@@ -161,20 +167,31 @@ def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Pat
 
 
 def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
-    """A trainer that has not begun, with the seed set."""
+    """A trainer that has not begun, with the seed set.
+
+    Raises:
+        DataError: if a row is longer than the model can read.
+        ConfigError: if the model has no such layers to train, or does not keep rows apart that are laid end to end.
+    """
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
-    trainer = FiniteTrainer(
-        model=lesson.start.frozen(model) if lesson.start else model,
-        args=_settings(lesson),
-        train_dataset=Dataset.from_list(tokenized(tokenizer, lesson.rows)),
-        eval_dataset=Dataset.from_list(tokenized(tokenizer, lesson.dev)) if lesson.dev else None,
-        processing_class=tokenizer,
-        peft_config=lesson.lora,
-        callbacks=list(callbacks),
-    )
+    rows, dev = (tokenized(tokenizer, those) if those else [] for those in (lesson.rows, lesson.dev))
+    check_lengths([*lesson.rows, *lesson.dev], [*rows, *dev], model)
+    with choosing_layers() if lesson.lora else nullcontext():
+        trainer = FiniteTrainer(
+            model=lesson.start.frozen(model) if lesson.start else model,
+            args=_settings(lesson),
+            train_dataset=Dataset.from_list(rows),
+            eval_dataset=Dataset.from_list(dev) if dev else None,
+            processing_class=tokenizer,
+            peft_config=lesson.lora,
+            callbacks=list(callbacks),
+        )
     if lesson.start:
         lesson.start.begin(trainer.model)
+    check_linear(trainer.model)
+    if lesson.schedule.packing:
+        check_blind(trainer)
     trainer.rows = lesson.rows
     trainer.remove_callback(PrinterCallback)  # standard output is for results
     return trainer
@@ -201,7 +218,7 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
 def _settings(lesson: Lesson) -> SFTConfig:
     schedule, has_cuda = lesson.schedule, lesson.generator.device == "cuda"
     n_steps = math.ceil(len(lesson.rows) / schedule.batch_size) * schedule.epochs
-    return SFTConfig(
+    settings = SFTConfig(
         output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"),
         save_strategy="no",
         report_to="none",
@@ -225,6 +242,8 @@ def _settings(lesson: Lesson) -> SFTConfig:
         logging_nan_inf_filter=False,
         dataloader_pin_memory=has_cuda,
     )
+    settings._n_gpu = min(settings.n_gpu, 1)  # or all that can be seen are taken, which is another training and refused by TRL
+    return settings
 
 
 def _sha(rows: Sequence[Row]) -> str:

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import safe_open
 
 from rag_eval.errors import DataError
 from rag_eval.model_folder import check_model
 
+WEIGHTS = "adapter_model.safetensors"
+
 
 def merged(model: Any, folder: str) -> Any:
-    """The base model, in float32, with the adapter's weights added for good. The folder must hold safetensors."""
-    return adapted(model, folder).merge_and_unload(safe_merge=True)
+    """The base model, in float32, with the adapter's weights added for good.
+
+    Raises:
+        DataError: if the adapter has no safetensors, does not fit the model, or leaves weights that are no numbers.
+    """
+    beside = adapted(model, folder)
+    try:
+        return beside.merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        raise DataError(f"the adapter {folder} makes weights that are not finite. Use another adapter.") from error
 
 
 def adapted(model: Any, folder: str) -> Any:
-    """The base model with the adapter beside its weights. The folder must hold safetensors.
+    """The base model with the adapter beside its weights.
 
     Raises:
-        DataError: if the adapter's weights do not fit the model.
+        DataError: if the adapter has no safetensors, or its weights do not fit the model.
     """
     check_model(folder)
+    if not (Path(folder) / WEIGHTS).is_file():  # or PEFT would open a pickle
+        raise DataError(f"the adapter {folder} has no {WEIGHTS}; convert it to safetensors.")
     try:
-        return PeftModel.from_pretrained(model, folder)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of missing weights, which are refused
+            beside = PeftModel.from_pretrained(model, folder)
     except (RuntimeError, ValueError) as error:
         raise DataError(f"the adapter {folder} does not fit the model: {' '.join(str(error).split())[:300]}") from error
+    _check_whole(beside, Path(folder))
+    return beside
+
+
+def _check_whole(beside: Any, folder: Path) -> None:
+    """PEFT leaves out weights of layers that the configuration does not name, and makes up those that the file lacks."""
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        stored = set(file.keys())
+    odd = sorted(stored ^ set(get_peft_model_state_dict(beside, save_embedding_layers=False)))
+    if odd:
+        raise DataError(
+            f"the adapter {folder}: adapter_config.json and {WEIGHTS} disagree on {len(odd)} weights (first: {odd[0]}, "
+            f"{'stored' if odd[0] in stored else 'not stored'}). Get both files again."
+        )

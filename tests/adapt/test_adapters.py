@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import LlamaForCausalLM
+from transformers import BloomConfig, BloomForCausalLM, LlamaForCausalLM
+from trl import SFTConfig
 
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.given import Given
@@ -27,7 +29,7 @@ from rag_eval.config import conf_dir
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Cached
-from rag_eval.types import QADataset
+from rag_eval.types import Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
 from tests.models import write_random_model
 
@@ -40,6 +42,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "pissa": {"init": "pissa"},
     "olora": {"init": "olora", "rank_stabilised": True},
 }
+Q_PROJ = "base_model.model.model.layers.0.self_attn.q_proj."
 TAUGHT = {"rank": 32, "alpha": 32, "epochs": 60.0, "learning_rate": 0.003}
 
 
@@ -248,7 +251,13 @@ def test_an_adapter_that_changes_nothing_is_noted(adapter: Path, tmp_path: Path,
     ("change", "said"),
     [
         (lambda held: {f"evil.{name}": one for name, one in held.items()}, "expected weights named"),
-        (lambda held: {name: one for name, one in held.items() if "layers.1.mlp.up_proj.lora_B" not in name}, "lora_A alone"),
+        (lambda held: {}, "holds no weights"),
+        (
+            lambda held: {name: one for name, one in held.items() if "layers.1.mlp.up_proj.lora_B" not in name},
+            "up_proj has lora_A; expected",
+        ),
+        (lambda held: held | {Q_PROJ + "lora_magnitude_vector": torch.ones(32)}, r"lora_A, lora_B with use_dora=false"),
+        (lambda held: {name: one.to(torch.int8) for name, one in held.items()}, "of whole numbers"),
         (lambda held: {name: one[:1] if "lora_A" in name else one for name, one in held.items()}, "lora_A of rank 1, lora_B of rank 2"),
         (lambda held: {name: one * float("nan") for name, one in held.items()}, "is not finite"),
     ],
@@ -256,6 +265,125 @@ def test_an_adapter_that_changes_nothing_is_noted(adapter: Path, tmp_path: Path,
 def test_weights_that_are_no_whole_lora_are_refused(adapter: Path, tmp_path: Path, change: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
         Given(str(reweighted(adapter, tmp_path / "odd", change)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lora_alpha", float("inf")),
+        ("lora_alpha", float("nan")),
+        ("r", True),
+        ("rank_pattern", {"q_proj": 1.5}),
+        ("rank_pattern", {"(": 2}),
+        ("target_modules", "("),
+        ("exclude_modules", "["),
+    ],
+)
+def test_a_configuration_that_peft_would_stumble_over_is_refused_with_its_key(adapter: Path, tmp_path: Path, key: str, value: Any) -> None:
+    with pytest.raises(DataError, match=f"'{key}' is .*; expected"):
+        Given(str(changed(adapter, tmp_path / "odd", **{key: value})))
+
+
+def test_a_dora_adapter_without_lengths_and_one_of_a_norm_are_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"lora_magnitude_vector with use_dora=true"):
+        Given(str(changed(adapter, tmp_path / "dora", use_dora=True)))
+    norm = "base_model.model.model.layers.0.input_layernorm."
+    pair = {norm + "lora_A.weight": torch.ones(2, 32), norm + "lora_B.weight": torch.ones(32, 2)}
+    with pytest.raises(DataError, match="input_layernorm is no linear layer of the model"):
+        Given(str(reweighted(adapter, tmp_path / "norm", lambda held: held | pair))).fit(hf(base), PROMPT, DATASET, 0)
+
+
+@pytest.mark.parametrize("mode", ["merged", "unmerged"])
+def test_weights_that_peft_would_make_up_or_leave_out_are_refused(base: Path, adapter: Path, tmp_path: Path, mode: str) -> None:
+    def lower(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: one for name, one in held.items() if "layers.1." not in name}
+
+    half = reweighted(changed(adapter, tmp_path / "made up", init_lora_weights=False), tmp_path / "half", lower)
+    few = changed(adapter, tmp_path / "few", target_modules=["q_proj"])
+    for folder, said in ((half, r"layers\.1\.\S*, not stored"), (few, r"layers\.0\.mlp\.\S*, stored")):
+        generator, _ = Given(str(folder)).fit(hf(base, adapter_mode=mode), PROMPT, DATASET, 0)
+        with pytest.raises(DataError, match=said):
+            generator.generate([PROMPT.render(TRAIN[0], ())])
+
+
+def test_an_adapter_that_makes_the_weights_infinite_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
+    huge = reweighted(adapter, tmp_path / "huge", lambda held: {name: one * 1e36 for name, one in held.items()})
+    generator, _ = Given(str(huge)).fit(hf(base), PROMPT, DATASET, 0)
+    with pytest.raises(DataError, match="makes weights that are not finite"):
+        generator.generate([PROMPT.render(TRAIN[0], ())])
+
+
+def test_an_adapter_is_never_read_from_a_pickle(base: Path, adapter: Path, tmp_path: Path) -> None:
+    shutil.copytree(adapter, tmp_path / "pickled")
+    weights = tmp_path / "pickled" / "adapter_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.rename(weights.with_name("decoy.safetensors"))
+    with pytest.raises(DataError, match=r"has no adapter_model\.safetensors"):
+        hf(base, adapter=str(tmp_path / "pickled")).generate([PROMPT.render(TRAIN[0], ())])
+
+
+@pytest.mark.parametrize(
+    ("modules", "said"),
+    [(["nope"], "nope.* not found"), ("(", "unterminated"), (["input_layernorm"], "not supported"), (["embed_tokens"], "is an embedding")],
+)
+def test_layers_that_cannot_be_adapted_are_refused_in_one_line(base: Path, tmp_path: Path, modules: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"adapter\.target_modules.*{said}") as refusal:
+        fit(tmp_path, base, target_modules=modules)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_orthogonal_beginning_needs_an_even_rank(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"even adapter\.rank, found 3"):
+        lora(tmp_path, init="orthogonal", rank=3)
+
+
+def test_4_bits_are_refused_for_a_generator_that_is_not_on_cuda(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag_eval.adapt.lora._check_quantizing", lambda: None)
+    with pytest.raises(ConfigError, match=r"generator\.device is cpu"):
+        lora(tmp_path, quantized=True).fit(hf(base), PROMPT, DATASET, 0)
+
+
+def test_rows_end_to_end_are_refused_of_a_model_that_sees_across_the_border(base: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    alibi = tmp_path / "bloom"  # whose positions come from the padding, of which there is none
+    shutil.copytree(base, alibi, ignore=shutil.ignore_patterns("model.safetensors"))
+    config = BloomConfig(vocab_size=3072, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.5, eos_token_id=1, pad_token_id=0)
+    BloomForCausalLM(config).save_pretrained(alibi)
+    with pytest.raises(ConfigError, match=r"see each other in a model of type bloom; set adapter\.packing=false"):
+        fit(tmp_path, alibi, packing=True)
+    fit(tmp_path, alibi)
+
+
+def test_a_row_with_more_tokens_than_the_model_has_positions_is_refused(base: Path, tmp_path: Path) -> None:
+    long = replace(DATASET, train=(*TRAIN, Example("long", "what " * 300 + "is it?", ("liver",))))
+    with pytest.raises(DataError, match=r"'long' has \d+ tokens, the model has 256 positions"):
+        lora(tmp_path).fit(hf(base), PROMPT, long, 0)
+
+
+def test_one_gpu_is_trained_on_where_there_are_several(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class TwoSeen(SFTConfig):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self._n_gpu = 2
+
+    monkeypatch.setattr("rag_eval.adapt.training.SFTConfig", TwoSeen)
+    trainer = trainer_of(lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0), [])
+    assert (trainer.args.n_gpu, trainer.args.train_batch_size) == (1, 4)
+
+
+def test_an_adapter_is_the_same_however_long_it_took(base: Path, tmp_path: Path) -> None:
+    one, other = (fit(tmp_path / name, base) for name in "12")
+    assert one[1].seconds != other[1].seconds
+    assert one[0].identity() == other[0].identity()
+
+
+def test_another_device_is_another_adapter_but_other_states_are_not(base: Path, tmp_path: Path) -> None:
+    generator, elsewhere = hf(base), hf(base)
+    elsewhere.device = "cuda"
+    key = lora(tmp_path, precision="float32").lesson(generator, PROMPT, DATASET, 0).key
+    assert lora(tmp_path, precision="float32").lesson(elsewhere, PROMPT, DATASET, 0).key != key
+    assert lora(tmp_path, precision="float32", checkpoint_every=7).lesson(generator, PROMPT, DATASET, 0).key == key
+    assert lora(tmp_path, precision="auto").lesson(generator, PROMPT, DATASET, 0).key == key
 
 
 def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
