@@ -47,6 +47,7 @@ class DirectoryCache:
         """
         target = self._target(kind, key)
         if (found := _read(target, key)) is not None:  # needs no lock: a directory appears whole
+            shutil.rmtree(self.work(kind, key).path, ignore_errors=True)  # of a builder that died when it had just finished
             return found
         begun = time.perf_counter()
         with writing(self.root), locked(target.with_name(f"{target.name}.lock"), f"{kind} {target.name[:12]} in {self.root}"):

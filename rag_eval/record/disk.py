@@ -6,12 +6,15 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from safetensors import SafetensorError
 
 from rag_eval.errors import EnvironmentFault
 
@@ -52,13 +55,21 @@ def writing(path: Path) -> Iterator[None]:
     """Turns a full or forbidden disk into an EnvironmentFault that names the path; other errors pass."""
     try:
         yield
-    except OSError as error:
-        where = error.filename or path
-        if error.errno in FULL:
+    except (OSError, SafetensorError) as error:
+        number, where = _number(error), getattr(error, "filename", None) or path
+        if number in FULL:
             raise EnvironmentFault(f"{where}: the disk is full ({_free_bytes(path):,} bytes free); free some space.") from error
-        if error.errno in REFUSED:
-            raise EnvironmentFault(f"{where}: cannot be written ({error.strerror}); choose a folder that can.") from error
+        if number in REFUSED:
+            raise EnvironmentFault(f"{where}: cannot be written ({os.strerror(number)}); choose a folder that can.") from error
         raise
+
+
+def _number(error: OSError | SafetensorError) -> int:
+    """What the system said; safetensors tells it in words only. 0 = nothing."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    return int(said[1]) if said else 0
 
 
 def _free_bytes(path: Path) -> int:

@@ -46,15 +46,18 @@ class WorkDirectory:
                 shutil.rmtree(leftover)
             temporary = self.path / f".tmp-{uuid4().hex}"
             temporary.mkdir()
-            write(temporary)
-            files = [file for file in temporary.rglob("*") if file.is_file()]
-            for path in [*files, *(folder for folder in temporary.rglob("*") if folder.is_dir())]:
-                sync(path)
-            seal(temporary, files, {"n": n})
-            target = self.path / f"state-{n:09d}"
-            shutil.rmtree(target, ignore_errors=True)  # a damaged one of an earlier attempt
-            temporary.rename(target)
-            sync(self.path)
+            try:
+                write(temporary)
+                files = [file for file in temporary.rglob("*") if file.is_file()]
+                for path in [*files, *(folder for folder in temporary.rglob("*") if folder.is_dir())]:
+                    sync(path)
+                seal(temporary, files, {"n": n})
+                target = self.path / f"state-{n:09d}"
+                shutil.rmtree(target, ignore_errors=True)  # a damaged one of an earlier attempt
+                temporary.rename(target)
+                sync(self.path)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)  # gone when renamed
             for old in self._states()[:-N_KEPT]:
                 shutil.rmtree(old)
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from rag_eval.errors import EnvironmentFault
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.record.work import WorkDirectory
 
@@ -43,8 +48,33 @@ def test_a_state_that_was_not_finished_is_none(tmp_path: Path) -> None:
     last = work.last()
     assert last is not None
     assert last.name == "state-000000001"
+    assert [path.name for path in work.path.iterdir()] == ["state-000000001"]  # nothing of the other is left
+    (work.path / ".tmp-0").mkdir()  # but of a process that was killed
     work.save(3, writes("3"))
-    assert sorted(path.name for path in work.path.iterdir()) == ["state-000000001", "state-000000003"]  # what was left is gone
+    assert sorted(path.name for path in work.path.iterdir()) == ["state-000000001", "state-000000003"]
+
+
+def test_a_disk_that_is_full_while_tensors_are_written_is_a_fault_and_no_state(tmp_path: Path) -> None:
+    work = WorkDirectory(tmp_path / "work")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(EnvironmentFault, match="disk is full"):
+            work.save(1, lambda folder: save_file({"a": np.zeros(1000)}, folder / "a.safetensors"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    assert not list(work.path.iterdir())
+
+
+def test_states_of_a_builder_that_died_when_it_had_finished_go_with_the_next_use(tmp_path: Path) -> None:
+    cache = DirectoryCache(str(tmp_path))
+    cache.build("adapters", {"a": 1}, writes("whole"))
+    work = cache.work("adapters", {"a": 1})
+    work.save(1, writes("1"))
+    assert cache.build("adapters", {"a": 1}, writes("not called")).is_hit
+    assert not work.path.exists()
 
 
 def test_a_damaged_state_is_said_and_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
