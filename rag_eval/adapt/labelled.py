@@ -1,35 +1,87 @@
-"""The vocabulary is scored only where a token is learned: in a training row most tokens are of the prompt, which is not."""
+"""Fewer sums for the same losses on a CPU: in training rows most tokens are of prompts, which are not learned and often begin alike.
+
+The vocabulary is scored only where a token is learned. What the prompts of a batch begin with is read once for all of them, and
+the gradient reaches it through every row.
+"""
 
 from __future__ import annotations
 
+import logging
+from functools import cached_property
 from typing import Any
 
 import torch
 from peft import PeftModel
+from transformers import DynamicCache
 from trl import SFTTrainer
 
+log = logging.getLogger(__name__)
+
 IGNORED = -100  # the label of a token that is not learned
+WORTH = 0.1  # share of a batch's tokens that must fall away for its rows to share their beginning
+SAME = 1e-3  # how far apart, relatively, the losses of a batch may be with and without sharing
+
+Inputs = dict[str, Any]
 
 
 class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
-    """An SFTTrainer with the same losses and fewer sums on a CPU; on a GPU it leaves them to TRL, whose kernels do the same there."""
+    """An SFTTrainer with the same losses and fewer sums on a CPU; on a GPU it leaves them to TRL, whose kernels score as little there.
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    Beginnings are shared where attention alone joins tokens, nothing is dropped at random, nothing is computed twice to spare
+    memory, and the first batch has the same loss both ways.
+    """
+
+    _shares: bool | None = None  # None = not known before the first batch
+
+    def compute_loss(self, model: Any, inputs: Inputs, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         if inputs["labels"].device.type != "cpu":
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        following = inputs["labels"][:, 1:]
-        is_learned = following != IGNORED  # (rows, tokens - 1)
+        n = n_alike(inputs) if self._may_share and self._shares is not False else 0
+        if n and self._shares is None:
+            with torch.no_grad():
+                whole, shared = (self._loss(model, inputs, at, False, num_items_in_batch).item() for at in (0, n))
+            self._shares = abs(whole - shared) <= SAME * abs(whole)
+            if not self._shares:
+                log.warning("this model reads a beginning that rows share otherwise (loss %g, by itself %g): not shared", shared, whole)
+        return self._loss(model, inputs, n if self._shares else 0, return_outputs, num_items_in_batch)
+
+    def _loss(self, model: Any, inputs: Inputs, n: int, return_outputs: bool, num_items_in_batch: Any) -> Any:
+        """TRL's loss, the first n tokens of all rows read once."""
+        following = inputs["labels"][:, n + 1 :]
+        is_learned = following != IGNORED  # (rows, tokens - n - 1)
+        rest = {name: value for name, value in inputs.items() if name != "labels"}
+        if n:
+            rest |= {"input_ids": inputs["input_ids"][:, n:], "past_key_values": self._read_once(inputs["input_ids"], n)}
 
         def keep(_module: Any, _inputs: Any, output: Any) -> Any:
             output.last_hidden_state = output.last_hidden_state[:, :-1][is_learned][None]  # (1, learned tokens, hidden size)
             return output
 
-        rest = {name: value for name, value in inputs.items() if name != "labels"}
         hook = self._backbone.register_forward_hook(keep)
         try:
             return super().compute_loss(model, {**rest, "shift_labels": following[is_learned][None]}, return_outputs, num_items_in_batch)
         finally:
             hook.remove()
+
+    def _read_once(self, ids: torch.Tensor, n: int) -> DynamicCache:
+        """The keys and values of the first n tokens, for every row."""
+        cache = DynamicCache(config=self._backbone.config)
+        with self.accelerator.autocast():
+            self._backbone(input_ids=ids[:1, :n], past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(len(ids))
+        return cache
+
+    @cached_property
+    def _may_share(self) -> bool:
+        config = self._backbone.config
+        dropouts = [module.p for module in self.model.modules() if isinstance(module, torch.nn.Dropout)]
+        return (
+            not self.args.gradient_checkpointing
+            and not any(dropouts)
+            and not getattr(config, "attention_dropout", 0)
+            and getattr(config, "num_attention_heads", None) is not None
+            and set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}
+        )
 
     @property
     def _backbone(self) -> torch.nn.Module:
@@ -37,3 +89,18 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         network = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
         backbone: torch.nn.Module = network.base_model
         return backbone
+
+
+def n_alike(inputs: Inputs) -> int:
+    """How many tokens all rows of a padded batch begin with, neither they nor the one after learned; 0 = too few to be worth it.
+
+    Args:
+        inputs: int64 (rows, tokens) each: input_ids, labels, attention_mask; rows laid end to end have no mask and share nothing.
+    """
+    if "attention_mask" not in inputs:
+        return 0
+    ids, labels, mask = (inputs[name] for name in ("input_ids", "labels", "attention_mask"))
+    is_alike = (ids == ids[:1]).all(0) & (labels == IGNORED).all(0) & mask.bool().all(0)
+    n = int(is_alike.long().cumprod(0).sum()) - 1  # the last one is read by every row: it tells what is learned first
+    n_rows, n_tokens = ids.shape
+    return n if n > 0 and n * (n_rows - 1) >= WORTH * n_rows * n_tokens else 0
