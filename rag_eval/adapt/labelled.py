@@ -6,6 +6,7 @@ the gradient reaches it through every row.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from functools import cached_property
 from typing import Any
@@ -51,7 +52,7 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         is_learned = following != IGNORED  # (rows, tokens - n - 1)
         rest = {name: value for name, value in inputs.items() if name != "labels"}
         if n:
-            rest |= {"input_ids": inputs["input_ids"][:, n:], "past_key_values": self._read_once(inputs["input_ids"], n)}
+            rest |= {"input_ids": inputs["input_ids"][:, n:], self._cache_name: self._read_once(inputs["input_ids"], n)}
 
         def keep(_module: Any, _inputs: Any, output: Any) -> Any:
             output.last_hidden_state = output.last_hidden_state[:, :-1][is_learned][None]  # (1, learned tokens, hidden size)
@@ -67,9 +68,14 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         """The keys and values of the first n tokens, for every row."""
         cache = DynamicCache(config=self._backbone.config)
         with self.accelerator.autocast():
-            self._backbone(input_ids=ids[:1, :n], past_key_values=cache, use_cache=True)
+            self._backbone(input_ids=ids[:1, :n], use_cache=True, **{self._cache_name: cache})
         cache.batch_repeat_interleave(len(ids))
         return cache
+
+    @cached_property
+    def _cache_name(self) -> str:
+        """What the network calls the keys and values that it was given; transformers is about to rename them."""
+        return "cache" if "cache" in inspect.signature(self._backbone.forward).parameters else "past_key_values"
 
     @cached_property
     def _may_share(self) -> bool:
