@@ -23,10 +23,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from rich.console import Console
 
-from rag_eval.config import build, check, conf_dir, register_resolvers, signature
+from experiments.trained_folder import trained_folder
+from rag_eval.config import conf_dir, register_resolvers, signature
 from rag_eval.data.world.source import past_of
-from rag_eval.errors import ConfigError, RagEvalError, UserError
-from rag_eval.evaluate import dataset_of, evaluate
+from rag_eval.errors import RagEvalError, UserError
+from rag_eval.evaluate import evaluate
 from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.report.options import Options, parsed
@@ -151,12 +152,7 @@ def _run(policy: Policy, options: Options, seed: int) -> RecordedRun:
 
 def _adapter(options: Options, seed: int) -> str:
     """The folder of what was trained on the version before: that of `nothing`."""
-    settings = check(_composed(["mode=finetune", f"dataset.version={VERSION - 1}"], options, seed, trains=True))
-    adapter, generator, prompt = (build(settings[name]) for name in ("adapter", "generator", "prompt"))
-    _, kept = adapter.fit(generator, prompt, dataset_of(settings), settings["seed"])
-    if kept is None:
-        raise ConfigError("an adapter that is kept nowhere cannot be continued; choose adapter=lora.")
-    return str(kept.path.resolve())
+    return trained_folder(_composed(["mode=finetune", f"dataset.version={VERSION - 1}"], options, seed, trains=True))
 
 
 def _composed(overrides: Sequence[str], options: Options, seed: int, trains: bool) -> DictConfig:

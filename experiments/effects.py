@@ -1,10 +1,11 @@
-"""What the invented world can show with a model that was not trained on it: declared effects, measured and judged.
+"""What the invented world can show, with a model as it is and trained on it: declared effects, measured and judged.
 
     python -m experiments.effects                                  # the embedded model on three worlds of preset ci
     python -m experiments.effects generator=scripted embedder=hashed
 
 Keys: preset=ci, seeds=0,1,2 (worlds), generator=tiny, embedder=minilm, runs=outputs, out=reports. Finished runs are taken from disk.
-Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects_claims.py.
+Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects_claims.py, those of
+training in experiments/effects_trained.py; a generator that cannot be trained leaves these unmeasured.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from rich.console import Console
 from experiments.admission import READ_AT
 from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, hops
-from experiments.effects_runs import Plan, Pool, n_runs, pools
+from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
+from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
 from rag_eval.config import conf_dir
 from rag_eval.data.world.model import RESERVED_SEED
 from rag_eval.data.world.questions import KINDS
@@ -66,9 +68,12 @@ def main(argv: Sequence[str]) -> int:
         for name, choices in _choices().items():
             if options[name] not in choices:
                 raise UserError(f"{name}={options[name]} does not exist; choices: {', '.join(choices)}.")
-        plan = Plan(options["preset"], _seeds(options["seeds"]), options["generator"], options["embedder"], options["runs"])
-        with progress("runs", n_runs(plan)) as advance:
-            found = pools(plan, advance)
+        plan = Plan(
+            options["preset"], _seeds(options["seeds"]), options["generator"], options["embedder"], options["runs"], TRAINED[BASE][0]
+        )
+        arms = ARMS | TRAINED if trains(plan) else ARMS
+        with progress("runs", n_runs(plan, arms)) as advance:
+            found = pools(plan, arms, advance)
         _write(found, plan, "python -m experiments.effects " + " ".join(argv), Path(options["out"]))
     except RagEvalError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -81,6 +86,8 @@ def main(argv: Sequence[str]) -> int:
 
 def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[int]) -> Found:
     """The number of an effect and what it says of the claim; nothing where the model does not read what it takes."""
+    if not set(effect.arms) <= found.keys():
+        return Found(effect, None, (None,) * len(seeds), verdict(effect.claim, None, None, None).text)
     values = effect.measure(found)
     one = _estimate(values)
     said = verdict(effect.claim, one, _mde(values), _estimate(values, confidence=0.90))
@@ -217,8 +224,8 @@ def _provenance(found: Pools, plan: Plan, command: str) -> list[str]:
 def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
     kinds = read_kinds(found)
     unread = [kind for kind, one in kinds.items() if one is None or one.mean < READ_AT]
-    judgements = [judge(effect, found, unread, plan.seeds) for effect in EFFECTS]
-    sections = [effects_section(judgements), kinds_section(kinds), hops_section(found), arms_section(found)]
+    judgements = [judge(effect, found, unread, plan.seeds) for effect in (*EFFECTS, *trained_effects(plan.preset))]
+    sections = [effects_section(judgements), kinds_section(kinds), hops_section(found), raft_section(found), arms_section(found)]
     notes = _provenance(found, plan, command)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)

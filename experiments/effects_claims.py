@@ -36,6 +36,7 @@ class Effect:
     compared: str
     measure: Callable[[Pools], Values]
     needs: tuple[str, ...] = ("forward",)  # kinds of question that the model must be able to read for it to mean anything
+    arms: tuple[str, ...] = ()  # without which it is not measured; () = those are always there
 
 
 def _claim(name: str, text: str, direction: Direction, threshold: float, margin: float | None = None) -> Claim:

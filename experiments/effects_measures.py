@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +31,19 @@ class Values:
     clusters: tuple[Hashable, ...]
     bounds: tuple[float, float] | None = SHARE  # what a value can be
 
+    def only(self, names: Collection[str]) -> Values:
+        """Those of the questions named."""
+        kept = [at for at, name in enumerate(self.names) if name in names]
+        picked = ([those[at] for at in kept] for those in (self.values, self.names, self.clusters))
+        values, left, clusters = map(tuple, picked)
+        return Values(values, left, clusters, self.bounds)
+
 
 def mean(arm: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:
     """A score of an arm."""
 
     def of(found: Pools) -> Values:
-        return _values(found[arm], found[arm].column(measure, list(found[arm].rows)), list(found[arm].rows))
+        return values_of(found[arm], found[arm].column(measure, list(found[arm].rows)), list(found[arm].rows))
 
     return of
 
@@ -48,12 +55,12 @@ def difference(first: str, second: str, measure: str = PRIMARY) -> Callable[[Poo
         a, b = found[first], found[second]
         names = [name for name in a.rows if name in b.rows]
         pairs = zip(a.column(measure, names), b.column(measure, names), strict=True)
-        return _values(a, [after - before for before, after in pairs], names, DIFFERENCE)
+        return values_of(a, [after - before for before, after in pairs], names, DIFFERENCE)
 
     return of
 
 
-def slope(arms: Mapping[int, str]) -> Callable[[Pools], Values]:
+def slope(arms: Mapping[float, str]) -> Callable[[Pools], Values]:
     """Of the line through a question's scores in arms that differ in a number: the change of the score a unit (least squares)."""
 
     def of(found: Pools) -> Values:
@@ -62,12 +69,13 @@ def slope(arms: Mapping[int, str]) -> Callable[[Pools], Values]:
         x = np.array(list(arms), dtype=np.float64) - np.mean(list(arms))
         scores = np.array([found[arm].column(PRIMARY, names) for arm in arms.values()])
         steepest = float(x[x > 0].sum() / (x @ x))
-        return _values(first, (x @ scores / (x @ x)).tolist(), names, (-steepest, steepest))
+        return values_of(first, (x @ scores / (x @ x)).tolist(), names, (-steepest, steepest))
 
     return of
 
 
-def _values(pool: Pool, values: Sequence[float], names: Sequence[str], bounds: tuple[float, float] | None = SHARE) -> Values:
+def values_of(pool: Pool, values: Sequence[float], names: Sequence[str], bounds: tuple[float, float] | None = SHARE) -> Values:
+    """One number for each of these questions of a pool."""
     return Values(tuple(values), tuple(names), tuple(pool.clusters[name] for name in names), bounds)
 
 
@@ -80,21 +88,21 @@ def _groups(found: Pools) -> list[str]:
 def groups_missed(found: Pools) -> Values:
     """Right answers over groups that do not fit."""
     names = _groups(found)
-    return _values(found["oracle, groups, k=1"], found["oracle, groups, k=1"].column(PRIMARY, names), names)
+    return values_of(found["oracle, groups, k=1"], found["oracle, groups, k=1"].column(PRIMARY, names), names)
 
 
 def groups_gained(found: Pools) -> Values:
     """What room for all documents of a group adds."""
     names = _groups(found)
     few, many = (found[f"oracle, groups, k={k}"].column(PRIMARY, names) for k in (1, 5))
-    return _values(found["oracle, groups, k=1"], [b - a for a, b in zip(few, many, strict=True)], names, DIFFERENCE)
+    return values_of(found["oracle, groups, k=1"], [b - a for a, b in zip(few, many, strict=True)], names, DIFFERENCE)
 
 
 def answers_changed(found: Pools) -> Values:
     """Whether closed-book answers have another text where there are false documents."""
     one, other = found["closed_book"], found["closed_book, false pages"]
     names = [name for name in one.rows if name in other.rows]
-    return _values(one, [float(one.predictions[name].text != other.predictions[name].text) for name in names], names)
+    return values_of(one, [float(one.predictions[name].text != other.predictions[name].text) for name in names], names)
 
 
 def hops(found: Pools) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
@@ -116,13 +124,13 @@ def hops_together(found: Pools) -> Values:
     """
     names, first, second = hops(found)
     if len(names) < FEWEST_HOPS or any(one.min() == one.max() for one in (first, second)):
-        return _values(found["rag, two hops"], [math.nan] * len(names), names, None)
+        return values_of(found["rag, two hops"], [math.nan] * len(names), names, None)
     h1, h2 = float(first.mean()), float(second.mean())
-    return _values(found["rag, two hops"], (first * second - first * h2 - second * h1 + h1 * h2).tolist(), names, None)
+    return values_of(found["rag, two hops"], (first * second - first * h2 - second * h1 + h1 * h2).tolist(), names, None)
 
 
 def hops_guessed(found: Pools) -> Values:
     """Right answers to two-hop questions without both documents."""
     searched = found["rag, two hops"]
     names = [name for name, row in searched.rows.items() if row[HELD] == 0.0]
-    return _values(searched, searched.column(PRIMARY, names), names)
+    return values_of(searched, searched.column(PRIMARY, names), names)

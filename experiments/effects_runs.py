@@ -6,15 +6,18 @@ An arm is one or more runs in each world; each is an ordinary run directory, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
 
-from rag_eval.config import conf_dir, register_resolvers
+from experiments.trained_folder import trained_folder
+from rag_eval.config import conf_dir, register_resolvers, signature
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.writing import STYLES
 from rag_eval.evaluate import evaluate
@@ -27,6 +30,7 @@ N_OF_KIND = 20  # questions of each kind in a world, where there are as many
 VERSIONS = (1, 2, 3)
 
 Overrides = tuple[str, ...]
+Arms = Mapping[str, tuple[Overrides, ...]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Plan:
     generator: str
     embedder: str
     output_dir: str
+    base: Overrides = ()  # the training that those with START go on from
 
     @property
     def overrides(self) -> Overrides:
@@ -60,7 +65,8 @@ class Pool:
         return [math.nan if (value := self.rows[name].get(measure)) is None else float(value) for name in names]
 
 
-def _searching(*more: str) -> Overrides:
+def searching(*more: str) -> Overrides:
+    """Who searches."""
     return "mode=rag", "retriever/embedder={embedder}", *more
 
 
@@ -77,29 +83,30 @@ def _among(k: int) -> Overrides:
     return "mode=oracle_distract", "retriever/embedder@retriever.retriever.embedder={embedder}", f"retriever.k={k}"
 
 
+START = "adapter.start='{start}'"
 PRIOR = ("mode=prior",)  # the one arm that has no generator to choose
 GROUPS = "dataset.questions.kinds=[list,count]"
 TWO_HOP = "dataset.questions.kinds=[two_hop]"
 FALSE = "dataset.distractors.counterfactual=1"
 KEPT = "dataset.keep_old_documents=true"
 
-ARMS: Mapping[str, tuple[Overrides, ...]] = {
+ARMS: Arms = {
     "prior": (PRIOR,),
     "closed_book": (("mode=closed_book",),),
     "oracle": (("mode=oracle",),),
     "oracle among 2": (_among(3),),
     "oracle among 4": (_among(5),),
     "rag_random": (("mode=rag_random",),),
-    "rag": (_searching(),),
-    "rag, changed": _changed(*_searching()),
+    "rag": (searching(),),
+    "rag, changed": _changed(*searching()),
     "rag_stale, changed": _changed("mode=rag_stale", "retriever/embedder={embedder}"),
-    "rag, changed, old pages kept": _changed(*_searching(KEPT)),
+    "rag, changed, old pages kept": _changed(*searching(KEPT)),
     "oracle, groups, k=1": (("mode=oracle", GROUPS, "retriever.k=1"),),
     "oracle, groups, k=5": (("mode=oracle", GROUPS, "retriever.k=5"),),
-    "rag, false pages": (_searching(FALSE),),
+    "rag, false pages": (searching(FALSE),),
     "closed_book, false pages": (("mode=closed_book", FALSE),),
     "oracle, two hops": (("mode=oracle", TWO_HOP, "retriever.k=5"),),
-    "rag, two hops": (_searching(TWO_HOP, "retriever.k=5"),),
+    "rag, two hops": (searching(TWO_HOP, "retriever.k=5"),),
     "oracle, all kinds": (
         ("mode=oracle", "retriever.k=5", *_asked([kind for kind in KINDS if kind != "as_of"])),
         ("mode=oracle", "retriever.k=5", *_asked(["as_of"]), "dataset.version=2"),  # before, nothing has a past
@@ -107,40 +114,62 @@ ARMS: Mapping[str, tuple[Overrides, ...]] = {
     "oracle, misprints": (("mode=oracle", "dataset.manner.misprints=0.1"),),
     "oracle, pronouns": (("mode=oracle", "dataset.manner.pronouns=0.5"),),
     "oracle, styles": (("mode=oracle", f"dataset.manner.styles=[{','.join(STYLES)}]"),),
-    "rag, sibling pages": (_searching("dataset.distractors.sibling=1"),),
-    "rag, outdated pages": (_searching("dataset.distractors.outdated=1"),),
+    "rag, sibling pages": (searching("dataset.distractors.sibling=1"),),
+    "rag, outdated pages": (searching("dataset.distractors.outdated=1"),),
 }
 
 
-def n_runs(plan: Plan) -> int:
+def trains(plan: Plan) -> bool:
+    """Whether who answers has weights that can be trained."""
+    with _configuration():
+        return "with_adapter" in signature(compose("config", overrides=[f"generator={plan.generator}"])["generator"]["_target_"]).methods
+
+
+def n_runs(plan: Plan, arms: Arms) -> int:
     """How many runs the plan takes."""
-    return len(plan.seeds) * sum(map(len, ARMS.values()))
+    return len(plan.seeds) * sum(map(len, arms.values()))
 
 
-def pools(plan: Plan, advance: Callable[[int], None]) -> dict[str, Pool]:
-    """Every arm over all worlds; what is finished on disk is not run again. `advance(1)` after each run.
+def pools(plan: Plan, arms: Arms, advance: Callable[[int], None]) -> dict[str, Pool]:
+    """These arms over all worlds; what is finished on disk is not run again. `advance(1)` after each run.
 
     Raises:
         RagEvalError: a run failed.
     """
-    register_resolvers()
-    GlobalHydra.instance().clear()
     found = {}
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        for name, arms in ARMS.items():
+    with _configuration():
+        for name, of_world in arms.items():
             runs = []
             for seed in plan.seeds:
-                for at, overrides in enumerate(arms):
+                for at, overrides in enumerate(of_world):
                     runs.append((seed, at, _run(plan, seed, overrides)))
                     advance(1)
             found[name] = _pooled(runs)
     return found
 
 
+@contextmanager
+def _configuration() -> Iterator[None]:
+    register_resolvers()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield
+
+
 def _run(plan: Plan, seed: int, overrides: Overrides) -> RecordedRun:
-    given = [one.format(embedder=plan.embedder) for one in overrides]
-    who = () if overrides == PRIOR else (f"generator={plan.generator}",)
-    return read_run(Path(evaluate(compose("config", overrides=[*given, *who, f"dataset.seed={seed}", *plan.overrides])).directory))
+    start = trained_folder(_composed(plan, seed, plan.base, "")) if START in overrides else ""
+    return read_run(Path(evaluate(_composed(plan, seed, overrides, start)).directory))
+
+
+def _composed(plan: Plan, seed: int, overrides: Overrides, start: str) -> DictConfig:
+    """A training has the random numbers of its world's seed."""
+    given = [one.format(embedder=plan.embedder, start=start) for one in overrides]
+    who = [] if overrides == PRIOR else [f"generator={plan.generator}"]
+    who += [f"seed={seed}"] if any(one.startswith("adapter.") for one in given) else []
+    common = [*plan.overrides, f"dataset.seed={seed}"]
+    if "dataset=update" in given:
+        common = [one.replace("dataset.", "dataset.after.", 1) for one in common]
+    return compose("config", overrides=[*common, *given, *who])
 
 
 def _pooled(runs: Sequence[tuple[int, int, RecordedRun]]) -> Pool:

@@ -1,0 +1,23 @@
+"""The adapter that a configuration trains, without a run around it: where other trainings begin."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from rag_eval.config import build, check
+from rag_eval.errors import ConfigError
+from rag_eval.evaluate import dataset_of
+
+
+def trained_folder(cfg: DictConfig) -> str:
+    """The absolute path of its PEFT folder, from the cache or by training.
+
+    Raises:
+        ConfigError: if the adapter keeps nothing.
+    """
+    settings = check(cfg)
+    adapter, generator, prompt = (build(settings[name]) for name in ("adapter", "generator", "prompt"))
+    _, kept = adapter.fit(generator, prompt, dataset_of(settings), settings["seed"])
+    if kept is None:
+        raise ConfigError("an adapter that is kept nowhere cannot be continued; choose adapter=lora.")
+    return str(kept.path.resolve())
