@@ -22,7 +22,7 @@ from rich.console import Console
 
 from experiments.admission import READ_AT
 from experiments.effects_claims import EFFECTS, Effect
-from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, hops
+from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops
 from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
 from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
 from rag_eval.config import conf_dir
@@ -32,9 +32,9 @@ from rag_eval.data.world.source import PRESETS
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.options import parsed
+from rag_eval.report.options import Options, parsed
 from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, figure, number, show
-from rag_eval.score.estimate import SHARE, clustered_se, estimate, is_flat, judged
+from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.verdict import verdict
 from rag_eval.types import PRIMARY, Estimate
@@ -44,9 +44,10 @@ MAX_DIGITS = 18  # of a seed
 FILE_WIDTH = 200  # where the output is no terminal
 NOT_SHOWN = "NOT SHOWN"
 READING = f"""Each claim was declared with its threshold before a model was asked. Differences are paired by question; intervals of 95 %
-take questions about one entity of one world as dependent. SUPPORTED: the whole interval is on the claimed side of the threshold, or,
-of "within", the 90 % interval inside the margin. REFUTED: none of it is. INCONCLUSIVE: neither; MDE is the effect that would have been
-found. {NOT_SHOWN}: the model does not read that kind of question from its evidence (exact match under {READ_AT:.2f}): it says nothing."""
+take questions about one entity of one world as dependent; those of trained arms are of these adapters, one a world. SUPPORTED: the
+whole interval is on the claimed side of the threshold, or, of "within", the 90 % interval inside the margin. REFUTED: none of it is.
+INCONCLUSIVE: neither; MDE is the effect that would have been found. {NOT_SHOWN}: the model does not read that kind of question from
+its evidence (exact match under {READ_AT:.2f}): it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,7 @@ def main(argv: Sequence[str]) -> int:
         words, options = parsed(argv, DEFAULTS)
         if words:
             raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-        for name, choices in _choices().items():
-            if options[name] not in choices:
-                raise UserError(f"{name}={options[name]} does not exist; choices: {', '.join(choices)}.")
-        plan = Plan(
-            options["preset"], _seeds(options["seeds"]), options["generator"], options["embedder"], options["runs"], TRAINED[BASE][0]
-        )
+        plan = plan_of(options)
         arms = ARMS | TRAINED if trains(plan) else ARMS
         with progress("runs", n_runs(plan, arms)) as advance:
             found = pools(plan, arms, advance)
@@ -84,13 +80,26 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def plan_of(options: Options) -> Plan:
+    """What the options ask for.
+
+    Raises:
+        UserError: if they name what does not exist.
+    """
+    for name, choices in _choices().items():
+        if options[name] not in choices:
+            raise UserError(f"{name}={options[name]} does not exist; choices: {', '.join(choices)}.")
+    preset, generator, embedder, runs = (options[name] for name in ("preset", "generator", "embedder", "runs"))
+    return Plan(preset, _seeds(options["seeds"]), generator, embedder, runs, TRAINED[BASE][0])
+
+
 def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[int]) -> Found:
     """The number of an effect and what it says of the claim; nothing where the model does not read what it takes."""
     if not set(effect.arms) <= found.keys():
         return Found(effect, None, (None,) * len(seeds), verdict(effect.claim, None, None, None).text)
     values = effect.measure(found)
-    one = _estimate(values)
-    said = verdict(effect.claim, one, _mde(values), _estimate(values, confidence=0.90))
+    one = estimate_of(values)
+    said = verdict(effect.claim, one, _mde(values), estimate_of(values, confidence=0.90))
     lacking = [kind for kind in effect.needs if kind in unread]
     text = f"{NOT_SHOWN}: does not read {', '.join(lacking)}" if lacking else said.text
     return Found(effect, one, tuple(_of_world(values, seed) for seed in seeds), text)
@@ -105,12 +114,6 @@ def read_kinds(found: Pools) -> dict[str, Estimate | None]:
     held = [name for name, row in pool.rows.items() if row[HELD] == 1.0]
     counted = [name for name in held if pool.rows[name].get("kind") != "count" or len(pool.predictions[name].in_prompt) > 1]
     return {kind: _mean(pool, PRIMARY, [name for name in counted if pool.rows[name].get("kind") == kind]) for kind in KINDS}
-
-
-def _estimate(values: Values, confidence: float = 0.95) -> Estimate | None:
-    known = [one for one in values.values if not np.isnan(one)]
-    is_binary = values.bounds == SHARE and set(known) <= {0.0, 1.0}
-    return estimate(values.values, values.clusters, is_binary, values.bounds, confidence)
 
 
 def _mde(values: Values) -> float | None:
@@ -208,7 +211,8 @@ def hops_section(found: Pools) -> Section:
     return Section("Two hops", f"In the prompt of rag, {len(names)} questions, k = 5.", ("what", "share"), tuple(rows))
 
 
-def _provenance(found: Pools, plan: Plan, command: str) -> list[str]:
+def provenance(found: Pools, plan: Plan, command: str) -> list[str]:
+    """Command, commit, time and models of a report."""
     records = [record for pool in found.values() for record in pool.records]
     git, models = records[-1].facts["git"], dict.fromkeys(record.facts["comparison"]["base_model"] for record in records)
     started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
@@ -226,7 +230,7 @@ def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
     unread = [kind for kind, one in kinds.items() if one is None or one.mean < READ_AT]
     judgements = [judge(effect, found, unread, plan.seeds) for effect in (*EFFECTS, *trained_effects(plan.preset))]
     sections = [effects_section(judgements), kinds_section(kinds), hops_section(found), raft_section(found), arms_section(found)]
-    notes = _provenance(found, plan, command)
+    notes = provenance(found, plan, command)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     verdicts = {one.effect.claim.name: one.text for one in judgements}

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.effects_runs import Pool
-from rag_eval.score.estimate import SHARE
+from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.stats import DIFFERENCE
-from rag_eval.types import PRIMARY
+from rag_eval.types import PRIMARY, Estimate
 
 HELD = "prompt/holds_evidence"
 STALE = "answer/stale"
@@ -37,6 +37,13 @@ class Values:
         picked = ([those[at] for at in kept] for those in (self.values, self.names, self.clusters))
         values, left, clusters = map(tuple, picked)
         return Values(values, left, clusters, self.bounds)
+
+
+def estimate_of(values: Values, confidence: float = 0.95) -> Estimate | None:
+    """Their mean with its interval, that of a share where every value is 0 or 1; None = none could be judged."""
+    known = [one for one in values.values if not np.isnan(one)]
+    is_binary = values.bounds == SHARE and set(known) <= {0.0, 1.0}
+    return estimate(values.values, values.clusters, is_binary, values.bounds, confidence)
 
 
 def mean(arm: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:

@@ -14,13 +14,12 @@ import numpy as np
 
 from experiments.continual import UNCHANGED, renamed
 from experiments.effects_claims import MARGIN, Effect
-from experiments.effects_measures import HELD, Pools, Values, difference, mean, slope, values_of
+from experiments.effects_measures import HELD, Pools, Values, difference, estimate_of, mean, slope, values_of
 from experiments.effects_runs import START, Arms, Overrides, searching
 from rag_eval.data.world.source import world
 from rag_eval.report.sections import Section, figure
-from rag_eval.score.estimate import estimate
 from rag_eval.score.verdict import Claim
-from rag_eval.types import PRIMARY, Document, Estimate
+from rag_eval.types import PRIMARY, Document
 
 PHRASINGS = (1, 2, 3, 6)  # training questions a fact
 RESTATED = (0, 2, 5, 10)  # texts that say the same as a document
@@ -297,13 +296,14 @@ def trained_effects(preset: str) -> tuple[Effect, ...]:
 def raft_section(found: Pools) -> Section:
     """What the share of training rows with the evidence does: reported, not judged."""
     rows = tuple(
-        (f"{share:g}", figure(_mean(mean(arm)(found))), figure(_mean(difference("rag", arm)(found))), figure(_mean(mean(arm, HELD)(found))))
+        (
+            f"{share:g}",
+            figure(estimate_of(mean(arm)(found))),
+            figure(estimate_of(difference("rag", arm)(found))),
+            figure(estimate_of(mean(arm, HELD)(found))),
+        )
         for share in GOLD_SHARES
         if (arm := f"raft, gold in {share:g}") in found
     )
     reading = "Training rows with the evidence among the passages, by share; no optimum is expected. EM - rag is paired by question."
     return Section("RAFT", reading, ("share with gold", "EM", "EM - rag", "evidence"), rows)
-
-
-def _mean(values: Values) -> Estimate | None:
-    return estimate(values.values, values.clusters, binary=False, bounds=values.bounds)

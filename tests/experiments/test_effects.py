@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from experiments import admission, effects_runs
+from experiments import admission
 from experiments.effects import judge, main, read_kinds
 from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import groups_gained, groups_missed, hops_together, mean, slope
 from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools
+from experiments.effects_trained import trained_effects
 from rag_eval.score.verdict import Claim
-from rag_eval.types import PRIMARY, Prediction
+from rag_eval.types import PRIMARY
+from tests.experiments.pools_of_effects import pool
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
 SUPPORTED = {
@@ -30,30 +32,19 @@ EXACT = {  # of a perfect reader, whatever the search finds
 }
 
 
-def prediction(id: str, *in_prompt: str) -> Prediction:
-    return Prediction(id, "", in_prompt, (), in_prompt, 0, "", 1, 1, {}, "answered", "stop")
-
-
-def pool(columns: Mapping[str, Sequence[float]], in_prompt: Sequence[Sequence[str]] = ()) -> Pool:
-    """A pool of one question an entity in world 0."""
-    n = len(next(iter(columns.values())))
-    names = [f"0.0/{at}" for at in range(n)]
-    rows = {name: {measure: column[at] for measure, column in columns.items()} for at, name in enumerate(names)}
-    said = {name: prediction(name, *ids) for name, ids in zip(names, in_prompt or [()] * n, strict=True)}
-    return Pool(rows, said, {name: name for name in names}, ())
-
-
 def test_a_scripted_reader_shows_what_is_known_beforehand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(SCRIPTED) == 0
     found = json.loads((tmp_path / "reports" / "effects.json").read_text(encoding="utf-8"))
-    effects, kinds, hops, arms = ({row[0]: row for row in section["rows"]} for section in found["sections"])
+    effects, kinds, hops, raft, arms = ({row[0]: row for row in section["rows"]} for section in found["sections"])
     assert {name: effects[name][5]["value"] for name in EXACT} == EXACT
     # One world has 32 entities: too few for what nothing varies in.
     expected = {one.claim.name: "SUPPORTED" if one.claim.name in SUPPORTED else "INCONCLUSIVE(MDE=unknown)" for one in EFFECTS}
-    assert found["verdicts"] == {**expected, TOO_FEW: "NOT MEASURED"}
+    trained = {one.claim.name for one in trained_effects("ci")}
+    assert found["verdicts"] == {**expected, TOO_FEW: "NOT MEASURED"} | dict.fromkeys(trained, "NOT MEASURED")
+    assert raft == {}
     assert all(row[1]["value"] == 1.0 for row in kinds.values())
     hit = {name: row[2]["value"] for name, row in arms.items()}
     for name in ("rag", "rag, changed", "rag, two hops", "rag, sibling pages", "oracle, groups, k=1", "oracle, groups, k=5"):
@@ -70,10 +61,10 @@ def test_a_scripted_reader_shows_what_is_known_beforehand(
 
 def test_a_second_call_takes_finished_runs_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(effects_runs, "ARMS", {name: ARMS[name] for name in ("closed_book", "oracle")})
+    arms = {name: ARMS[name] for name in ("closed_book", "oracle")}
     plan, advanced = Plan("ci", (0, 1), "scripted", "hashed", str(tmp_path)), list[int]()
-    first, second = pools(plan, advanced.append), pools(plan, advanced.append)
-    assert len(advanced) == 2 * n_runs(plan) == 8
+    first, second = pools(plan, arms, advanced.append), pools(plan, arms, advanced.append)
+    assert len(advanced) == 2 * n_runs(plan, arms) == 8
     assert {name: one.records for name, one in first.items()} == {name: one.records for name, one in second.items()}
     assert len(list((tmp_path / "effects").iterdir())) == 4
     assert {cluster[:2] for cluster in first["oracle"].clusters.values()} == {"0/", "1/"}

@@ -1,0 +1,180 @@
+"""What fine-tuning can do on the invented world when it is given every chance, beside retrieval: measured, with controls.
+
+    python -m experiments.finetuning                # the embedded model on three worlds of preset ci, a training in each
+
+Keys: preset=ci, seeds=0,1,2 (worlds and trainings), generator=tiny, embedder=minilm, runs=outputs, out=reports. Finished runs are taken
+from disk, adapters from the cache; most are those of experiments.effects. Writes finetuning.md and finetuning.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from hydra.errors import HydraException
+from rich.console import Console
+
+from experiments.continual import forgotten
+from experiments.effects import DEFAULTS, FILE_WIDTH, plan_of, provenance
+from experiments.effects_measures import HELD, Pools, Values, difference, estimate_of, mean
+from experiments.effects_runs import ARMS, Arms, Overrides, Plan, Pool, n_runs, pools, trains
+from experiments.effects_trained import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, learning, untaught
+from experiments.isotonic import isotonic
+from rag_eval.errors import ConfigError, RagEvalError, UserError
+from rag_eval.progress import progress
+from rag_eval.record.disk import write_atomically, writing
+from rag_eval.report.options import parsed
+from rag_eval.report.runs import ENOUGH_LEARNED
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, as_json, as_markdown, figure, number, show
+from rag_eval.score.estimate import estimate
+from rag_eval.types import LEARNED, PRIMARY, Estimate
+
+RECIPE = "mixed"
+MIXED: Overrides = (
+    *("adapter/data=mixed", "adapter.data.texts_per_question=0.3", "adapter.data.replay_share=0.1", "dataset.n_restatements=5"),
+    *("adapter.rank=16", "adapter.alpha=16", "adapter.learning_rate=0.008", "adapter.epochs=5"),
+)
+OTHERS: Arms = {
+    f"finetune, {RECIPE}": (("mode=finetune", *MIXED),),
+    f"rag_finetune, {RECIPE}": (("mode=rag_finetune", *MIXED, SEARCH),),
+    "finetune_format": (("mode=finetune_format", *learning(5)[1:]),),
+    "finetune_permuted": (("mode=finetune_permuted", *learning(5)[1:]),),
+}
+SHARED = ("prior", "closed_book", "oracle", "rag")
+SIDES = (
+    *("prior", "closed_book", "finetune_format", "finetune_permuted", BASE, f"finetune, {RECIPE}"),
+    *("rag", "rag_finetune", f"rag_finetune, {RECIPE}", "raft, gold in 0.4", "raft, gold in 0.8", "raft, gold in 1", "oracle"),
+)
+SWEEPS = ("finetune, grouped", *PHRASED.values(), *RESTATEMENTS.values())
+READING = f"""Exact match on test questions, about facts that training asks about in other phrasings. Intervals of 95 % take questions
+about one entity of one world as dependent and are of these adapters; recipe: the same mean with what differs between worlds, each with
+a training of its own, as all that varies (Student's t, one degree of freedom fewer than worlds). Learned: exact match on a sample of
+the training questions, in each world; under {ENOUGH_LEARNED} a run says nothing about what fine-tuning can do. Forgot: change of exact
+match on the frozen reading set, base to trained. finetune: questions in six phrasings, nothing else. {RECIPE}: documents, five
+restatements of each, questions in six phrasings, a tenth of reading exercises. raft: questions in one phrasing, with passages."""
+SWEEP = """Every fact is seen as often in each row. Rising line: the isotonic fit to the means; explained: its share of the variation
+between rows; p: how often shuffling the rows within entities gives as good a fit (10,000 shuffles)."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run, print and write; returns the exit code."""
+    try:
+        words, options = parsed(argv, DEFAULTS)
+        if words:
+            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
+        plan = plan_of(options)
+        if not trains(plan):
+            raise ConfigError(f"generator={plan.generator} has no weights to train; choose tiny or hf.")
+        arms = arms_of()
+        with progress("runs", n_runs(plan, arms)) as advance:
+            found = pools(plan, arms, advance)
+        _write(found, plan, "python -m experiments.finetuning " + " ".join(argv), Path(options["out"]))
+    except RagEvalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except HydraException as error:
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+        return UserError.exit_code
+    return 0
+
+
+def arms_of() -> Arms:
+    """Every arm of the report."""
+    known = ARMS | TRAINED | OTHERS
+    return {name: known[name] for name in dict.fromkeys((*SHARED, *SIDES, *SWEEPS))}
+
+
+def sides_section(found: Pools) -> Section:
+    """Both sides, with their controls."""
+    header = ("arm", "EM", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
+    rows = tuple(_side(name, found) for name in SIDES)
+    return Section("Both sides", READING, header, rows)
+
+
+def _side(name: str, found: Pools) -> tuple[Cell, ...]:
+    pool = found[name]
+    score, held = (estimate_of(mean(name, measure)(found)) for measure in (PRIMARY, HELD))
+    apart: Cell = "-" if name == "rag" else figure(estimate_of(difference("rag", name)(found)))
+    n = "0" if score is None else f"{score.n} ({score.n_clusters})"
+    return name, figure(score), figure(_recipe(mean(name)(found))), apart, _in_each(pool), _learned(pool), _forgot(pool), figure(held), n
+
+
+def _recipe(values: Values) -> Estimate | None:
+    """The mean with worlds, and so trainings, as what varies; None = a single world tells nothing of others."""
+    worlds = [name.partition(".")[0] for name in values.names]
+    return estimate(values.values, worlds, binary=False, bounds=values.bounds) if len(set(worlds)) > 1 else None
+
+
+def _in_each(pool: Pool) -> str:
+    return " / ".join(number(record.estimates[PRIMARY].mean) for record in pool.records)
+
+
+def _learned(pool: Pool) -> Cell:
+    found = [record.estimates.get(LEARNED) for record in pool.records]
+    return " / ".join(NOT_MEASURED if one is None else number(one.mean) for one in found) if any(found) else "-"
+
+
+def _forgot(pool: Pool) -> Cell:
+    found = [record.estimates.get("forgetting/reading_change") for record in pool.records]
+    return forgotten(found) if any(found) else "-"
+
+
+def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], only: Callable[[Pools, str], list[str]] | None) -> Section:
+    """Exact match by a number that arms differ in, with the isotonic test."""
+    first = next(iter(arms.values()))
+    names = only(found, first) if only else list(found[first].rows)
+    scores = np.array([found[arm].column(PRIMARY, names) for arm in arms.values()])
+    clusters = [found[first].clusters[name] for name in names]
+    test = isotonic(scores, clusters)
+    rows: list[tuple[Cell, ...]] = []
+    for (n, arm), fitted in zip(arms.items(), test.fitted, strict=True):
+        values = mean(arm)(found).only(set(names))
+        one = estimate_of(values)
+        rows.append(
+            (
+                str(n),
+                figure(one),
+                figure(_recipe(values)),
+                number(fitted),
+                _learned(found[arm]),
+                0 if one is None else f"{one.n} ({one.n_clusters})",
+            )
+        )
+    rows.append(("explained", Figure(test.explained), "", f"p = {test.p:.2g}", "", ""))
+    return Section(title, SWEEP, (what, "EM", "recipe", "rising line", "learned", "n (entities)"), tuple(rows))
+
+
+def order_section(found: Pools) -> Section:
+    """Facts an entity at a time, and shuffled."""
+    names = ("finetune, grouped", BASE)
+    rows: list[tuple[Cell, ...]] = [(name, figure(estimate_of(mean(name)(found))), _learned(found[name])) for name in names]
+    rows.append(("shuffled - grouped", figure(estimate_of(difference(*names)(found))), ""))
+    return Section(
+        "Order", "The same questions in six phrasings: all about one entity in a row, or shuffled.", ("arm", "EM", "learned"), tuple(rows)
+    )
+
+
+def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
+    sections = [
+        sides_section(found),
+        sweep_section("Phrasings of a question", "phrasings", found, PHRASED, None),
+        sweep_section(
+            "Restatements of a document, entities that no training question is about", "restatements", found, RESTATEMENTS, untaught
+        ),
+        order_section(found),
+    ]
+    notes = provenance(found, plan, command)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    plain = {"schema_version": 1, "notes": notes, "sections": as_json(sections)}
+    write_atomically(out / "finetuning.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    write_atomically(out / "finetuning.md", as_markdown("Fine-tuning", sections, notes))
+    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+    show(sections, [*notes, f"written: {out / 'finetuning.md'}, {out / 'finetuning.json'}"], console)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
