@@ -66,7 +66,7 @@ def check_blind(trainer: Any) -> None:
     Raises:
         ConfigError: if it does, or if the model cannot read such a batch.
     """
-    rows = sorted(trainer.train_dataset["input_ids"], key=len)[:2]
+    rows = sorted(trainer.train_dataset["input_ids"][: len(trainer.rows)], key=len)[:2]
     first, second = rows[0], rows[-1]
     n_words = trainer.model.config.get_text_config().vocab_size
     changed = [(token + 1) % n_words for token in first]
