@@ -27,10 +27,11 @@ from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.checkpoints import Checkpoints, Unsaved, trained_weights
 from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
+from rag_eval.adapt.fitting import check_length
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.shares import SharingTrainer, filled, part_randomly
 from rag_eval.adapt.started import Start
-from rag_eval.adapt.suits import check_blind, check_lengths, check_linear, choosing_layers
+from rag_eval.adapt.suits import check_blind, check_linear, choosing_layers
 from rag_eval.adapt.together import check_started, follow, led, n_together
 from rag_eval.adapt.training_set import tokenized, training_rows
 from rag_eval.device import faster_dtype
@@ -99,7 +100,7 @@ class Lesson:
         """The lesson that a dataset gives.
 
         Raises:
-            DataError: if it lacks what is to be trained on.
+            DataError: if it lacks what is to be trained on, or a row is longer than the model can read.
         """
         rows = training_rows(data, generator, prompt, dataset, seed)
         dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
@@ -107,6 +108,7 @@ class Lesson:
             raise DataError(
                 f"{dataset.name}: adapter.eval_every needs dev questions, found none. Set it to 0, or dataset.dev_share above 0."
             )
+        check_length(dev, generator)
         return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized, start)
 
     @property
@@ -191,13 +193,11 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
     """A trainer that has not begun, with the seed set.
 
     Raises:
-        DataError: if a row is longer than the model can read.
         ConfigError: if the model has no such layers to train, or does not keep rows apart that are laid end to end.
     """
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
     rows, dev = (tokenized(tokenizer, those) if those else [] for those in (lesson.rows, lesson.dev))
-    check_lengths([*lesson.rows, *lesson.dev], [*rows, *dev], model)
     with choosing_layers() if lesson.lora else nullcontext():
         trainer = (FiniteTrainer if n_together() == 1 else SharingTrainer)(
             model=lesson.start.frozen(model) if lesson.start else model,
