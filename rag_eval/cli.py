@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
+from rag_eval.processes import n_processes, rank
 from rag_eval.types import PRIMARY, RunResult
 
 RESUMES = "the same command goes on after the last recorded answer, or from the last state of its training"
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     command, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     commands: dict[str, Callable[[list[str]], int]] = {"run": run, "latency": latency, "lessons": lessons, "report": report}
+    if command in commands and command != "run" and n_processes() > 1:
+        print(f"error: rag-eval {command} is started once; only run takes several processes. Leave accelerate launch out.", file=sys.stderr)
+        return 2
     if command in commands:
         return commands[command](arguments)
     is_help = command in {"-h", "--help"}
@@ -134,8 +138,37 @@ def _composed(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def run(arguments: list[str]) -> int:
-    """Compose a configuration and run it, or every job of a sweep; a job that fails does not stop the others."""
+    """Compose a configuration and run it, or every job of a sweep; a job that fails does not stop the others.
+
+    Of several processes the first does this; the others train with it.
+    """
     _prepare()
+    if rank():
+        return _take_part()
+    try:
+        return _run(arguments)
+    finally:
+        if n_processes() > 1:
+            from rag_eval.adapt.together import dismiss
+
+            dismiss()
+
+
+def _take_part() -> int:
+    """What every process but the first does."""
+    for ends in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ends, signal.SIG_DFL)  # at once, for it has nothing to clean up
+    logging.disable(logging.WARNING)  # the first says it
+    try:
+        from rag_eval.adapt.training import take_part
+
+        take_part()
+    except Exception as error:
+        return _fail(error, f"process {rank()}: ", is_debug=False)
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
     is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
     n_finished = 0
     codes: list[int] = []

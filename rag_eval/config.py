@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag_eval.errors import ConfigError, RagEvalError
+from rag_eval.processes import n_processes
 from rag_eval.record.uri import check_uri
 
 PACKAGE = "rag_eval"
@@ -105,7 +106,10 @@ def conf_dir() -> Path:
 
 
 def register_resolvers() -> None:
-    """Make `${package:...}` (a path inside rag_eval) and `${offline_minilm:}` (the embedder from PyPI) known to OmegaConf."""
+    """Make what stands in YAML as `${...:}` known to OmegaConf.
+
+    package: a path inside rag_eval. offline_minilm: the embedder from PyPI. n_processes: as how many this command was started.
+    """
 
     def offline_minilm() -> str:
         from rag_eval.retrieve.offline import minilm_path
@@ -114,6 +118,7 @@ def register_resolvers() -> None:
 
     OmegaConf.register_new_resolver("package", lambda inside: str(Path(__file__).parent / inside), replace=True)
     OmegaConf.register_new_resolver("offline_minilm", offline_minilm, replace=True)
+    OmegaConf.register_new_resolver("n_processes", n_processes, replace=True)
 
 
 def check(cfg: DictConfig) -> dict[str, Any]:

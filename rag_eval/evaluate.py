@@ -145,7 +145,7 @@ def _measure(
         found |= forgotten(system, ready, settings["n_forgetting"], build(settings["cache"]))
         found |= against_exact(retriever, predictions, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
     spends = _spent(readings) | {
-        "learn": _learning(readings["learn"].spend, learned),
+        "learn": _by_all(_learning(readings["learn"].spend, learned), learned.adapter, settings["adapter"].get("n_processes", 1)),
         "answer": _answering(readings["answer"].spend, predictions, reused),
     }
     if settings["replay"]:
@@ -228,6 +228,15 @@ def _learning(spend: Spend, learned: Learned) -> Spend:
         seconds = spend.seconds + reused - sum(one.waited_s for one in hits)
     held = seconds if spend.device_seconds is not None else None
     return Spend(seconds, held, peak_bytes=spend.peak_bytes, stored_bytes=spend.stored_bytes, cached=bool(hits), reused_s=reused)
+
+
+def _by_all(spend: Spend, adapter: Cached | None, n_processes: int) -> Spend:
+    """What learning took of all processes that trained: each held its device; what was counted in the first alone is no number."""
+    if n_processes == 1 or adapter is None:
+        return spend
+    others_s = None if adapter.seconds is None else (n_processes - 1) * adapter.seconds
+    held = None if spend.device_seconds is None or others_s is None else spend.device_seconds + others_s
+    return replace(spend, device_seconds=held, cpu_seconds=None, device_joules=None)
 
 
 def _answering(spend: Spend, predictions: Sequence[Prediction], reused_s: float) -> Spend:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "rag_eval"
-PURE = {"parts", "prompt", "score", "cost", "energy", "meter", "model_folder", "device", "source", "recorded", "progress"}
+PURE = {"parts", "prompt", "score", "cost", "energy", "meter", "model_folder", "device", "source", "recorded", "progress", "processes"}
 LAYERS = (
     {"types", "errors"},
     PURE,

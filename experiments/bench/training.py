@@ -128,6 +128,9 @@ def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
         eval_every=0,
         patience=0,
         checkpoint_every=100,
+        start=None,
+        stacked=False,
+        n_processes=1,
     )
     tiny = Path(rag_eval.__file__).parent / "assets" / "tiny"
     generator = HF(str(tiny), "float32", "cpu", max_new_tokens=8, token_budget=4096)

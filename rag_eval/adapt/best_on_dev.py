@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from rag_eval.errors import EnvironmentFault
+from rag_eval.adapt.together import Diverged
 
 
 class BestOnDev(TrainerCallback):  # type: ignore[misc]
@@ -42,7 +42,7 @@ class BestOnDev(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], model: Any = None, **_: Any) -> None:
         loss = metrics["eval_loss"]
         if not math.isfinite(loss):
-            raise EnvironmentFault(f"the loss on the dev questions became {loss} at step {state.global_step}: lower adapter.learning_rate.")
+            raise Diverged(f"the loss on the dev questions became {loss} at step {state.global_step}: lower adapter.learning_rate.")
         if loss < self._loss:
             self._loss, self._n_worse = loss, 0
             self.weights = {name: weight.detach().cpu().clone() for name, weight in model.named_parameters() if weight.requires_grad}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,24 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.finite import check_finite
+from rag_eval.adapt.together import gathered, shared
 from rag_eval.parts import Work
+from rag_eval.processes import rank
 
 WEIGHTS, OPTIMIZER, RANDOM, BEST, REST = "weights", "optimizer", "random", "best", "rest.json"
+
+
+Tensors = dict[str, torch.Tensor]
+
+
+class Unsaved:
+    """A Work for the processes that write nothing."""
+
+    def last(self) -> Path | None:
+        return None
+
+    def save(self, n: int, write: Callable[[Path], None]) -> None:
+        """Nothing: the first process does."""
 
 
 class Checkpoints(TrainerCallback):  # type: ignore[misc]
@@ -35,12 +50,12 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
             every: steps between two; 0 = none is saved.
             best: what was found on the dev questions so far.
         """
-        self.last = work.last()
+        self.last = shared(work.last())
         self.earlier_s: float = _read(self.last)["seconds"] if self.last else 0.0  # of training before this attempt
         self._work, self._every, self._best = work, every, best
         self._left: Path | None = self.last  # what is still to be put back
         self._begun = time.perf_counter()
-        self._random_of_epoch: dict[str, torch.Tensor] = {}
+        self._random_of_epoch: Tensors = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
         if self.last is None:
@@ -64,14 +79,15 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
             self._left = None
         elif self._every and state.global_step and state.global_step % self._every == 0:
             check_finite(parts["model"], state.global_step)
-            self._work.save(state.global_step, lambda folder: self._write(folder, state, **parts))
+            random = _of_all(self._random_of_epoch | _random("step", parts["model"]))
+            self._work.save(state.global_step, lambda folder: self._write(folder, state, random, **parts))
 
-    def _write(self, folder: Path, state: Any, model: Any, optimizer: Any, lr_scheduler: Any, **_: Any) -> None:
+    def _write(self, folder: Path, state: Any, random: Tensors, model: Any, optimizer: Any, lr_scheduler: Any, **_: Any) -> None:
         held = optimizer.state_dict()
         tensors = {
             WEIGHTS: dict(trained_weights(model)),
             OPTIMIZER: {f"{at}.{name}": value for at, values in held["state"].items() for name, value in values.items()},
-            RANDOM: self._random_of_epoch | _random("step", model),
+            RANDOM: random,
             BEST: self._best.weights,
         }
         for name, those in tensors.items():
@@ -101,13 +117,19 @@ def _restore(optimizer: Any, tensors: Mapping[str, torch.Tensor], learning_rates
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _random(when: str, model: Any) -> dict[str, torch.Tensor]:
+def _random(when: str, model: Any) -> Tensors:
     """The state of torch's random numbers, the only ones that a training draws: on the CPU, and on CUDA where the model is."""
     has_cuda = model.device.type == "cuda"
     return {f"{when}.cpu": torch.get_rng_state(), **({f"{when}.cuda": torch.cuda.get_rng_state()} if has_cuda else {})}
 
 
+def _of_all(random: Tensors) -> Tensors:
+    """The states of all processes, each under its number."""
+    return {f"{at}.{name}": state for at, states in enumerate(gathered(random)) for name, state in states.items()}
+
+
 def _set_random(tensors: Mapping[str, torch.Tensor], when: str) -> None:
+    when = f"{rank()}.{when}"
     torch.set_rng_state(tensors[f"{when}.cpu"])
     if f"{when}.cuda" in tensors:
         torch.cuda.set_rng_state(tensors[f"{when}.cuda"])

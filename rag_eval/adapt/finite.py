@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from rag_eval.adapt.labelled import LabelledTrainer
-from rag_eval.errors import EnvironmentFault
+from rag_eval.adapt.together import Diverged, gathered
 from rag_eval.parts import Row
 
 N_SAID = 8  # rows that a message names
+KINDS = ("loss", "gradient")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a process found in a step that is no number."""
+
+    kind: int  # of KINDS; the loss comes first, for a process shares the gradients of all
+    value: float
+    shown: Sequence[str]  # the rows that it was shown
 
 
 class FiniteTrainer(LabelledTrainer):
@@ -23,26 +34,31 @@ class FiniteTrainer(LabelledTrainer):
     def training_step(self, model: Any, inputs: Mapping[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
-        found = (("loss", loss.item()), ("gradient", torch.nn.utils.get_total_norm(gradients).item()))
-        for what, value in found:
-            if not math.isfinite(value):
-                raise _diverged(f"the training {what} became {value}", self.state.global_step + 1, self._shown(inputs))
+        found = (loss.item(), torch.nn.utils.get_total_norm(gradients).item())
+        fault = next((Fault(at, value, self._shown(inputs)) for at, value in enumerate(found) if not math.isfinite(value)), None)
+        faults = [one for one in gathered(fault) if one is not None]
+        if faults:
+            raise self._diverged([one for one in faults if one.kind == min(other.kind for other in faults)])
         return loss
 
     def _load_from_checkpoint(self, *_: Any) -> None:
         """Nothing: Checkpoints puts the weights back, together with the rest."""
 
-    def _shown(self, inputs: Mapping[str, torch.Tensor]) -> str:
+    def _shown(self, inputs: Mapping[str, torch.Tensor]) -> list[str]:
         """Which rows of the training data a batch holds, told by their tokens."""
         shown = set(_sequences(inputs))
-        tokens = enumerate(self.train_dataset["input_ids"])
-        names = [self.rows[at].id or f"number {at} ({self.rows[at].source})" for at, ids in tokens if tuple(ids) in shown]
+        tokens = enumerate(self.train_dataset["input_ids"][: len(self.rows)])
+        return [self.rows[at].id or f"number {at} ({self.rows[at].source})" for at, ids in tokens if tuple(ids) in shown]
+
+    def _diverged(self, faults: Sequence[Fault]) -> Diverged:
+        names = [name for one in faults for name in one.shown]
         more = f" and {len(names) - N_SAID} more" if len(names) > N_SAID else ""
-        return f" with the training rows {', '.join(names[:N_SAID])}{more}"
+        shown = f" with the training rows {', '.join(names[:N_SAID])}{more}"
+        return _diverged(f"the training {KINDS[faults[0].kind]} became {faults[0].value}", self.state.global_step + 1, shown)
 
 
 def check_finite(model: Any, step: int) -> None:
-    """Raises EnvironmentFault unless every weight that is trained is a number."""
+    """Raises Diverged unless every weight that is trained is a number."""
     if not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
         raise _diverged("the trained weights are not finite", step, "")
 
@@ -57,5 +73,5 @@ def _sequences(inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, ...]]:
     yield from (tuple(ids[0, first:end].tolist()) for first, end in zip(starts, [*starts[1:], ids.shape[1]], strict=True))
 
 
-def _diverged(what: str, step: int, shown: str) -> EnvironmentFault:
-    return EnvironmentFault(f"{what} at step {step}{shown}: lower adapter.learning_rate{' or mend these rows' if shown else ''}.")
+def _diverged(what: str, step: int, shown: str) -> Diverged:
+    return Diverged(f"{what} at step {step}{shown}: lower adapter.learning_rate{' or mend these rows' if shown else ''}.")

@@ -1,4 +1,4 @@
-"""Whether a text that is trained on fits the positions of the model: none is cut in silence."""
+"""Whether a text that is trained on, or tried meanwhile, fits the positions of the model: none is cut in silence."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def check_length(rows: Sequence[Row], generator: Trainable) -> None:
         if not fits(text, generator):
             n = generator.count_text_tokens([text])[0] + N_ADDED
             raise DataError(
-                f"the training row of {row.source} {row.id!r} has {n} tokens, more than the {generator.n_positions} positions of "
+                f"the row of {row.source} {row.id!r} has {n} tokens, more than the {generator.n_positions} positions of "
                 f"{generator.model}. Show it fewer or shorter passages: set adapter.data.n_documents lower, or chunker=tokens."
             )

@@ -30,6 +30,7 @@ class Full:
         eval_every: NonNegativeInt,
         patience: NonNegativeInt,
         checkpoint_every: NonNegativeInt,
+        n_processes: PositiveInt,
         warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
     ) -> None:
         """
@@ -39,7 +40,7 @@ class Full:
             learning_rate: of AdamW, after warm-up, decaying linearly to 0; about a tenth of that of an adapter.
             epochs: passes over the training rows.
             batch_size: rows a step.
-            precision, gradient_checkpointing, packing, eval_every, patience, checkpoint_every: as of Lora.
+            precision, gradient_checkpointing, packing, eval_every, patience, checkpoint_every, n_processes: as of Lora.
             warmup_share: share of the steps.
         """
         self.cache, self.data = cache, data
@@ -54,6 +55,7 @@ class Full:
             eval_every,
             patience,
             checkpoint_every,
+            n_processes,
         )
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:

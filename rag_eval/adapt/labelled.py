@@ -16,6 +16,8 @@ from peft import PeftModel
 from transformers import DynamicCache
 from trl import SFTTrainer
 
+from rag_eval.adapt.together import gathered
+
 log = logging.getLogger(__name__)
 
 IGNORED = -100  # the label of a token that is not learned
@@ -29,22 +31,27 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
     """An SFTTrainer with the same losses and fewer sums on a CPU; on a GPU it leaves them to TRL, whose kernels score as little there.
 
     Beginnings are shared where attention alone joins tokens, nothing is dropped at random, nothing is computed twice to spare
-    memory, and the first batch has the same loss both ways.
+    memory, and the first batch has the same loss both ways. Of several processes each shares what its own rows begin with.
     """
 
-    _shares: bool | None = None  # None = not known before the first batch
+    _shares: bool | None = None  # None = not known before the first batch that begins alike
 
     def compute_loss(self, model: Any, inputs: Inputs, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         if inputs["labels"].device.type != "cpu":
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        n = n_alike(inputs) if self._may_share and self._shares is not False else 0
-        if n and self._shares is None:
-            with torch.no_grad():
-                whole, shared = (self._loss(model, inputs, at, False, num_items_in_batch).item() for at in (0, n))
-            self._shares = abs(whole - shared) <= SAME * abs(whole)
-            if not self._shares:
-                log.warning("this model reads a beginning that rows share otherwise (loss %g, by itself %g): not shared", shared, whole)
+        n = n_alike(inputs) if self._may_share else 0
+        if self._may_share and self._shares is None and any(gathered(n)):
+            self._shares = self._reads_alike(model, inputs, n, num_items_in_batch)
         return self._loss(model, inputs, n if self._shares else 0, return_outputs, num_items_in_batch)
+
+    @torch.no_grad()
+    def _reads_alike(self, model: Any, inputs: Inputs, n: int, num_items_in_batch: Any) -> bool:
+        """Whether a batch has the same loss with its first n tokens read once: in all processes, which read at the same time."""
+        whole, shared = (self._loss(model, inputs, at, False, num_items_in_batch).item() for at in (0, n))
+        odd = next((pair for pair in gathered((shared, whole)) if not abs(pair[0] - pair[1]) <= SAME * abs(pair[1])), None)
+        if odd:
+            log.warning("this model reads a beginning that rows share otherwise (loss %g, by itself %g): not shared", *odd)
+        return odd is None
 
     def _loss(self, model: Any, inputs: Inputs, n: int, return_outputs: bool, num_items_in_batch: Any) -> Any:
         """TRL's loss, the first n tokens of all rows read once."""
@@ -98,7 +105,7 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
 
 
 def n_alike(inputs: Inputs) -> int:
-    """How many tokens all rows of a padded batch begin with, neither they nor the one after learned; 0 = too few to be worth it.
+    """How many tokens all rows of a padded batch begin with, neither they nor the one after learned; 0 = not worth it, or none is learned.
 
     Args:
         inputs: int64 (rows, tokens) each: input_ids, labels, attention_mask; rows laid end to end have no mask and share nothing.
@@ -109,4 +116,5 @@ def n_alike(inputs: Inputs) -> int:
     is_alike = (ids == ids[:1]).all(0) & (labels == IGNORED).all(0) & mask.bool().all(0)
     n = int(is_alike.long().cumprod(0).sum()) - 1  # the last one is read by every row: it tells what is learned first
     n_rows, n_tokens = ids.shape
-    return n if n > 0 and n * (n_rows - 1) >= WORTH * n_rows * n_tokens else 0
+    is_worth = n > 0 and n * (n_rows - 1) >= WORTH * n_rows * n_tokens
+    return n if is_worth and bool((labels != IGNORED).any()) else 0

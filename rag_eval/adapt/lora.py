@@ -53,6 +53,7 @@ class Lora:
         checkpoint_every: NonNegativeInt,
         start: str | None,
         stacked: bool,
+        n_processes: PositiveInt,
         warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
     ) -> None:
         """
@@ -82,6 +83,7 @@ class Lora:
             start: folder of a finished adapter that training goes on from, of the same base model, rank and targets; None = none.
             stacked: that adapter is added to the frozen weights instead, and a new one trained on top. What comes out is one
                 adapter of both, over the unchanged model.
+            n_processes: that train together, each on an equal share of a batch, as `accelerate launch` started them.
             warmup_share: share of the steps.
 
         Raises:
@@ -120,6 +122,7 @@ class Lora:
             eval_every,
             patience,
             checkpoint_every,
+            n_processes,
         )
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:

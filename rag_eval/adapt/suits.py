@@ -1,37 +1,18 @@
-"""Whether a model can be taught in the way that is wanted: rows that it can read, layers that it has, rows that it keeps apart."""
+"""Whether a model can be taught in the way that is wanted: layers that it has, rows that it keeps apart."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from rag_eval.adapt.training_set import Tokens
-from rag_eval.errors import ConfigError, DataError
-from rag_eval.parts import Row
+from rag_eval.errors import ConfigError
 
 _TOLERANCE = 1e-3  # of the largest logit; a model that looks across the border is off by many times that
 _EMBEDDING = ".lora_embedding_"
-
-
-def check_lengths(rows: Sequence[Row], tokens: Sequence[Tokens], model: Any) -> None:
-    """Refuse a row that has more tokens than the model has positions.
-
-    Raises:
-        DataError: naming the longest.
-    """
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    lengths = [len(one["input_ids"]) for one in tokens]
-    longest = max(lengths)
-    if limit is not None and longest > limit:
-        row = rows[lengths.index(longest)]
-        raise DataError(
-            f"the training row of {row.source} {row.id!r} has {longest} tokens, the model has {limit} positions. "
-            "Split the documents (chunker=tokens), show fewer passages, or use another model."
-        )
 
 
 @contextmanager
@@ -66,7 +47,7 @@ def check_blind(trainer: Any) -> None:
     Raises:
         ConfigError: if it does, or if the model cannot read such a batch.
     """
-    rows = sorted(trainer.train_dataset["input_ids"], key=len)[:2]
+    rows = sorted(trainer.train_dataset["input_ids"][: len(trainer.rows)], key=len)[:2]
     first, second = rows[0], rows[-1]
     n_words = trainer.model.config.get_text_config().vocab_size
     changed = [(token + 1) % n_words for token in first]

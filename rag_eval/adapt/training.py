@@ -24,16 +24,20 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from rag_eval.adapt.best_on_dev import BestOnDev
-from rag_eval.adapt.checkpoints import Checkpoints, trained_weights
+from rag_eval.adapt.checkpoints import Checkpoints, Unsaved, trained_weights
 from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
+from rag_eval.adapt.fitting import check_length
 from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt.shares import SharingTrainer, filled, part_randomly
 from rag_eval.adapt.started import Start
-from rag_eval.adapt.suits import check_blind, check_lengths, check_linear, choosing_layers
+from rag_eval.adapt.suits import check_blind, check_linear, choosing_layers
+from rag_eval.adapt.together import check_started, follow, led, n_together
 from rag_eval.adapt.training_set import tokenized, training_rows
 from rag_eval.device import faster_dtype
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.parts import Cache, Cached, PromptWriter, Row, Trainable, TrainingData, Work
+from rag_eval.processes import rank
 from rag_eval.source import source_sha
 from rag_eval.types import QADataset
 
@@ -54,10 +58,16 @@ class Schedule:
     eval_every: int
     patience: int
     checkpoint_every: int
+    n_processes: int
 
     def __post_init__(self) -> None:
         if self.patience and not self.eval_every:
             raise ConfigError("adapter.patience needs adapter.eval_every: how many steps lie between two losses on the dev questions.")
+        if self.batch_size % self.n_processes:
+            raise ConfigError(
+                f"adapter.batch_size is {self.batch_size}, which {self.n_processes} processes cannot share equally; take a multiple of "
+                f"{self.n_processes}."
+            )
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ class Lesson:
         """The lesson that a dataset gives.
 
         Raises:
-            DataError: if it lacks what is to be trained on.
+            DataError: if it lacks what is to be trained on, or a row is longer than the model can read.
         """
         rows = training_rows(data, generator, prompt, dataset, seed)
         dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
@@ -98,6 +108,7 @@ class Lesson:
             raise DataError(
                 f"{dataset.name}: adapter.eval_every needs dev questions, found none. Set it to 0, or dataset.dev_share above 0."
             )
+        check_length(dev, generator)
         return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized, start)
 
     @property
@@ -156,43 +167,54 @@ def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Pat
 
     Raises:
         EnvironmentFault: if the training diverges.
+        ConfigError: if it is to be trained by another number of processes than there are, or by parts of the model.
     """
 
     def write(folder: Path) -> float:
-        trained = _trained(lesson, cache.work(kind, lesson.key))
+        check_started(lesson.schedule.n_processes)
+        with led(lesson):
+            trained = _trained(lesson, cache.work(kind, lesson.key))
         save(trained, folder)
         return trained.earlier_s
 
     return cache.build(kind, lesson.key, write)
 
 
+def take_part() -> None:
+    """What every process but the first does: it trains what the first trains, writes nothing and has no adapter in the end.
+
+    Raises:
+        EnvironmentFault: if another process ended in the midst of a training.
+    """
+    follow(lambda lesson: _trained(lesson, Unsaved()))
+
+
 def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
     """A trainer that has not begun, with the seed set.
 
     Raises:
-        DataError: if a row is longer than the model can read.
         ConfigError: if the model has no such layers to train, or does not keep rows apart that are laid end to end.
     """
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
     rows, dev = (tokenized(tokenizer, those) if those else [] for those in (lesson.rows, lesson.dev))
-    check_lengths([*lesson.rows, *lesson.dev], [*rows, *dev], model)
     with choosing_layers() if lesson.lora else nullcontext():
-        trainer = FiniteTrainer(
+        trainer = (FiniteTrainer if n_together() == 1 else SharingTrainer)(
             model=lesson.start.frozen(model) if lesson.start else model,
             args=_settings(lesson),
-            train_dataset=Dataset.from_list(rows),
+            train_dataset=Dataset.from_list(filled(rows, lesson.schedule.batch_size, tokenizer.eos_token_id)),
             eval_dataset=Dataset.from_list(dev) if dev else None,
             processing_class=tokenizer,
             peft_config=lesson.lora,
             callbacks=list(callbacks),
         )
+    trainer.rows = lesson.rows
     if lesson.start:
         lesson.start.begin(trainer.model)
     check_linear(trainer.model)
     if lesson.schedule.packing:
         check_blind(trainer)
-    trainer.rows = lesson.rows
+    part_randomly(lesson.seed)
     trainer.remove_callback(PrinterCallback)  # standard output is for results
     return trainer
 
@@ -204,7 +226,7 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
     torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
     try:
         with TrainingBar() as bar:
-            trainer = trainer_of(lesson, [bar, best, checkpoints])
+            trainer = trainer_of(lesson, [best, checkpoints] if rank() else [bar, best, checkpoints])
             changes_base = lesson.lora is not None and lesson.lora.init_lora_weights in CHANGE_BASE
             first = {name: weight.detach().cpu().clone() for name, weight in trained_weights(trainer.model)} if changes_base else {}
             trainer.train(resume_from_checkpoint=None if checkpoints.last is None else str(checkpoints.last))
@@ -223,7 +245,7 @@ def _settings(lesson: Lesson) -> SFTConfig:
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
-        per_device_train_batch_size=schedule.batch_size,
+        per_device_train_batch_size=schedule.batch_size // schedule.n_processes,
         per_device_eval_batch_size=schedule.batch_size,
         num_train_epochs=schedule.epochs,
         learning_rate=schedule.learning_rate,
@@ -233,6 +255,8 @@ def _settings(lesson: Lesson) -> SFTConfig:
         seed=lesson.seed,
         data_seed=lesson.seed,
         use_cpu=not has_cuda,
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,  # they are the same everywhere, and read before a step by rows that share their beginning
         bf16=lesson.dtype == "bfloat16",
         gradient_checkpointing=schedule.gradient_checkpointing,
         padding_free=schedule.packing,

@@ -354,10 +354,11 @@ def test_rows_end_to_end_are_refused_of_a_model_that_sees_across_the_border(base
     fit(tmp_path, alibi)
 
 
-def test_a_row_with_more_tokens_than_the_model_has_positions_is_refused(base: Path, tmp_path: Path) -> None:
-    long = replace(DATASET, train=(*TRAIN, Example("long", "what " * 300 + "is it?", ("liver",))))
-    with pytest.raises(DataError, match=r"'long' has \d+ tokens, the model has 256 positions"):
-        lora(tmp_path).fit(hf(base), PROMPT, long, 0)
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_a_row_with_more_tokens_than_the_model_has_positions_is_refused(base: Path, tmp_path: Path, split: str) -> None:
+    long = replace(DATASET, **{split: (*TRAIN, Example("long", "what " * 300 + "is it?", ("liver",)))})
+    with pytest.raises(DataError, match=r"'long' has \d+ tokens, more than the 256 positions"):
+        lora(tmp_path, eval_every=1).lesson(hf(base), PROMPT, long, 0)
 
 
 def test_one_gpu_is_trained_on_where_there_are_several(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

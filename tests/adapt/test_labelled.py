@@ -90,6 +90,7 @@ def batch(*rows: Sequence[int], learned: int = 1) -> dict[str, torch.Tensor]:
         (batch([5, 6, 7, 8]), 0),  # a single row shares with nobody
         (batch([5, 6, 0, 8, 9], [5, 6]), 0),  # the second row is over where the first has the token of padding
         (batch(*[[5, 6, *range(40)]] * 2, learned=39), 0),  # not worth it
+        ({**batch([5, 6, 7, 8], [5, 6, 7, 9]), "labels": torch.full((2, 4), -100)}, 0),  # blank rows of a share show nothing
         ({name: value for name, value in batch([5, 6, 7], [5, 6, 8]).items() if name != "attention_mask"}, 0),  # laid end to end
     ],
 )

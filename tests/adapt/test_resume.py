@@ -182,12 +182,12 @@ def test_a_state_of_a_machine_without_cuda_goes_on_where_there_is_some(base: Pat
         trained(tmp_path, base)
     monkeypatch.undo()
     names = {name for path in tmp_path.rglob("state-*/random.safetensors") for name in load_file(path)}
-    assert names == {"epoch.cpu", "step.cpu"}  # of the device that is trained on, whatever else there is
+    assert names == {"0.epoch.cpu", "0.step.cpu"}  # of the first process and the device that is trained on, whatever else there is
     monkeypatch.setattr(checkpoints.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(checkpoints.torch.cuda, "device_count", lambda: 1)
     state = load_file(next(tmp_path.rglob("state-*/random.safetensors")))
     checkpoints._set_random(state, "step")
-    assert torch.equal(torch.get_rng_state(), state["step.cpu"])
+    assert torch.equal(torch.get_rng_state(), state["0.step.cpu"])
 
 
 def test_states_hold_no_pickle(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ SCHEDULE = {
     "eval_every": 0,
     "patience": 0,
     "checkpoint_every": 0,
+    "n_processes": 1,
 }
 LORA = {
     "rank": 2,
