@@ -33,11 +33,12 @@ from rag_eval.errors import RagEvalError, UserError
 from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.report.options import Options, parsed
-from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, figure, number, show
+from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, as_json, as_markdown, figure, number, show
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.verdict import verdict
-from rag_eval.types import PRIMARY, Estimate
+from rag_eval.types import LEARNED, PRIMARY, Estimate
 
 DEFAULTS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm", "runs": "outputs", "out": "reports"}
 MAX_DIGITS = 18  # of a seed
@@ -102,7 +103,14 @@ def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[i
     said = verdict(effect.claim, one, _mde(values), estimate_of(values, confidence=0.90))
     lacking = [kind for kind in effect.needs if kind in unread]
     text = f"{NOT_SHOWN}: does not read {', '.join(lacking)}" if lacking else said.text
-    return Found(effect, one, tuple(_of_world(values, seed) for seed in seeds), text)
+    behind = [arm for arm in effect.arms if any(is_under_trained(record) for record in found[arm].records)]
+    text += f" (under-trained: {', '.join(behind)})" if behind else ""
+    return Found(effect, one, tuple(_in_world(effect, found, seed) for seed in seeds), text)
+
+
+def _in_world(effect: Effect, found: Pools, seed: int) -> float | None:
+    one = estimate_of(effect.measure({name: pool.of_world(seed) for name, pool in found.items()}))
+    return None if one is None else one.mean
 
 
 def read_kinds(found: Pools) -> dict[str, Estimate | None]:
@@ -122,11 +130,6 @@ def _mde(values: Values) -> float | None:
         return None
     se = clustered_se(x, codes)
     return None if is_flat(x, se) else mde_from_se(se, int(codes.max()))
-
-
-def _of_world(values: Values, seed: int) -> float | None:
-    here = [one for one, name in zip(values.values, values.names, strict=True) if name.startswith(f"{seed}.") and not np.isnan(one)]
-    return float(np.mean(here)) if here else None
 
 
 def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estimate | None:
@@ -196,9 +199,16 @@ def arms_section(found: Pools) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for name, pool in found.items():
         figures = [figure(_mean(pool, measure)) for measure in (PRIMARY, HELD, STALE, MISLED)]
-        rows.append((name, *figures, len(pool.rows)))
-    reading = "Means over all worlds. Evidence: it all stood in the prompt. Not measured: cannot be asked of this arm."
-    return Section("Arms", reading, ("arm", "EM", "evidence", "old value", "false value", "n"), tuple(rows))
+        rows.append((name, *figures, learned(pool), len(pool.rows)))
+    reading = "Means over all worlds. Evidence: it all stood in the prompt. Not measured: cannot be asked of this arm. "
+    reading += f"Learned: EM on training questions, in each world; under {ENOUGH_LEARNED} an arm is under-trained."
+    return Section("Arms", reading, ("arm", "EM", "evidence", "old value", "false value", "learned", "n"), tuple(rows))
+
+
+def learned(pool: Pool) -> str:
+    """Exact match on what each adapter was trained on; "-" where nothing was trained."""
+    found = [record.estimates.get(LEARNED) for record in pool.records]
+    return " / ".join(NOT_MEASURED if one is None else number(one.mean) for one in found) if any(found) else "-"
 
 
 def hops_section(found: Pools) -> Section:

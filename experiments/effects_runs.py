@@ -60,6 +60,13 @@ class Pool:
     clusters: Mapping[str, str]  # "world/entity": questions about one entity of one world go together
     records: tuple[RunRecord, ...]
 
+    def of_world(self, seed: int) -> Pool:
+        """The questions of one world."""
+        names = [name for name in self.rows if name.startswith(f"{seed}.")]
+        kept = ({name: those[name] for name in names} for those in (self.rows, self.predictions, self.clusters))
+        rows, predictions, clusters = kept
+        return Pool(rows, predictions, clusters, self.records)
+
     def column(self, measure: str, names: Sequence[str]) -> list[float]:
         """One score of these questions, nan where it could not be judged."""
         return [math.nan if (value := self.rows[name].get(measure)) is None else float(value) for name in names]
@@ -168,7 +175,7 @@ def _composed(plan: Plan, seed: int, overrides: Overrides, start: str) -> DictCo
     who += [f"seed={seed}"] if any(one.startswith("adapter.") for one in given) else []
     common = [*plan.overrides, f"dataset.seed={seed}"]
     if "dataset=update" in given:
-        common = [one.replace("dataset.", "dataset.after.", 1) for one in common]
+        common = ["dataset.after." + one.removeprefix("dataset.") if one.startswith("dataset.") else one for one in common]
     return compose("config", overrides=[*common, *given, *who])
 
 
