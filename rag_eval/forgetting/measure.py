@@ -21,7 +21,9 @@ SAID, LOG_PROBS = "said.json", "log_probs.npy"
 
 
 def forgotten(bare: System, ready: System, n: int, cache: Cache) -> dict[str, Estimate]:
-    """Every `forgetting/*` of a trained system; nothing where no weights were trained, or several adapters were, of which none is asked.
+    """Every `forgetting/*` of a trained system; nothing where no weights were trained.
+
+    Nothing either where each question names its adapter, for those of the suite name none.
 
     The base model is another one in memory beside the trained, in the precision of answering; training took more. Questions
     whose prompts do not fit the model are left out of n.

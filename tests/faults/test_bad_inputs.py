@@ -255,7 +255,7 @@ def test_a_given_adapter_answers_and_another_content_is_another_run(command: Com
 def grouped(command: Command, *tenants: str | None, order: str = "{acme: adapter, globex: other}") -> Ended:
     """Questions of customers, each with an adapter of its own; None = of no customer."""
     rows = [{**one, **({"meta": {"tenant": tenant}} if tenant else {})} for one, tenant in zip(QUESTIONS, tenants, strict=True)]
-    arguments = ("adapter=given", f"adapter.paths={order}", "adapter.by=tenant", "generator=tiny")
+    arguments = ("adapter=given", f"adapter.paths={order}", "adapter.by=tenant", "generator=tiny", "chunker=sentences")
     return command("mode=finetune", *jsonl(questions=rows)[:3], *arguments)
 
 

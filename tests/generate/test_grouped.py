@@ -133,7 +133,7 @@ def test_every_adapter_is_judged_as_a_single_one_is(base: Path, paths: dict[str,
     torn = shutil.copytree(second, tmp_path / "torn")
     (torn / "adapter_config.json").write_text(config.replace('"up_proj"', '"k_proj"'), encoding="utf-8")
     with pytest.raises(DataError, match=r"torn: adapter_config\.json and .* disagree"):
-        grouped(base, {"values": first, "a.b c": str(torn)}).generate(PROMPTS)
+        grouped(base, {"a.b c": first, "values": str(torn)}).generate(PROMPTS)
 
 
 def test_names_and_contents_of_all_decide_and_their_order_does_not(base: Path, paths: dict[str, str], tmp_path: Path) -> None:
