@@ -9,6 +9,7 @@ from typing import Any
 from rag_eval.config import function
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
+from rag_eval.generate.grouped import check_named
 from rag_eval.parts import Retriever
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import Recogniser, resolved
@@ -24,8 +25,8 @@ def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: 
     """Refuse a dataset that this run cannot be about.
 
     Raises:
-        DataError: there is nothing to ask or to search, evidence is missing where the mode puts it into the prompt, or a
-            metric does not give gold its full score.
+        DataError: there is nothing to ask or to search, evidence is missing where the mode puts it into the prompt, a
+            question names no adapter where there are several, or a metric does not give gold its full score.
     """
     if not questions:
         raise DataError(f"{dataset.name}: no question in split={settings['split']}. Use split=test, or give rows of that split.")
@@ -35,6 +36,9 @@ def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: 
         )
     if retriever.context.startswith("gold"):
         _check_evidence(dataset, questions)
+    adapter = settings["adapter"]
+    if adapter.get("paths"):
+        check_named(((one.id, one.meta) for one in (*dataset.train, *questions)), adapter["by"], adapter["paths"])
     bare = [one.id for one in questions if one.is_for_retrieval]
     if bare and settings["metrics"]["answer"]:
         raise DataError(

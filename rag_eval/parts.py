@@ -315,6 +315,14 @@ class Probed(Protocol):
         ...
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """A generator with several adapters that answers nothing but prompts whose meta names one."""
+
+    by: str  # the key of the meta
+    names: tuple[str, ...]  # of the adapters
+
+
 class Trainable(Generator, Protocol):
     """A generator whose weights an adapter can change."""
 
@@ -343,6 +351,10 @@ class Trainable(Generator, Protocol):
 
     def with_adapter(self, folder: str) -> Generator:
         """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
+        ...
+
+    def with_adapters(self, folders: Mapping[str, str], by: str) -> Generator:
+        """The same generator with PEFT adapters by name, each prompt answered with the one that its meta names under `by`."""
         ...
 
 

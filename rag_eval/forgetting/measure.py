@@ -12,7 +12,7 @@ import numpy as np
 
 from rag_eval.forgetting.change import Said, changes
 from rag_eval.forgetting.suite import Suite, suite
-from rag_eval.parts import Cache, Generator, Probed
+from rag_eval.parts import Cache, Choosing, Generator, Probed
 from rag_eval.source import source_sha
 from rag_eval.system import System
 from rag_eval.types import Estimate, Rendered
@@ -23,6 +23,8 @@ SAID, LOG_PROBS = "said.json", "log_probs.npy"
 def forgotten(bare: System, ready: System, n: int, cache: Cache) -> dict[str, Estimate]:
     """Every `forgetting/*` of a trained system; nothing where no weights were trained.
 
+    Nothing either where each question names its adapter, for those of the suite name none.
+
     The base model is another one in memory beside the trained, in the precision of answering; training took more. Questions
     whose prompts do not fit the model are left out of n.
 
@@ -32,7 +34,7 @@ def forgotten(bare: System, ready: System, n: int, cache: Cache) -> dict[str, Es
         n: questions, passages and beginnings, at most; 0 = none.
         cache: keeps what the base model made of them.
     """
-    if n == 0 or ready.adapter.weights != "trained":
+    if n == 0 or ready.adapter.weights != "trained" or isinstance(ready.generator, Choosing):
         return {}
     asked = _fitting(suite(n), bare)
     prompts = [bare.prompt.render(one.example, one.documents) for one in asked.readings]

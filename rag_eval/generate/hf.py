@@ -26,6 +26,7 @@ from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
 from rag_eval.generate.first_token import FirstToken
+from rag_eval.generate.grouped import Grouped
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.parts import Timed
@@ -73,6 +74,7 @@ class HF:
             ConfigError: if a device is demanded that there is not.
         """
         check_model(model)
+        self.beside: Mapping[str, str] = {}  # name -> folder of each of several PEFT adapters, in place of `adapter`
         self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
@@ -81,8 +83,18 @@ class HF:
 
     def with_adapter(self, folder: str) -> HF:
         """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
-        same = (self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision)
-        return HF(*same, adapter=folder, adapter_mode=self.adapter_mode)
+        return HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode)
+
+    def with_adapters(self, folders: Mapping[str, str], by: str) -> Grouped:
+        """The same generator with several PEFT adapters beside its weights, each prompt answered with the one that its meta names."""
+        several = HF(*self._same)
+        several.beside = dict(folders)
+        return Grouped(several, by)
+
+    @property
+    def _same(self) -> tuple[str, Dtype, Device, int, int, list[str], str | None]:
+        """What it is made from, the adapter aside."""
+        return self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision
 
     @cached_property
     def max_prompt_tokens(self) -> int | None:
@@ -107,8 +119,9 @@ class HF:
         """What decides the text; read from files, the model need not be loaded."""
         return {
             "base_model": fingerprint(self.model, self.revision),
-            "adapter": fingerprint(self.adapter) if self.adapter else None,
-            "adapter_mode": self.adapter_mode if self._is_adapted else None,
+            "adapter": {name: fingerprint(self.beside[name]) for name in sorted(self.beside)}
+            or (fingerprint(self.adapter) if self.adapter else None),
+            "adapter_mode": "grouped" if self.beside else self.adapter_mode if self._is_adapted else None,
             "dtype": self.dtype,
             "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
         }
@@ -140,6 +153,17 @@ class HF:
 
     def count_text_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in self._tokens(texts)]
+
+    def choose(self, name: str) -> float:
+        """Answer with this one of several adapters from here on. Returns the seconds that it took, loading excluded."""
+        network = self._network
+        begun = self._now()
+        network.set_adapter(self._peft_name(name), inference_mode=True)
+        return self._now() - begun
+
+    def _peft_name(self, name: str) -> str:
+        """PEFT's name for one of several adapters: any text may be the user's, and not every text may be a module's."""
+        return f"given_{sorted(self.beside).index(name)}"
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
@@ -283,9 +307,14 @@ class HF:
     @cached_property
     def _network(self) -> Any:
         """In eval mode, on its device."""
-        if self.adapter and self._is_adapted:
+        if self.beside or (self.adapter and self._is_adapted):
             from rag_eval.generate import merge  # peft is needed only here
 
+        if self.beside:
+            network = merge.beside(
+                self._load_network("float32"), {self._peft_name(name): self.beside[name] for name in sorted(self.beside)}
+            )
+        elif self.adapter and self._is_adapted:
             way = merge.merged if self.adapter_mode == "merged" else merge.adapted
             network = way(self._load_network("float32"), self.adapter)
         elif self.adapter:

@@ -130,6 +130,15 @@ def _has_gpu() -> bool:
     return os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"} and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
+def _given_by_content(adapter: Mapping[str, Any]) -> dict[str, Any]:
+    """The fingerprint of one adapter, or of each of several by name."""
+    path, paths = adapter.get("path"), adapter.get("paths") or {}
+    return {
+        "path": path and model_folder.fingerprint(path),
+        "paths": {name: model_folder.fingerprint(folder) for name, folder in paths.items()},
+    }
+
+
 def _by_content(node: Any) -> Any:
     """The node with each model's path replaced by its fingerprint, recorded answers by their hash, caches and states left out."""
     if isinstance(node, Mapping):
@@ -137,8 +146,8 @@ def _by_content(node: Any) -> Any:
         return {
             name: model_folder.fingerprint(value, revision)
             if name in {"model", "adapter", "start"} and isinstance(value, str)
-            else {**value, "path": model_folder.fingerprint(value["path"])}
-            if name == "adapter" and "path" in value  # one that was trained elsewhere
+            else {**value, **_given_by_content(value)}
+            if name == "adapter" and ("path" in value or "paths" in value)  # trained elsewhere
             else {**value, "path": _files_sha(value["path"])}
             if name == "answers"
             else _by_content(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -249,3 +250,26 @@ def test_a_given_adapter_answers_and_another_content_is_another_run(command: Com
     assert other.code == 0, other.err
     assert "the adapter is the identity" in caplog.text  # e73
     assert other.directory != first.directory
+
+
+def grouped(command: Command, *tenants: str | None, order: str = "{acme: adapter, globex: other}") -> Ended:
+    """Questions of customers, each with an adapter of its own; None = of no customer."""
+    rows = [{**one, **({"meta": {"tenant": tenant}} if tenant else {})} for one, tenant in zip(QUESTIONS, tenants, strict=True)]
+    arguments = ("adapter=given", f"adapter.paths={order}", "adapter.by=tenant", "generator=tiny", "chunker=sentences")
+    return command("mode=finetune", *jsonl(questions=rows)[:3], *arguments)
+
+
+def test_a_question_of_no_known_customer_is_refused(command: Command) -> None:
+    shutil.copytree(adapter_folder(), "other")
+    said = "1 of 2 questions name no adapter in 'tenant' of their meta (first: 'q2', which"
+    refused(grouped(command, "acme", "umbrella"), f"{said} says 'umbrella'); expected one of acme, globex.")
+    refused(grouped(command, "acme", None), f"{said} has none)")
+
+
+def test_adapters_of_several_customers_answer_in_one_run_whatever_their_order(command: Command) -> None:
+    shutil.copytree(adapter_folder(), "other")
+    ended = grouped(command, "globex", "acme")
+    assert ended.code == 0, ended.err
+    assert ended.record["facts"]["comparison"]["adapter_mode"] == "grouped"
+    assert not any(name.startswith("forgetting/") for name in ended.record["estimates"])  # its questions are no customer's
+    assert grouped(command, "globex", "acme", order="{globex: other, acme: adapter}").directory == ended.directory
