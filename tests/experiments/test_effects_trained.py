@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from experiments import effects_trained, finetuning
 from experiments.effects import judge, plan_of
-from experiments.effects_measures import estimate_of
+from experiments.effects_measures import difference, estimate_of
 from experiments.effects_runs import ARMS, _composed, _configuration, trains
 from experiments.effects_trained import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
 from experiments.finetuning import arms_of, sweep_section
 from experiments.isotonic import isotonic
 from rag_eval.config import check
+from rag_eval.types import LEARNED, Estimate
 from tests.experiments.pools_of_effects import named
 
 OPTIONS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "hashed", "runs": "outputs"}
@@ -99,6 +102,44 @@ def test_where_all_are_as_popular_there_is_no_slope(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: {"a": 2, "b": 2})
     found = popularity("arm", "ci")({"arm": named({"0.0/1": 1.0, "0.0/2": 0.0, "0.0/3": 0.0}, cluster=["a", "b", "a"])})
     assert all(map(math.isnan, found.values))
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_where_all_answers_are_right_or_all_wrong_popularity_says_nothing(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
+    monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: {"a": 1, "b": 8})
+    found = popularity("arm", "ci")({"arm": named(dict.fromkeys(["0.0/1", "0.0/2", "0.0/3"], score), cluster=["a", "b", "a"])})
+    assert estimate_of(found) is None
+
+
+def test_what_one_world_knows_more_of_is_not_taken_for_its_popularity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: {"a": 1, "b": 2} if seed == 0 else {"a": 8, "b": 16})
+    names = [f"{world}.0/{at}" for world in (0, 1) for at in range(4)]
+    found = {"arm": named(dict(zip(names, [0, 0, 0, 1, 1, 1, 1, 0], strict=True)), cluster=["a", "a", "b", "b"] * 2)}
+    assert np.mean(popularity("arm", "ci")(found).values) == pytest.approx(0.0)  # +.5 in one world, -.5 in the other
+    effect = replace(trained_effects("ci")[0], measure=popularity("arm", "ci"), arms=("arm",))
+    assert judge(effect, found, [], [0, 1]).worlds == pytest.approx((0.5, -0.5))
+
+
+def test_a_verdict_names_the_arms_that_did_not_learn() -> None:
+    pool = named({f"0.0/{at}": float(at % 2) for at in range(8)}, cluster=[str(at) for at in range(8)])
+    behind = replace(pool, records=(SimpleNamespace(facts={"weights": "trained"}, estimates={LEARNED: Estimate(0.5, 0.4, 0.6, 100, 30)}),))
+    able = replace(pool, records=(SimpleNamespace(facts={"weights": "trained"}, estimates={LEARNED: Estimate(0.99, 0.9, 1.0, 100, 30)}),))
+    effect = replace(trained_effects("ci")[0], measure=difference("one", "two"), arms=("one", "two"))
+    assert judge(effect, {"one": behind, "two": able}, [], [0]).text.endswith(" (under-trained: one)")
+    assert "under-trained" not in judge(effect, {"one": able, "two": able}, [], [0]).text
+
+
+def test_settings_of_the_world_go_to_its_new_version_and_folders_stay() -> None:
+    plan = plan_of({**OPTIONS, "runs": "dataset.runs"})
+    with _configuration():
+        cfg = _composed(plan, 3, TRAINED["finetune, continued"][0], "/a/folder")
+    assert (cfg.output_dir, cfg.dataset.after.seed, cfg.dataset.before.seed) == ("dataset.runs", 3, 3)
+
+
+def test_the_report_asks_both_sides_what_they_forgot_and_no_sweep() -> None:
+    arms = arms_of()
+    assert all("n_forgetting=0" not in overrides for name in finetuning.SIDES for overrides in arms[name])
+    assert "n_forgetting=0" in arms["finetune, grouped"][0]
 
 
 def test_documents_are_counted_by_the_entity_that_they_are_about() -> None:
