@@ -99,7 +99,7 @@ def check_safe(path: str) -> None:
     """
     folder = Path(path)
     if not (folder / CONFIG).is_file():
-        raise DataError(f"{folder}: expected a PEFT adapter, found no {CONFIG} in it. Check the path.")
+        raise DataError(f"{folder}: expected a PEFT adapter, found no {CONFIG} in it. Check adapter.path or adapter.start.")
     if not (folder / WEIGHTS).is_file():
         pickled = any(folder.glob("adapter_model*.bin"))
         found = "pickle weights, which are refused; convert them to safetensors" if pickled else "none; get the file again"
