@@ -35,7 +35,7 @@ from rag_eval.report.accuracy import exploratory_section, means_section, verdict
 from rag_eval.report.compare import DEFAULTS, _terms, comparison
 from rag_eval.report.contrast import Arm, contrast, declare, declared_contrasts, pairs
 from rag_eval.report.guards import notes, prompt_notes
-from rag_eval.report.ledger import entries
+from rag_eval.report.ledger import entries, is_trial
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
 from rag_eval.report.sections import as_markdown
@@ -167,6 +167,18 @@ def test_m10_one_training_seed_is_marked_single_seed(run: Make) -> None:
     seeds = [run("finetune", weights="trained", seed=seed, choices={"mode": "finetune", "seed": seed}) for seed in range(3)]
     assert "single-seed (1 of 3 training seeds)" in said(seeds[0])
     assert "single-seed" not in said(seeds[0], experiment=[one.record for one in seeds])
+    taught = [
+        run("finetune", weights="trained", seed=seed, learned_from=f"lessons {seed}", choices={"dataset.n_phrasings": seed + 1})
+        for seed in range(3)
+    ]
+    mixed = [
+        run("finetune", weights="trained", seed=seed, choices={"seed": seed, "adapter.data.replay": replay})
+        for seed, replay in enumerate(("reading", "others", "others"))
+    ]
+    for others in (taught, mixed):
+        assert "single-seed (1 of 3 training seeds)" in said(others[0], experiment=[one.record for one in others])
+        assert is_trial(others[1].record, others[0].record)
+    assert not is_trial(seeds[1].record, seeds[0].record)
     assert "single-seed" in report(run("rag", experiment="alone"), run("finetune", weights="trained", experiment="alone"))
 
 

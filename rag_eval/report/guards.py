@@ -22,8 +22,8 @@ OVERLAPS = {
     "n_near_questions": "are near duplicates of training questions; see strata/overlap",
     "n_quoted_questions": "stand word for word in a document: finding it is easy",
 }
-# Choices that make no other recipe: which questions are asked, and with which seed.
-NOT_RECIPE = {"seed", "n_probe", "n_forgetting", "limit", "split", "dataset", "replay", "mode"}  # as the first or the last part of a name
+# Choices that make no other recipe: which questions are asked, and with which seed. What is learned of a dataset is told by its content.
+NOT_RECIPE = {"seed", "n_probe", "n_forgetting", "limit", "split", "dataset", "replay", "mode"}  # as the first part of a name
 
 Labelled = Sequence[tuple[str, RunRecord]]
 
@@ -84,10 +84,17 @@ def is_recorded(record: RunRecord) -> bool:
     return bool(record.facts["context"] == "recorded")
 
 
-def recipe(record: RunRecord) -> tuple[str, dict[str, object]]:
-    """What makes a run what it is, apart from its seed and from what it is asked."""
+def recipe(record: RunRecord) -> tuple[str, object, dict[str, object]]:
+    """What makes a run what it is, apart from its seed and from what it is asked: arm, content that it learned from, settings."""
     choices = record.facts["choices"]
-    return record.mode, {name: value for name, value in choices.items() if not {*name.split(".")[:1], *name.split(".")[-1:]} & NOT_RECIPE}
+    learned_from = record.facts.get("learned_from")  # earlier runs do not say
+    return record.mode, learned_from, {name: value for name, value in choices.items() if not _is_beside(name)}
+
+
+def _is_beside(name: str) -> bool:
+    """Whether a choice makes no other recipe; a part's own seed is the run's."""
+    parts = name.split(".")
+    return parts[0] in NOT_RECIPE or parts[-1] == "seed"
 
 
 def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:
