@@ -138,6 +138,11 @@ def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run
     text = said(tried[0], other, experiment=[one.record for one in (*tried, other)])
     assert "3 configurations of rag were tried" in text
     assert "tuning differs: 3 configurations of rag, 1 configurations of finetune" in text
+    choices = [{"mode": "rag", "split": "dev", "retriever.k": k} for k in (3, 5, 7)]
+    dev = [run("rag", choices=one, comparison={"questions": "dev"}) for one in choices]
+    text = said(tried[0], other, experiment=[one.record for one in (tried[0], *dev, other)])
+    assert "were tried" not in text
+    assert "tuning differs: 4 configurations of rag, 1 configurations of finetune" in text
     ended = command("mode=closed_book", "dataset.preset=ci", "generator=echo", "split=dev", "limit=5")
     assert ended.code == 0, ended.err
     assert '"dev-' in (ended.directory / "predictions.jsonl").read_text(encoding="utf-8")

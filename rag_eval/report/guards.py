@@ -165,13 +165,14 @@ def _gap(first: RunRecord, other: RunRecord, name: str) -> float:
 
 
 def _of_tuning(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) -> Iterator[str]:
-    """How many settings of each arm were asked these very questions; what was asked others, as on split=dev, chose nothing by them."""
+    """How many settings of each arm were tried; those asked other questions, as on split=dev, are effort but no luck on these."""
     tried: dict[str, int] = {}
+    tried_here: dict[str, int] = {}
     for record in records:
         same = [one for one in experiment if one.mode == record.mode and is_same_study(one, record) and not is_recorded(one)]
         asked = [one for one in same if one.facts["comparison"]["questions"] == record.facts["comparison"]["questions"]]
-        tried[record.mode] = len({str(recipe(one)) for one in asked})
-    for mode, n in tried.items():
+        tried[record.mode], tried_here[record.mode] = (len({str(recipe(one)) for one in those}) for those in (same, asked))
+    for mode, n in tried_here.items():
         if n > 1:
             yield f"{n} configurations of {mode} were tried on these questions: the best of them is better by luck too; choose on split=dev"
     if len(set(tried.values())) > 1 and 0 not in tried.values():
