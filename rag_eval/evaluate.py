@@ -278,6 +278,7 @@ def _facts(
         "comparison": identity.comparison(settings, dataset, questions, generator),
         "audit": {**audit(dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),
+        "learned_from": dataset.fingerprint if _has_lessons(settings) else documents_sha(dataset.documents),
         "written": _written(settings, dataset),
         "git": identity.git(),
         "source": source_sha(),
@@ -287,10 +288,16 @@ def _facts(
     }
 
 
+def _has_lessons(settings: Mapping[str, Any]) -> bool:
+    """Whether the arm learns from training data, by training or from exemplars; the others have the documents at most."""
+    return bool(settings["mode"]["weights"] != "base" or settings["prompt"].get("n_exemplars", 0) > 0)
+
+
 def _written(settings: Mapping[str, Any], dataset: QADataset) -> dict[str, Any] | None:
     """By whom the dataset's training data were written, if they were and the arm learns from training data."""
-    learns = settings["mode"]["weights"] != "base" or settings["prompt"].get("n_exemplars", 0) > 0
-    return {"id": dataset.written.id, "is_hosted": dataset.written.is_hosted} if dataset.written and learns else None
+    if dataset.written is None or not _has_lessons(settings):
+        return None
+    return {"id": dataset.written.id, "is_hosted": dataset.written.is_hosted}
 
 
 def _choices(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

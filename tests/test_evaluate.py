@@ -50,6 +50,18 @@ def test_where_and_under_which_name_results_are_written_decides_nothing(command:
     assert len({first.directory.name, *(one.directory.name for one in others)}) == 6
 
 
+def test_a_run_says_what_it_learned_from_by_its_content(command: Command) -> None:
+    def learned_from(mode: str, *more: str) -> str:
+        ended = command(f"mode={mode}", "dataset.preset=ci", "limit=5", *more)
+        assert ended.code == 0, ended.err
+        return str(ended.record["facts"]["learned_from"])
+
+    one, two = (learned_from("prior", f"dataset.n_phrasings={n}") for n in (1, 2))
+    assert one == learned_from("prior", "dataset.n_phrasings=1", "seed=1") != two
+    known = {learned_from("closed_book", "generator=echo", f"dataset.n_phrasings={n}") for n in (1, 2)}
+    assert len({*known, one, two}) == 3  # the same documents, no lessons
+
+
 def test_a_finished_run_is_returned_and_no_file_of_it_is_touched(command: Command) -> None:
     arguments = ("mode=rag", *ECHO, "retriever/embedder=hashed", "limit=5")
     directory = command(*arguments).directory

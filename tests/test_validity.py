@@ -35,7 +35,7 @@ from rag_eval.report.accuracy import exploratory_section, means_section, verdict
 from rag_eval.report.compare import DEFAULTS, _terms, comparison
 from rag_eval.report.contrast import Arm, contrast, declare, declared_contrasts, pairs
 from rag_eval.report.guards import notes, prompt_notes
-from rag_eval.report.ledger import entries
+from rag_eval.report.ledger import entries, is_trial
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
 from rag_eval.report.sections import as_markdown
@@ -138,6 +138,11 @@ def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run
     text = said(tried[0], other, experiment=[one.record for one in (*tried, other)])
     assert "3 configurations of rag were tried" in text
     assert "tuning differs: 3 configurations of rag, 1 configurations of finetune" in text
+    choices = [{"mode": "rag", "split": "dev", "retriever.k": k} for k in (3, 5, 7)]
+    dev = [run("rag", choices=one, comparison={"questions": "dev"}) for one in choices]
+    text = said(tried[0], other, experiment=[one.record for one in (tried[0], *dev, other)])
+    assert "were tried" not in text
+    assert "tuning differs: 4 configurations of rag, 1 configurations of finetune" in text
     ended = command("mode=closed_book", "dataset.preset=ci", "generator=echo", "split=dev", "limit=5")
     assert ended.code == 0, ended.err
     assert '"dev-' in (ended.directory / "predictions.jsonl").read_text(encoding="utf-8")
@@ -167,6 +172,18 @@ def test_m10_one_training_seed_is_marked_single_seed(run: Make) -> None:
     seeds = [run("finetune", weights="trained", seed=seed, choices={"mode": "finetune", "seed": seed}) for seed in range(3)]
     assert "single-seed (1 of 3 training seeds)" in said(seeds[0])
     assert "single-seed" not in said(seeds[0], experiment=[one.record for one in seeds])
+    taught = [
+        run("finetune", weights="trained", seed=seed, learned_from=f"lessons {seed}", choices={"dataset.n_phrasings": seed + 1})
+        for seed in range(3)
+    ]
+    mixed = [
+        run("finetune", weights="trained", seed=seed, choices={"seed": seed, "adapter.data.replay": replay})
+        for seed, replay in enumerate(("reading", "others", "others"))
+    ]
+    for others in (taught, mixed):
+        assert "single-seed (1 of 3 training seeds)" in said(others[0], experiment=[one.record for one in others])
+        assert is_trial(others[1].record, others[0].record)
+    assert not is_trial(seeds[1].record, seeds[0].record)
     assert "single-seed" in report(run("rag", experiment="alone"), run("finetune", weights="trained", experiment="alone"))
 
 

@@ -45,7 +45,7 @@ def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, Any]:
         n_beside_trained: of those that only retrieval was given, how many have evidence that training asks about otherwise, all of it.
     """
     taught = {example.id: example for example in dataset.train}
-    asked_in_training = [taught[id] for id in {row.id for row in rows} if id in taught]
+    asked_in_training = [taught[id] for id in {row.id for row in rows if row.prompt} if id in taught]
     facts = _facts(*asked_in_training)
     beside = {id for example in asked_in_training for id in example.holders}
     learned = {row.id for row in rows if not row.prompt}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from rag_eval.cost.prices import Price, PriceSheet, add, check_utilisation, machine_price, price, teacher_price
+from rag_eval.cost.prices import Price, PriceSheet, add, check_utilisation, machine_price, price, writing_price
 from rag_eval.types import Spend
 
 Stage = Literal["learn", "load", "answer", "probe", "update", "data_generation", "evaluate"]
@@ -23,6 +23,7 @@ class Entry:
     status: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
     is_trial: bool  # a run that only searched for settings
     spend: Spend
+    is_hosted: bool = False  # the data_generation of a service that sells tokens, so that the seconds are of waiting
 
 
 @dataclass(frozen=True)
@@ -59,21 +60,21 @@ def priced(entries: Iterable[Entry], sheet: PriceSheet, utilisation: float) -> M
         ValueError: as `totals` does, or if utilisation is outside (0, 1].
     """
     return {
-        (mode, stage): add([stage_price(stage, _fresh(entry), sheet, utilisation) for entry in group])
+        (mode, stage): add([stage_price(stage, _fresh(entry), entry.is_hosted, sheet, utilisation) for entry in group])
         for (mode, stage), group in _grouped(entries).items()
     }
 
 
-def stage_price(stage: Stage, spend: Spend, sheet: PriceSheet, utilisation: float) -> Price:
-    """What a stage costs: training data by a teacher's tokens where the sheet sells those; learning and updating by the
-    machine's time only, because tokens trained on are not bought from a model that answers; the rest by `price`.
+def stage_price(stage: Stage, spend: Spend, is_hosted: bool, sheet: PriceSheet, utilisation: float) -> Price:
+    """What a stage costs: training data by `writing_price`; learning and updating by the machine's time only, because tokens
+    trained on are not bought from a model that answers; the rest by `price`.
 
     Raises:
         ValueError: if utilisation is outside (0, 1].
     """
     check_utilisation(utilisation)
-    if stage == "data_generation" and sheet.teacher_usd_per_million_prompt_tokens is not None:
-        return teacher_price(spend, sheet)
+    if stage == "data_generation":
+        return writing_price(spend, is_hosted, sheet, utilisation)
     if stage in ("answer", "evaluate"):
         return price(spend, sheet, utilisation)
     return machine_price(spend, sheet, utilisation)

@@ -11,6 +11,7 @@ writing took is charged to arms that learn from it; without a manifest it is not
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,12 +50,17 @@ def generated(of: QADataset, path: str) -> QADataset:
         fingerprint=sha,
         train=train,
         restated=restated,
-        written=_written(Path(path) / "manifest.json", sha[:16]),
+        written=_written(Path(path)),
         counterpart=of.counterpart or of.fingerprint,
     )
 
 
-def _written(manifest: Path, id: str) -> Written:
+def _written(folder: Path) -> Written:
+    """What the writing took; by the files alone it is told from other writing, whatever dataset they are added to."""
+    manifest = folder / "manifest.json"
+    files = (folder / "lessons.jsonl", folder / "restated.jsonl", manifest)
+    shas = [hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest() for file in files]
+    id = hashlib.sha256(" ".join(shas).encode()).hexdigest()[:16]
     if not manifest.exists():
         return Written(id, Spend(None), is_hosted=False)
     try:
@@ -71,15 +77,16 @@ def _lessons(file: str, of: QADataset) -> tuple[Example, ...]:
     problems = Problems(file)
     rows = _rows(file, problems)
     checked = check_questions(rows, problems)
+    problems.raise_any()
     known, taken = {one.id for one in of.documents}, {one.id for part in (of.train, of.dev, of.test) for one in part}
-    for row in rows:
-        strange = [id for id in row.fields.get("evidence") or () if id not in known]
+    for row, lesson in zip(rows, checked, strict=True):
+        strange = [id for id in lesson["evidence"] if id not in known]
         if strange:
             problems.add(row.where, f"is made of {shown(strange[0])}, which is no document of {of.name}")
-        if row.fields.get("id") in taken:
-            problems.add(row.where, f"id {shown(row.fields['id'])} is a question of {of.name} already")
+        if lesson["id"] in taken:
+            problems.add(row.where, f"id {shown(lesson['id'])} is a question of {of.name} already")
     problems.raise_any()
-    return tuple(_example(row) for row in checked)
+    return tuple(_example(lesson) for lesson in checked)
 
 
 def _restated(file: str, of: QADataset) -> dict[str, tuple[str, ...]]:
@@ -88,7 +95,7 @@ def _restated(file: str, of: QADataset) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for row in _rows(file, problems):
         document, text = row.fields.get("document"), row.fields.get("text")
-        if document not in known:
+        if not isinstance(document, str) or document not in known:
             problems.add(row.where, f"restates {shown(document)}, which is no document of {of.name}")
         elif not isinstance(text, str) or not text.strip():
             problems.add(row.where, f"text: must be a text but is {shown(text)}")

@@ -22,8 +22,8 @@ OVERLAPS = {
     "n_near_questions": "are near duplicates of training questions; see strata/overlap",
     "n_quoted_questions": "stand word for word in a document: finding it is easy",
 }
-# Choices that make no other recipe: which questions are asked, and with which seed.
-NOT_RECIPE = {"seed", "n_probe", "n_forgetting", "limit", "split", "dataset", "replay", "mode"}  # as the first or the last part of a name
+# Choices that make no other recipe: which questions are asked, and with which seed. What is learned of a dataset is told by its content.
+NOT_RECIPE = {"seed", "n_probe", "n_forgetting", "limit", "split", "dataset", "replay", "mode"}  # as the first part of a name
 
 Labelled = Sequence[tuple[str, RunRecord]]
 
@@ -84,10 +84,17 @@ def is_recorded(record: RunRecord) -> bool:
     return bool(record.facts["context"] == "recorded")
 
 
-def recipe(record: RunRecord) -> tuple[str, dict[str, object]]:
-    """What makes a run what it is, apart from its seed and from what it is asked."""
+def recipe(record: RunRecord) -> tuple[str, object, dict[str, object]]:
+    """What makes a run what it is, apart from its seed and from what it is asked: arm, content that it learned from, settings."""
     choices = record.facts["choices"]
-    return record.mode, {name: value for name, value in choices.items() if not {*name.split(".")[:1], *name.split(".")[-1:]} & NOT_RECIPE}
+    learned_from = record.facts.get("learned_from")  # earlier runs do not say
+    return record.mode, learned_from, {name: value for name, value in choices.items() if not _is_beside(name)}
+
+
+def _is_beside(name: str) -> bool:
+    """Whether a choice makes no other recipe; a part's own seed is the run's."""
+    parts = name.split(".")
+    return parts[0] in NOT_RECIPE or parts[-1] == "seed"
 
 
 def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:
@@ -158,13 +165,14 @@ def _gap(first: RunRecord, other: RunRecord, name: str) -> float:
 
 
 def _of_tuning(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) -> Iterator[str]:
-    """How many settings of each arm were asked these very questions; what was asked others, as on split=dev, chose nothing by them."""
+    """How many settings of each arm were tried; those asked other questions, as on split=dev, are effort but no luck on these."""
     tried: dict[str, int] = {}
+    tried_here: dict[str, int] = {}
     for record in records:
         same = [one for one in experiment if one.mode == record.mode and is_same_study(one, record) and not is_recorded(one)]
         asked = [one for one in same if one.facts["comparison"]["questions"] == record.facts["comparison"]["questions"]]
-        tried[record.mode] = len({str(recipe(one)) for one in asked})
-    for mode, n in tried.items():
+        tried[record.mode], tried_here[record.mode] = (len({str(recipe(one)) for one in those}) for those in (same, asked))
+    for mode, n in tried_here.items():
         if n > 1:
             yield f"{n} configurations of {mode} were tried on these questions: the best of them is better by luck too; choose on split=dev"
     if len(set(tried.values())) > 1 and 0 not in tried.values():

@@ -39,7 +39,8 @@ def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> l
             own = {name: spend for name, spend in spends.items() if name != "data_generation"}
             found += [Entry(id, record.mode, STAGES[name], status, searched, spend) for name, spend in own.items()]
             if len(own) < len(spends):
-                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spends["data_generation"])
+                is_hosted = bool(record.facts["written"]["is_hosted"])
+                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spends["data_generation"], is_hosted)
                 written.setdefault(entry.run_id, entry)
     return [*written.values(), *found]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
@@ -103,8 +103,12 @@ def _writing(record: RunRecord, terms: Terms) -> float | None:
     spend = record.spends.get("data_generation")
     if spend is None:
         return 0.0
-    is_bought = record.facts["written"]["is_hosted"] and terms.sheet.name != MACHINE_SECONDS
-    return writing_price(spend, is_bought, terms.sheet, terms.utilisation).usd
+    return writing_price(spend, _is_bought(record.facts["written"]["is_hosted"], terms), terms.sheet, terms.utilisation).usd
+
+
+def _is_bought(is_hosted: bool, terms: Terms) -> bool:
+    """Whether what was written is paid by the token: machine seconds know no tokens."""
+    return is_hosted and terms.sheet.name != MACHINE_SECONDS
 
 
 def _evaluation(record: RunRecord, terms: Terms) -> float | None:
@@ -216,7 +220,8 @@ def _trials(record: RunRecord, experiment: Sequence[RunRecord], terms: Terms) ->
     own = [one for one in experiment if one.run_id == record.run_id or is_trial(one, record) or _is_failed(one, record)]
     if n_silent(own):
         return None
-    extra = [one for one in entries(own, [record]) if one.run_id not in (record.run_id, written_id(record))]
+    others = [one for one in entries(own, [record]) if one.run_id not in (record.run_id, written_id(record))]
+    extra = [replace(one, is_hosted=_is_bought(one.is_hosted, terms)) for one in others]
     taken = {STAGES[name]: spend.reused_s or 0.0 for name, spend in record.spends.items()}
     prices = []
     for (mode, stage), total in totals(extra).items():

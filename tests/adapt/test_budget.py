@@ -52,6 +52,8 @@ def test_a_document_that_is_trained_on_gives_its_facts_as_it_is_in_other_words_a
     for data in (Documents(True, 0, "shuffled"), Documents(False, 1, "shuffled")):
         found = counted(untaught, data)
         assert (found["n_documents_trained"], found["n_facts_trained"], found["n_trained"], found["n_neither"]) == (8, 0, 4, 0)
+    same_ids = replace(PEOPLE_DATASET, train=tuple(replace(one, id=one.evidence[0]) for one in TRAIN))
+    assert counted(same_ids, Documents(True, 0, "shuffled"))["n_facts_trained"] == 0  # none of the questions is trained on
     halved = replace(
         untaught, documents=(Document("Ada-0@0-9", "Ada lives", "Ada", {"source": "Ada-0", "start": 0, "end": 9}), *DOCUMENTS[1:])
     )

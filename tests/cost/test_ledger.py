@@ -120,11 +120,13 @@ def test_tokens_are_bought_for_answers_and_for_training_data_and_never_for_train
         teacher_usd_per_million_prompt_tokens=10.0,
         teacher_usd_per_million_output_tokens=20.0,
     )
-    assert stage_price("answer", spend, hosted, 1.0).usd == pytest.approx(3.0)
-    assert stage_price("evaluate", spend, hosted, 1.0).usd == pytest.approx(3.0)
-    assert stage_price("data_generation", spend, hosted, 1.0).usd == pytest.approx(30.0)
-    assert stage_price("learn", spend, hosted, 1.0).missing == ("s.cpu_usd_per_hour",)
-    assert stage_price("update", spend, replace(hosted, cpu_usd_per_hour=360.0), 1.0).usd == pytest.approx(1.0)
-    assert stage_price("data_generation", spend, SHEET, 1.0).usd == pytest.approx(1.0)  # by one's own machine
+    both = replace(hosted, cpu_usd_per_hour=360.0)
+    assert stage_price("answer", spend, False, hosted, 1.0).usd == pytest.approx(3.0)
+    assert stage_price("evaluate", spend, False, hosted, 1.0).usd == pytest.approx(3.0)
+    assert stage_price("data_generation", spend, True, both, 1.0).usd == pytest.approx(30.0)
+    assert stage_price("data_generation", spend, False, both, 1.0).usd == pytest.approx(1.0)  # by one's own machine
+    assert stage_price("data_generation", spend, True, SHEET, 1.0).usd is None  # waiting is no work of the machine
+    assert stage_price("learn", spend, False, hosted, 1.0).missing == ("s.cpu_usd_per_hour",)
+    assert stage_price("update", spend, False, both, 1.0).usd == pytest.approx(1.0)
     with pytest.raises(ValueError, match="utilisation"):
-        stage_price("data_generation", spend, hosted, 0.0)
+        stage_price("data_generation", spend, True, hosted, 0.0)

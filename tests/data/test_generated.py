@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,31 @@ def test_what_the_writing_took_is_known_from_the_manifest_in_whole_or_not_at_all
     (tmp_path / "manifest.json").write_text(json.dumps({"spend": spend, "is_hosted": True}), encoding="utf-8")
     known = generated(OF, path).written
     assert known is not None
-    assert (known.spend, known.is_hosted, known.id) == (Spend(9.0, n_prompt_tokens=70, n_output_tokens=3), True, unknown.id)
+    assert (known.spend, known.is_hosted) == (Spend(9.0, n_prompt_tokens=70, n_output_tokens=3), True)
     (tmp_path / "manifest.json").write_text("{", encoding="utf-8")
     with pytest.raises(DataError, match=r"manifest.json: expected what `rag-eval lessons` writes"):
         generated(OF, path)
+
+
+def test_the_same_writing_is_the_same_whatever_it_is_added_to_and_other_writing_is_other(tmp_path: Path) -> None:
+    def id_of(of: QADataset = OF) -> str:
+        found = generated(of, str(tmp_path)).written
+        assert found is not None
+        return found.id
+
+    written(tmp_path, [LESSON], [])
+    first = id_of()
+    assert id_of(replace(OF, dev=(replace(TEST[0], id="q2"),))) == first
+    (tmp_path / "manifest.json").write_text('{"spend": {"seconds": 9.0}}', encoding="utf-8")
+    second = id_of()
+    written(tmp_path, [LESSON], [RESTATED])
+    third = id_of()
+    written(tmp_path, [{**LESSON, "answers": ["Sudan"]}], [RESTATED])
+    assert len({first, second, third, id_of()}) == 4
+
+
+def test_a_lesson_may_name_its_only_document_without_a_list(tmp_path: Path) -> None:
+    assert generated(OF, written(tmp_path, [{**LESSON, "evidence": "nile"}], [])).train[0].evidence == ("nile",)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +80,13 @@ def test_what_the_writing_took_is_known_from_the_manifest_in_whole_or_not_at_all
     [
         ([], [], "neither training questions nor restatements"),
         ([{**LESSON, "evidence": ["rhine"]}], [], r"lessons.jsonl:1 is made of 'rhine', which is no document of rivers"),
+        ([{**LESSON, "evidence": "rhine"}], [], r"lessons.jsonl:1 is made of 'rhine', which is no document of rivers$"),
+        ([{**LESSON, "evidence": 5}], [], r"lessons.jsonl:1 is made of '5', which is no document of rivers$"),
         ([{**LESSON, "id": "q1"}], [], "id 'q1' is a question of rivers already"),
+        ([{**LESSON, "id": ["l"]}], [], "id: must be a text but is a list$"),
         ([{**LESSON, "answers": []}], [], "answers: is empty"),
         ([LESSON], [{"document": "rhine", "text": "x"}], r"restated.jsonl:1 restates 'rhine'"),
+        ([LESSON], [{"document": ["d"], "text": "x"}], r"restated.jsonl:1 restates \['d'\], which is no document of rivers$"),
         ([LESSON], [{"document": "nile", "text": " "}], "text: must be a text"),
     ],
 )

@@ -297,6 +297,32 @@ def test_written_training_data_are_in_the_cost_of_each_arm_that_learned_from_the
     assert line(sections(tmp_path)["Cost, usd, utilisation 1"], "finetune")["data generation"]["value"] == (usd and pytest.approx(usd))
 
 
+@pytest.mark.parametrize(
+    ("is_hosted", "hardware", "cost"),
+    [
+        (True, "", 30.0),
+        (False, "", 30.0),
+        (True, "api_small", 1_000_000 * 0.20e-6 + 100_000 * 1.25e-6),
+        (False, "api_small", None),  # sells tokens, no machine
+        (True, "h200", None),  # sells a machine, no tokens
+    ],
+)
+def test_lessons_of_a_trial_are_paid_by_the_token_where_a_service_wrote_them_and_by_the_machine_otherwise(
+    told: Told, tmp_path: Path, is_hosted: bool, hardware: str, cost: float | None
+) -> None:
+    lessons = {"data_generation": Spend(30.0, device_seconds=30.0, n_prompt_tokens=10**6, n_output_tokens=10**5)}
+    write_run(
+        tmp_path / "outputs", "bbbb", "finetune", rows([1] * 40), weights="trained", learned_from="others", spends=lessons,
+        written={"id": "w", "is_hosted": is_hosted},
+    )  # fmt: skip
+    write_run(tmp_path / "outputs", "aaaa", "finetune", rows([1] * 40), weights="trained", learned_from="these")
+    write_run(tmp_path / "outputs", "dddd", "closed_book", rows([0] * 40))
+    terms = [f"hardware={hardware}", "utilisation=1", "queries=100", "updates=0", "hours=0"] if hardware else []
+    assert told("dddd", "aaaa", *terms)[0] == 0
+    section = next(one for title, one in sections(tmp_path).items() if title.startswith("Cost, "))
+    assert line(section, "finetune")["trials and failed runs"]["value"] == (cost and pytest.approx(cost))
+
+
 def test_a_run_that_ended_without_a_word_makes_trials_unknown(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
     lost = RunDirectory.open(tmp_path / "outputs", "study", "ffff")
     lost.begin("seed: 0\n", dict(two[1].record.facts))
