@@ -25,7 +25,7 @@ from rag_eval.adapt.given import Given
 from rag_eval.adapt.lora import Lora
 from rag_eval.adapt.training import trainer_of
 from rag_eval.adapt.training_set import tokenized
-from rag_eval.config import conf_dir
+from rag_eval.config import conf_dir, register_resolvers
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Cached
@@ -388,6 +388,7 @@ def test_another_device_is_another_adapter_but_other_states_are_not(base: Path, 
 
 
 def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
+    register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         found = {
             name: compose("config", overrides=["mode=finetune", f"adapter={name}"]).adapter for name in ("lora", "rslora", "dora", "qlora")
