@@ -25,6 +25,7 @@ def kinds() -> dict[str, Estimate]:
     return measure_kinds(str(SHIPPED), n=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
 def test_the_shipped_weights_pass_the_gate(gate: Gate, measured: dict[str, Estimate]) -> None:
     found = measured[gate.name]
@@ -32,6 +33,7 @@ def test_the_shipped_weights_pass_the_gate(gate: Gate, measured: dict[str, Estim
     assert gate.holds(found), found
 
 
+@pytest.mark.slow
 def test_the_card_states_what_is_measured(measured: dict[str, Estimate]) -> None:
     card = (SHIPPED / "README.md").read_text(encoding="utf-8")
     for name, found in measured.items():
