@@ -34,7 +34,7 @@ from rag_eval.types import PRIMARY, Estimate
 
 RECIPE = "mixed"
 MIXED: Overrides = (
-    *("adapter/data=mixed", "adapter.data.texts_per_question=0.3", "adapter.data.replay_share=0.1", "dataset.n_restatements=5"),
+    *("adapter/data=mixed", "adapter.data.texts_per_question=0.3", "adapter.data.replay_share=0.05", "dataset.n_restatements=5"),
     *("adapter.rank=16", "adapter.alpha=16", "adapter.learning_rate=0.008", "adapter.epochs=5"),
 )
 OTHERS: Arms = {
@@ -54,7 +54,7 @@ about one entity of one world as dependent and are of these adapters; recipe: th
 a training of its own, as all that varies (Student's t, one degree of freedom fewer than worlds). Learned: exact match on a sample of
 the training questions, in each world; under {ENOUGH_LEARNED} a run says nothing about what fine-tuning can do. Forgot: change of exact
 match on the frozen reading set, base to trained. finetune: questions in six phrasings, nothing else. {RECIPE}: documents, five
-restatements of each, questions in six phrasings, a tenth of reading exercises. raft: questions in one phrasing, with passages."""
+restatements of each, questions in six phrasings, a twentieth of reading exercises. raft: questions in one phrasing, with passages."""
 SWEEP = """Every fact is seen as often in each row. Rising line: the isotonic fit to the means; explained: its share of the variation
 between rows; p: how often shuffling the rows within entities gives as good a fit (10,000 shuffles), of these adapters."""
 
@@ -82,10 +82,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def arms_of() -> Arms:
-    """Every arm of the report; what it forgot is asked of those of both sides."""
+    """Every arm of the report; what it forgot is asked of those without passages."""
     known = ARMS | TRAINED | OTHERS
-    sides = {name: tuple(tuple(one for one in overrides if one != UNASKED) for overrides in known[name]) for name in SIDES}
-    return {name: known[name] for name in (*SHARED, *SWEEPS)} | sides
+    asked = {name: tuple(tuple(one for one in overrides if one != UNASKED) for overrides in known[name]) for name in (BASE, *OTHERS)}
+    return {name: known[name] for name in dict.fromkeys((*SHARED, *SIDES, *SWEEPS))} | asked
 
 
 def sides_section(found: Pools) -> Section:

@@ -136,9 +136,9 @@ def test_settings_of_the_world_go_to_its_new_version_and_folders_stay() -> None:
     assert (cfg.output_dir, cfg.dataset.after.seed, cfg.dataset.before.seed) == ("dataset.runs", 3, 3)
 
 
-def test_the_report_asks_both_sides_what_they_forgot_and_no_sweep() -> None:
+def test_the_report_asks_who_was_trained_for_it_what_was_forgotten_and_no_sweep() -> None:
     arms = arms_of()
-    assert all("n_forgetting=0" not in overrides for name in finetuning.SIDES for overrides in arms[name])
+    assert all("n_forgetting=0" not in arms[name][0] for name in ("finetune", *finetuning.OTHERS))
     assert "n_forgetting=0" in arms["finetune, grouped"][0]
 
 
