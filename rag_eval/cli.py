@@ -16,7 +16,10 @@ from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.processes import n_processes, rank
 from rag_eval.types import PRIMARY, RunResult
 
-RESUMES = "the same command goes on after the last recorded answer, or from the last state of its training"
+RESUMES = (
+    "the same command goes on after the last recorded answer, or from the last state of its training, "
+    "of which one is kept every adapter.checkpoint_every steps"
+)
 RANKING = "retrieval/ndcg_"  # the objective where no answers are scored
 FAILED = float("nan")  # the objective of a job that failed
 

@@ -114,6 +114,7 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
     record = ended.record
     assert record["estimates"]["answer/em"]["n"] == record["facts"]["counts"]["n_questions"] == len(rows(ended, "scores.jsonl")) == 3
     assert record["estimates"]["answer/em_train_phrasing"]["n"] == 4
+    assert "under-trained: 0.000 of the training questions right, below 0.95" in ended.out
     assert record["spends"]["answer"]["seconds"] == pytest.approx(sum(sum(row["seconds"].values()) for row in predictions[:3]))
     assert record["spends"]["learn"]["cached"] is False
     small = ("adapter.rank=2", "adapter.epochs=1", "adapter.batch_size=4")

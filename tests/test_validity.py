@@ -98,7 +98,10 @@ def test_m02_what_each_side_could_know_is_said(run: Make) -> None:
     halved = replace(dataset, train=dataset.train[:800])
     known = budget(halved, training_rows(QA(0.15), FORMAT, Prompt("system"), halved, 0))
     told = said(run("finetune", weights="trained", knowledge=known))
-    assert "of 160 questions with known evidence, documents hold 160 and training rows (800 qa, 141 replay) 68; only documents 92" in told
+    assert (
+        "of 160 questions with known evidence, documents hold 160 and training rows (800 qa, 141 replay) 68; both 68, only documents 92"
+        in told
+    )
     assert "knowledge budget" not in said(run("finetune", weights="trained", knowledge=None))
 
 
@@ -126,7 +129,7 @@ def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run
 
 
 def test_m06_a_metric_that_does_not_give_gold_its_full_score_is_refused() -> None:
-    settings = {"split": "test", "mode": {"name": "rag"}, "metrics": {"answer": {"em": "rag_eval.score.answer.abstained"}}}
+    settings = {"split": "test", "mode": {"name": "rag"}, "adapter": {}, "metrics": {"answer": {"em": "rag_eval.score.answer.abstained"}}}
     dataset = world("ci", 0)
     with pytest.raises(DataError, match="em is 0 for the gold answer"):
         check_questions(settings, SimpleNamespace(context="none"), dataset, dataset.test)  # type: ignore[arg-type]

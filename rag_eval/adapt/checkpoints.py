@@ -8,6 +8,7 @@ pickled: tensors are safetensors, everything else is JSON.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from rag_eval.adapt.finite import check_finite
 from rag_eval.adapt.together import gathered, shared
 from rag_eval.parts import Work
 from rag_eval.processes import rank
+
+log = logging.getLogger(__name__)
 
 WEIGHTS, OPTIMIZER, RANDOM, BEST, REST = "weights", "optimizer", "random", "best", "rest.json"
 
@@ -67,6 +70,7 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         _restore(parts["optimizer"], load_file(self.last / f"{OPTIMIZER}.safetensors"), _read(self.last)["learning_rates"])
         parts["lr_scheduler"].load_state_dict(_read(self.last)["scheduler"])
         self._best.restore(_read(self.last)["best"], load_file(self.last / f"{BEST}.safetensors"))
+        log.warning("the training goes on from step %d of %d, where an earlier run kept its state", state.global_step, state.max_steps)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if self._left:

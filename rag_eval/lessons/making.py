@@ -89,7 +89,7 @@ def make_lessons(
     replies = teacher.ask("writing questions", [questions_prompt(one, n_questions) for one in examined])
     written = [(passage, read_pairs(one.text)) for passage, one in zip(examined, replies, strict=True) if one.stop_reason != "error"]
     pairs = [Pair(said, passage) for passage, (found, _) in written for said in found]
-    distinct = list(_distinct(pairs))
+    distinct = _distinct(pairs)
     clean = _unleaked(distinct, asked)
     kept, n_confirmed, checks = _answerable(clean, teacher, prompt)
     restated = restatements(readable, teacher, n_restated, _quotable(asked))
@@ -113,17 +113,25 @@ def make_lessons(
     return Lessons(questions, restated.texts, counts)
 
 
-def _distinct(pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """Pairs whose question was not asked before. Nearly the same words about two documents are two questions."""
+def _distinct(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs whose question was not asked before. Nearly the same words about two documents are two questions.
+
+    Of several alike, the first one whose answer stands in its passage is kept, else the first one.
+    """
+    return [pairs[at] for at in sorted(_firsts(pairs))]
+
+
+def _firsts(pairs: Sequence[Pair]) -> Iterator[int]:
     everywhere: set[str] = set()
     of_document: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for pair in pairs:
+    for at in sorted(range(len(pairs)), key=lambda at: not _stands(pairs[at].said.answer, pairs[at].passage.text)):
+        pair = pairs[at]
         question, known = normalize(pair.said.question), of_document[origin(pair.passage).source]
         if question in everywhere or (known and any(alike({"": question}, known))):
             continue
         everywhere.add(question)
         known[str(len(known))] = question
-        yield pair
+        yield at
 
 
 def _unleaked(pairs: Sequence[Pair], asked: Sequence[Example]) -> list[Pair]:

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from rag_eval.report.knowledge import knowledge_note
-from rag_eval.types import PRIMARY, RunResult
+from rag_eval.report.runs import ENOUGH_LEARNED
+from rag_eval.types import LEARNED, PRIMARY, RunResult
 
 
 def show(result: RunResult) -> None:
@@ -40,6 +41,11 @@ def show(result: RunResult) -> None:
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in ("prompt/holds_evidence", "abstain/answerable")):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
+    if facts.get("weights") == "trained" and (learned := result.estimates.get(LEARNED)) and learned.mean < ENOUGH_LEARNED:
+        notes.append(
+            f"under-trained: {learned.mean:.3f} of the training questions right, below {ENOUGH_LEARNED}, so that this run says nothing "
+            "about what fine-tuning can do; raise adapter.epochs or adapter.learning_rate"
+        )
     if knowledge := facts.get("knowledge"):
         console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
     if notes:

@@ -11,8 +11,9 @@ def knowledge_note(knowledge: Mapping[str, Any]) -> str:
     n = knowledge
     rows = ", ".join(f"{count} {source}" for source, count in n["rows"].items())
     otherwise = f" ({n['n_beside_trained']} about documents that training questions are about)" if n["n_beside_trained"] else ""
+    both = n["n_retrievable"] - n["n_only_retrievable"]
     return (
         f"knowledge budget: of {n['n_questions']} questions with known evidence, documents hold {n['n_retrievable']} and training rows "
-        f"({rows}) {n['n_trained']}; only documents {n['n_only_retrievable']}{otherwise}, only training {n['n_only_trained']}, "
-        f"neither {n['n_neither']}"
+        f"({rows}) {n['n_trained']}; both {both}, only documents {n['n_only_retrievable']}{otherwise}, "
+        f"only training {n['n_only_trained']}, neither {n['n_neither']}"
     )

@@ -98,7 +98,9 @@ def same(one: Cached, other: Cached) -> bool:
 
 
 @pytest.mark.parametrize(("where", "n"), [*POINTS, *(pytest.param(*point, marks=pytest.mark.slow) for point in MORE_POINTS)])
-def test_a_killed_training_goes_on_to_the_same_adapter(base: Path, tmp_path: Path, uninterrupted: Cached, where: str, n: int) -> None:
+def test_a_killed_training_goes_on_to_the_same_adapter(
+    base: Path, tmp_path: Path, uninterrupted: Cached, where: str, n: int, caplog: pytest.LogCaptureFixture
+) -> None:
     kill(tmp_path, base, where, n)
     left = [path.name for path in sorted(tmp_path.rglob("state-*"))]
     reached = {"step": n - 1, "saving": n - 1, "end": 11}[where]  # a state is of the beginning of the step after
@@ -106,6 +108,7 @@ def test_a_killed_training_goes_on_to_the_same_adapter(base: Path, tmp_path: Pat
     kept = trained(tmp_path, base)
     assert same(kept, uninterrupted)
     assert (kept.earlier_s > 0) == bool(left)
+    assert ("goes on from step" in caplog.text) == bool(left)
     assert kept.seconds is not None
     assert kept.seconds > kept.earlier_s
     assert not list(tmp_path.rglob("*.work"))  # and what was kept for it is gone

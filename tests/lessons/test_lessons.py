@@ -11,7 +11,8 @@ import pytest
 
 from rag_eval.cli import main
 from rag_eval.lessons.asking import questions_prompt
-from rag_eval.lessons.making import Counts
+from rag_eval.lessons.making import Counts, Pair, _distinct
+from rag_eval.lessons.reading import QuestionAnswer
 from rag_eval.types import Document
 from tests.chat_endpoint import Answer, ChatEndpoint, completion, serving
 from tests.commands import Ended
@@ -110,6 +111,15 @@ def test_what_is_kept_and_what_is_dropped(rivers: Path) -> None:
     assert all((one["evidence"], one["cluster"], one["split"]) == ([one["id"].split("#")[0]], one["evidence"][0], "train") for one in kept)
     assert [one["document"] for one in read("made/restated.jsonl")] == ["nile", "rhine"]
     assert manifest()["counts"] == vars(EXPECTED)
+
+
+def test_of_questions_alike_the_one_that_its_passage_answers_is_kept() -> None:
+    nile, rhine = (Document(id, text, title) for id, (title, text) in RIVERS.items())
+    wrong = Pair(QuestionAnswer("Where does it flow?", "Germany"), nile)
+    right = Pair(QuestionAnswer("where does it flow", "Germany"), rhine)
+    other = Pair(QuestionAnswer("Which river is it?", "Nile"), nile)
+    assert _distinct([wrong, other, right]) == [other, right]
+    assert _distinct([wrong, Pair(wrong.said, nile)]) == [wrong]
 
 
 def test_tokens_and_their_price_are_recorded(rivers: Path, capsys: pytest.CaptureFixture[str]) -> None:
