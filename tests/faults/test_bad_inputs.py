@@ -180,7 +180,9 @@ def adapter_folder(**config: Any) -> Path:
 
 
 def given(command: Command, *more: str) -> Ended:
-    return command("mode=finetune", "adapter=given", "adapter.path=adapter", "dataset.preset=ci", "generator=tiny", "limit=2", *more)
+    return command(
+        "mode=finetune", "adapter=given", "adapter.path=adapter", "dataset.preset=ci", "generator=tiny", "limit=2", "n_forgetting=0", *more
+    )
 
 
 def test_e67_an_adapter_without_its_configuration_is_refused(command: Command) -> None:
