@@ -71,7 +71,11 @@ class Kind:
     batch: int
 
 
-KINDS = (Kind("short questions", QA(0.0), 320, 8), Kind("questions with passages", Raft(3, 0.8), 80, 4))
+KINDS = (
+    Kind("short questions", QA(0.0), 320, 8),
+    Kind("the same, the default batch", QA(0.0), 640, 32),
+    Kind("questions with passages", Raft(3, 0.8), 80, 4),
+)
 
 
 @dataclass(frozen=True)
