@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,8 @@ from rag_eval.errors import DataError
 from rag_eval.parts import PromptWriter, Row, Trainable, TrainingData
 from rag_eval.prompt import n_shared
 from rag_eval.score.normal_form import normalize
-from rag_eval.types import Example, QADataset
-
-N_QUOTED = 4  # words of a question that stand in a text by copying rather than by chance
+from rag_eval.score.quotation import quotations
+from rag_eval.types import QADataset
 
 Tokens = dict[str, list[int]]  # input_ids, labels
 
@@ -33,28 +31,22 @@ def training_rows(data: TrainingData, generator: Trainable, prompt: PromptWriter
 def check_leaks(rows: Sequence[Row], dataset: QADataset) -> None:
     """Refuse rows in which a question of test or dev stands word for word, case, punctuation and articles aside.
 
-    Left out are questions of fewer than N_QUOTED words, those that continue a conversation, and those that are training
+    Left out are questions of too few words to be more than chance, those that continue a conversation, and those that are training
     questions too: whether these may be asked is checked with the splits.
 
     Raises:
         DataError: naming the first row and its question.
     """
     taught = {normalize(example.question) for example in dataset.train}
-    by_start: defaultdict[tuple[str, ...], list[tuple[str, Example]]] = defaultdict(list)
-    for example in (*dataset.test, *dataset.dev):
-        asked = normalize(example.question)
-        if not example.history and asked not in taught:
-            by_start[tuple(asked.split()[:N_QUOTED])].append((f" {asked} ", example))
-    for row in rows:
-        words = normalize(f"{row.prompt} {row.completion}").split()
-        starts = by_start.keys() & set(zip(*(words[at:] for at in range(N_QUOTED)), strict=False))
-        text = f" {' '.join(words)} " if starts else ""
-        found = next((example for start in sorted(starts) for asked, example in by_start[start] if asked in text), None)
-        if found:
-            raise DataError(
-                f"{dataset.name}: leak: the training row of {row.source} {row.id!r} holds the question {found.id!r} word for word "
-                f"({found.question!r}). Take the question out of the test, or that text out of what is trained on (adapter/data=qa)."
-            )
+    hidden = [one for one in (*dataset.test, *dataset.dev) if not one.history and normalize(one.question) not in taught]
+    texts = {str(at): f"{row.prompt} {row.completion}" for at, row in enumerate(rows)}
+    found = next(quotations(texts, {str(at): example.question for at, example in enumerate(hidden)}), None)
+    if found:
+        row, example = rows[int(found[0])], hidden[int(found[1])]
+        raise DataError(
+            f"{dataset.name}: leak: the training row of {row.source} {row.id!r} holds the question {example.id!r} word for word "
+            f"({example.question!r}). Take the question out of the test, or that text out of what is trained on (adapter/data=qa)."
+        )
 
 
 def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:

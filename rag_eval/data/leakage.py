@@ -5,18 +5,15 @@ Strata as Lewis, Stenetorp and Riedel (2021, arXiv 2008.02637) have them, with n
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 from rag_eval.data.duplicates import alike
 from rag_eval.errors import DataError
 from rag_eval.score.normal_form import normalize
+from rag_eval.score.quotation import quotations
 from rag_eval.types import Example, QADataset
-
-N_QUOTED = 4  # words of a question that stand in a document by copying rather than by chance
 
 Stratum = Literal["question", "answer", "none"]
 
@@ -91,25 +88,6 @@ def overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
         near_evidence=frozenset(one.id for one in questions if known.isdisjoint(one.evidence) and not nearly.isdisjoint(one.evidence)),
         quoted=_quoted(dataset, questions),
     )
-
-
-def quotations(texts: Mapping[str, str], questions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Which text holds which question word for word: their ids, text by text; questions of fewer than N_QUOTED words are left out.
-
-    Args:
-        texts: by id, as they are.
-        questions: by id, as they are.
-    """
-    by_start: defaultdict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
-    for id, question in questions.items():
-        words = normalize(question).split()
-        if len(words) >= N_QUOTED:
-            by_start[tuple(words[:N_QUOTED])].append((id, f" {' '.join(words)} "))
-    for holder, text in texts.items() if by_start else ():
-        words = normalize(text).split()
-        starts = by_start.keys() & set(zip(*(words[at:] for at in range(N_QUOTED)), strict=False))
-        whole = f" {' '.join(words)} " if starts else ""
-        yield from ((holder, id) for id, asked in chain.from_iterable(by_start[start] for start in starts) if asked in whole)
 
 
 def _evidence(dataset: QADataset, questions: Sequence[Example]) -> tuple[frozenset[str], frozenset[str]]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from rag_eval.data.carry import origin
 from rag_eval.data.duplicates import alike
-from rag_eval.data.leakage import quotations
 from rag_eval.lessons.asking import questions_prompt
 from rag_eval.lessons.reading import QuestionAnswer, read_pairs
 from rag_eval.lessons.restating import restatements
@@ -22,6 +21,7 @@ from rag_eval.lessons.teacher import Reply, Teacher
 from rag_eval.parts import PromptWriter
 from rag_eval.score.answer import containment
 from rag_eval.score.normal_form import exact_match, normalize
+from rag_eval.score.quotation import quotations
 from rag_eval.types import Document, Example
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from rag_eval.data.carry import origin
 from rag_eval.data.duplicates import alike
-from rag_eval.data.leakage import quotations
 from rag_eval.lessons.asking import STYLES, restatement_prompt
 from rag_eval.lessons.teacher import Reply, Teacher
 from rag_eval.score.normal_form import normalize
+from rag_eval.score.quotation import quotations
 from rag_eval.types import Document
 
 KEPT = 0.5  # share of a passage's names and numbers that a restatement must hold; all of them would forbid spelling one out
