@@ -10,7 +10,6 @@ from disk. What the adapter or the generator cannot do is declared not measured.
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,19 +20,17 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
-from rich.console import Console
 
+from experiments.study import ended, options_of, provenance, seeds_of, write_report
 from experiments.trained_folder import trained_folder
 from rag_eval.config import conf_dir, register_resolvers, signature
 from rag_eval.data.world.source import past_of
-from rag_eval.errors import RagEvalError, UserError
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import progress
-from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.options import Options, parsed
+from rag_eval.report.options import Options
 from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.runs import is_under_trained
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, as_json, as_markdown, figure, show
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.comparators import compare
 from rag_eval.score.estimate import estimate
 from rag_eval.score.stats import paired_difference
@@ -46,7 +43,6 @@ DEFAULTS = {
 VERSION = 1
 UNCHANGED = ("locality", "retained")
 NOTHING = "nothing"  # the policy that the others are compared with
-FILE_WIDTH = 220  # where the output is no terminal
 READING = """The system of version 0 meets version 1. Exact match on what changed (update), on other facts about the same entities
 (locality) and on everything else that was there before (retention); the share that gives the old value of what changed; the share that
 still gives a value that was deleted. BWT: exact match on what did not change, after minus before. Newcomers, and what is asked under a
@@ -110,18 +106,15 @@ class Answered:
 
 def main(argv: Sequence[str]) -> int:
     """Run, print and write; returns the exit code."""
-    try:
-        words, options = parsed(argv, DEFAULTS)
-        if words:
-            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-        seeds = _seeds(options["seeds"])
-        with progress("runs", len(POLICIES) * len(seeds)) as advance:
-            found = answered(options, seeds, advance)
-        _write(found, options, seeds, "python -m experiments.continual " + " ".join(argv))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return ended(lambda: _study(argv))
+
+
+def _study(argv: Sequence[str]) -> None:
+    options = options_of(argv, DEFAULTS)
+    seeds = seeds_of(options["seeds"])
+    with progress("runs", len(POLICIES) * len(seeds)) as advance:
+        found = answered(options, seeds, advance)
+    _write(found, options, seeds, "python -m experiments.continual " + " ".join(argv))
 
 
 def answered(options: Options, seeds: Sequence[int], advance: Callable[[int], None]) -> dict[str, Answered | str]:
@@ -258,22 +251,10 @@ def forgotten(changes: Sequence[Estimate | None]) -> Figure:
     return Figure(mean, low, high, known[0].n, known[0].n_clusters)
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise UserError(f"seeds: expected different whole numbers with commas between, as in 0,1,2, got {text!r}.")
-    return tuple(map(int, parts))
-
-
 def _notes(found: Mapping[str, Answered | str], options: Options, command: str) -> list[str]:
     records = [run.record for one in found.values() if isinstance(one, Answered) for run in one.runs]
-    git, models = records[-1].facts["git"], dict.fromkeys(record.facts["comparison"]["base_model"] for record in records)
-    started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
     return [
-        f"command: {command.strip()}",
-        f"commit: {git['commit'] or 'unknown'}{' with changes' if git['dirty'] else ''}",
-        f"run: {started} to {ended}, {len(records)} runs",
-        f"model: {', '.join(map(str, models))}",
+        *provenance(records, command),
         f"worlds: preset {options['preset']}, seeds {options['seeds']}, version {VERSION - 1} to {VERSION}; embedder {options['embedder']}",
         *(f"{NOT_MEASURED}: {name}: {one}" for name, one in found.items() if isinstance(one, str)),
         *(f"under-trained: {name}: it says nothing about what training can do" for name in under_trained(found)),
@@ -288,14 +269,7 @@ def under_trained(found: Mapping[str, Answered | str]) -> list[str]:
 
 def _write(found: Mapping[str, Answered | str], options: Options, seeds: Sequence[int], command: str) -> None:
     sections = [policies_section(found, deleted_values(options["preset"], seeds))]
-    notes, out = _notes(found, options, command), Path(options["out"])
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    plain = {"schema_version": 1, "notes": notes, "sections": as_json(sections)}
-    write_atomically(out / "continual.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "continual.md", as_markdown("Continual learning", sections, notes))
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    show(sections, [*notes, f"written: {out / 'continual.md'}, {out / 'continual.json'}"], console)
+    write_report(Path(options["out"]), "continual", "Continual learning", sections, _notes(found, options, command))
 
 
 if __name__ == "__main__":

@@ -10,39 +10,33 @@ training in experiments/effects_trained.py; a generator that cannot be trained l
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from hydra.errors import HydraException
-from rich.console import Console
 
 from experiments.admission import READ_AT
 from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops
 from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
 from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
+from experiments.study import ended, options_of, provenance, seeds_of, write_report
 from rag_eval.config import conf_dir
-from rag_eval.data.world.model import RESERVED_SEED
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.source import PRESETS
-from rag_eval.errors import RagEvalError, UserError
+from rag_eval.errors import UserError
 from rag_eval.progress import progress
-from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.options import Options, parsed
+from rag_eval.report.options import Options
 from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, as_json, as_markdown, figure, number, show
+from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.verdict import verdict
 from rag_eval.types import LEARNED, PRIMARY, Estimate
 
 DEFAULTS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm", "runs": "outputs", "out": "reports"}
-MAX_DIGITS = 18  # of a seed
-FILE_WIDTH = 200  # where the output is no terminal
 NOT_SHOWN = "NOT SHOWN"
 READING = f"""Each claim was declared with its threshold before a model was asked. Differences are paired by question; intervals of 95 %
 take questions about one entity of one world as dependent; those of trained arms are of these adapters, one a world. SUPPORTED: the
@@ -63,22 +57,16 @@ class Found:
 
 def main(argv: Sequence[str]) -> int:
     """Run, judge, print and write; returns the exit code."""
-    try:
-        words, options = parsed(argv, DEFAULTS)
-        if words:
-            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-        plan = plan_of(options)
-        arms = ARMS | TRAINED if trains(plan) else ARMS
-        with progress("runs", n_runs(plan, arms)) as advance:
-            found = pools(plan, arms, advance)
-        _write(found, plan, "python -m experiments.effects " + " ".join(argv), Path(options["out"]))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except HydraException as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return UserError.exit_code
-    return 0
+    return ended(lambda: _study(argv))
+
+
+def _study(argv: Sequence[str]) -> None:
+    options = options_of(argv, DEFAULTS)
+    plan = plan_of(options)
+    arms = ARMS | TRAINED if trains(plan) else ARMS
+    with progress("runs", n_runs(plan, arms)) as advance:
+        found = pools(plan, arms, advance)
+    _write(found, plan, "python -m experiments.effects " + " ".join(argv), Path(options["out"]))
 
 
 def plan_of(options: Options) -> Plan:
@@ -91,7 +79,7 @@ def plan_of(options: Options) -> Plan:
         if options[name] not in choices:
             raise UserError(f"{name}={options[name]} does not exist; choices: {', '.join(choices)}.")
     preset, generator, embedder, runs = (options[name] for name in ("preset", "generator", "embedder", "runs"))
-    return Plan(preset, _seeds(options["seeds"]), generator, embedder, runs, TRAINED[BASE][0])
+    return Plan(preset, seeds_of(options["seeds"]), generator, embedder, runs, TRAINED[BASE][0])
 
 
 def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[int]) -> Found:
@@ -136,18 +124,6 @@ def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estim
     names = list(pool.rows) if names is None else names
     scores = pool.column(measure, names)
     return estimate(scores, [pool.clusters[name] for name in names], binary=all(one in (0.0, 1.0) or np.isnan(one) for one in scores))
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UserError(f"seeds: expected different whole numbers with commas between, as in 0,1,2, got {text[:40]!r}.")
-    seeds = tuple(map(int, parts))
-    if max(seeds) >= RESERVED_SEED:
-        raise UserError(
-            f"seeds: expected numbers below {RESERVED_SEED:,}, got {max(seeds)}: on worlds from there on the model was trained."
-        )
-    return seeds
 
 
 def _choices() -> dict[str, list[str]]:
@@ -221,18 +197,11 @@ def hops_section(found: Pools) -> Section:
     return Section("Two hops", f"In the prompt of rag, {len(names)} questions, k = 5.", ("what", "share"), tuple(rows))
 
 
-def provenance(found: Pools, plan: Plan, command: str) -> list[str]:
-    """Command, commit, time and models of a report."""
+def notes_of(found: Pools, plan: Plan, command: str) -> list[str]:
+    """Where the numbers of a report come from."""
     records = [record for pool in found.values() for record in pool.records]
-    git, models = records[-1].facts["git"], dict.fromkeys(record.facts["comparison"]["base_model"] for record in records)
-    started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
-    return [
-        f"command: {command.strip()}",
-        f"commit: {git['commit'] or 'unknown'}{' with changes' if git['dirty'] else ''}",
-        f"run: {started} to {ended}, {len(records)} runs",
-        f"model: {', '.join(str(one) for one in models if one is not None)}",
-        f"worlds: preset {plan.preset}, seeds {', '.join(map(str, plan.seeds))}; embedder {plan.embedder}",
-    ]
+    worlds = f"worlds: preset {plan.preset}, seeds {', '.join(map(str, plan.seeds))}; embedder {plan.embedder}"
+    return [*provenance(records, command), worlds]
 
 
 def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
@@ -240,15 +209,8 @@ def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
     unread = [kind for kind, one in kinds.items() if one is None or one.mean < READ_AT]
     judgements = [judge(effect, found, unread, plan.seeds) for effect in (*EFFECTS, *trained_effects(plan.preset))]
     sections = [effects_section(judgements), kinds_section(kinds), hops_section(found), raft_section(found), arms_section(found)]
-    notes = provenance(found, plan, command)
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
     verdicts = {one.effect.claim.name: one.text for one in judgements}
-    plain = {"schema_version": 1, "notes": notes, "verdicts": verdicts, "sections": as_json(sections)}
-    write_atomically(out / "effects.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "effects.md", as_markdown("Effects", sections, notes))
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    show(sections, [*notes, f"written: {out / 'effects.md'}, {out / 'effects.json'}"], console)
+    write_report(out, "effects", "Effects", sections, notes_of(found, plan, command), verdicts=verdicts)
 
 
 if __name__ == "__main__":

@@ -8,27 +8,23 @@ from disk, adapters from the cache; most are those of experiments.effects. Write
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from hydra.errors import HydraException
-from rich.console import Console
 
 from experiments.continual import forgotten
-from experiments.effects import DEFAULTS, FILE_WIDTH, learned, plan_of, provenance
+from experiments.effects import DEFAULTS, learned, notes_of, plan_of
 from experiments.effects_measures import HELD, Pools, Values, difference, estimate_of, mean
 from experiments.effects_runs import ARMS, Arms, Overrides, Plan, Pool, n_runs, pools, trains
 from experiments.effects_trained import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, UNASKED, phrased, untaught
 from experiments.isotonic import isotonic
-from rag_eval.errors import ConfigError, RagEvalError, UserError
+from experiments.study import ended, options_of, write_report
+from rag_eval.errors import ConfigError
 from rag_eval.progress import progress
-from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.options import parsed
 from rag_eval.report.runs import ENOUGH_LEARNED
-from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, figure, number, show
+from rag_eval.report.sections import Cell, Figure, Section, figure, number
 from rag_eval.score.estimate import estimate
 from rag_eval.types import PRIMARY, Estimate
 
@@ -61,24 +57,18 @@ between rows; p: how often shuffling the rows within entities gives as good a fi
 
 def main(argv: Sequence[str]) -> int:
     """Run, print and write; returns the exit code."""
-    try:
-        words, options = parsed(argv, DEFAULTS)
-        if words:
-            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-        plan = plan_of(options)
-        if not trains(plan):
-            raise ConfigError(f"generator={plan.generator} has no weights to train; choose tiny or hf.")
-        arms = arms_of()
-        with progress("runs", n_runs(plan, arms)) as advance:
-            found = pools(plan, arms, advance)
-        _write(found, plan, "python -m experiments.finetuning " + " ".join(argv), Path(options["out"]))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except HydraException as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return UserError.exit_code
-    return 0
+    return ended(lambda: _study(argv))
+
+
+def _study(argv: Sequence[str]) -> None:
+    options = options_of(argv, DEFAULTS)
+    plan = plan_of(options)
+    if not trains(plan):
+        raise ConfigError(f"generator={plan.generator} has no weights to train; choose tiny or hf.")
+    arms = arms_of()
+    with progress("runs", n_runs(plan, arms)) as advance:
+        found = pools(plan, arms, advance)
+    _write(found, plan, "python -m experiments.finetuning " + " ".join(argv), Path(options["out"]))
 
 
 def arms_of() -> Arms:
@@ -162,14 +152,7 @@ def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
         ),
         order_section(found),
     ]
-    notes = provenance(found, plan, command)
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    plain = {"schema_version": 1, "notes": notes, "sections": as_json(sections)}
-    write_atomically(out / "finetuning.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "finetuning.md", as_markdown("Fine-tuning", sections, notes))
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    show(sections, [*notes, f"written: {out / 'finetuning.md'}, {out / 'finetuning.json'}"], console)
+    write_report(out, "finetuning", "Fine-tuning", sections, notes_of(found, plan, command))
 
 
 if __name__ == "__main__":
