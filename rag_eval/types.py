@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
 StopReason = Literal["stop", "length", "none", "error"]  # error: the request for it failed
+Style = Literal["chat", "plain"]  # of a prompt: as the model's chat template puts it, or as plain text
 
 PRIMARY = "answer/em"  # the estimate that a run is judged by
 LEARNED = f"{PRIMARY}_train_phrasing"  # the same on training questions of a trained arm
@@ -138,10 +139,11 @@ class Rendered:
     """A prompt ready for a generator."""
 
     messages: tuple[tuple[str, str], ...]  # (role, content), the form that a chat template takes
-    text: str  # the same as plain text, for a model without a chat template
+    text: str  # the same as plain text, for a model without a chat template, or where `style` is plain
     stripped_sha: str  # sha256 of `text` without passages and exemplars: equal in all arms
     example_id: str = ""  # which question it asks; no model sees it
     meta: Mapping[str, Any] = field(default_factory=dict)  # of the example: what kind of question it is, never its answer
+    style: Style = "chat"  # plain: given as `text` even to a model with a chat template
 
 
 @dataclass(frozen=True)

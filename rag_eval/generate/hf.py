@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,28 +11,21 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import transformers
-from huggingface_hub.constants import HF_HUB_OFFLINE
-from huggingface_hub.errors import LocalEntryNotFoundError
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from pydantic import PositiveInt
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from rag_eval.device import choose_device
-from rag_eval.errors import ConfigError, DataError, EnvironmentFault, is_out_of_memory
-from rag_eval.generate.batching import plan
+from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.grouped import Grouped
+from rag_eval.generate.hf_checkpoint import Checkpoint
+from rag_eval.generate.hf_decoding import Decoder
+from rag_eval.generate.hf_prompting import completion, formatted, plain_token_ids, token_ids
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.parts import Timed
-from rag_eval.progress import progress
 from rag_eval.prompt import n_shared
-from rag_eval.types import Generation, Likelihood, Rendered, StopReason
-
-log = logging.getLogger(__name__)
+from rag_eval.types import Generation, Likelihood, Rendered
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -78,8 +69,6 @@ class HF:
         self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
-        self._max_rows: int | None = None
-        self._tried = 0  # tokens of the largest batch that is known to fit
 
     def with_adapter(self, folder: str) -> HF:
         """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
@@ -103,9 +92,7 @@ class HF:
         Raises:
             ConfigError: if they leave nothing.
         """
-        with self._loading():
-            config = AutoConfig.from_pretrained(self.model, **self._source).get_text_config()
-        positions = getattr(config, "max_position_embeddings", None)
+        positions = getattr(self._checkpoint.config(), "max_position_embeddings", None)
         if positions is not None and positions <= self.max_new_tokens:
             raise ConfigError(f"generator.max_new_tokens is {self.max_new_tokens}, but {self.model} has {positions} positions in all.")
         return None if positions is None else int(positions) - self.max_new_tokens
@@ -127,26 +114,12 @@ class HF:
         }
 
     def format(self, prompt: Rendered) -> str:
-        """The text that the model is given: its chat template where it has one, plain otherwise.
-
-        A template that knows no system role gets the system prompt at the head of the first question.
-        """
-        if not self._tokenizer.chat_template:
-            return prompt.text
-        messages = [{"role": role, "content": content} for role, content in prompt.messages]
-        system, first, *others = messages
-        with suppress(TemplateError):
-            text = self._templated(messages)
-            if system["content"].strip() in text:
-                return text
-        return self._templated([{**first, "content": f"{system['content']}\n\n{first['content']}"}, *others])
-
-    def _templated(self, messages: list[dict[str, str]]) -> str:
-        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        """The text that the model is given for a prompt."""
+        return formatted(self._tokenizer, prompt)
 
     def completion(self, answer: str) -> str:
-        """An answer as it follows the formatted prompt, without the end token."""
-        return answer if self._tokenizer.chat_template else f" {answer}"
+        """An answer as it follows that text, without the end token."""
+        return completion(self._tokenizer, answer)
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
         return [len(ids) for ids in self._encode(prompts)]
@@ -168,37 +141,25 @@ class HF:
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
         self._refuse_too_long(encoded)
-        batches = self._plan_that_fits(encoded)
-        results: list[Generation | None] = [None] * len(prompts)
-        with progress("answering", len(prompts)) as advance:
-            for rows in batches:
-                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], **self._stops), strict=True):
-                    results[at] = generation
-                advance(len(rows))
-        return [result for result in results if result is not None]
+        return self._decoder.generate(encoded) if encoded else []
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
         """One prompt alone, by wall clock from its text to the answer's; the device is waited for before each reading."""
         if forced_tokens is not None and forced_tokens > self.max_new_tokens:
             raise ConfigError(f"{forced_tokens} tokens are forced, but generator.max_new_tokens is {self.max_new_tokens}; raise it.")
-        _ = self._network  # loaded before the clock starts
+        decoder = self._decoder  # loaded before the clock starts
         begun = self._now()
         first = FirstToken(self._now)
         encoded = self._encode([prompt])
         self._refuse_too_long(encoded)
-        length = self._stops if forced_tokens is None else {"min_new_tokens": forced_tokens, "max_new_tokens": forced_tokens}
-        (said,) = self._batch(encoded, streamer=first, **length)
-        said = replace(said, total_s=self._now() - begun, first_token_s=None if first.at is None else first.at - begun)
-        return Timed(said if forced_tokens is None else replace(said, stop_reason="length"), first.n_tokens)
+        timed = decoder.time_one(encoded[0], forced_tokens, first)
+        total_s, first_token_s = self._now() - begun, None if first.at is None else first.at - begun
+        return replace(timed, generation=replace(timed.generation, total_s=total_s, first_token_s=first_token_s))
 
     def _now(self) -> float:
         if self.device == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
-
-    @property
-    def _stops(self) -> dict[str, Any]:
-        return {"stop_strings": self.stop, "tokenizer": self._tokenizer} if self.stop else {}
 
     def log_likelihoods(self, prompts: Sequence[Rendered], options: Sequence[Sequence[str]]) -> list[tuple[Likelihood, ...]]:
         """How likely each option is as the answer to its prompt, in order.
@@ -228,7 +189,7 @@ class HF:
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens without a chat template, as many as the model has positions."""
-        return [ids[: self.n_positions] for ids in self._tokenizer(list(texts), verbose=False)["input_ids"]]
+        return plain_token_ids(self._tokenizer, texts, self.n_positions)
 
     def _refuse_long_options(self, options: Sequence[str], whole: Sequence[list[int]]) -> None:
         limit = self.n_positions
@@ -245,64 +206,23 @@ class HF:
         return self._tokens([self.format(prompt) for prompt in prompts])
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        tokenizer = self._tokenizer
-        return list(tokenizer(list(texts), add_special_tokens=not tokenizer.chat_template, verbose=False)["input_ids"]) if texts else []
-
-    def _plan_that_fits(self, encoded: Sequence[list[int]]) -> list[list[int]]:
-        """Batches whose largest has been tried, untimed, and halved until it fitted the memory; it also warms up."""
-        while True:
-            batches = plan([len(ids) for ids in encoded], self.max_new_tokens, self.token_budget, self._max_rows)
-            if not batches:
-                return []
-            sizes = [len(rows) * (len(encoded[rows[0]]) + self.max_new_tokens) for rows in batches]
-            size = max(sizes)
-            largest = batches[sizes.index(size)]
-            if size <= self._tried:
-                return batches
-            try:
-                self._batch([encoded[at] for at in largest], min_new_tokens=self.max_new_tokens)  # none ends early: the worst case
-                self._tried = size
-                return batches
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if len(largest) == 1:
-                    raise EnvironmentFault(
-                        f"out of memory with one prompt of {len(encoded[largest[0]])} tokens on {self.device}: "
-                        "use a smaller model, generator.dtype=bfloat16 or a smaller retriever.k."
-                    ) from error
-                self._max_rows = len(largest) // 2
-                torch.cuda.empty_cache()
-                log.warning("out of memory with %d prompts at once; trying %d", len(largest), self._max_rows)
-
-    @torch.inference_mode()
-    def _batch(self, encoded: Sequence[list[int]], **decoding: Any) -> list[Generation]:
-        tokenizer, model = self._tokenizer, self._network
-        begun = time.perf_counter()
-        batch = tokenizer.pad({"input_ids": list(encoded)}, padding=True, return_tensors="pt").to(model.device)
-        decoding = {"max_new_tokens": self.max_new_tokens, "do_sample": False, "pad_token_id": tokenizer.pad_token_id} | decoding
-        out = model.generate(**batch, **decoding)
-        written = out[:, batch["input_ids"].shape[1] :].tolist()  # the copy to the host waits for the device
-        seconds = (time.perf_counter() - begun) / len(encoded)
-        return [self._generation(ids, len(prompt), seconds) for ids, prompt in zip(written, encoded, strict=True)]
-
-    def _generation(self, ids: list[int], n_prompt: int, seconds: float) -> Generation:
-        tokenizer, model = self._tokenizer, self._network
-        ends = model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id, tokenizer.pad_token_id}
-        n = next((at for at, id in enumerate(ids) if id in ends), len(ids))
-        text = tokenizer.decode(ids[:n], skip_special_tokens=True)
-        cut = min((at for stop in self.stop if (at := text.find(stop, 1)) >= 0), default=None)
-        reason: StopReason = "length" if n == len(ids) >= self.max_new_tokens and cut is None else "stop"
-        return Generation(text[:cut].strip(), n_prompt, n, seconds, reason)
+        return token_ids(self._tokenizer, texts)
 
     def base(self, dtype: str) -> tuple[Any, Any]:
         """A tokenizer that pads on the left, and the network without the adapter, both of the caller's own."""
-        return self._load_tokenizer(), self._load_network(dtype)
+        return self._checkpoint.tokenizer(), self._load_network(dtype)
+
+    @property
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.model, self.revision)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return self._load_tokenizer()
+        return self._checkpoint.tokenizer()
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        return Decoder(self._tokenizer, self._network, self.max_new_tokens, self.token_budget, self.stop)
 
     @cached_property
     def _network(self) -> Any:
@@ -326,45 +246,10 @@ class HF:
             weight.data = weight.data.to(getattr(torch, self.dtype))
         return network.to(self.device).eval()
 
-    def _load_tokenizer(self) -> Any:
-        with self._loading():
-            tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
+    def _load_network(self, dtype: str, weights: str | None = None) -> Any:
+        return self._checkpoint.network(dtype, self.device, weights)
 
     @property
     def _is_adapted(self) -> bool:
         """Whether what was trained is an adapter rather than whole weights."""
         return self.adapter is not None and (Path(self.adapter) / "adapter_config.json").is_file()
-
-    def _load_network(self, dtype: str, weights: str | None = None) -> Any:
-        """The network of the model, or of a folder of weights in its place."""
-        transformers.utils.logging.disable_progress_bar()
-        source = self._source | {"local_files_only": True, "revision": None} if weights else self._source
-        if dtype == "nf4":
-            short = torch.bfloat16
-            source |= {"dtype": short, "device_map": self.device, "quantization_config": BitsAndBytesConfig(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=short
-            )}  # fmt: skip
-        else:
-            source |= {"dtype": getattr(torch, dtype)}
-        with self._loading():
-            return AutoModelForCausalLM.from_pretrained(weights or self.model, use_safetensors=True, **source)
-
-    @property
-    def _source(self) -> dict[str, Any]:
-        """How every part of the model is found."""
-        return {"revision": self.revision, "local_files_only": Path(self.model).is_dir(), "trust_remote_code": False}
-
-    @contextmanager
-    def _loading(self) -> Iterator[None]:
-        """Says in one line what a library says in many: the model is at fault, or else the disk or the way to the hub."""
-        try:
-            yield
-        except (OSError, ValueError, SafetensorError) as error:
-            said = f"generator.model={self.model} could not be loaded as a causal language model: {' '.join(str(error).split())}"
-            is_unreachable = isinstance(error.__cause__, LocalEntryNotFoundError) and not HF_HUB_OFFLINE
-            if getattr(error, "errno", None) is not None or is_unreachable:
-                raise EnvironmentFault(said) from error
-            raise DataError(said) from error

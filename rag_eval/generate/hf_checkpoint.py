@@ -1,0 +1,76 @@
+"""A causal language model of Hugging Face transformers on disk or on the hub: its configuration, tokenizer and network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub.constants import HF_HUB_OFFLINE
+from huggingface_hub.errors import LocalEntryNotFoundError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from rag_eval.errors import DataError, EnvironmentFault
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a model is found, and how each of its parts is loaded. No code of the model's own is ever run."""
+
+    model: str  # hub id or local folder
+    revision: str | None  # of a hub model
+
+    def config(self) -> Any:
+        """The configuration of the part that generates text."""
+        with self._loading():
+            return AutoConfig.from_pretrained(self.model, **self._source).get_text_config()
+
+    def tokenizer(self) -> Any:
+        """A tokenizer that pads on the left."""
+        with self._loading():
+            tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer
+
+    def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
+        """The network, or that of a folder of weights in its place.
+
+        Args:
+            dtype: a name of torch's, or "nf4": 4 bits of bitsandbytes, on CUDA.
+            device: where weights of 4 bits go; others stay on the CPU.
+            weights: folder of whole weights that take the place of the model's own.
+        """
+        transformers.utils.logging.disable_progress_bar()
+        source = self._source | {"local_files_only": True, "revision": None} if weights else self._source
+        if dtype == "nf4":
+            short = torch.bfloat16
+            source |= {"dtype": short, "device_map": device, "quantization_config": BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=short
+            )}  # fmt: skip
+        else:
+            source |= {"dtype": getattr(torch, dtype)}
+        with self._loading():
+            return AutoModelForCausalLM.from_pretrained(weights or self.model, use_safetensors=True, **source)
+
+    @property
+    def _source(self) -> dict[str, Any]:
+        """How every part of the model is found."""
+        return {"revision": self.revision, "local_files_only": Path(self.model).is_dir(), "trust_remote_code": False}
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Says in one line what a library says in many: the model is at fault, or else the disk or the way to the hub."""
+        try:
+            yield
+        except (OSError, ValueError, SafetensorError) as error:
+            said = f"generator.model={self.model} could not be loaded as a causal language model: {' '.join(str(error).split())}"
+            is_unreachable = isinstance(error.__cause__, LocalEntryNotFoundError) and not HF_HUB_OFFLINE
+            if getattr(error, "errno", None) is not None or is_unreachable:
+                raise EnvironmentFault(said) from error
+            raise DataError(said) from error
