@@ -70,6 +70,19 @@ def file_bytes(path: str, expected: str = "JSON") -> bytes:
     Raises:
         ValueError: saying why there are none, or why they are no text.
     """
+    content = raw_bytes(path, expected)
+    for start, what in _NO_TEXT.items():
+        if content.startswith(start):
+            raise ValueError(f"{what}; expected {expected}")
+    return b"   " + content[3:] if content.startswith(_BOM) else content
+
+
+def raw_bytes(path: str, expected: str) -> bytes:
+    """The bytes of a file that is not empty.
+
+    Raises:
+        ValueError: saying why there are none.
+    """
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -80,10 +93,7 @@ def file_bytes(path: str, expected: str = "JSON") -> bytes:
         raise ValueError(f"cannot be read: {fault.strerror}") from None
     if not content:
         raise ValueError(f"is empty (0 bytes); expected {expected}")
-    for start, what in _NO_TEXT.items():
-        if content.startswith(start):
-            raise ValueError(f"{what}; expected {expected}")
-    return b"   " + content[3:] if content.startswith(_BOM) else content
+    return content
 
 
 def decoded(source: bytes, start: int = 0) -> str:
