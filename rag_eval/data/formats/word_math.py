@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rag_eval.data.formats import equation
@@ -16,28 +17,29 @@ def equation_text(node: Any) -> str:
 
 def _text(node: Any) -> str:
     name = name_of(node)
-    parts = {name_of(part): equation_text(part) for part in node if name_of(part) in PARTS}
-    base, below, above = (parts.get(part, "") for part in ("e", "sub", "sup"))
     if name == "t":
         return unmarked(node.text or "")
     if name.endswith("Pr"):
         return ""
-    if name in ("sSub", "sSup", "sSubSup"):
-        return equation.power(equation.index(base, below), above)
-    if name == "nary":
-        return equation.power(equation.index(_sign(node, "chr", "∫"), below), above) + f" {base}"
-    if name in ("limLow", "limUpp"):
-        return f"{equation.index(base, parts.get('lim', ''))} "
-    if name == "f":
-        return equation.fraction(parts.get("num", ""), parts.get("den", ""))
-    if name == "rad":
-        return equation.root(base, parts.get("deg", ""))
-    if name == "d":
-        inner = _sign(node, "sepChr", "|").join(equation_text(part) for part in node if name_of(part) == "e")
-        return f"{_sign(node, 'begChr', '(')}{inner}{_sign(node, 'endChr', ')')}"
-    if name in ("eqArr", "m", "mr"):
-        return ("; " if name != "mr" else ", ").join(_text(part) for part in node if not name_of(part).endswith("Pr"))
-    return equation_text(node)
+    write = SHAPES.get(name)
+    return write(node) if write else equation_text(node)
+
+
+def _part(node: Any, name: str) -> str:
+    return "".join(equation_text(part) for part in node if name_of(part) == name)
+
+
+def _scripts(node: Any, base: str) -> str:
+    return equation.power(equation.index(base, _part(node, "sub")), _part(node, "sup"))
+
+
+def _brackets(node: Any) -> str:
+    inner = _sign(node, "sepChr", "|").join(equation_text(part) for part in node if name_of(part) == "e")
+    return f"{_sign(node, 'begChr', '(')}{inner}{_sign(node, 'endChr', ')')}"
+
+
+def _rows(node: Any, between: str) -> str:
+    return between.join(_text(part) for part in node if not name_of(part).endswith("Pr"))
 
 
 def _sign(node: Any, name: str, default: str) -> str:
@@ -46,4 +48,18 @@ def _sign(node: Any, name: str, default: str) -> str:
     return next((value for one in said for key, value in one.attrib.items() if key.endswith("}val")), default)
 
 
-PARTS = frozenset({"e", "sub", "sup", "lim", "num", "den", "deg"})
+SHAPES: Mapping[str, Callable[[Any], str]] = {
+    "sSub": lambda node: _scripts(node, _part(node, "e")),
+    "sSup": lambda node: _scripts(node, _part(node, "e")),
+    "sSubSup": lambda node: _scripts(node, _part(node, "e")),
+    "sPre": lambda node: f"{_scripts(node, '')} {_part(node, 'e')}",
+    "nary": lambda node: f"{_scripts(node, _sign(node, 'chr', '∫'))} {_part(node, 'e')}",
+    "limLow": lambda node: f"{equation.index(_part(node, 'e'), _part(node, 'lim'))} ",
+    "limUpp": lambda node: f"{equation.power(_part(node, 'e'), _part(node, 'lim'))} ",
+    "f": lambda node: equation.fraction(_part(node, "num"), _part(node, "den")),
+    "rad": lambda node: equation.root(_part(node, "e"), _part(node, "deg")),
+    "d": _brackets,
+    "eqArr": lambda node: _rows(node, "; "),
+    "m": lambda node: _rows(node, "; "),
+    "mr": lambda node: _rows(node, ", "),
+}  # by the names of elements; others stand for what is in them

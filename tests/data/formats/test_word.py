@@ -111,7 +111,9 @@ def test_a_text_box_is_read_once_after_its_paragraph(shown: Shown) -> None:
         ("<m:nary><m:naryPr><m:chr m:val='∑'/></m:naryPr><m:sub>{x}</m:sub><m:sup>{n}</m:sup><m:e>{x}</m:e></m:nary>", "∑_x^(n+1) x"),
         ("<m:func><m:fName><m:limLow><m:e>{x}</m:e><m:lim>{n}</m:lim></m:limLow></m:fName><m:e>{x}</m:e></m:func>", "x_(n+1) x"),
         ("<m:m><m:mPr/><m:mr><m:e>{x}</m:e><m:e>{n}</m:e></m:mr><m:mr><m:e>{x}</m:e></m:mr></m:m>", "x, n+1; x"),
+        ("<m:sPre><m:sub>{x}</m:sub><m:sup>{x}</m:sup><m:e>{n}</m:e></m:sPre>", "_x^x n+1"),
         ("{x}<m:r><m:t> = </m:t></m:r>{n}", "x = n+1"),
+        ("<m:d><m:e>" * 60 + "{x}" + "</m:e></m:d>" * 60, "(" * 60 + "x" + ")" * 60),
     ],
 )
 def test_an_equation_stands_in_its_sentence_in_one_line(shown: Shown, equation: str, text: str) -> None:
