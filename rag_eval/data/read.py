@@ -54,7 +54,7 @@ def read_json(path: str, problems: Problems) -> Any:
 def kind(value: Any) -> str:
     """What JSON calls the type of a value."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
+    return "null" if value is None else names.get(type(value), f"of the type {type(value).__name__}")
 
 
 class _Faulty:
