@@ -12,6 +12,7 @@ from datasets import Dataset, Features, List, Value
 from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.problems import shown
 from rag_eval.data.split import Split, by_cluster
+from rag_eval.data.visible import is_blank
 from rag_eval.errors import DataError
 from rag_eval.score.demands import check_meta
 from rag_eval.types import Document, Example, QADataset, Turn
@@ -42,7 +43,7 @@ def assemble(
     Raises:
         DataError: if there is nothing to search or to ask, or no evidence is in the corpus.
     """
-    if documents is not None and not any(row["text"].strip() for row in documents):
+    if documents is not None and all(is_blank(row["text"]) for row in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
     if not questions:
         raise DataError(f"{name}: 0 examples. Give at least one question.")

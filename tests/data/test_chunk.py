@@ -281,8 +281,8 @@ def test_a_record_says_what_was_cut_and_how_gold_was_carried(cut: Make) -> None:
 
 
 def test_what_cannot_be_cut_is_refused(cut: Make, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"1 documents hold nothing but spaces \(first: 'd2'\)"):
-        cut(tokens, 3).chunk(dataset([LETTERS, Document("d2", " \n\u00a0")]))
+    with pytest.raises(DataError, match=r"2 documents hold nothing that can be seen \(first: 'd2'\)"):
+        cut(tokens, 3).chunk(dataset([LETTERS, Document("d2", " \n\u00a0"), Document("d3", "\u200b\u2060")]))
     with pytest.raises(DataError, match="not whole"):
         cut(tokens, 3).chunk(dataset([Document("d2", "aa", meta={"source": "d1", "start": 3, "end": 5})]))
     first, second = (Document(id, "aa", meta={"source": "web", "start": 0, "end": 2}) for id in ("d1", "d2"))
