@@ -62,9 +62,9 @@ class Example:
         return frozenset((*self.evidence, *self.meta.get("same_as", ())))
 
     @property
-    def own_documents(self) -> frozenset[str]:
+    def itself(self) -> frozenset[str]:
         """Ids of the documents that are the question itself, and so are never found for it."""
-        return frozenset(self.meta.get("own_documents", ()))
+        return frozenset(self.meta.get("itself", ()))
 
     @property
     def grades(self) -> Mapping[str, float]:

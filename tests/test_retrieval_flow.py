@@ -103,7 +103,7 @@ def test_what_was_found_otherwise_is_not_taken(tmp_path: Path, change: str) -> N
 
 def test_what_was_found_for_a_question_is_not_taken_for_one_that_is_a_document(tmp_path: Path) -> None:
     plain = Example("a", "where is aaa", (), ("b",))
-    own = replace(plain, meta={"own_documents": ["a"]})
+    own = replace(plain, meta={"itself": ["a"]})
     dense = lettered(tmp_path)
     assert kept(dense, tmp_path).search([plain])[0].hits[0].document.id == "a"
     other = kept(dense, tmp_path)

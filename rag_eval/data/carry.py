@@ -79,8 +79,8 @@ class Gold:
 
     def _own(self, example: Example) -> dict[str, Any]:
         """The chunks of the documents that are the question itself."""
-        own = example.meta.get("own_documents", ())
-        return {"own_documents": [chunk for id in own for _, chunk in self._chunks.get(id, ())]} if own else {}
+        own = example.meta.get("itself", ())
+        return {"itself": [chunk for id in own for _, chunk in self._chunks.get(id, ())]} if own else {}
 
     def _grades(self, example: Example, evidence: Iterable[str]) -> dict[str, float]:
         """A chunk is as relevant as its document."""

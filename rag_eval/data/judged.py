@@ -62,7 +62,7 @@ def _grades(rows: Sequence[Row], by_id: Mapping[str, Row], problems: Problems) -
 def _question(query: Row, grades: Mapping[str, float], split: str, is_document: bool) -> Row:
     fields = _renamed(query.fields, {"_id": "id", "text": "question"})
     id = str(fields.get("id"))
-    meta: dict[str, Any] = {"own_documents": [id]} if is_document and id not in grades else {}
+    meta: dict[str, Any] = {"itself": [id]} if is_document and id not in grades else {}
     if len(set(grades.values())) > 1:
         meta["grades"] = {document: int(grade) if grade.is_integer() else grade for document, grade in grades.items()}
     given = {"evidence": list(grades), "cluster": fields.get("id"), "split": split, "retrieval_only": True, "meta": meta}

@@ -15,7 +15,7 @@ from pydantic import PositiveInt
 
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Numbers, Truncating, Vectors
-from rag_eval.retrieve.others import n_own, others
+from rag_eval.retrieve.others import n_deeper, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.vectors import refuse_bad_rows
@@ -105,7 +105,7 @@ class Dense:
         start = time.perf_counter()
         queries = self._queries(examples)
         embedded = time.perf_counter()
-        scores, numbers = self._index.search(queries, self.depth + n_own(examples))
+        scores, numbers = self._index.search(queries, self.depth + n_deeper(examples))
         searched = time.perf_counter()
         seconds = {"embed": (embedded - start) / len(examples), "search": (searched - embedded) / len(examples)}
         hits = [self._shelf.hits(*row) for row in zip(scores.tolist(), numbers.tolist(), strict=True)]
@@ -121,7 +121,7 @@ class Dense:
         found = []
         for query, example in zip(self._queries(examples), examples, strict=True):
             scores = rows @ query
-            best = np.lexsort((numbers, -scores))[: self.depth + n_own([example])]
+            best = np.lexsort((numbers, -scores))[: self.depth + n_deeper([example])]
             found.append(Searched(others(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)))
         return found
 

@@ -66,8 +66,8 @@ class Kept:
             "questions": [[*(turn.question for turn in one.history), one.question] for one in examples],
             "is_exact": is_exact,
         }
-        if own := [sorted(one.own_documents) for one in examples if one.own_documents]:
-            asked["own_documents"] = own
+        if own := [sorted(one.itself) for one in examples if one.itself]:
+            asked["itself"] = own
         kept = self._cache.build("found", {"retriever": self._retriever.identity(), "documents": self._sha, **asked}, write)
         lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]
         return [Searched(self._hits(hits), seconds) for hits, seconds in lines], kept.is_hit

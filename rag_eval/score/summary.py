@@ -74,7 +74,7 @@ class Scorer:
         if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
         evidence = example.evidence if example.is_answerable else ()
-        retrieved = [id for id in prediction.retrieved if id not in example.own_documents]
+        retrieved = [id for id in prediction.retrieved if id not in example.itself]
         found, scores = as_evidence(retrieved, example), Row()
         depths = [k for k in self.retrieval_k if k <= self.depth]
         for k in depths:

@@ -62,7 +62,7 @@ def test_relevant_documents_are_evidence_and_there_are_no_answers(task: Path, ca
 def test_a_query_that_is_a_document_is_not_to_find_itself_unless_it_is_judged_to_be_relevant(task: Path) -> None:
     (task / "queries.jsonl").write_text(lines([*QUERIES, {"_id": "d1", "text": "Text 1."}, {"_id": "d2", "text": "Text 2."}]))
     (task / "qrels" / "test.tsv").write_text(f"{HEADER}d1\td0\t1\nd2\td2\t1\nq0\td0\t1\n")
-    assert [one.meta.get("own_documents") for one in load(task).test] == [["d1"], None, None]
+    assert [one.meta.get("itself") for one in load(task).test] == [["d1"], None, None]
 
 
 def test_equal_judgements_are_no_grades(task: Path) -> None:

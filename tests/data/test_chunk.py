@@ -176,14 +176,12 @@ def test_an_answer_counts_whatever_its_blanks_composition_and_unseen_marks(cut: 
 
 def test_chunks_have_the_grades_of_their_documents_and_own_ones_are_all_chunks_of_a_document(cut: Make) -> None:
     other = Document("d2", "ii jj kk ll mm")
-    one = carried(
-        cut(tokens, 4), example(["aa", "gg", "jj"], ("d1", "d2"), grades={"d1": 2, "d2": 1}, own_documents=["d2"]), LETTERS, other
-    )
+    one = carried(cut(tokens, 4), example(["aa", "gg", "jj"], ("d1", "d2"), grades={"d1": 2, "d2": 1}, itself=["d2"]), LETTERS, other)
     assert one.grades == {id: 2 if id.startswith("d1") else 1 for id in one.evidence}
     assert len(one.evidence) == 2
-    assert one.own_documents == {"d2@0-11", "d2@12-14"}
-    unknown = carried(cut(tokens, 4), example(["zz"], ("gone",), grades={"gone": 3}, own_documents=["gone"]))
-    assert (unknown.grades, unknown.own_documents) == ({"gone": 3}, frozenset())
+    assert one.itself == {"d2@0-11", "d2@12-14"}
+    unknown = carried(cut(tokens, 4), example(["zz"], ("gone",), grades={"gone": 3}, itself=["gone"]))
+    assert (unknown.grades, unknown.itself) == ({"gone": 3}, frozenset())
 
 
 def test_an_answer_that_is_cut_everywhere_takes_its_pieces(cut: Make) -> None:

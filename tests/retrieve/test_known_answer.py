@@ -85,7 +85,7 @@ def test_a_question_that_is_a_document_finds_as_many_others(name: str, tmp_path:
     retriever = built(name, tmp_path, sparse_model)
     retriever.add(CORPUS)
     plain = Example("d5", CORPUS[5].text, (), ("d9",))
-    own = replace(plain, meta={"own_documents": ["d5"]})
+    own = replace(plain, meta={"itself": ["d5"]})
     (found,) = retriever.search([own])
     all_found, again = retriever.search([plain, own])
     assert all_found.hits[0].document.id == "d5"
