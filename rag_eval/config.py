@@ -49,7 +49,7 @@ class Mode(BaseModel):
     name: str
     context: str  # the retriever's
     weights: str  # the adapter's
-    has_exemplars: bool
+    has_exemplars: bool  # whether solved questions are what the arm adds to the others' prompt
     train_share: float  # of a source without splits of its own
     has_passages: bool = False  # whether training shows every question with passages
 
@@ -343,12 +343,12 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         name="",
         context=str(signature(settings["retriever"]["_target_"]).constants.get("context")),
         weights=str(signature(settings["adapter"]["_target_"]).constants.get("weights")),
-        has_exemplars=settings["prompt"].get("n_exemplars", 0) > 0,
+        has_exemplars=False,
         train_share=0.0,
         has_passages=_has_passages(settings["adapter"]),
     )
     mode = Mode(**settings["mode"])
-    demanded = {"context": "retriever", "weights": "adapter", "has_exemplars": "prompt", "has_passages": "adapter.data"}
+    demanded = {"context": "retriever", "weights": "adapter", "has_passages": "adapter.data"}
     for field, part in demanded.items():
         wanted, got = getattr(mode, field), getattr(found, field)
         if wanted != got:
@@ -358,6 +358,8 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
             )
             hint = f"use mode={meant}" if meant else f"leave {part} to the mode"
             raise ConfigError(f"mode={mode.name} contradicts {part}: {field} is {got!r}, the mode means {wanted!r}; {hint}.")
+    if mode.has_exemplars and settings["prompt"].get("n_exemplars", 0) in (0, "auto"):
+        raise ConfigError(f"mode={mode.name} shows exemplars; set prompt.n_exemplars to how many, at least 1.")
     if found.weights == "trained" and "with_adapter" not in signature(settings["generator"]["_target_"]).methods:
         raise ConfigError(
             f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf."

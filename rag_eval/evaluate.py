@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.forgetting.measure import forgotten
+from rag_eval.form import Form, formed
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
 from rag_eval.parts import Row as TrainingRow
@@ -50,8 +51,7 @@ def evaluate(cfg: DictConfig) -> RunResult:
     Raises:
         RagEvalError: with the exit code of its kind; see rag_eval.errors.
     """
-    settings = check(cfg)
-    dataset = dataset_of(settings)
+    settings, dataset, form = prepared(cfg)
     answers = build(settings["replay"]) if settings["replay"] else {}  # read first: a run is known by its files
     asked = dataset.test if settings["split"] == "test" else dataset.dev
     questions = sample(asked, settings["limit"], dataset.counterpart or dataset.fingerprint)
@@ -60,11 +60,19 @@ def evaluate(cfg: DictConfig) -> RunResult:
     record = directory.finished()
     is_cached = record is not None
     if record is None:
-        record = _run(settings, dataset, questions, answers, directory)
+        record = _run(settings, dataset, questions, answers, directory, form)
     mirror(settings, directory, record)
     return RunResult(
         str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached
     )
+
+
+def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
+    """A checked configuration whose prompt has a form, its dataset, and how the form was chosen."""
+    settings = check(cfg)
+    dataset = dataset_of(settings)
+    settings, form = formed(settings, dataset)
+    return settings, dataset, form
 
 
 def dataset_of(settings: Mapping[str, Any]) -> QADataset:
@@ -74,7 +82,7 @@ def dataset_of(settings: Mapping[str, Any]) -> QADataset:
 
 
 def _run(
-    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory
+    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory, form: Form
 ) -> RunRecord:
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
     check_questions(settings, system.retriever, dataset, questions)
@@ -82,9 +90,10 @@ def _run(
     if settings["replay"]:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
-    taught = taught_rows(system.adapter, system.generator, system.prompt, dataset, settings["seed"])
+    taught = taught_rows(system.adapter, system.generator, system.prompt.learn(dataset), dataset, settings["seed"])
     facts = {
         **_facts(settings, dataset, questions, system, overlap),
+        "form": asdict(form),
         "knowledge": None if taught is None else budget(replace(dataset, test=tuple(questions)), taught),
     }
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)

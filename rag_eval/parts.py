@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched, Stated
+from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched, Stated, Style
 
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
 Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an array to be filled: in memory or in a file
@@ -237,6 +237,18 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class Styled(Protocol):
+    """A language model whose answers take another form where its prompts do, so that this is chosen by a probe."""
+
+    keeps_form: bool  # True: it was trained on prompts of this project as they stand, and nothing is to be chosen
+
+    @property
+    def styles(self) -> tuple[Style, ...]:
+        """In which it can be asked: chat first where it has a chat template, plain."""
+        ...
+
+
+@runtime_checkable
 class Arriving(Protocol):
     """A generator whose generations come one by one and are paid for as they come, so that each is worth keeping at once."""
 
@@ -392,8 +404,8 @@ class TrainingData(Protocol):
 class PromptWriter(Protocol):
     """A question and its passages to a prompt."""
 
-    def learn(self, train: Sequence[Example]) -> PromptWriter:
-        """The same prompt, with what it shows of the training questions chosen."""
+    def learn(self, dataset: QADataset) -> PromptWriter:
+        """The same prompt, with the solved questions that it shows chosen."""
         ...
 
     def render(self, example: Example, documents: Sequence[Document]) -> Rendered:

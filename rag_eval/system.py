@@ -32,11 +32,11 @@ class System:
     generator: Generator
 
     def learn(self, dataset: QADataset, seed: int) -> tuple[System, Learned]:
-        """Index the documents, choose exemplars and fit the adapter; the system that comes back is ready to answer."""
+        """Index the documents, choose exemplars, fit the adapter on prompts that show them; what comes back is ready to answer."""
         index = self.retriever.add(dataset.documents)
-        generator, kept = self.adapter.fit(self.generator, self.prompt, dataset, seed)
-        ready = replace(self, prompt=self.prompt.learn(dataset.train), generator=generator)
-        return ready, Learned(index, kept)
+        prompt = self.prompt.learn(dataset)
+        generator, kept = self.adapter.fit(self.generator, prompt, dataset, seed)
+        return replace(self, prompt=prompt, generator=generator), Learned(index, kept)
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Search, write prompts that fit, generate. Same order as the examples; a question that cannot fit is an error."""

@@ -128,7 +128,8 @@ def test_a_secret_is_not_repeated() -> None:
     [
         (["mode=closed_book", "retriever=dense"], ["mode=closed_book contradicts retriever", "use mode=rag"]),
         (["mode=rag", "adapter=majority"], ["mode=rag contradicts adapter", "'base'"]),
-        (["mode=closed_book", "prompt=few_shot"], ["contradicts prompt", "use mode=few_shot"]),
+        (["mode=few_shot", "prompt.n_exemplars=0"], ["mode=few_shot shows exemplars", "at least 1"]),
+        (["mode=few_shot", "prompt.n_exemplars=auto"], ["mode=few_shot shows exemplars", "at least 1"]),
         (["mode=finetune", "retriever=oracle"], ["contradicts retriever", "leave retriever to the mode"]),
         (["mode=finetune", "retriever=dense", "generator=tiny"], ["contradicts retriever", "use mode=rag_finetune"]),
         (["mode=raft", "adapter/data=qa", "generator=tiny"], ["contradicts adapter.data", "use mode=rag_finetune"]),
@@ -148,7 +149,7 @@ def test_exemplars_left_to_the_signature_are_none() -> None:
 def test_no_two_modes_mean_the_same() -> None:
     meanings = {(mode.context, mode.weights, mode.has_exemplars, mode.has_passages) for mode in config.modes()}
     # These differ in what there is to know, or give no answers.
-    others = {"rag_stale", "finetune_stale", "finetune_format", "finetune_permuted", "retrieval"}
+    others = {"rag_stale", "finetune_stale", "finetune_format", "rag_format", "finetune_permuted", "retrieval"}
     assert len(meanings) == len([mode for mode in config.modes() if mode.name not in others]) >= 10
 
 

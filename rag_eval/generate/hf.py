@@ -25,7 +25,7 @@ from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, fingerprint
 from rag_eval.parts import Timed
 from rag_eval.prompt import n_shared
-from rag_eval.types import Generation, Likelihood, Rendered
+from rag_eval.types import Generation, Likelihood, Rendered, Style
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -47,6 +47,7 @@ class HF:
         revision: str | None = None,
         adapter: str | None = None,
         adapter_mode: Literal["merged", "unmerged"] = "merged",
+        keeps_form: bool = False,
     ) -> None:
         """
         Args:
@@ -59,6 +60,8 @@ class HF:
             revision: of a hub model.
             adapter: folder of a PEFT adapter, or of whole weights that take the place of the model's own.
             adapter_mode: whether a PEFT adapter is merged into the weights or computed beside them.
+            keeps_form: whether the model was trained on prompts of this project as they stand, so that the form of its answers is
+                that of gold without being shown; no probe then chooses the form of the prompt.
 
         Raises:
             DataError: if the model is a folder that is not safe to load.
@@ -69,14 +72,15 @@ class HF:
         self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
+        self.keeps_form = keeps_form
 
     def with_adapter(self, folder: str) -> HF:
         """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
-        return HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode)
+        return HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode, keeps_form=self.keeps_form)
 
     def with_adapters(self, folders: Mapping[str, str], by: str) -> Grouped:
         """The same generator with several PEFT adapters beside its weights, each prompt answered with the one that its meta names."""
-        several = HF(*self._same)
+        several = HF(*self._same, keeps_form=self.keeps_form)
         several.beside = dict(folders)
         return Grouped(several, by)
 
@@ -101,6 +105,11 @@ class HF:
     def n_positions(self) -> int | None:
         """Tokens that the model reads at once, prompt and answer together; None where it names no limit."""
         return None if self.max_prompt_tokens is None else self.max_prompt_tokens + self.max_new_tokens
+
+    @property
+    def styles(self) -> tuple[Style, ...]:
+        """In which it can be asked: as its chat template puts it, if it has one, or as plain text."""
+        return ("chat", "plain") if self._tokenizer.chat_template else ("plain",)
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the text; read from files, the model need not be loaded."""

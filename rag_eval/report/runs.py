@@ -13,7 +13,8 @@ from rag_eval.types import LEARNED
 
 # What must be equal for answers to be compared, and the command's word for it.
 SAME_DATA = ("dataset", "questions", "scorer")
-SAME_MODEL = ("base_model", "dtype", "decoding", "prompt")  # of runs in which a model answers
+SAME_MODEL = ("base_model", "dtype", "decoding", "prompt", "style")  # of runs in which a model answers
+SAME_FORM = ("n_exemplars",)  # of these, the runs whose exemplars are not what the arm is about
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
 SAME_ADAPTER = ("adapter_mode",)  # of runs with an adapter: merged into the weights, or beside them
 
@@ -60,7 +61,8 @@ def mismatches(records: Sequence[RunRecord]) -> list[str]:
     """One line for each field in which the runs are not comparable, with both values."""
     answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
     adapted = [record for record in answered if record.facts["comparison"].get("adapter_mode") is not None]
-    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_ADAPTER, adapted))
+    alike = [record for record in answered if record.facts["comparison"].get("n_exemplars") is not None]
+    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_FORM, alike), (SAME_ADAPTER, adapted))
     return [line for fields, those in groups for field in fields if (line := _difference(field, those))]
 
 
