@@ -108,7 +108,8 @@ def conf_dir() -> Path:
 def register_resolvers() -> None:
     """Make what stands in YAML as `${...:}` known to OmegaConf.
 
-    package: a path inside rag_eval. offline_minilm: the embedder from PyPI. n_processes: as how many this command was started.
+    package: a path inside rag_eval. offline_minilm, offline_smollm2: the embedder and the language model from PyPI.
+    n_processes: as how many this command was started.
     """
 
     def offline_minilm() -> str:
@@ -116,8 +117,14 @@ def register_resolvers() -> None:
 
         return minilm_path()
 
+    def offline_smollm2() -> str:
+        from rag_eval.generate.offline import smollm2_path
+
+        return smollm2_path()
+
     OmegaConf.register_new_resolver("package", lambda inside: str(Path(__file__).parent / inside), replace=True)
     OmegaConf.register_new_resolver("offline_minilm", offline_minilm, replace=True)
+    OmegaConf.register_new_resolver("offline_smollm2", offline_smollm2, replace=True)
     OmegaConf.register_new_resolver("n_processes", n_processes, replace=True)
 
 

@@ -285,6 +285,7 @@ def _facts(
         "seed": settings["seed"],
         "choices": dict(_choices(settings)),
         "comparison": identity.comparison(settings, dataset, questions, generator),
+        "base_weights": generator.get("base_weights"),
         "audit": {**audit(dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),
         "learned_from": dataset.fingerprint if _has_lessons(settings) else documents_sha(dataset.documents),

@@ -85,8 +85,13 @@ def check_weights(path: str | Path) -> None:
 
 
 def fingerprint(model: str | Path, revision: str | None = None) -> str:
-    """sha256 over names and contents of a folder's weights, configurations, vocabularies and chat templates; id@revision of a hub model."""
+    """sha256 of a file, or over names and contents of a folder's weights, configurations, vocabularies and chat templates.
+
+    A hub model's is id@revision.
+    """
     folder = Path(model)
+    if folder.is_file():
+        return _sha256(folder)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
     files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES and file.name != _MANIFEST and file.is_file())
@@ -106,6 +111,8 @@ def _refuse_pickles(folder: Path) -> None:
         if not any(pickled.parent.glob("*.safetensors")):
             raise DataError(f"{pickled}: pickle weights refused; convert to safetensors.")
     if not any(folder.rglob("*.safetensors")):
+        if quantized := sorted(folder.glob("*.gguf")):
+            raise DataError(f"{folder}: expected weights in *.safetensors, found {quantized[0].name}. Give that file itself.")
         raise DataError(f"{folder}: expected weights in *.safetensors, found none. Check the model's folder.")
 
 

@@ -17,13 +17,14 @@ from pydantic import PositiveInt
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.first_token import FirstToken
+from rag_eval.generate.gguf.folder import dequantised, is_gguf
 from rag_eval.generate.grouped import Grouped
 from rag_eval.generate.hf_checkpoint import Checkpoint
 from rag_eval.generate.hf_decoding import Decoder
 from rag_eval.generate.hf_prompting import completion, formatted, plain_token_ids, token_ids
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, fingerprint
-from rag_eval.parts import Timed
+from rag_eval.parts import Cache, Timed
 from rag_eval.prompt import n_shared
 from rag_eval.types import Generation, Likelihood, Rendered, Style
 
@@ -48,10 +49,12 @@ class HF:
         adapter: str | None = None,
         adapter_mode: Literal["merged", "unmerged"] = "merged",
         keeps_form: bool = False,
+        sha256: str | None = None,
+        cache: Cache | None = None,
     ) -> None:
         """
         Args:
-            model: hub id or local folder with safetensors weights.
+            model: hub id, local folder with safetensors weights, or GGUF file, which is dequantised into a folder of the cache.
             dtype: of the weights while answering; an adapter is merged in float32 and cast once.
             device: `auto` is CUDA where there is one.
             max_new_tokens: where an answer is cut, recorded as stop_reason "length".
@@ -62,11 +65,20 @@ class HF:
             adapter_mode: whether a PEFT adapter is merged into the weights or computed beside them.
             keeps_form: whether the model was trained on prompts of this project as they stand, so that the form of its answers is
                 that of gold without being shown; no probe then chooses the form of the prompt.
+            sha256: that a GGUF file must have; None = any.
+            cache: where the weights of a GGUF file are kept once they are dequantised.
 
         Raises:
-            DataError: if the model is a folder that is not safe to load.
+            DataError: if the model is a folder that is not safe to load, or a GGUF file that is broken, not supported or not the one.
             ConfigError: if a device is demanded that there is not.
+            EnvironmentFault: if the package gguf is missing, or the disk has no room for dequantised weights.
         """
+        self.origin: Mapping[str, Any] | None = None  # what the folder was made of; None = it was given as it is
+        if is_gguf(model):
+            made = dequantised(model, sha256, cache)
+            model, self.origin = made.folder, made.origin
+        elif sha256 is not None:
+            raise ConfigError(f"generator.sha256 pins a GGUF file, and generator.model={model} is none. Set generator.sha256=null.")
         check_model(model)
         self.beside: Mapping[str, str] = {}  # name -> folder of each of several PEFT adapters, in place of `adapter`
         self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
@@ -76,12 +88,14 @@ class HF:
 
     def with_adapter(self, folder: str) -> HF:
         """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
-        return HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode, keeps_form=self.keeps_form)
+        adapted = HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode, keeps_form=self.keeps_form)
+        adapted.origin = self.origin
+        return adapted
 
     def with_adapters(self, folders: Mapping[str, str], by: str) -> Grouped:
         """The same generator with several PEFT adapters beside its weights, each prompt answered with the one that its meta names."""
         several = HF(*self._same, keeps_form=self.keeps_form)
-        several.beside = dict(folders)
+        several.beside, several.origin = dict(folders), self.origin
         return Grouped(several, by)
 
     @property
@@ -115,6 +129,7 @@ class HF:
         """What decides the text; read from files, the model need not be loaded."""
         return {
             "base_model": fingerprint(self.model, self.revision),
+            "base_weights": self.origin,
             "adapter": {name: fingerprint(self.beside[name]) for name in sorted(self.beside)}
             or (fingerprint(self.adapter) if self.adapter else None),
             "adapter_mode": "grouped" if self.beside else self.adapter_mode if self._is_adapted else None,
