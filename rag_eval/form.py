@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.adapt.none import NoAdapter
-from rag_eval.config import build
+from rag_eval.config import build, signature
 from rag_eval.exemplars import n_available
 from rag_eval.parts import Cache, Generator, Styled
 from rag_eval.prompt import Prompt
@@ -80,10 +80,11 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     is_own = settings["mode"]["has_exemplars"]
     if AUTO not in (style, n):
         return dict(settings), Form(style, n, "as configured")
-    generator = build(settings["generator"])
-    wanted = [(one, many) for one, many in _candidates(generator, dataset) if style in (AUTO, one) and (is_own or n in (AUTO, many))]
+    wanted = [
+        (one, many) for one, many in _candidates(settings["generator"], dataset) if style in (AUTO, one) and (is_own or n in (AUTO, many))
+    ]
     if len(wanted) > 1:
-        form = _probed(generator, wanted, settings, dataset)
+        form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
     elif wanted:
         form = Form(*wanted[0], "the only form that this generator and dataset allow")
     else:
@@ -92,16 +93,17 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
 
 
-def _candidates(generator: Generator, dataset: QADataset) -> list[tuple[Style, int]]:
+def _candidates(part: Mapping[str, Any], dataset: QADataset) -> list[tuple[Style, int]]:
     """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show."""
-    if not isinstance(generator, Styled) or generator.keeps_form:
+    if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
+    generator: Styled = build(part)
     shown = [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
     return [(style, n) for style in generator.styles for n in shown]
 
 
-def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], settings: Mapping[str, Any], dataset: QADataset) -> Form:
-    asked = _asked(dataset, settings["prompt"], max(n for _, n in wanted))
+def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
+    asked = _asked(dataset, prompt, max(n for _, n in wanted))
     if len(asked) < FEWEST_QUESTIONS:
         style, n = wanted[0]
         why = (
@@ -110,8 +112,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], settings:
         )
         log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", style, n, why)
         return Form(style, n, why)
-    cache: Cache = build(settings["cache"])
-    prompts = [replace_form(settings["prompt"], style, n).learn(dataset) for style, n in wanted]
+    prompts = [_in_form(prompt, style, n).learn(dataset) for style, n in wanted]
     key = {
         "generator": dict(generator.identity()),
         "device": generator.device,
@@ -155,8 +156,7 @@ def choose(tried: Sequence[Tried], gold_words: float) -> Form:
     return Form(first.style, first.n_exemplars, f"{why}; others: {others}", tuple(tried), gold_words)
 
 
-def replace_form(prompt: Mapping[str, Any], style: Style, n_exemplars: int) -> Prompt:
-    """The prompt of a configuration in another form."""
+def _in_form(prompt: Mapping[str, Any], style: Style, n_exemplars: int) -> Prompt:
     made: Prompt = build({**prompt, "style": style, "n_exemplars": n_exemplars})
     return made
 
@@ -167,7 +167,7 @@ def _described(one: Tried) -> str:
 
 def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> list[Example]:
     """Answered dev questions, else training questions, about others than the exemplars, evenly over their order."""
-    shown = {one.example.cluster for one in replace_form(prompt, "chat", n_exemplars).learn(dataset).exemplars}
+    shown = {one.example.cluster for one in _in_form(prompt, "chat", n_exemplars).learn(dataset).exemplars}
     for pool in (dataset.dev, dataset.train):
         fitting = [one for one in pool if one.answers and one.cluster not in shown]
         if len(fitting) >= FEWEST_QUESTIONS:
