@@ -154,6 +154,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         if model is None or list(model.model_fields) != ["prediction", "example"]:
             raise ConfigError(f"metrics.answer.{name}: {target} is no metric; expected a function of (prediction, example).")
     _check_mode(settings)
+    settings["retriever"] = _deep_enough(settings["retriever"])
     if uri := settings["tracking"].get("uri"):
         check_uri(uri)
     return dict(settings)
@@ -371,9 +372,12 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf."
         )
-    k, depth = settings["retriever"].get("k"), settings["retriever"].get("depth")
-    if k is not None and depth is not None and depth < k:
-        raise ConfigError(f"retriever.depth is {depth}, less than retriever.k={k}: as many must be searched as enter the prompt.")
+
+
+def _deep_enough(retriever: Mapping[str, Any]) -> dict[str, Any]:
+    """The node with as many documents searched as enter the prompt, where it says fewer."""
+    k, depth = retriever.get("k"), retriever.get("depth")
+    return {**retriever, "depth": max(k, depth)} if k is not None and depth is not None else dict(retriever)
 
 
 def _has_passages(adapter: Mapping[str, Any]) -> bool:

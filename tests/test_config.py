@@ -88,7 +88,6 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
         ("metrics.answer.em=rag_eval.types.Example", ["metrics.answer.em", "is no metric"]),
         ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),
-        ("retriever.depth=2", ["retriever.depth is 2", "retriever.k=3"]),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(override: str, words: list[str]) -> None:
@@ -140,6 +139,13 @@ def test_a_secret_is_not_repeated() -> None:
 def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "depth"), [(["retriever.k=20"], 20), (["retriever.depth=2"], 3), (["retriever.k=4", "retriever.depth=7"], 7)]
+)
+def test_as_many_documents_are_searched_as_enter_the_prompt(given: list[str], depth: int) -> None:
+    assert checked("retriever=bm25", "mode=rag", *given)["retriever"]["depth"] == depth
 
 
 def test_exemplars_left_to_the_signature_are_none() -> None:
