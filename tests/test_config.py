@@ -148,6 +148,13 @@ def test_as_many_documents_are_searched_as_enter_the_prompt(given: list[str], de
     assert checked("retriever=bm25", "mode=rag", *given)["retriever"]["depth"] == depth
 
 
+def test_an_endpoint_takes_further_fields_and_takes_fields_away() -> None:
+    of_model = ("generator=openai", "generator.model=m", "mode=closed_book")
+    given = checked(*of_model, "generator.extra={temperature:null,max_completion_tokens:512}")["generator"]["extra"]
+    assert given == {"temperature": None, "max_completion_tokens": 512}
+    assert not checked(*of_model)["generator"]["extra"]
+
+
 def test_exemplars_left_to_the_signature_are_none() -> None:
     assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars")["prompt"]
 
