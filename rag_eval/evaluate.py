@@ -21,6 +21,7 @@ from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.forgetting.measure import forgotten
 from rag_eval.form import Form, formed
+from rag_eval.hub import pinned
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
 from rag_eval.parts import Row as TrainingRow
@@ -68,8 +69,8 @@ def evaluate(cfg: DictConfig) -> RunResult:
 
 
 def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
-    """A checked configuration whose prompt has a form, its dataset, and how the form was chosen."""
-    settings = check(cfg)
+    """A checked configuration whose hub models are commits and whose prompt has a form, its dataset, and how the form was chosen."""
+    settings = pinned(check(cfg))
     dataset = dataset_of(settings)
     settings, form = formed(settings, dataset)
     return settings, dataset, form

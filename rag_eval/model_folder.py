@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from rag_eval.errors import DataError
 
 _DECIDES = {".safetensors", ".json", ".txt", ".model", ".jinja"}  # weights, configurations, vocabularies, chat templates
+ADAPTER_CONFIG = "adapter_config.json"
 _MANIFEST = "manifest.json"  # of a directory of the cache: it says how long that took to build
 # Keys that make a library import code, and the value of each that does not.
 _HARMLESS = {"auto_map": None, "auto_mapping": None, "trust_remote_code": False, "megatron_config": None, "megatron_core": "megatron.core"}
@@ -34,6 +35,20 @@ def check_model(model: str) -> None:
         return
     _refuse_pickles(folder)
     _refuse_foreign_code(folder)
+
+
+def check_no_adapter(model: str) -> None:
+    """Refuse a folder that is or holds a PEFT adapter where a base model belongs: transformers would put it on unasked.
+
+    Raises:
+        DataError: saying how an adapter is given.
+    """
+    config = Path(model) / ADAPTER_CONFIG
+    if config.is_file():
+        raise DataError(
+            f"{config}: a PEFT adapter lies in the folder of the base model and would change it unasked. Move it to a folder of its own "
+            "and give it by mode=finetune adapter=given adapter.path=FOLDER."
+        )
 
 
 def check_embedder_folder(path: str | Path) -> None:

@@ -22,6 +22,7 @@ PURE = {
     "progress",
     "processes",
     "exemplars",
+    "hub",
 }
 LAYERS = (
     {"types", "errors"},

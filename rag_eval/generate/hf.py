@@ -22,8 +22,9 @@ from rag_eval.generate.grouped import Grouped
 from rag_eval.generate.hf_checkpoint import Checkpoint
 from rag_eval.generate.hf_decoding import Decoder
 from rag_eval.generate.hf_prompting import completion, formatted, plain_token_ids, token_ids
+from rag_eval.generate.hf_soundness import check_causal, check_vocabulary
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
-from rag_eval.model_folder import check_model, fingerprint
+from rag_eval.model_folder import check_model, check_no_adapter, fingerprint
 from rag_eval.parts import Cache, Timed
 from rag_eval.prompt import n_shared
 from rag_eval.types import Generation, Likelihood, Rendered, Style
@@ -80,6 +81,7 @@ class HF:
         elif sha256 is not None:
             raise ConfigError(f"generator.sha256 pins a GGUF file, and generator.model={model} is none. Set generator.sha256=null.")
         check_model(model)
+        check_no_adapter(model)
         self.beside: Mapping[str, str] = {}  # name -> folder of each of several PEFT adapters, in place of `adapter`
         self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
@@ -268,7 +270,10 @@ class HF:
             network = self._load_network(self.dtype)
         for weight in network.parameters():  # no buffer: positions are float32 in a model that is loaded in fewer bits, too
             weight.data = weight.data.to(getattr(torch, self.dtype))
-        return network.to(self.device).eval()
+        network = network.to(self.device).eval()
+        check_vocabulary(self.model, self._tokenizer, network)
+        check_causal(self.model, network)
+        return network
 
     def _load_network(self, dtype: str, weights: str | None = None) -> Any:
         return self._checkpoint.network(dtype, self.device, weights)

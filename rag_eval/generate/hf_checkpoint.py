@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.generate.hf_soundness import check_finite, check_whole
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Checkpoint:
             dtype: a name of torch's, or "nf4": 4 bits of bitsandbytes, on CUDA.
             device: where weights of 4 bits go; others stay on the CPU.
             weights: folder of whole weights that take the place of the model's own.
+
+        Raises:
+            DataError: if it is no causal language model, or weights are missing, of another shape or not finite.
+            EnvironmentFault: if the disk or the way to the hub is at fault.
         """
         transformers.utils.logging.disable_progress_bar()
         source = self._source | {"local_files_only": True, "revision": None} if weights else self._source
@@ -56,7 +61,16 @@ class Checkpoint:
         else:
             source |= {"dtype": getattr(torch, dtype)}
         with self._loading():
-            return AutoModelForCausalLM.from_pretrained(weights or self.model, use_safetensors=True, **source)
+            network, loading = AutoModelForCausalLM.from_pretrained(
+                weights or self.model, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **source
+            )
+        if getattr(network, "_hf_peft_config_loaded", False):
+            raise DataError(
+                f"generator.model={self.model} is a PEFT adapter. Give its base model, and it by adapter=given adapter.path=FOLDER."
+            )
+        check_whole(weights or self.model, loading)
+        check_finite(weights or self.model, network)
+        return network
 
     @property
     def _source(self) -> dict[str, Any]:
