@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.checks import check_overlap, check_questions, check_recorded
 from rag_eval.config import build, check, function
-from rag_eval.data.audit import audit
+from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
 from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
@@ -91,7 +91,9 @@ def _run(
     if settings["replay"]:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
-    taught = taught_rows(system.adapter, system.generator, system.prompt.learn(dataset), dataset, settings["seed"])
+    prompt = system.prompt.learn(dataset)
+    _ = system.generator.count_tokens([prompt.render(one, ()) for one in questions])  # or if its chat template cannot put one
+    taught = taught_rows(system.adapter, system.generator, prompt, dataset, settings["seed"])
     facts = {
         **_facts(settings, dataset, questions, system, overlap),
         "form": asdict(form),
@@ -165,9 +167,12 @@ def _measure(
         spends["update"] = update
     if dataset.written is not None and facts["written"]:
         spends["data_generation"] = dataset.written.spend
-    comparison = {**facts["comparison"], "adapter_mode": ready.generator.identity().get("adapter_mode")}
+    asked_through = ready.generator.identity()
+    comparison = {**facts["comparison"], "adapter_mode": asked_through.get("adapter_mode")}
     measured = {
         "comparison": comparison,
+        "prompting": asked_through.get("prompting"),
+        "brings_prompting": asked_through.get("brings_prompting"),
         "counts": counts(predictions, questions),
         "seconds": seconds(predictions),
         "tokens": tokens(predictions),
@@ -287,7 +292,7 @@ def _facts(
         "choices": dict(_choices(settings)),
         "comparison": identity.comparison(settings, dataset, questions, generator),
         "base_weights": generator.get("base_weights"),
-        "audit": {**audit(dataset, questions), **overlap.counts()},
+        "audit": {**audit(dataset, questions), **spelled(system.generator, dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),
         "learned_from": dataset.fingerprint if _has_lessons(settings) else documents_sha(dataset.documents),
         "written": _written(settings, dataset),

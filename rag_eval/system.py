@@ -117,6 +117,8 @@ def _prediction(
         stop_reason=said.stop_reason,
         is_context_known=searched.is_known,
         likelihoods=likelihoods,
+        thought=said.thought,
+        n_thought_tokens=said.n_thought_tokens,
     )
 
 

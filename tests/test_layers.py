@@ -23,6 +23,9 @@ PURE = {
     "processes",
     "exemplars",
     "hub",
+    "control_tokens",
+    "tokenization",
+    "thinking",
 }
 LAYERS = (
     {"types", "errors"},

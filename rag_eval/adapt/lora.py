@@ -143,6 +143,7 @@ class Lora:
         if self._start:
             base = str(generator.identity()["base_model"])
             check_fits(str(self._start.folder), generator.model, generator.revision, base)
+            self._start.check_asked_alike(generator)
         lora = LoraConfig(**self._lora, revision=generator.revision)
         return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized, self._start)
 

@@ -19,6 +19,24 @@ from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.generate.hf_soundness import check_finite, check_whole
 
 
+def with_end_and_padding(tokenizer: Any, config: Any) -> Any:
+    """The tokenizer with the end token that the model's configuration names, if it names none itself, and padding that the model knows.
+
+    That is its own padding token, else the end token; neither, if the model knows neither.
+    """
+    n_known = getattr(config, "vocab_size", None)
+
+    def is_known(id: Any) -> bool:
+        return isinstance(id, int) and (n_known is None or id < n_known)
+
+    named = getattr(config, "eos_token_id", None)
+    if tokenizer.eos_token_id is None and is_known(named):
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(named)
+    if not is_known(tokenizer.pad_token_id):
+        tokenizer.pad_token = tokenizer.eos_token if is_known(tokenizer.eos_token_id) else None
+    return tokenizer
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Where a model is found, and how each of its parts is loaded. No code of the model's own is ever run."""
@@ -35,9 +53,12 @@ class Checkpoint:
         """A tokenizer that pads on the left."""
         with self._loading():
             tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
+        return with_end_and_padding(tokenizer, self.config())
+
+    @property
+    def n_embeddings(self) -> int | None:
+        """Tokens that the model knows; None where its configuration does not say."""
+        return getattr(self.config(), "vocab_size", None)
 
     def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
         """The network, or that of a folder of weights in its place.

@@ -52,7 +52,8 @@ def check_vocabulary(model: str, tokenizer: Any, network: Any) -> None:
         DataError: naming the first.
     """
     n_rows = network.get_input_embeddings().weight.shape[0]
-    beyond = sorted((id, token) for token, id in tokenizer.get_vocab().items() if id >= n_rows and id != tokenizer.pad_token_id)
+    padding = {str(tokenizer.pad_token), str(tokenizer.init_kwargs.get("pad_token"))}  # as it is, and as its folder names it
+    beyond = sorted((id, token) for token, id in tokenizer.get_vocab().items() if id >= n_rows and token not in padding)
     if beyond:
         raise DataError(
             f"generator.model={model}: the tokenizer has {len(beyond)} tokens beyond the {n_rows} that the weights embed "

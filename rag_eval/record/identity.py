@@ -62,6 +62,7 @@ def comparison(
         "style": settings["prompt"].get("style", "chat"),
         # None: solved questions are what this arm adds.
         "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
+        "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
         "questions": sha256_of([example.id for example in questions])[:12],
         "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
     }

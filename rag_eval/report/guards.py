@@ -105,6 +105,8 @@ def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> I
         yield f"{label}: {changed.mean:.3f} of {changed.n} answers change when asked one by one: sums of a batch round differently"
     if changed is None and record.facts["comparison"]["base_model"] is not None:
         yield f"{label}: whether batching changes its answers is not measured"
+    if record.facts.get("brings_prompting"):
+        yield f"{label}: is asked through the tokenizer or the chat template of its adapter, not the model's own"
     if record.facts["counts"]["n_cut_answers"]:
         yield f"{label}: {record.facts['counts']['n_cut_answers']} answers were cut at the limit of new tokens"
     if record.facts["counts"]["n_truncated_questions"]:
@@ -144,6 +146,9 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
         for key, what in OVERLAPS.items():
             if audit.get(key):
                 yield f"{audit[key]} questions {what}"
+        n_documents, n_questions = (audit.get(f"n_{what}_with_control_tokens", 0) for what in ("documents", "questions"))
+        if n_documents or n_questions:
+            yield f"{n_documents} documents and {n_questions} questions spell a control token of the model: it is given to it as text"
         if audit["n_before_training"]:
             yield f"{audit['n_before_training']} questions are about a time before that of the last training question"
 

@@ -16,6 +16,7 @@ SAME_DATA = ("dataset", "questions", "scorer")
 SAME_MODEL = ("base_model", "dtype", "decoding", "prompt", "style")  # of runs in which a model answers
 SAME_FORM = ("n_exemplars",)  # of these, the runs whose exemplars are not what the arm is about
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
+SAME_PROMPTING = ("prompting",)  # of runs in which a model is asked through a tokenizer that is known, its adapter's aside
 SAME_ADAPTER = ("adapter_mode",)  # of runs with an adapter: merged into the weights, or beside them
 
 
@@ -60,9 +61,11 @@ def labels(records: Sequence[RunRecord]) -> list[str]:
 def mismatches(records: Sequence[RunRecord]) -> list[str]:
     """One line for each field in which the runs are not comparable, with both values."""
     answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
-    adapted = [record for record in answered if record.facts["comparison"].get("adapter_mode") is not None]
-    alike = [record for record in answered if record.facts["comparison"].get("n_exemplars") is not None]
-    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_FORM, alike), (SAME_ADAPTER, adapted))
+    adapted, alike, put = (
+        [record for record in answered if record.facts["comparison"].get(name) is not None]
+        for name in ("adapter_mode", "n_exemplars", "prompting")
+    )
+    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_FORM, alike), (SAME_PROMPTING, put), (SAME_ADAPTER, adapted))
     return [line for fields, those in groups for field in fields if (line := _difference(field, those))]
 
 

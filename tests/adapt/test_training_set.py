@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 
 from rag_eval.adapt.data_documents import Documents, clusters_of
 from rag_eval.adapt.data_mixed import Mixed
-from rag_eval.adapt.data_qa import QA
+from rag_eval.adapt.data_qa import QA, row_of
 from rag_eval.adapt.data_raft import Raft
 from rag_eval.adapt.training_set import check_leaks, tokenized, training_rows
 from rag_eval.data.world.source import world
@@ -173,7 +173,7 @@ def test_a_document_that_is_too_long_stands_in_windows_that_fit_and_each_is_unde
 
 
 def test_a_window_has_room_for_its_title_and_for_a_begin_and_an_end_token() -> None:
-    letters: Any = SimpleNamespace(n_positions=20, count_text_tokens=lambda texts: [len(text) for text in texts])
+    letters: Any = SimpleNamespace(n_positions=20, count_row_tokens=lambda rows: [len(row.completion) + 2 for row in rows])
     dataset = replace(PEOPLE_DATASET, documents=(Document("a", "abcd efgh ijkl", "Ada"), Document("b", "abcd efgh ijklm", "Ada")))
     found = sorted((row.id, row.completion) for row in Documents(True, 0, "shuffled").rows(letters, PROMPT, dataset, 0))
     assert found == [("a", "Ada\nabcd efgh ijkl"), ("b", "Ada\nabcd "), ("b", "Ada\nefgh ijklm")]
@@ -397,7 +397,7 @@ def test_a_begin_token_stands_once_where_the_generator_has_it(tmp_path: Path, ha
     tokenizer = with_begin_token(tmp_path / "tiny", has_template)
     generator = HF(str(tmp_path / "tiny"), "float32", "cpu", max_new_tokens=8, token_budget=4096)
     prompt = PROMPT.render(TRAIN[0], ())
-    (tokens,) = tokenized(tokenizer, [Row(generator.format(prompt), " x")])
+    (tokens,) = tokenized(tokenizer, [row_of(generator, PROMPT, TRAIN[0], ())])
     n_prompt = tokens["labels"].count(-100)
     assert tokens["input_ids"][:n_prompt].count(tokenizer.eos_token_id) == 1
     assert n_prompt == generator.count_tokens([prompt])[0]
