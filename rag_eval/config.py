@@ -31,6 +31,8 @@ from rag_eval.record.uri import check_uri
 PACKAGE = "rag_eval"
 SECRETS = ("token", "secret", "password", "api_key", "credential")
 
+QUESTION_SHARE = 0.5  # of the questions of an article, for training, whether an arm trains or not: all are asked the same
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 # The names that an annotation of a part may use; any other name is a part.
@@ -50,7 +52,7 @@ class Mode(BaseModel):
     context: str  # the retriever's
     weights: str  # the adapter's
     has_exemplars: bool  # whether solved questions are what the arm adds to the others' prompt
-    train_share: float  # of a source without splits of its own
+    train_share: float  # of a source without splits of its own, divided by cluster
     has_passages: bool = False  # whether training shows every question with passages
 
 
@@ -110,6 +112,7 @@ def register_resolvers() -> None:
 
     package: a path inside rag_eval. offline_minilm, offline_smollm2: the embedder and the language model from PyPI.
     n_processes: as how many this command was started.
+    train_share: of a source without splits of its own; the arm's where it is divided by cluster, one for all arms by question.
     """
 
     def offline_minilm() -> str:
@@ -123,6 +126,7 @@ def register_resolvers() -> None:
         return smollm2_path()
 
     OmegaConf.register_new_resolver("package", lambda inside: str(Path(__file__).parent / inside), replace=True)
+    OmegaConf.register_new_resolver("train_share", lambda split_by, arms: QUESTION_SHARE if split_by == "question" else arms, replace=True)
     OmegaConf.register_new_resolver("offline_minilm", offline_minilm, replace=True)
     OmegaConf.register_new_resolver("offline_smollm2", offline_smollm2, replace=True)
     OmegaConf.register_new_resolver("n_processes", n_processes, replace=True)

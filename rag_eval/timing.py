@@ -79,7 +79,7 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
 
 
 def _asked(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    dataset = {name: value for name, value in settings["dataset"].items() if name != "train_share"}
+    dataset = {name: value for name, value in settings["dataset"].items() if name not in {"train_share", "lessons"}}
     return dataset, settings["latency"], settings["split"]
 
 

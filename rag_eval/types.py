@@ -100,9 +100,21 @@ class QADataset:
     test: tuple[Example, ...]
     reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
     restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
-    others: Sequence[Example] = ()  # questions of the same form about entities of no document; may be trained on, never asked
+    others: Sequence[
+        Example
+    ] = ()  # questions of the same form about other entities or articles than the test; may be trained on, never asked
     written: Written | None = None  # None = nothing of it was written by a model for this project
-    counterpart: str = ""  # fingerprint shared with the datasets that this one is to be compared with although its documents differ
+    counterpart: str = (
+        ""  # fingerprint shared with the datasets that this one is to be compared with although its documents or training differ
+    )
+    others_are_of_source: bool = (
+        False  # documents, or a model, may know the answers of `others`; False: they are about entities of no document
+    )
+
+    @property
+    def unknown(self) -> Sequence[Example]:
+        """Questions about entities of no document: all of `others`, or none."""
+        return () if self.others_are_of_source else self.others
 
 
 @dataclass(frozen=True)

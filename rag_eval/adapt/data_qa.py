@@ -60,7 +60,7 @@ def _with_unknown(dataset: QADataset, share: float, seed: int) -> tuple[Sequence
     if not n:
         return dataset.train, ()
     taught = {example.id for example in dataset.train}
-    others = [example for example in dataset.others if example.id not in taught]
+    others = [example for example in dataset.unknown if example.id not in taught]
     if len(others) < n:
         raise DataError(
             f"{dataset.name}: adapter.data.unknown_share={share} takes {n} questions about entities of no document, found {len(others)}. "

@@ -359,6 +359,8 @@ def test_what_a_question_has_in_common_by_chance_is_no_leak() -> None:
         (QA(0.0, "grouped"), {}, r"found none\. Set adapter\.data\.order=shuffled"),
         (QA(0.0, unknown_share=0.5), {"others": ()}, r"unknown_share=0\.5 takes 2 questions .* found 0\. Set adapter\.data\.unknown_share"),
         (QA(0.0, unknown_share=0.5), {"train": OTHERS}, "takes 10 questions .* found 0"),
+        (QA(0.0, unknown_share=0.5), {"others_are_of_source": True}, "takes 2 questions about entities of no document, found 0"),
+        (Mixed(0, 1.0, "others", 0.1), {"others_are_of_source": True}, r"nothing general .others. to mix in"),
         (QA(0.0), {"train": (BARE,)}, "1 training questions have no gold answer to learn .first: 'bare'"),
         (Raft(3, 0.5), {"train": (BARE,)}, "1 training questions have no gold answer to learn .first: 'bare'"),
         (Raft(3, 0.5), {"train": ()}, r"dataset\.train_share"),

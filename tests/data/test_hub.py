@@ -63,6 +63,14 @@ def test_passages_become_documents_once_and_are_the_evidence(tmp_path: Path, cap
     assert "left out 1 answers of test that hold no word" in caplog.text
 
 
+def test_evidence_named_by_a_title_that_two_passages_have_is_refused(tmp_path: Path) -> None:
+    row = {"id": "a", "question": "Where?", "answers": "Egypt", "context": [NILE, RHINE], "title": ["Rivers", "Rivers"], "gold": ["Rivers"]}
+    columns = Columns("question", "answers", "id", context="context", title="title", evidence="gold")
+    assert "evidence: 'Rivers' is the title of several passages of the row" in fault(written(tmp_path, test=[row]), columns)
+    same = row | {"context": [NILE, NILE]}
+    assert len(load(written(tmp_path, test=[same]), columns).test[0].evidence) == 1
+
+
 @pytest.mark.parametrize("form", ["parquet", "json", "csv", "save_to_disk", "one split"])
 def test_files_and_saved_tables_are_read_too(tmp_path: Path, form: str) -> None:
     table = datasets.Dataset.from_list([{"q": f"Is {n} {form}?", "a": "yes"} for n in range(3)])

@@ -116,7 +116,7 @@ def test_letters_of_all_scripts_arrive_unchanged(tmp_path: Path) -> None:
         ({"unanswerable": True, "evidence": []}, "id q1 answers: must be empty in a row marked unanswerable: true but is ['Egypt']"),
         ({"unanswerable": True, "answers": []}, "id q1 evidence: must be empty in a row marked unanswerable: true but is ['d1']"),
         ({"unanswerable": "yes"}, "id q1 answers: unanswerable must be true or false but is 'yes'"),
-        ({"split": "validation"}, "id q1 split: must be one of train, dev, test but is 'validation'"),
+        ({"split": "validation"}, "id q1 split: must be one of train, dev, test, others but is 'validation'"),
         ({"history": [{"question": "Who?"}]}, 'id q1 history: must be a list of {"question": ..., "answer": ...}'),
         ({"history": "Who?"}, 'id q1 history: must be a list of {"question": ..., "answer": ...}'),
         ({"history": [{"question": "Who?", "answer": ""}]}, "id q1 history: is empty"),
