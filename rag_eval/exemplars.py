@@ -13,8 +13,9 @@ def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
     """Exemplars spread evenly over entities or articles, and over the kinds of question.
 
     They are drawn from the first of these that has answered questions about enough clusters: reading exercises about other
-    documents, questions about others than are asked (`dataset.others`), training questions. Of those with passages, the half
-    with the shorter ones is drawn from, so that exemplars leave room for the question's own passages.
+    documents; questions about others than are asked (`dataset.others`) or, where there are none, training questions, so that arms
+    which train on different ones show the same. Of those with passages, the half with the shorter ones is drawn from, so that
+    exemplars leave room for the question's own passages.
 
     Args:
         dataset: its test questions are never used.
@@ -45,7 +46,7 @@ def _pools(dataset: QADataset) -> Sequence[list[Reading]]:
         for one in dataset.reading
         if one.example.answers
     ]
-    return [_short(exercises), *(_short(_read(dataset, those)) for those in (dataset.others, dataset.train))]
+    return [_short(exercises), _short(_read(dataset, dataset.others or dataset.train))]
 
 
 def _read(dataset: QADataset, examples: Sequence[Example]) -> list[Reading]:

@@ -166,9 +166,9 @@ def _described(one: Tried) -> str:
 
 
 def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> list[Example]:
-    """Answered dev questions, else training questions, about others than the exemplars, evenly over their order."""
+    """Answered dev questions, else those that exemplars are drawn from, about others than the exemplars, evenly over their order."""
     shown = {one.example.cluster for one in _in_form(prompt, "chat", n_exemplars).learn(dataset).exemplars}
-    for pool in (dataset.dev, dataset.train):
+    for pool in (dataset.dev, dataset.others or dataset.train):
         fitting = [one for one in pool if one.answers and one.cluster not in shown]
         if len(fitting) >= FEWEST_QUESTIONS:
             n = min(N_QUESTIONS, len(fitting))

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 DEV_SHARE = 1 / 12  # of the clusters
 LEAST_SHARE = 1 / 5  # of the clusters, for others, where their share is not given and few are needed for training
 FEWEST = 3  # clusters: one each for the test, dev and others
+N_SHOWN = 5  # clusters of others, as far as half of all are so many: four exemplars, and one more for a question about one of theirs
 
 
 def by_question(name: str, examples: Sequence[Example], train_share: float, seed: int, splitting: Splitting) -> dict[str, Split]:
@@ -115,9 +116,10 @@ def _n_others(
 ) -> int:
     """How many of these clusters, after those of dev, are others beside the lone ones; one is left to test."""
     most, kinds = len(names) - n_dev - 1, splitting.train_kinds
+    shown = min(N_SHOWN, (len(names) + 1) // 2) - len(lone)
+    least = max(1, shown, round((splitting.others_share or LEAST_SHARE) * len(names)))
     if splitting.others_share is not None:
-        return min(most, max(1, round(splitting.others_share * len(names))))
-    least = max(1, round(LEAST_SHARE * len(names)))
+        return min(most, least)
     n_of = {name: sum(not kinds or _is_of(one, kinds) for one in those) for name, those in clusters.items()}
     own = {name: n_of[name] if kinds else _expected(clusters[name], train_share) for name in names[n_dev:]}
     n_own, n_found = sum(own.values()), sum(n_of[name] for name in lone)

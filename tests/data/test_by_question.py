@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -20,6 +21,8 @@ from rag_eval.data.leakage import check_splits
 from rag_eval.data.split import Split, Splitting
 from rag_eval.errors import DataError
 from rag_eval.evaluate import dataset_of
+from rag_eval.exemplars import chosen
+from rag_eval.form import _asked
 from rag_eval.record import identity
 from rag_eval.types import Example, QADataset
 
@@ -79,15 +82,22 @@ def test_others_are_as_many_as_train_and_no_cluster_more() -> None:
 
 
 def test_the_share_of_others_may_be_given() -> None:
-    found = parts(MANY, splitting=replace(BY, others_share=0.5))
-    assert [len(clusters(found[part])) for part in ("dev", "others", "test")] == [2, 12, 10]
+    for share, sizes in ((0.5, [2, 12, 10]), (0.1, [2, 5, 17])):  # five at least, for exemplars
+        found = parts(MANY, splitting=replace(BY, others_share=share))
+        assert [len(clusters(found[part])) for part in ("dev", "others", "test")] == sizes
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(3, [1, 1, 1]), (8, [1, 4, 3]), (12, [1, 5, 6])])
+def test_of_few_articles_at_most_half_are_others(n: int, sizes: list[int]) -> None:
+    found = parts([one for at in range(n) for one in article(f"a{at}", 6)])
+    assert [len(clusters(found[part])) for part in ("dev", "others", "test")] == sizes
 
 
 def test_questions_without_an_answer_are_divided_by_the_same_shares() -> None:
     single = [Example(f"u{at}", f"Who lost {at}?", (), cluster=f"u{at}") for at in range(40)]
     found = parts([*(one for at in range(12) for one in article(f"a{at}", 4)), *single])
     assert Counter({part: sum(not one.is_answerable for one in those) for part, those in found.items()}) == Counter(
-        {"dev": 3, "others": 13, "train": 12, "test": 12}
+        {"dev": 3, "others": 17, "train": 10, "test": 10}  # as of the 12 articles 1, 5 and 6
     )
 
 
@@ -260,12 +270,13 @@ SQUAD = {
         for name in ("Ada", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal", "Ina")
     ]
 }
-MODES = ("rag", "oracle", "closed_book", "few_shot", "prior", "finetune", "rag_finetune", "finetune_format")
+MODES = ("rag", "oracle", "closed_book", "few_shot", "prior", "finetune", "rag_finetune", "finetune_format", "rag_format")
 
 
 @pytest.fixture
-def composed(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], QADataset]]:
+def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], QADataset]]:
     """`composed("rag", "squad", ...)`: the checked settings and the dataset of a run on the same questions in one of the formats."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "squad.json").write_text(json.dumps(SQUAD))
     (tmp_path / "docs").mkdir()
     questions = []
@@ -281,7 +292,26 @@ def composed(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], QADataset]]:
     documents = [{"id": f"{entry['title']}.txt", "text": f"{entry['title']} lives."} for entry in SQUAD["data"]]
     (tmp_path / "documents.jsonl").write_text("".join(json.dumps(one) + "\n" for one in documents))
     (tmp_path / "questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in questions))
+    table = [
+        {
+            "id": one["id"],
+            "question": one["question"],
+            "answers": one["answers"],
+            "context": f"About {one['cluster']}.",
+            "about": one["cluster"],
+        }
+        for one in questions
+    ]
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(one) + "\n" for one in table))
     sources = {
+        "hub": (
+            f"dataset.path={tmp_path}/table.jsonl",
+            "dataset.test=train",
+            "dataset.columns.id=id",
+            "dataset.columns.context=context",
+            "dataset.columns.cluster=about",
+            "dataset.empty_is_unanswerable=true",
+        ),
         "squad": (f"dataset.path={tmp_path}/squad.json",),
         "folder": (f"dataset.documents={tmp_path}/docs", f"dataset.questions={tmp_path}/questions.jsonl"),
         "jsonl": (f"dataset.documents={tmp_path}/documents.jsonl", f"dataset.questions={tmp_path}/questions.jsonl"),
@@ -296,17 +326,15 @@ def composed(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], QADataset]]:
     return call
 
 
-@pytest.mark.parametrize("source", ["squad", "folder", "jsonl"])
+@pytest.mark.parametrize("source", ["squad", "folder", "jsonl", "hub"])
 def test_every_arm_is_asked_the_same_about_the_same_documents(composed: Callable[..., Any], source: str) -> None:
     found = {mode: composed(mode, source, "dataset.split_by=question") for mode in MODES}
-    datasets = [dataset for _, dataset in found.values()]
-    assert all(
-        (one.test, one.dev, one.documents, one.others) == (datasets[0].test, datasets[0].dev, datasets[0].documents, datasets[0].others)
-        for one in datasets
-    )
-    assert len(datasets[0].test) >= 10
-    assert any(not one.is_answerable for one in datasets[0].test)
-    assert datasets[0].dev
+    first, *rest = (dataset for _, dataset in found.values())
+    for one in rest:
+        assert (one.test, one.dev, one.documents, one.others) == (first.test, first.dev, first.documents, first.others)
+    assert len(first.test) >= 10
+    assert any(not one.is_answerable for one in first.test)
+    assert first.dev
     compared = {
         identity.comparison(settings, dataset, dataset.test, {"base_model": "m"})["dataset"] for settings, dataset in found.values()
     }
@@ -316,6 +344,18 @@ def test_every_arm_is_asked_the_same_about_the_same_documents(composed: Callable
     assert not clusters(control.train) & clusters(own.test)
     assert len(own.train) == len(control.train)
     assert found["rag"][1].train == own.train  # shown to nobody, and there all the same
+
+
+def test_exemplars_and_the_questions_of_the_probe_are_the_same_whatever_an_arm_trains_on(composed: Callable[..., Any]) -> None:
+    found = [
+        composed(mode, "squad", "dataset.split_by=question", "prompt.n_exemplars=4") for mode in ("finetune", "finetune_format", "rag")
+    ]
+    shown = [chosen(dataset, 5) for _, dataset in found]
+    assert shown[0] == shown[1] == shown[2]
+    assert {one.example.cluster for one in shown[0]} <= clusters(found[0][1].others)
+    probed = [_asked(dataset, settings["prompt"], 0) for settings, dataset in found]
+    assert probed[0] == probed[1] == probed[2]
+    assert clusters(probed[0]) <= clusters(found[0][1].others)  # dev has too few
 
 
 def test_a_share_that_is_given_is_the_share_by_question_too(composed: Callable[..., Any]) -> None:
