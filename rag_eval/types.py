@@ -10,8 +10,6 @@ Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
 StopReason = Literal["stop", "length", "none", "error"]  # error: the request for it failed
 Style = Literal["chat", "plain"]  # of a prompt: as the model's chat template puts it, or as plain text
 
-PRIMARY = "answer/em"  # the estimate that a run is judged by
-LEARNED = f"{PRIMARY}_train_phrasing"  # the same on training questions of a trained arm
 DISAGREEMENT = "probe/batch_disagreement"  # share of answers that change when each question is asked alone
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
 
@@ -101,6 +99,7 @@ class QADataset:
     restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
     others: Sequence[Example] = ()  # questions of the same form about entities of no document; may be trained on, never asked
     written: Written | None = None  # None = nothing of it was written by a model for this project
+    primary: str = ""  # the score of answers that a run is judged by, where the user names none; "" = exact match
     counterpart: str = ""  # fingerprint shared with the datasets that this one is to be compared with although its documents differ
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeInt
@@ -80,6 +80,7 @@ def hub(
     empty_is_unanswerable: bool,
     train_share: Annotated[float, Field(ge=0, lt=1)],
     seed: NonNegativeInt,
+    primary: str = "",
 ) -> QADataset:
     """Read, check and split a data set.
 
@@ -95,6 +96,7 @@ def hub(
         empty_is_unanswerable: whether a question without an answer is one that has none, or a fault.
         train_share: share of the clusters for training, where `train` and `dev` are None; 0 = all are for testing.
         seed: decides which clusters.
+        primary: the score of answers that its authors judge by; "" = exact match.
 
     Raises:
         ConfigError: if documents are to come from two places.
@@ -117,7 +119,8 @@ def hub(
     checked = None if documents is None else check_documents(documents, problems)
     asked = check_questions(questions, problems)
     problems.raise_any()
-    return assemble(f"hub-{path.rstrip('/').rpartition('/')[2]}", checked, asked, train_share, seed)
+    made = assemble(f"hub-{path.rstrip('/').rpartition('/')[2]}", checked, asked, train_share, seed)
+    return replace(made, primary=primary)
 
 
 def _documents(corpus: Corpus) -> list[Row]:

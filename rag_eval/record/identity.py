@@ -14,6 +14,7 @@ from typing import Any
 
 from rag_eval import model_folder
 from rag_eval.record.serial import sha256_of
+from rag_eval.score.primary import GROUP
 from rag_eval.source import source_sha
 from rag_eval.types import Example, QADataset
 
@@ -63,6 +64,7 @@ def comparison(
         # None: solved questions are what this arm adds.
         "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
         "questions": sha256_of([example.id for example in questions])[:12],
+        "primary": f"{GROUP}{settings['metrics']['primary']}",
         "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
     }
 

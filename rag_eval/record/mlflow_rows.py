@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from rag_eval.record.run_record import RunRecord
+from rag_eval.score.primary import primary_of
 
 ERROR = "rag_eval.error"  # the tag of a run that did not finish
 
@@ -33,6 +34,7 @@ def tags_of(record: RunRecord) -> dict[str, str]:
         "dataset": comparison["dataset_name"],
         "dataset_digest": comparison["dataset"],
         "base_model": comparison.get("base_model"),
+        "primary": primary_of(record.facts),
         "git_sha": git.get("commit"),
         "config_hash": record.run_id,
         "rag_eval.kind": "run",
