@@ -118,8 +118,13 @@ def test_m04_strict_and_lenient_scores_stand_side_by_side(run: Make) -> None:
     verbose = [{EM: 0.0, "answer/contains": 1.0, "outcome/malformed": 0.0}] * 40
     one, other = run("rag"), write_run(run("rag").folder.parents[1], "v", "closed_book", verbose)
     assert "scores rank 0:rag and 1:closed_book differently: answer/em for the first, answer/contains for the second" in said(one, other)
+    assert "answer/em measures the form of the answers of 1:closed_book, not what they say" in said(one, other)
     shown = [row[0] for row in means_section([Arm("a", one), Arm("b", other)]).rows]
     assert {EM, "answer/contains", "outcome/malformed"} <= set(shown)
+    made = comparison([one, other], DECLARED, [])
+    assert "? METRIC-DEPENDENT. Difference answer/em -0.500" in made.verdicts[-1]
+    assert "answer/contains 0.500" in made.verdicts[-1]
+    assert made.sections[0].title == "Knowledge gained"
 
 
 def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run: Make) -> None:
@@ -222,6 +227,8 @@ def test_m13_no_difference_found_is_not_the_same_and_the_detectable_one_is_print
     assert "INCONCLUSIVE(MDE=" in said[0]
     assert "nobody is better" in said[0]
     assert str(section.rows[0][-1]).startswith("INCONCLUSIVE")
+    few = [write_run(run("rag").folder.parents[1], f"few{right}", "rag", [{EM: right}] * 18, choices={"n": right}) for right in (0.0, 1.0)]
+    assert "nobody is better" in verdict_section([judge(Arm("a", few[0]), Arm("b", few[1]), DECLARED)], DECLARED)[1][0]
 
 
 def test_m14_a_timing_without_its_protocol_is_no_latency(run: Make) -> None:
@@ -339,6 +346,7 @@ def test_m27_forgetting_that_was_not_measured_is_said(run: Make) -> None:
 
 def test_m28_no_model_judges_answers_and_the_primary_score_is_exact_match() -> None:
     assert chosen_primary({"primary": None, "answer": {}}, declared="") == "em"
+    assert all(yaml.safe_load(file.read_text(encoding="utf-8"))["primary"] is None for file in (conf_dir() / "metrics").glob("*.yaml"))
     files = sorted((conf_dir() / "metrics").glob("*.yaml"))
     assert len(files) >= 3
     assert all(

@@ -8,7 +8,7 @@ from rag_eval.record.run_record import RunRecord
 from rag_eval.score.form import KEPT, OF_FORM, Scores, share_in_form
 from rag_eval.score.primary import CONTAINS, primary_of, rests_on, strict_of
 
-BARE = ("closed_book", "rag", "oracle")  # modes in which nothing showed the base model the form of the answers
+BARE = ("closed_book", "rag", "oracle")  # modes that tell in which form the base model answers, given the prompt of the study
 
 
 def keeps_some_form(record: RunRecord) -> bool | None:
@@ -24,7 +24,7 @@ def keeps_other_form(record: RunRecord) -> bool:
 
 
 def base_keeps_form(records: Sequence[RunRecord]) -> bool | None:
-    """Whether the base model keeps the form of the gold answers, by all arms that were not shown it; None = not known."""
+    """Whether the base model keeps the form of the gold answers, by the answers of its arms together; None = not known."""
     share = share_in_form([_scores(record) for record in records if record.mode in BARE])
     return None if share is None else share >= KEPT
 
