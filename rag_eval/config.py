@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rag_eval.errors import ConfigError, RagEvalError
 from rag_eval.processes import n_processes
 from rag_eval.record.uri import check_uri
+from rag_eval.score.primary import check_primary
 
 PACKAGE = "rag_eval"
 SECRETS = ("token", "secret", "password", "api_key", "credential")
@@ -62,6 +63,7 @@ class Metrics(BaseModel):
     model_config = STRICT
     answer: dict[str, str]  # name -> dotted name of a function of (Prediction, Example)
     retrieval_k: list[pydantic.PositiveInt]
+    primary: str | None = None  # which score says that an answer is right; None = what the dataset declares, else em
 
 
 class Root(BaseModel):
@@ -149,6 +151,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     settings.setdefault("replay", None)
     _refuse(settings)
     _validate(Root, settings, "")
+    settings["metrics"].setdefault("primary", None)
     for name, node in settings.items():
         if isinstance(node, Mapping) and name not in {"mode", "metrics"} and "_target_" not in node:
             raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
@@ -157,6 +160,8 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         model = signature(target, f"metrics.answer.{name}").model
         if model is None or list(model.model_fields) != ["prediction", "example"]:
             raise ConfigError(f"metrics.answer.{name}: {target} is no metric; expected a function of (prediction, example).")
+    if settings["metrics"]["primary"] is not None:
+        check_primary(settings["metrics"]["answer"], settings["metrics"]["primary"], "metrics.primary")
     _check_mode(settings)
     settings["retriever"] = _deep_enough(settings["retriever"])
     if uri := settings["tracking"].get("uri"):

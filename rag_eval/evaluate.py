@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,10 +37,11 @@ from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.score.outcome import check_sum
+from rag_eval.score.primary import chosen_primary
 from rag_eval.score.summary import Row, Scorer, counts, estimates, searches_per_s, seconds, tokens
 from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
-from rag_eval.types import PRIMARY, Example, Prediction, QADataset, RunResult, Spend
+from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +71,14 @@ def evaluate(cfg: DictConfig) -> RunResult:
 
 
 def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
-    """A checked configuration whose hub models are commits and whose prompt has a form, its dataset, and how the form was chosen."""
+    """A checked configuration whose hub models are commits, with its primary score and the form of its prompt; its dataset; that form.
+
+    Raises:
+        ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
+    """
     settings = pinned(check(cfg))
     dataset = dataset_of(settings)
+    settings["metrics"]["primary"] = chosen_primary(settings["metrics"], dataset.primary)
     settings, form = formed(settings, dataset)
     return settings, dataset, form
 
@@ -134,24 +141,27 @@ def _measure(
         predictions = _answer(replace(ready, retriever=retriever), questions, directory)
     reused = answered_before + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
     metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
+    primary = facts["comparison"]["primary"]
     documents = {document.id: document for document in dataset.documents}
     others = passages(answers)
 
     def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
         scorer = Scorer(
-            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata
+            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata, primary
         )
         return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
 
     rows = rows_of(ready, predictions, questions)
-    check_sum([row for row in rows if PRIMARY in row and row["is_answerable"]])
-    chance = check_chance(metrics["em"], rows, predictions, questions) if "em" in metrics else None
+    check_sum([row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))])
+    judging = metrics.get(settings["metrics"]["primary"])
+    chance = None if judging is None else check_chance(judging, primary, rows, predictions, questions)
     with metered(uses_cuda) as readings["probe"]:
-        found = estimates(rows) | learned_phrasings(
+        found = estimates(rows, primary) | learned_phrasings(
             ready,
             asked_as_trained(dataset, taught),
             lambda alone, probe: _answer(alone, probe, directory),
-            lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
+            lambda alone, said, probe: estimates(rows_of(alone, said, probe), primary),
+            primary,
         )
         found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
         found |= forgotten(system, ready, settings["n_forgetting"], build(settings["cache"]))

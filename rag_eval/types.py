@@ -11,8 +11,6 @@ StopReason = Literal["stop", "length", "none", "error"]  # error: the request fo
 Style = Literal["chat", "plain"]  # of a prompt: as the model's chat template puts it, or as plain text
 Region = tuple[int, int]  # of a text: where it starts and ends
 
-PRIMARY = "answer/em"  # the estimate that a run is judged by
-LEARNED = f"{PRIMARY}_train_phrasing"  # the same on training questions of a trained arm
 DISAGREEMENT = "probe/batch_disagreement"  # share of answers that change when each question is asked alone
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
 
@@ -100,16 +98,13 @@ class QADataset:
     test: tuple[Example, ...]
     reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
     restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
-    others: Sequence[
-        Example
-    ] = ()  # questions of the same form about other entities or articles than the test; may be trained on, never asked
+    others: Sequence[Example] = ()  # of the same form about other entities or articles than the test; may be trained on, never asked
     written: Written | None = None  # None = nothing of it was written by a model for this project
-    counterpart: str = (
-        ""  # fingerprint shared with the datasets that this one is to be compared with although its documents or training differ
-    )
+    counterpart: str = ""  # fingerprint shared with datasets to be compared with this one although its documents or training differ
     others_are_of_source: bool = (
         False  # documents, or a model, may know the answers of `others`; False: they are about entities of no document
     )
+    primary: str = ""  # the score of answers that a run is judged by, where the user names none; "" = exact match
 
     @property
     def unknown(self) -> Sequence[Example]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt
@@ -83,6 +83,7 @@ def hub(
     split_by: Literal["cluster", "question"] = "cluster",
     others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
     lessons: Literal["own", "others"] = "own",
+    primary: str = "",
 ) -> QADataset:
     """Read, check and split a data set.
 
@@ -102,6 +103,7 @@ def hub(
             some articles are for dev and others alone; by_question.py tells how.
         others_share: split by question, share of the articles for others; None = as many as training has questions.
         lessons: own, or others: a control, as many training questions about articles that are not tested.
+        primary: the score of answers that its authors judge by; "" = exact match.
 
     Raises:
         ConfigError: if documents are to come from two places.
@@ -124,9 +126,10 @@ def hub(
     checked = None if documents is None else check_documents(documents, problems)
     asked = check_questions(questions, problems)
     problems.raise_any()
-    return assemble(
+    made = assemble(
         f"hub-{path.rstrip('/').rpartition('/')[2]}", checked, asked, train_share, seed, Splitting(split_by, others_share, lessons)
     )
+    return replace(made, primary=primary)
 
 
 def _documents(corpus: Corpus) -> list[Row]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rag_eval import model_folder
 from rag_eval.record.serial import sha256_of
+from rag_eval.score.primary import GROUP
 from rag_eval.source import source_sha
 from rag_eval.types import Example, QADataset
 
@@ -64,6 +65,7 @@ def comparison(
         "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
         "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
         "questions": sha256_of([example.id for example in questions])[:12],
+        "primary": f"{GROUP}{settings['metrics']['primary']}",
         "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from rag_eval.record.run_record import RunRecord
+from rag_eval.score.primary import primary_of
 
 LONGEST = 200  # characters of a name; MLflow takes 250, and ends of intervals are added
 _ILLEGAL = re.compile(r"[^/\w.\- :]")  # in MLflow's names of metrics and parameters
@@ -38,6 +39,7 @@ def tags_of(record: RunRecord) -> dict[str, str]:
         "dataset": comparison["dataset_name"],
         "dataset_digest": comparison["dataset"],
         "base_model": comparison.get("base_model"),
+        "primary": primary_of(record.facts),
         "git_sha": git.get("commit"),
         "config_hash": record.run_id,
         "rag_eval.kind": "run",

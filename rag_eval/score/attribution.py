@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rag_eval.score.answer import is_abstention
+from rag_eval.score.answer import containment, is_abstention
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Document, Example, Prediction
 
@@ -24,7 +24,9 @@ class Attribution:
     is_misled: bool  # the answer is what some document states against the truth
 
 
-def attribute(prediction: Prediction, example: Example, corpus: Collection[str], documents: Mapping[str, Document]) -> Attribution:
+def attribute(
+    prediction: Prediction, example: Example, corpus: Collection[str], documents: Mapping[str, Document], is_lenient: bool = False
+) -> Attribution:
     """Attribute one wrong answer to an answerable question.
 
     Args:
@@ -32,20 +34,27 @@ def attribute(prediction: Prediction, example: Example, corpus: Collection[str],
         example: the question; `meta["stale_answers"]` lists what was right before, where something was.
         corpus: ids of all documents that could be found; empty = not known.
         documents: by id, at least those that stood in the prompt and are known by text.
+        is_lenient: whether it is enough that an old or misleading answer stands in what was said, as where containment is the
+            primary score; else the two must be equal.
     """
     said = normalize(prediction.text)
     is_said = bool(said) and not is_abstention(prediction.text)
     return Attribution(
         cause=_cause(prediction, example, corpus),
         distracted_by=_distractor(said, prediction, example, documents) if is_said else None,
-        is_stale=is_said and said in set(map(normalize, example.meta.get("stale_answers", ()))),
-        is_misled=is_said and said in set(map(normalize, example.meta.get("misleading_answers", ()))),
+        is_stale=is_said and _gives(said, example.meta.get("stale_answers", ()), is_lenient),
+        is_misled=is_said and _gives(said, example.meta.get("misleading_answers", ()), is_lenient),
     )
 
 
 def wanted(prediction: Prediction) -> tuple[str, ...]:
     """Ids of the passages that were meant for the prompt, before those that did not fit were left out."""
     return prediction.retrieved[: len(prediction.in_prompt) + prediction.n_truncated]
+
+
+def _gives(said: str, answers: Collection[str], is_lenient: bool) -> bool:
+    """Whether what was said is one of the answers, or holds one."""
+    return containment(said, tuple(answers)) == 1 if is_lenient else said in set(map(normalize, answers))
 
 
 def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) -> Cause:

@@ -141,6 +141,7 @@ def test_a_run_appears_in_mlflow_under_its_sweep_with_all_that_it_recorded(finis
     assert one.data.metrics == metrics_of(record_of(run))
     assert one.data.params == {"mode": "rag", "retriever.k": "3"}
     assert {"mode": "rag", "git_sha": "c" * 40, "config_hash": "abc", "rag_eval.run_id": "abc"}.items() <= one.data.tags.items()
+    assert one.data.tags["primary"] == "answer/em"
     (dataset,) = one.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("world-ci", "d" * 32, "eval")
     stored = Path(one.info.artifact_uri)
