@@ -1,8 +1,8 @@
 """A folder of your own documents, in any of the formats of document_files.py, and questions about them.
 
-A document is called by its path inside the folder (`guides/refunds.pdf`), which is what `evidence` in the questions names; its
-title is its own, else the name of the file. Questions are read by read_questions.py. Hidden files are passed over in silence, files
-of other types with a warning; whatever else cannot be read is an error.
+A document is called by its path inside the folder (`guides/refunds.pdf`), which is what `evidence` in the questions names, in any of
+the spellings of file_names.py; its title is its own, else the name of the file. Questions are read by read_questions.py. Hidden files
+are passed over in silence, files of other types with a warning; whatever else cannot be read is an error.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import Field, NonNegativeInt
 
 from rag_eval.data.assemble import assemble
 from rag_eval.data.document_files import READERS, read_file
+from rag_eval.data.file_names import FileNames, document_ids
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import Row
 from rag_eval.data.read_questions import read_questions
@@ -42,7 +43,7 @@ def folder(
 
     Args:
         documents: path of the folder; folders inside it are read too.
-        questions: path of the questions, .jsonl, .csv or .parquet.
+        questions: path of the questions, .jsonl, .csv, .tsv or .parquet.
         train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
         seed: decides which clusters.
         split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
@@ -55,7 +56,8 @@ def folder(
     """
     problems = Problems(documents, questions)
     corpus = check_documents(_documents(documents, problems), problems)
-    asked = check_questions(read_questions(questions, problems), problems)
+    rows = FileNames([document["id"] for document in corpus if "id" in document]).named(read_questions(questions, problems), problems)
+    asked = check_questions(rows, problems)
     problems.raise_any()
     return assemble(
         f"folder-{Path(documents).resolve().name}", corpus, asked, train_share, seed, Splitting(split_by, others_share, lessons)
@@ -78,20 +80,20 @@ def _documents(root: str, problems: Problems) -> list[Row]:
         problems.add(root, f"holds no file of the types {', '.join(READERS)}; give a folder of documents")
     rows = []
     with progress("reading documents", len(readable)) as advance:
-        for file in readable:
-            rows += _row(root, file, problems)
+        for file, id in document_ids(readable).items():
+            rows += _row(root, file, id, problems)
             advance(1)
-    return rows
+    return sorted(rows, key=lambda row: str(row.fields["id"]))
 
 
-def _row(root: str, file: str, problems: Problems) -> list[Row]:
+def _row(root: str, file: str, id: str, problems: Problems) -> list[Row]:
     where = f"{root}/{file}"
     try:
         found = read_file(Path(root, file))
     except ValueError as fault:
         problems.add(where, str(fault))
         return []
-    return [Row(where, {"id": file, "title": found.title or Path(file).stem, "text": found.text, "meta": dict(found.meta)})]
+    return [Row(where, {"id": id, "title": found.title or Path(id).stem, "text": found.text, "meta": dict(found.meta)})]
 
 
 def _files(root: str, problems: Problems) -> Iterator[str]:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
+from datasets.packaged_modules.cache.cache import Cache
 from huggingface_hub.constants import HF_HUB_CACHE
 
+from rag_eval.data.hub_text import EXTRA, TEXTS, as_texts, has_dates, json_rows
 from rag_eval.data.problems import shown
 from rag_eval.data.read import Row
+from rag_eval.data.typed import named
 from rag_eval.errors import DataError, EnvironmentFault
 
 BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv"}
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+Loaded = tuple[datasets.Dataset, Sequence[Mapping[str, Any]] | None]  # a split; its rows, where it does not hold them as they are
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,18 @@ class Table:
             DataError: if the table, the split or a column is not there, or a hub id has no commit.
             EnvironmentFault: if the hub does not answer and this machine has no copy.
         """
-        table = self._load(split)
+        table, texts = self._load(split)
         outer = {column if column in table.column_names else column.split(".")[0] for column in columns}
         if missing := sorted(outer.difference(table.column_names)):
             raise DataError(f"{self.path}: {split} has no column {', '.join(missing)}; found {', '.join(table.column_names)}.")
-        for number, fields in enumerate(table.select_columns(sorted(outer))):
+        is_csv = table.info.builder_name == "csv"
+        for number, fields in enumerate(texts or table.select_columns(sorted(outer))):
             where = f"{self.path}:{split}[{number}]"
-            yield Row(where, {column: _at(fields, column, where) for column in columns})
+            values = {name: named(fields[name], table.features[name]) for name in outer}
+            given = {name: None if is_csv and value == "" else value for name, value in values.items()}
+            yield Row(where, {column: _at(given, column, where) for column in columns})
 
-    def _load(self, split: str) -> Any:
+    def _load(self, split: str) -> Loaded:
         if os.path.exists(self.path):
             return self._local(split)
         if not HUB_ID.fullmatch(self.path):
@@ -58,29 +65,29 @@ class Table:
             )
         return self._remote(split)
 
-    def _local(self, split: str) -> Any:
+    def _local(self, split: str) -> Loaded:
         if self.revision is not None:
             raise DataError(f"{self.path} is on this disk and has no revision; set dataset.revision=null.")
         is_saved = os.path.exists(os.path.join(self.path, "dataset_dict.json"))
         try:
             if is_saved or os.path.exists(os.path.join(self.path, "state.json")):
                 found = datasets.load_from_disk(self.path)
-                return _of(self.path, split, dict(found) if is_saved else {str(found.split or "train"): found})
+                return _of(self.path, split, dict(found) if is_saved else {str(found.split or "train"): found}), None
             if os.path.isdir(self.path):
-                return datasets.load_dataset(self.path, self.config, split=split)
-            builder = BUILDERS.get(Path(self.path).suffix.lower())
-            if builder is None:
+                return self._built(split, self.path, self.config)
+            suffix = Path(self.path).suffix.lower()
+            if suffix not in BUILDERS:
                 raise DataError(f"{self.path}: expected a folder or a file that ends in {', '.join(BUILDERS)}.")
-            return _of(self.path, split, dict(datasets.load_dataset(builder, data_files=self.path)))
+            return self._built(split, BUILDERS[suffix], data_files=self.path, **({"sep": "\t"} if suffix == ".tsv" else {}))
         except IndexError:  # of a saved table without files
             raise DataError(f"{self.path} holds no rows.") from None
         except (OSError, RuntimeError, ValueError, DatasetsError) as fault:
             raise DataError(f"{self.path}: {_first_line(fault)}.") from fault
 
-    def _remote(self, split: str) -> Any:
+    def _remote(self, split: str) -> Loaded:
         what = f"{self.path} at {self.revision}"
         try:
-            found = datasets.load_dataset(self.path, self.config, split=split, revision=self.revision)
+            found, texts = self._built(split, self.path, self.config, revision=self.revision)
         except (ValueError, RuntimeError, DatasetNotFoundError, DatasetsError) as fault:
             raise DataError(f"{what}: {_first_line(fault)}.") from fault
         except OSError as fault:
@@ -92,10 +99,36 @@ class Table:
         # Without a connection `datasets` takes the newest copy that it has, whatever was asked for.
         if not all(self.revision in Path(file["filename"]).parts for file in found.cache_files):
             raise EnvironmentFault(f"{what} is not on this machine, only another commit is, and the hub does not answer.")
+        return found, texts
+
+    def _built(self, split: str, *which: Any, **how: Any) -> Loaded:
+        """A split by its builder, and its rows where the table does not hold them as they were written."""
+        builder = datasets.load_dataset_builder(*which, **how)
+        if isinstance(builder, Cache):
+            return self._copied(split, *which, **how), None
+        found = datasets.load_dataset(*which, split=split, **how, **as_texts(builder))
+        if EXTRA in found.column_names:
+            raise ValueError("its rows have more cells than its first line names columns")
+        if found.info.builder_name != "json" or not has_dates(found.features):
+            return found, None
+        rows = json_rows(builder, split, found.features)
+        if len(rows) != len(found):
+            raise ValueError("holds dates in JSON that is neither lines nor a list of objects")
+        return found, rows
+
+    def _copied(self, split: str, *which: Any, **how: Any) -> datasets.Dataset:
+        """A copy that was made when there was a connection, with cells as texts where it is of CSV files."""
+        try:
+            return datasets.load_dataset(*which, split=split, **how, **TEXTS)
+        except ValueError:
+            found = datasets.load_dataset(*which, split=split, **how)
+        name = found.info.builder_name
+        if name == "csv" or (name == "json" and has_dates(found.features)):
+            raise ConnectionError(f"the copy on this machine has other values than the {name} files, numbers or dates for texts")
         return found
 
 
-def _of(path: str, split: str, splits: dict[str, Any]) -> Any:
+def _of(path: str, split: str, splits: dict[str, datasets.Dataset]) -> datasets.Dataset:
     if split not in splits:
         raise DataError(f"{path}: there is no split {shown(split)}; found {', '.join(splits)}.")
     return splits[split]

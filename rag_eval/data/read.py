@@ -54,7 +54,7 @@ def read_json(path: str, problems: Problems) -> Any:
 def kind(value: Any) -> str:
     """What JSON calls the type of a value."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
+    return "null" if value is None else names.get(type(value), f"of the type {type(value).__name__}")
 
 
 class _Faulty:
@@ -70,6 +70,19 @@ def file_bytes(path: str, expected: str = "JSON") -> bytes:
     Raises:
         ValueError: saying why there are none, or why they are no text.
     """
+    content = raw_bytes(path, expected)
+    for start, what in _NO_TEXT.items():
+        if content.startswith(start):
+            raise ValueError(f"{what}; expected {expected}")
+    return b"   " + content[3:] if content.startswith(_BOM) else content
+
+
+def raw_bytes(path: str, expected: str) -> bytes:
+    """The bytes of a file that is not empty.
+
+    Raises:
+        ValueError: saying why there are none.
+    """
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -80,10 +93,7 @@ def file_bytes(path: str, expected: str = "JSON") -> bytes:
         raise ValueError(f"cannot be read: {fault.strerror}") from None
     if not content:
         raise ValueError(f"is empty (0 bytes); expected {expected}")
-    for start, what in _NO_TEXT.items():
-        if content.startswith(start):
-            raise ValueError(f"{what}; expected {expected}")
-    return b"   " + content[3:] if content.startswith(_BOM) else content
+    return content
 
 
 def decoded(source: bytes, start: int = 0) -> str:

@@ -1,8 +1,8 @@
-"""Questions as JSON lines, CSV or Parquet: rows with the fields that rag_eval/data/jsonl.py tells.
+"""Questions as JSON lines, CSV, TSV or Parquet: rows with the fields that rag_eval/data/jsonl.py tells.
 
-In a CSV file an empty cell is an absent field; `answers` and `evidence` hold several with `|` between them or as a JSON list;
-`unanswerable` and `retrieval_only` are true or false; `history` and `meta` are JSON. In Parquet, null is an absent field and the last
-two may be JSON.
+In a CSV or TSV file cells are texts, and an empty one is an absent field; `answers` and `evidence` hold several with `|` between them
+or as a JSON list; `unanswerable` and `retrieval_only` are true or false; `history` and `meta` are JSON. In Parquet, null is an absent
+field, the last two may be JSON, and answers may be of any type that typed.py has a text for.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from datasets import Features
 from pyarrow import ArrowException, BufferReader, parquet
 
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, file_bytes, read_jsonl, strict_json
 from rag_eval.data.table import read_csv
+from rag_eval.data.typed import as_text, named
 
 REQUIRED = ("id", "question")
 SEVERAL = ("answers", "evidence")
@@ -27,13 +29,15 @@ FIELDS = (*REQUIRED, *SEVERAL, *NESTED, *MARKS, "cluster", "split")
 
 
 def read_questions(path: str, problems: Problems) -> list[Row]:
-    """The rows of a file in order; its name says what it is: .csv, .parquet, anything else is JSON lines."""
-    reader = {".csv": read_csv_questions, ".parquet": read_parquet_questions}.get(Path(path).suffix.lower(), read_jsonl)
+    """The rows of a file in order; its name says what it is: .csv, .tsv, .parquet, anything else is JSON lines."""
+    reader = {".csv": read_csv_questions, ".tsv": read_csv_questions, ".parquet": read_parquet_questions}.get(
+        Path(path).suffix.lower(), read_jsonl
+    )
     return reader(path, problems)
 
 
 def read_csv_questions(path: str, problems: Problems) -> list[Row]:
-    """The rows of a CSV file with a header; a row is named by the line that it begins in."""
+    """The rows of a CSV or TSV file with a header; a row is named by the line that it begins in."""
     rows = read_csv(path, REQUIRED, problems)
     return [one for row in rows for one in _row(row.where, _from_cells(row.fields), problems)]
 
@@ -41,18 +45,30 @@ def read_csv_questions(path: str, problems: Problems) -> list[Row]:
 def read_parquet_questions(path: str, problems: Problems) -> list[Row]:
     """The rows of a Parquet file, named by their number from 1."""
     try:
-        table = parquet.read_table(BufferReader(file_bytes(path, "Parquet")))
-    except ArrowException as fault:
+        names, values = _parquet(file_bytes(path, "Parquet"))
+    except (ArrowException, OSError, UnicodeDecodeError) as fault:
         problems.add(path, f"is broken Parquet: {shown(str(fault))}; write it again")
         return []
     except ValueError as fault:
         problems.add(path, str(fault))
         return []
-    if missing := [name for name in REQUIRED if name not in table.column_names]:
-        problems.add(path, f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, table.column_names[:20]))}")
+    if missing := [name for name in REQUIRED if name not in names]:
+        problems.add(path, f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, names[:20]))}")
         return []
-    rows = enumerate(table.to_pylist(), start=1)
+    rows = enumerate(values, start=1)
     return [one for number, fields in rows for one in _row(f"{path}:{number}", _without_nulls(fields), problems)]
+
+
+def _parquet(content: bytes) -> tuple[list[str], list[dict[str, Any]]]:
+    """Names of columns, and rows. No threads: those of Arrow that outlive a faulty file abort the process at its end."""
+    table = parquet.ParquetFile(BufferReader(content), pre_buffer=False).read(use_threads=False)
+    table.validate(full=True)
+    try:
+        features: Mapping[str, Any] = Features.from_arrow_schema(table.schema)
+    except (NotImplementedError, TypeError, ValueError):  # a type that the library has no name for
+        features = {}
+    rows = table.to_pylist()
+    return table.column_names, [{name: named(value, features.get(name)) for name, value in row.items()} for row in rows]
 
 
 def _from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
@@ -74,7 +90,7 @@ def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(where: str, fields: dict[str, Any], problems: Problems) -> list[Row]:
-    """The row with its JSON texts read, if all that stands in its known fields is of JSON."""
+    """The row with its JSON texts read and its answers as texts, if all that stands in its known fields is of JSON."""
     for name in (*SEVERAL, *NESTED):
         value = fields.get(name)
         try:
@@ -83,9 +99,15 @@ def _row(where: str, fields: dict[str, Any], problems: Problems) -> list[Row]:
         except ValueError as fault:
             problems.add(where, f"{name}: {fault}" + ("; an answer that begins with [ stands in a JSON list" if name in SEVERAL else ""))
             return []
+    if "answers" in fields:
+        fields["answers"] = _texts(fields["answers"])
     try:
         json.dumps({name: fields[name] for name in FIELDS if name in fields}, allow_nan=False)
     except (TypeError, ValueError) as fault:
         problems.add(where, f"holds what JSON has not: {fault}")
         return []
     return [Row(where, fields)]
+
+
+def _texts(value: Any) -> Any:
+    return [as_text(one) for one in value] if isinstance(value, list) else as_text(value)

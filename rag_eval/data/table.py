@@ -1,4 +1,4 @@
-"""CSV files to rows that know where they stand, from a folder or from a zip archive, of which nothing is unpacked to disk."""
+"""CSV and TSV files to rows that know where they stand, from a folder or from a zip archive, of which nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from rag_eval.data.read import Row, decoded
 from rag_eval.data.text_file import file_text
 
 MAX_BYTES = 2**28  # of an archive's member when unpacked
+MAX_CELL = 2**31 - 1  # characters; the library's own limit is 131,072
 
 
 def read_csv(path: str, columns: Collection[str], problems: Problems) -> list[Row]:
-    """The rows of a CSV file whose first line names the columns; all values are texts.
+    """The rows of a CSV file whose first line names the columns; all values are texts. Cells of a .tsv file have tabs between.
 
     Args:
         path: of the file.
         columns: that it must have; others are read too.
         problems: gets what is wrong, by line.
     """
-    return _rows(file_text(path, "CSV", problems), path, columns, problems)
+    is_tsv = Path(path).suffix.lower() == ".tsv"
+    return _rows(file_text(path, "TSV" if is_tsv else "CSV", problems), path, columns, problems, "\t" if is_tsv else ",")
 
 
 def read_zipped_csv(path: str, member: str, columns: Collection[str], problems: Problems) -> list[Row]:
@@ -54,11 +56,12 @@ def _unpacked(path: str, member: str, problems: Problems) -> str:
     return ""
 
 
-def _rows(text: str, where: str, columns: Collection[str], problems: Problems) -> list[Row]:
+def _rows(text: str, where: str, columns: Collection[str], problems: Problems, between: str = ",") -> list[Row]:
     # A byte order mark, or the blanks for it, is no part of the first column's name.
-    lines = csv.reader(io.StringIO(text.lstrip(" \ufeff"), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(text.lstrip(" \ufeff"), newline=""), delimiter=between, strict=True)
     rows: list[Row] = []
     names: list[str] = []
+    limit = csv.field_size_limit(MAX_CELL)  # of the whole process
     try:
         names = next(lines, [])
         missing = [column for column in columns if column not in names]
@@ -75,4 +78,6 @@ def _rows(text: str, where: str, columns: Collection[str], problems: Problems) -
             start = lines.line_num + 1
     except csv.Error as fault:
         problems.add(f"{where}:{lines.line_num}", f"is broken CSV: {fault}; was the file cut off?")
+    finally:
+        csv.field_size_limit(limit)
     return rows

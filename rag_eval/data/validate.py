@@ -9,6 +9,8 @@ from typing import Any, get_args
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, kind
 from rag_eval.data.split import Split
+from rag_eval.data.typed import as_text
+from rag_eval.data.visible import is_blank
 from rag_eval.score.normal_form import normalize
 
 Fields = Mapping[str, Any]
@@ -72,8 +74,8 @@ def _text(value: Any) -> str:
 
 
 def _filled(value: Any) -> str:
-    if not _text(value).strip():
-        raise ValueError("is empty")
+    if is_blank(_text(value)):
+        raise ValueError("is empty" if not value.strip() else f"holds nothing that can be seen: {value!a}")
     return str(value)
 
 
@@ -83,12 +85,13 @@ def _id(value: Any) -> str:
 
 
 def _title(fields: Fields) -> str:
-    return _text(_or(fields, "title", ""))
+    title = _text(_or(fields, "title", ""))
+    return "" if is_blank(title) else title
 
 
 def _answers(fields: Fields) -> list[str]:
     """Distinct answers, in order; none if and only if the row says that it is unanswerable or for retrieval only."""
-    value = fields.get("answers")
+    value = _answer_texts(fields.get("answers"))
     for mark in ("unanswerable", "retrieval_only"):
         if _flag(fields, mark):
             if value:
@@ -103,6 +106,10 @@ def _answers(fields: Fields) -> list[str]:
     if not value:
         raise ValueError("is empty; mark the row unanswerable: true")
     return list(dict.fromkeys(map(_answer, [value] if isinstance(value, str) else value)))
+
+
+def _answer_texts(value: Any) -> Any:
+    return list(map(as_text, value)) if isinstance(value, list) else as_text(value)
 
 
 def _answer(value: Any) -> str:

@@ -19,8 +19,9 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from fpdf import FPDF
 
-from rag_eval.data.document_files import read_docx, read_html
 from rag_eval.data.folder import folder
+from rag_eval.data.formats.html_page import read_html
+from rag_eval.data.formats.word import read_docx
 from rag_eval.errors import DataError
 from rag_eval.types import Document, QADataset
 
@@ -109,7 +110,7 @@ def test_every_type_of_file_becomes_a_document_with_its_own_title(docs: Path, ca
         dataset = load(docs)
     assert dataset.name == "folder-DOCS"
     assert len(dataset.test) == 20
-    table = "Day | Till\n\nFriday | four sharp"
+    table = "Day | Till\nFriday | four sharp"
     assert dataset.documents == (
         Document(
             "guides/start.md", "```sh\n# no heading\n```\n## First *steps* ##\n\nPlug it in.", "First *steps*", {"format": "markdown"}
@@ -122,7 +123,7 @@ def test_every_type_of_file_becomes_a_document_with_its_own_title(docs: Path, ca
         ),
         Document(
             "hours.html",
-            f"Opening\n\nOpen from nine to five.\nClosed on Sunday.\n\nEgypt\n\nPeru\n\n{table}\n\na\nb",
+            f"Opening\n\nOpen from nine to five.\nClosed on Sunday.\n\nEgypt\n\nPeru\n\n{table}\n\na\n  b",
             "Opening hours",
             {"format": "html"},
         ),
@@ -183,8 +184,9 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "bare.html": (lambda path: path.write_text("<script>f()</script>"), "holds no text; leave it out of the folder"),
     "latin.txt": (lambda path: path.write_bytes(b"caf\xe9"), "byte 3 of the file is not UTF-8; re-encode the file as UTF-8"),
     "wide.txt": (lambda path: path.write_text("wide", encoding="utf-16"), "is UTF-16; re-encode it as UTF-8; expected text"),
-    "lied.html": (lambda path: path.write_bytes(b'<meta charset="ascii">caf\xe9'), "is not in ascii, the encoding that it names"),
-    "odd.html": (lambda path: path.write_bytes(b'<meta charset="klingon">x'), "is not in klingon, the encoding that it names"),
+    "lied.html": (lambda path: path.write_bytes(b'<meta charset="euc-kr">caf\xe9'), "byte 26 of the file is not in euc-kr, the encoding"),
+    "odd.html": (lambda path: path.write_bytes(b'<meta charset="klingon">\xe9'), "byte 24 of the file is not UTF-8, and 'klingon', the"),
+    "unseen.txt": (lambda path: path.write_text("\u200b \ufeff\u2060\x07\u3164"), "holds no text; leave it out of the folder"),
     "deep.html": (lambda path: path.write_text("<b>" * 5000 + "x"), "is nested too deeply"),
     "nul.txt": (lambda path: path.write_bytes(b"a\0b"), r"id nul.txt text: holds the character NUL: 'a\x00b'"),
     "secret.pdf": (lambda path: write_pdf(path, "Text.", password="pw"), "is encrypted; save it without a password"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
+from datasets import ClassLabel, List, Value
 
 from rag_eval.data.hub import Columns, Corpus, hub
+from rag_eval.data.hub_text import TEXTS
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.types import QADataset
 
@@ -143,12 +146,113 @@ def test_a_faulty_row_is_named_by_split_and_number(tmp_path: Path, change: dict[
     assert fault(path, is_empty_fine=False).startswith(message)
 
 
-def test_answers_that_are_no_texts_are_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, test=[{"q": "Which?", "a": 1}])
-    assert fault(path, Columns("q", "a")).startswith("SET:test[0] id test-0 answers: must be a text but is a number")
+def test_answers_of_which_there_is_no_text_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, test=[{"q": "Which?", "a": {"b": "x"}}])
+    assert fault(path, Columns("q", "a")).startswith("SET:test[0] id test-0 answers: must be a text but is an object")
     assert fault(written(tmp_path, test=[{"q": "Who?", "a": "['x']"}]), Columns("q", "a", answers_are_json=True)).startswith(
         "SET:test[0] id 'test-0' answers: is broken JSON: "
     )
+
+
+CELLS = ("NA", "null", "None", "NaN", "007", "1871", "1.50", "True", "2020-01-01", "")
+README_OF_TYPES = """---
+dataset_info:
+  features: [{name: id, dtype: int64}, {name: q, dtype: string}, {name: a, dtype: string}, {name: t, dtype: float64}]
+---
+"""
+
+
+def cells(path: Path, between: str) -> Path:
+    lines = [["id", "q", "a", "t"], *([f"0{at}", f"Which is {at}?", cell, NILE] for at, cell in enumerate(CELLS))]
+    path.write_text("".join(between.join(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize("form", ["file.csv", "file.tsv", "folder.csv", "folder.tsv"])
+def test_cells_are_texts_and_only_an_empty_one_is_absent(tmp_path: Path, form: str) -> None:
+    where, suffix = form.split(".")
+    (tmp_path / "set").mkdir()
+    path = cells(tmp_path / "set" / f"train.{suffix}", "\t" if suffix == "tsv" else ",")
+    given = str(path if where == "file" else path.parent)
+    found = load(given, Columns("q", "a", "id", context="t"), test="train")
+    assert [(one.id, one.answers) for one in found.test] == [(f"0{at}", (cell,) if cell else ()) for at, cell in enumerate(CELLS)]
+    assert [one.text for one in found.documents] == [NILE]
+    assert fault(given, Columns("q", "a", "id"), test="train", is_empty_fine=False).startswith("SET:train[9] id '09' answers: is empty;")
+
+
+def test_a_column_of_which_a_later_part_looks_like_numbers_is_texts_throughout(tmp_path: Path) -> None:
+    rows = "".join(f"{at:05},Which is {at}?,{'x' if at < 10_500 else at:05}\n" for at in range(20_050))
+    (tmp_path / "rows.csv").write_text(f"id,q,a\n{rows}")
+    found = load(str(tmp_path / "rows.csv"), Columns("q", "a", "id"), test="train")
+    assert [(found.test[at].id, found.test[at].answers) for at in (0, 10_500, 20_049)] == [
+        ("00000", ("x0000",)), ("10500", ("10500",)), ("20049", ("20049",))
+    ]  # fmt: skip
+
+
+def test_cells_are_texts_whatever_types_the_card_declares(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "test.csv").write_text("id,q,a,t\n007,Which?,NA,1.50\n008,Who?,null,\n")
+    (tmp_path / "set" / "README.md").write_text(README_OF_TYPES)
+    found = load(str(tmp_path / "set"), Columns("q", "a", "id", cluster="t"))
+    assert [(one.id, one.answers, one.cluster) for one in found.test] == [("007", ("NA",), "1.50"), ("008", ("null",), "008")]
+
+
+def test_rows_that_are_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("q,a\nWho?,x,y\nWhere?,x,y\n")
+    assert fault(str(tmp_path / "rows.csv"), Columns("q", "a"), test="train") == (
+        "SET: its rows have more cells than its first line names columns."
+    )
+
+
+def test_a_part_of_a_split_of_cells_is_read(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    cells(tmp_path / "set" / "train.csv", ",")
+    assert [one.id for one in load(str(tmp_path / "set"), Columns("q", "a", "id"), test="train[1:3]").test] == ["01", "02"]
+
+
+@pytest.mark.parametrize(
+    ("feature", "given", "answers"),
+    [
+        (ClassLabel(names=["no", "yes"]), [1, 0], [("yes",), ("no",)]),
+        (List(ClassLabel(names=["no", "yes", "maybe"])), [[2, 1], [0]], [("maybe", "yes"), ("no",)]),
+        (Value("bool"), [True, False], [("true",), ("false",)]),
+        (Value("int32"), [0, -3], [("0",), ("-3",)]),
+        (Value("float32"), [0.1, 2.0], [("0.1",), ("2",)]),
+        (Value("date32"), [date(1871, 5, 1), date(900, 1, 2)], [("1871-05-01",), ("0900-01-02",)]),
+        ({"label": ClassLabel(names=["no", "yes"])}, [{"label": 1}, {"label": 0}], [("yes",), ("no",)]),
+    ],
+)
+def test_answers_of_typed_columns_are_texts(tmp_path: Path, feature: Any, given: list[Any], answers: list[Any]) -> None:
+    features = datasets.Features({"q": Value("string"), "a": feature})
+    datasets.Dataset.from_dict({"q": ["Is it?", "Was it?"], "a": given}, features=features).save_to_disk(str(tmp_path / "saved"))
+    column = "a.label" if isinstance(feature, dict) else "a"
+    assert [one.answers for one in load(str(tmp_path / "saved"), Columns("q", column), test="train").test] == answers
+
+
+def test_a_class_that_is_missing_is_no_answer(tmp_path: Path) -> None:
+    features = datasets.Features({"q": Value("string"), "a": ClassLabel(names=["no", "yes"])})
+    datasets.Dataset.from_dict({"q": ["Is it?", "Was it?"], "a": [1, -1]}, features=features).to_parquet(str(tmp_path / "rows.parquet"))
+    assert [one.answers for one in load(str(tmp_path / "rows.parquet"), Columns("q", "a"), test="train").test] == [("yes",), ()]
+
+
+DATED = [
+    {"q": "When was \u2028 it?", "a": "1871-05-01", "more": {"on": ["1902-01-01 00:00:00"]}},
+    {"q": "When else?", "a": "1871-05-02T10:00:00Z", "more": {"on": []}},
+    {"q": "And then?", "a": "1871-05-03", "more": {"on": None}},
+]
+
+
+@pytest.mark.parametrize("form", ["lines", "list", "folder"])
+def test_dates_in_json_are_the_texts_that_stand_there(tmp_path: Path, form: str) -> None:
+    content = json.dumps(DATED) if form == "list" else "\n".join(json.dumps(row, ensure_ascii=False) for row in DATED)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.json").write_text(content, encoding="utf-8")
+    path = str(tmp_path / "set" if form == "folder" else tmp_path / "set" / "train.json")
+    found = load(path, Columns("q", "a"), test="train")
+    assert [(one.question, one.answers) for one in found.test] == [(row["q"], (row["a"],)) for row in DATED]
+    assert [one.answers for one in load(path, Columns("q", "more.on"), test="train").test] == [("1902-01-01 00:00:00",), (), ()]
+    if form == "folder":
+        assert [one.answers for one in load(path, Columns("q", "a"), test="train[1:]").test] == [(row["a"],) for row in DATED[1:]]
 
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path) -> None:
@@ -193,10 +297,10 @@ def test_a_folder_has_no_revision(tmp_path: Path) -> None:
     assert fault(written(tmp_path, test=ROWS), revision=COMMIT) == "SET is on this disk and has no revision; set dataset.revision=null."
 
 
-def cached(cache: Path, source: str, commit: str) -> None:
+def cached(cache: Path, source: str, commit: str, config: str = "default", **how: Any) -> None:
     """A copy as `datasets` keeps one of rajpurkar/squad_v2 at a commit."""
-    made = Path(datasets.load_dataset(source, split="test").cache_files[0]["filename"]).parent
-    place = cache / "rajpurkar___squad_v2" / "default" / "0.0.0" / commit
+    made = Path(datasets.load_dataset(source, split="test", **how).cache_files[0]["filename"]).parent
+    place = cache / "rajpurkar___squad_v2" / config / "0.0.0" / commit
     shutil.copytree(made, place)
     (place / "set-test.arrow").rename(place / "squad_v2-test.arrow")
     info = json.loads((place / "dataset_info.json").read_text())
@@ -216,6 +320,20 @@ def test_without_a_connection_a_copy_of_that_commit_is_read_and_no_other(tmp_pat
     cached(tmp_path / "cache", written(tmp_path, test=ROWS), COMMIT)
     assert len(load("rajpurkar/squad_v2", revision=COMMIT).test) == 3
     assert "only another commit is" in fault("rajpurkar/squad_v2", revision=OTHER, kind=EnvironmentFault)
+
+
+@pytest.mark.usefixtures("_no_connection")
+def test_without_a_connection_cells_are_texts_too(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    cells(tmp_path / "set" / "test.csv", ",")
+    cached(tmp_path / "cache", str(tmp_path / "set"), COMMIT)  # by an earlier version, which made numbers of them
+    columns = Columns("q", "a", "id")
+    refused = fault("rajpurkar/squad_v2", columns, revision=COMMIT, kind=EnvironmentFault)
+    assert "the copy on this machine has other values than the csv files, numbers or dates for texts" in refused
+    as_texts = datasets.BuilderConfig("default").create_config_id(config_kwargs=dict(TEXTS))
+    cached(tmp_path / "cache", str(tmp_path / "set"), COMMIT, as_texts, **TEXTS)
+    found = load("rajpurkar/squad_v2", columns, revision=COMMIT)
+    assert [one.answers for one in found.test] == [(cell,) if cell else () for cell in CELLS]
 
 
 def test_no_rows_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Printed text as it was written: ligatures taken apart, words that a line end cut put together, blanks of one kind."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+PRESENTED = re.compile("[\ufb00-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]+")  # ligatures and shapes of letters within a word
+BLANKS = re.compile(r"[^\S\n]+")
+LETTERS = r"[^\W\d_]+"
+WORD = re.compile(f"{LETTERS}(?:[-\u2010]{LETTERS})*")
+CUT = re.compile(f"(?P<head>{WORD.pattern})(?P<hyphen>[-\u2010\u00ad]) ?\n(?P<tail>{LETTERS})")
+NUMBER = re.compile(r"(?<=\w[-\u2010]) ?\n(?=\w)")  # a line end after a hyphen that has a digit on a side
+SPACED = frozenset({"and", "or", "und", "oder", "sowie", "bzw"})  # before them a hyphen stands for a word: Ein- und Ausgang
+SELDOM = 0.02  # hyphens a line of a text that cuts no words: those at line ends are the words' own
+
+
+def as_written(pages: Sequence[str]) -> list[str]:
+    """The text of a file's pages, line ends kept but for those within a word.
+
+    A hyphen at a line end goes with it where a small letter follows, but stays where the file has the word with its hyphen
+    elsewhere, within a longer compound, after a single letter (e-mail), and in a file that has next to none at line ends, unless it
+    has the word without one. Before a capital letter and beside a digit only the line end goes.
+    """
+    unfolded = [BLANKS.sub(" ", PRESENTED.sub(lambda found: unicodedata.normalize("NFKC", found[0]), page)) for page in pages]
+    whole = "\n\n".join(unfolded)
+    rest, n_cuts = CUT.subn(" ", whole)
+    words = {word.replace("\u2010", "-").lower() for word in WORD.findall(rest)}
+    is_cut = n_cuts > SELDOM * (whole.count("\n") + 1)
+    joined = [CUT.sub(lambda found: _joined(found, words, is_cut), page) for page in unfolded]
+    return [NUMBER.sub("", page).replace("\u00ad", "") for page in joined]
+
+
+def _joined(found: re.Match[str], words: set[str], is_cut: bool) -> str:
+    head, hyphen, tail = found["head"], found["hyphen"], found["tail"]
+    if hyphen == "\u00ad":
+        return head + tail
+    if tail in SPACED:
+        return f"{head}{hyphen} {tail}"
+    is_compound = not head.isalpha() or f"{head}-{tail}".lower() in words
+    is_one_word = f"{head}{tail}".lower() in words or is_cut
+    keeps = is_compound or not is_one_word or not tail[0].islower() or len(head) == 1
+    return f"{head}{hyphen}{tail}" if keeps else head + tail
