@@ -379,7 +379,7 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"mode={mode.name} shows exemplars; set prompt.n_exemplars to how many, at least 1.")
     if found.weights == "trained" and "with_adapter" not in signature(settings["generator"]["_target_"]).methods:
         raise ConfigError(
-            f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf."
+            f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny, smollm2 or hf."
         )
 
 

@@ -156,7 +156,7 @@ class HF:
     def identity(self) -> Mapping[str, Any]:
         """What decides the text; read from files, the model need not be loaded."""
         return {
-            "base_model": fingerprint(self.model, self.revision),
+            "base_model": self._fingerprint,
             "base_weights": self.origin,
             "adapter": {name: fingerprint(self.beside[name]) for name in sorted(self.beside)}
             or (fingerprint(self.adapter) if self.adapter else None),
@@ -166,6 +166,11 @@ class HF:
             "brings_prompting": self._brings_prompting,
             "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
         }
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Of the model without an adapter: its files are read once."""
+        return fingerprint(self.model, self.revision)
 
     def format(self, prompt: Rendered) -> Formatted:
         """The text that the model is given for a prompt."""

@@ -40,6 +40,7 @@ def tags_of(record: RunRecord) -> dict[str, str]:
         "dataset_digest": comparison["dataset"],
         "base_model": comparison.get("base_model"),
         "primary": primary_of(record.facts),
+        "base_weights": record.base_weights,
         "git_sha": git.get("commit"),
         "config_hash": record.run_id,
         "rag_eval.kind": "run",

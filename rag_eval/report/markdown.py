@@ -65,9 +65,14 @@ def _provenance(records: Sequence[RunRecord]) -> dict[str, str]:
         "hardware": _values(hardware(record) for record in records),
         "dataset": _values(f"{one['dataset_name']} (sha256 {one['dataset']})" for one in comparisons),
         "primary score": _values(primary_of(one) for one in facts),
-        "base model": _values(one["base_model"] for one in comparisons if one["base_model"] is not None),
+        "base model": _values(_base_model(record) for record in records if record.facts["comparison"]["base_model"] is not None),
         "decoding": _values(one["decoding"] for one in comparisons if one["base_model"] is not None),
     }
+
+
+def _base_model(record: RunRecord) -> str:
+    name = str(record.facts["comparison"]["base_model"])
+    return f"{name} ({record.base_weights})" if record.base_weights else name
 
 
 def hardware(record: RunRecord) -> str:

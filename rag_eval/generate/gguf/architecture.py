@@ -5,7 +5,7 @@ Everything in a file that decides what a model computes is either understood her
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.errors import DataError
-from rag_eval.generate.gguf.file import GGUF
+from rag_eval.generate.gguf.file import GGUF, Tensor
 
 # A file's name of a weight -> that of transformers; {} is the number of the layer.
 _TOP = {
@@ -33,6 +33,7 @@ _LAYER = {
     "ffn_down.weight": "mlp.down_proj.weight",
 }
 _BIASES = {f"attn_{one}.bias": f"self_attn.{one}_proj.bias" for one in "qkv"}
+FACTORS = "rope_freqs.weight"  # what each frequency of the positions is divided by, for texts longer than those of pretraining
 _NORMS = {f"attn_{one}_norm.weight": f"self_attn.{one}_norm.weight" for one in "qk"}
 # Keys of an architecture that are understood; of any other, only a value that turns nothing on is.
 _KEYS = (
@@ -59,13 +60,14 @@ class Architecture:
     class_name: str  # of transformers
     more: Mapping[str, str]  # further weights of a layer
     is_interleaved: bool  # rotary positions turn neighbouring values; transformers turns those half a head apart
+    has_factors: bool  # whether it reads FACTORS
     config: Mapping[str, Any]  # further entries of the configuration
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "llama": Architecture("LlamaForCausalLM", {}, True, {"attention_bias": False, "mlp_bias": False}),
-    "qwen2": Architecture("Qwen2ForCausalLM", _BIASES, False, {"use_sliding_window": False}),
-    "qwen3": Architecture("Qwen3ForCausalLM", _NORMS, False, {"attention_bias": False, "use_sliding_window": False}),
+    "llama": Architecture("LlamaForCausalLM", {}, True, True, {"attention_bias": False, "mlp_bias": False}),
+    "qwen2": Architecture("Qwen2ForCausalLM", _BIASES, False, False, {"use_sliding_window": False}),
+    "qwen3": Architecture("Qwen3ForCausalLM", _NORMS, False, False, {"attention_bias": False, "use_sliding_window": False}),
 }
 
 
@@ -84,8 +86,17 @@ def architecture(file: GGUF) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def config(file: GGUF) -> dict[str, Any]:
+def factors(file: GGUF) -> Tensor | None:
+    """The tensor with the divisors of the positions' frequencies; None where the model has none."""
+    return file.tensors.get(FACTORS) if architecture(file).has_factors else None
+
+
+def config(file: GGUF, divisors: Sequence[float] | None) -> dict[str, Any]:
     """The configuration of a file's model, as config.json has it, tokens aside.
+
+    Args:
+        file: with its metadata.
+        divisors: of the positions' frequencies, if the model has some.
 
     Raises:
         DataError: if a number is missing or two of them contradict each other.
@@ -109,7 +120,7 @@ def config(file: GGUF) -> dict[str, Any]:
         "head_dim": head_dim,
         "max_position_embeddings": _number(file, "context_length"),
         "rms_norm_eps": _shortest(_number(file, "attention.layer_norm_rms_epsilon", of=float)),
-        "rope_parameters": {"rope_type": "default", "rope_theta": _number(file, "rope.freq_base", 10000.0, of=float)},
+        "rope_parameters": {"rope_theta": _number(file, "rope.freq_base", 10000.0, of=float)} | _scaled(file, head_dim, divisors),
         "tie_word_embeddings": "output.weight" not in file.tensors,
         **kind.config,
     }
@@ -127,7 +138,8 @@ def names(file: GGUF) -> dict[str, str]:
     wanted = top | {f"blk.{at}.{name}": f"model.layers.{at}.{other}" for at in layers for name, other in layer.items()}
     if missing := wanted.keys() - file.tensors.keys():
         raise DataError(f"{file.path}: {len(missing)} weights are missing (first: {min(missing)}). Get the file again.")
-    if more := file.tensors.keys() - wanted.keys():
+    read_apart = {FACTORS} if factors(file) else set()
+    if more := file.tensors.keys() - wanted.keys() - read_apart:
         raise DataError(f"{file.path}: {len(more)} weights are not supported (first: {min(more)}). Use the model's safetensors folder.")
     return wanted
 
@@ -174,6 +186,16 @@ def as_transformers(values: NDArray[np.float32], name: str, file: GGUF) -> NDArr
         heads = _number(file, "attention.head_count_kv", heads)
     pairs = values.reshape(heads, values.shape[0] // heads // 2, 2, values.shape[1])
     return pairs.swapaxes(1, 2).reshape(values.shape)
+
+
+def _scaled(file: GGUF, head_dim: int, divisors: Sequence[float] | None) -> dict[str, Any]:
+    """How the frequencies of positions are scaled; "longrope" is what transformers calls divisors that are given one by one."""
+    if divisors is None:
+        return {"rope_type": "default"}
+    if len(divisors) != head_dim // 2 or min(divisors) <= 0:
+        raise DataError(f"{file.path}: {FACTORS} holds {len(divisors)} numbers; expected {head_dim // 2} above 0. Get the file again.")
+    unscaled = {"factor": 1.0, "attention_factor": 1.0, "original_max_position_embeddings": _number(file, "context_length")}
+    return {"rope_type": "longrope", "short_factor": list(divisors), "long_factor": list(divisors), **unscaled}
 
 
 def _number(file: GGUF, key: str, default: float | None = None, of: type[int] | type[float] = int) -> Any:

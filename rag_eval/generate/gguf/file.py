@@ -70,19 +70,10 @@ def read(path: Path) -> GGUF:
     Raises:
         DataError: if it is none, of another version, one of several parts, or its header is broken or cut short.
     """
-    size = path.stat().st_size
-    if not size:
+    if not path.stat().st_size:
         raise DataError(f"{path}: expected a GGUF file, found an empty one. Get the file again.")
-    cursor = _Cursor(np.memmap(path, np.uint8, "r").data)
-    if cursor.bytes(4) != MAGIC:
-        raise DataError(f"{path}: expected a GGUF file, found one that does not begin with GGUF. Check generator.model.")
-    version = cursor.number("I")
-    if version not in VERSIONS:
-        raise DataError(
-            f"{path}: GGUF version {version}; expected {' or '.join(map(str, VERSIONS))}, little-endian. Convert the model anew."
-        )
     try:
-        return _header(path, cursor)
+        return _header(path, _Cursor(np.memmap(path, np.uint8, "r").data))
     except (ValueError, EOFError, RecursionError) as error:
         raise DataError(f"{path}: the header of the GGUF file is broken or cut short ({error}). Get the file again.") from error
 
@@ -122,6 +113,10 @@ class _Cursor:
 
 
 def _header(path: Path, cursor: _Cursor) -> GGUF:
+    if cursor.bytes(4) != MAGIC:
+        raise DataError(f"{path}: expected a GGUF file, found one that does not begin with GGUF. Check generator.model.")
+    if (version := cursor.number("I")) not in VERSIONS:
+        raise DataError(f"{path}: GGUF version {version}; expected {' or '.join(map(str, VERSIONS))}, little-endian. Convert it anew.")
     n_tensors, n_values = cursor.numbers("Q", 2)
     metadata: dict[str, Any] = {}
     for _ in range(n_values):
@@ -129,8 +124,8 @@ def _header(path: Path, cursor: _Cursor) -> GGUF:
         if name in metadata:
             raise ValueError(f"{name} stands in it twice")
         metadata[name] = cursor.value(cursor.number("I"))
-    if metadata.get("split.count", 1) > 1:
-        raise DataError(f"{path}: one of {metadata['split.count']} parts of a GGUF file. Merge them with llama-gguf-split --merge.")
+    if (n_parts := metadata.get("split.count", 1)) not in (0, 1):
+        raise DataError(f"{path}: one of {n_parts} parts of a model. Merge them with llama-gguf-split --merge.")
     tensors: dict[str, Tensor] = {}
     for _ in range(n_tensors):
         name, n_dimensions = cursor.text(), cursor.number("I")

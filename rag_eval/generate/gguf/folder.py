@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
-from rag_eval.generate.gguf.architecture import config
+from rag_eval.generate.gguf.architecture import config, factors
 from rag_eval.generate.gguf.file import read
 from rag_eval.parts import Cache
 from rag_eval.source import source_sha
@@ -48,8 +48,6 @@ def dequantised(model: str, sha256: str | None, cache: Cache | None) -> Dequanti
     path = Path(model)
     if cache is None:
         raise ConfigError(f"generator.model={model} is dequantised into a cache, and there is none. Set generator.cache.")
-    if not path.is_file():
-        raise DataError(f"generator.model={model}: there is no such file.")
     found = _sha256(path)
     if sha256 is not None and found != sha256:
         raise DataError(f"{path}: expected sha256 {sha256}, found {found}. Get the file again, or correct generator.sha256.")
@@ -60,14 +58,16 @@ def dequantised(model: str, sha256: str | None, cache: Cache | None) -> Dequanti
 
 def _write(path: Path, sha256: str, folder: Path) -> None:
     from rag_eval.generate.gguf.tokenizer import tokenizer, tokenizer_config, vocabulary
-    from rag_eval.generate.gguf.weights import check_shapes, formats, write_weights
+    from rag_eval.generate.gguf.weights import check_shapes, formats, values, write_weights
 
     file = read(path)
-    network, origin = config(file), {"format": "GGUF", "sha256": sha256, "formats": formats(file), "dequantised_to": "float32"}
+    origin = {"format": "GGUF", "sha256": sha256, "formats": formats(file), "dequantised_to": "float32"}
+    scaling = factors(file)
+    network = config(file, None if scaling is None else values(file, scaling).tolist())
     said = vocabulary(file)
     check_shapes(file, network, len(said.tokens))
     ids = {"bos_token_id": said.bos, "eos_token_id": said.eos, "pad_token_id": said.pad}
-    tokenizer(said, file).save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").write_text(tokenizer(said, file).to_str(pretty=True), encoding="utf-8")
     _dump(folder / "tokenizer_config.json", tokenizer_config(said, network["max_position_embeddings"]))
     _dump(folder / "config.json", {**network, "vocab_size": len(said.tokens), **ids})
     _dump(folder / "generation_config.json", {**ids, "eos_token_id": list(said.ends)})
@@ -80,8 +80,13 @@ def _dump(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_file():
+        raise DataError(f"generator.model={path}: there is no such file.")
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EnvironmentFault(f"generator.model={path} cannot be read: {error.strerror}.") from error
 
 
 def _version(name: str) -> str:

@@ -1,4 +1,8 @@
-"""The tokenizer of a GGUF file: byte-level BPE whose ids are those that llama.cpp gives."""
+"""The tokenizer of a GGUF file: byte-level BPE with the ids that llama.cpp gives.
+
+transformers 5.24 makes a tokenizer of such a file, but does not read how texts are cut (tokenizer.ggml.pre), so that a run of
+white space before a digit, as in every numbered list, gets other ids than in training.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,14 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from rag_eval.errors import DataError
 from rag_eval.generate.gguf.file import GGUF
 
-UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # of tokenizer.ggml.token_type: tokens that are found in a text as they are spelled
-# Ends of a text or a turn by their spelling, beside those that a file declares.
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4  # of tokenizer.ggml.token_type; all but the first are found in a text as spelled
+# Ends of a text or of a turn by their spelling, beside those that a file declares: many files declare one of two.
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>")
 
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-_MODERN = (
-    r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}"
-    r"| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA3 = (
+    r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
@@ -30,16 +34,15 @@ class Cutting:
     patterns: tuple[str, ...]  # regular expressions, one after the other, each within the pieces of the one before
     keeps_whole: bool = False  # a piece that is a token is that token, whatever the merges say
     adds_bos: bool = False  # where the file does not say
-    is_nfc: bool = False  # texts are composed first, as the model's own tokenizer does; llama.cpp does not
+    is_nfc: bool = False  # characters are composed first, as by the model's own tokenizer; llama.cpp leaves them as they are
 
 
-_DIGITS_FIRST = Cutting((r"\p{N}", _GPT2))
 CUTTINGS: Mapping[str, Cutting] = {
-    "smollm": _DIGITS_FIRST,
+    "smollm": Cutting((r"\p{N}", _GPT2)),
     "gpt-2": Cutting((_GPT2,)),
     "default": Cutting((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", r"[0-9][0-9][0-9]")),
-    "llama-bpe": Cutting((_MODERN.format(digits=r"\p{N}{1,3}"),), keeps_whole=True, adds_bos=True),
-    "qwen2": Cutting((_MODERN.format(digits=r"\p{N}"),), is_nfc=True),
+    "llama-bpe": Cutting((_LLAMA3,), keeps_whole=True, adds_bos=True),
+    "qwen2": Cutting((_LLAMA3.replace("{1,3}", ""),), is_nfc=True),
 }
 
 
@@ -48,20 +51,17 @@ class Vocabulary:
     """What a file says of its tokens."""
 
     tokens: Sequence[str]  # by id; bytes are spelled as in GPT-2
-    kinds: Sequence[int]
+    kinds: Sequence[int]  # by id
     merges: Sequence[tuple[str, str]]  # the first is done first
     cutting: Cutting
     bos: int | None
-    eos: int | None
+    eos: int
     pad: int | None
     unknown: int | None
     adds_bos: bool
     adds_eos: bool
     ends: tuple[int, ...]  # tokens that end an answer
     template: str | None  # of a chat
-
-    def token(self, id: int | None) -> str | None:
-        return None if id is None else self.tokens[id]
 
 
 def vocabulary(file: GGUF) -> Vocabulary:
@@ -70,40 +70,44 @@ def vocabulary(file: GGUF) -> Vocabulary:
     Raises:
         DataError: if they are not of byte-level BPE, are cut in a way that is not known, or do not fit together.
     """
-    said = {key.removeprefix("tokenizer.ggml."): value for key, value in file.metadata.items() if key.startswith("tokenizer.")}
-    if said.get("model") != "gpt2":
-        raise DataError(f"{file.path}: its tokenizer is {said.get('model')!r}; supported: 'gpt2' (byte-level BPE). Use another model.")
-    cut = said.get("pre", "default")
+    model, cut = _said(file, "model", None), _said(file, "pre", "default")
+    if model != "gpt2":
+        raise DataError(f"{file.path}: its tokenizer is {str(model)[:40]!r}; supported: 'gpt2', byte-level BPE. Use another model.")
     if cut not in CUTTINGS:
-        raise DataError(f"{file.path}: its pre-tokenizer is {cut!r}; supported: {', '.join(CUTTINGS)}. Use the model's safetensors folder.")
-    tokens, merges = said.get("tokens", []), said.get("merges", [])
-    kinds = said.get("token_type", [1] * len(tokens))
+        supported = ", ".join(CUTTINGS)
+        raise DataError(f"{file.path}: its pre-tokenizer is {str(cut)[:40]!r}; supported: {supported}. Use the model's safetensors folder.")
+    tokens, merges = _list(file, "tokens", str), _list(file, "merges", str)
+    kinds = _list(file, "token_type", int) or [NORMAL] * len(tokens)
     if not tokens or len(set(tokens)) != len(tokens) or len(kinds) != len(tokens) or not merges:
         raise DataError(
-            f"{file.path}: {len(tokens)} tokens, {len(set(tokens))} of them apart, {len(kinds)} kinds and {len(merges)} merges; "
-            "expected tokens that differ, a kind of each, and merges. Get the file again."
+            f"{file.path}: {len(tokens)} tokens, {len(set(tokens))} of them different, {len(kinds)} types, {len(merges)} merges; "
+            "expected different tokens, a type of each, and merges. Get the file again."
         )
-    ids = {name: _id(file, said, name, len(tokens)) for name in ("bos", "eos", "eot", "eom", "padding", "unknown")}
-    spelled = [id for id, token in enumerate(tokens) if token in ENDS and kinds[id] in (CONTROL, USER_DEFINED)]
-    ends = dict.fromkeys(id for id in (ids["eos"], ids["eot"], ids["eom"], *spelled) if id is not None)
+    ids = {name: _id(file, name, len(tokens)) for name in ("bos", "eos", "eot", "eom", "padding", "unknown")}
+    if (eos := ids["eos"]) is None:
+        raise DataError(f"{file.path}: names no tokenizer.ggml.eos_token_id, so that no answer would end. Use another file.")
+    spelled = [id for id, token in enumerate(tokens) if token in ENDS]
+    ends = dict.fromkeys(id for id in (eos, ids["eot"], ids["eom"], *spelled) if id is not None)
     return Vocabulary(
         tokens=tokens,
-        kinds=kinds,
+        kinds=[CONTROL if id in ends else kind for id, kind in enumerate(kinds)],
         merges=[_pair(merge) for merge in merges],
         cutting=CUTTINGS[cut],
         bos=ids["bos"],
-        eos=ids["eos"],
+        eos=eos,
         pad=ids["padding"],
         unknown=ids["unknown"],
-        adds_bos=bool(said.get("add_bos_token", CUTTINGS[cut].adds_bos)),
-        adds_eos=bool(said.get("add_eos_token", False)),
+        adds_bos=ids["bos"] is not None and bool(_said(file, "add_bos_token", CUTTINGS[cut].adds_bos)),
+        adds_eos=bool(_said(file, "add_eos_token", False)),
         ends=tuple(ends),
         template=file.metadata.get("tokenizer.chat_template"),
     )
 
 
 def tokenizer(said: Vocabulary, file: GGUF) -> Tokenizer:
-    """A tokenizer whose ids are those of llama.cpp.
+    """A tokenizer that gives the ids of llama.cpp.
+
+    Bytes for which there is no token are left out, and nothing is merged across them.
 
     Args:
         said: what the file says of its tokens.
@@ -120,16 +124,23 @@ def tokenizer(said: Vocabulary, file: GGUF) -> Tokenizer:
     if said.cutting.is_nfc:
         made.normalizer = normalizers.NFC()
     cuts = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in said.cutting.patterns]
-    lacking = sorted(set(pre_tokenizers.ByteLevel.alphabet()) - vocab.keys())
-    made.pre_tokenizer = pre_tokenizers.Sequence([
-        *cuts,
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        *([pre_tokenizers.Split(Regex(f"[{re.escape(''.join(lacking))}]"), "removed")] if lacking else []),
-    ])  # fmt: skip
+    lacking = "".join(sorted(set(pre_tokenizers.ByteLevel.alphabet()) - vocab.keys()))
+    left_out = [pre_tokenizers.Split(Regex(f"[{re.escape(lacking)}]"), "removed")] if lacking else []
+    as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.pre_tokenizer = pre_tokenizers.Sequence([*cuts, as_bytes, *left_out])
     made.decoder = decoders.ByteLevel()
-    found = {id: kind for id, kind in enumerate(said.kinds) if kind in (UNKNOWN, CONTROL, USER_DEFINED)}
-    made.add_tokens([_added(said.tokens[id], kind != USER_DEFINED) for id, kind in found.items()])
-    _add_ends(made, said)
+    made.add_tokens([
+        AddedToken(said.tokens[id], special=kind != USER_DEFINED, normalized=False)
+        for id, kind in enumerate(said.kinds)
+        if kind in (UNKNOWN, CONTROL, USER_DEFINED)
+    ])  # fmt: skip
+    before = [said.bos] if said.adds_bos and said.bos is not None else []
+    behind = [said.eos] if said.adds_eos else []
+    if before or behind:
+        made.post_processor = processors.TemplateProcessing(
+            single=[*(said.tokens[id] for id in before), "$A", *(said.tokens[id] for id in behind)],
+            special_tokens=[(said.tokens[id], id) for id in (*before, *behind)],
+        )
     return made
 
 
@@ -141,34 +152,30 @@ def tokenizer_config(said: Vocabulary, n_positions: int) -> dict[str, Any]:
         "clean_up_tokenization_spaces": False,
         "model_max_length": n_positions,
         "padding_side": "left",
-        **{name: said.token(id) for name, id in special.items() if id is not None},
+        **{name: said.tokens[id] for name, id in special.items() if id is not None},
         **({"chat_template": said.template} if said.template else {}),
     }
 
 
-def _id(file: GGUF, said: Mapping[str, Any], name: str, n: int) -> int | None:
-    id = said.get(f"{name}_token_id")
-    if id is not None and not (isinstance(id, int) and 0 <= id < n):
-        raise DataError(f"{file.path}: tokenizer.ggml.{name}_token_id is {id}, there are {n} tokens. Get the file again.")
+def _said(file: GGUF, name: str, default: Any) -> Any:
+    return file.metadata.get(f"tokenizer.ggml.{name}", default)
+
+
+def _list(file: GGUF, name: str, kind: type) -> list[Any]:
+    found = _said(file, name, [])
+    if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
+        raise DataError(f"{file.path}: tokenizer.ggml.{name} is no list of {kind.__name__}. Get the file again.")
+    return found
+
+
+def _id(file: GGUF, name: str, n_tokens: int) -> int | None:
+    id = _said(file, f"{name}_token_id", None)
+    if id is not None and not (isinstance(id, int) and 0 <= id < n_tokens):
+        raise DataError(f"{file.path}: tokenizer.ggml.{name}_token_id is {str(id)[:40]}, of {n_tokens} tokens. Get the file again.")
     return id
 
 
 def _pair(merge: str) -> tuple[str, str]:
-    """The two sides of a merge; the first may itself begin with a space."""
+    """The two sides of a merge; the first character is never the border."""
     at = merge.find(" ", 1)
     return merge[:at], merge[at + 1 :]
-
-
-def _added(token: str, is_special: bool) -> AddedToken:
-    return AddedToken(token, special=is_special, normalized=False)
-
-
-def _add_ends(made: Tokenizer, said: Vocabulary) -> None:
-    """The tokens that stand before and behind every text."""
-    before = [said.bos] if said.adds_bos and said.bos is not None else []
-    behind = [said.eos] if said.adds_eos and said.eos is not None else []
-    if before or behind:
-        both = [(said.tokens[id], id) for id in (*before, *behind)]
-        names = [said.tokens[id] for id in before], [said.tokens[id] for id in behind]
-        single = " ".join([*names[0], "$A", *names[1]])
-        made.post_processor = processors.TemplateProcessing(single=single, pair=f"{single} $B", special_tokens=both)
