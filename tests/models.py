@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+N_TOKENS = 3072
 TINY = Path(__file__).parents[1] / "rag_eval" / "assets" / "tiny"
 
 
@@ -15,7 +21,7 @@ def write_random_model(folder: Path, seed: int = 0) -> Path:
     """A model of random weights, wide enough apart that no two tokens tie, with the embedded model's tokenizer."""
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=3072,
+        vocab_size=N_TOKENS,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -29,4 +35,26 @@ def write_random_model(folder: Path, seed: int = 0) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(TINY / name, folder)
+    return folder
+
+
+def write_words(folder: Path, names: Mapping[int, str], chat_template: str | None = None) -> Path:
+    """Give a random model a tokenizer of words, each a token: w0, w1, ..., but for control tokens with names of their own."""
+    named = {0: "<pad>", 1: "<end>", 2: "<unknown>", **names}
+    tokenizer = Tokenizer(WordLevel({named.get(id, f"w{id}"): id for id in range(N_TOKENS)}, unk_token="<unknown>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.add_special_tokens(list(named.values()))
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<pad>", padding_side="left")
+    made.chat_template = chat_template
+    made.save_pretrained(folder)
+    return folder
+
+
+def append_end_token(folder: Path) -> Path:
+    """Have the tokenizer of a folder put its end token behind every text, as `add_eos_token` does."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    end = tokenizer.eos_token
+    appending = TemplateProcessing(single=f"$A {end}", special_tokens=[(end, tokenizer.eos_token_id)])
+    tokenizer.backend_tokenizer.post_processor = appending
+    tokenizer.save_pretrained(folder)
     return folder

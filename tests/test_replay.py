@@ -83,6 +83,19 @@ def test_an_answer_that_the_system_never_gave_is_malformed_and_counted(command: 
     assert (ended.mean("outcome/malformed"), ended.mean("outcome/wrong")) == (0.5, 0.5)
 
 
+def test_a_recorded_thought_is_not_scored_and_one_that_was_cut_is_malformed(command: Command, tmp_path: Path) -> None:
+    said = {"q1": "<think>Egypt or Sudan?</think>\n\nEgypt", "q2": "The Rhine.</think> Germany", "q3": "<think>I do not kn"}
+    ended = command(*asked(tmp_path, [{"id": id, "prediction": text} for id, text in said.items()]))
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") == 1.0
+    rows = [json.loads(line) for line in (ended.directory / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["text"], row["thought"], row["outcome"]) for row in rows] == [
+        ("Egypt", "Egypt or Sudan?", "answered"),
+        ("Germany", "The Rhine.", "answered"),
+        ("", "I do not kn", "malformed"),
+    ]
+
+
 def test_a_question_without_an_answer_is_refused_before_anything_is_written(command: Command, tmp_path: Path) -> None:
     ended = command(*asked(tmp_path, ANSWERS[:2]))
     assert ended.code == 2

@@ -47,7 +47,7 @@ from rag_eval.score.percentile import percentile
 from rag_eval.score.primary import EM, chosen_primary, train_phrasing
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
-from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction, QADataset, Spend
+from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Prediction, QADataset, Spend
 from tests.commands import Ended
 from tests.finished_runs import write_run
 
@@ -75,7 +75,11 @@ def said(*runs: RecordedRun, experiment: list[RunRecord] | None = None) -> str:
     return "\n".join([*notes([(arm.label, arm.run.record) for arm in arms], recorded), *prompt_notes(arms)])
 
 
-FORMAT: Any = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
+FORMAT: Any = SimpleNamespace(
+    format=lambda prompt: Formatted(prompt.text),
+    answered=lambda prompt, answer: Formatted(f"{prompt.text} {answer}"),
+    n_positions=None,
+)
 
 
 def report(*runs: RecordedRun) -> str:
@@ -112,6 +116,17 @@ def test_m03_another_prompt_is_refused_and_prompts_are_compared_question_by_ques
     assert mismatches([one.record, other.record])[0].startswith("prompt differs")
     changed = run("closed_book", predictions={"q3": {"prompt_sha": "another"}})
     assert "1 of 40 prompts differ in more than passages" in said(one, changed)
+    on, off = (run("rag", comparison={"prompting": sha}) for sha in ("thinks", "does not think"))
+    assert mismatches([on.record, off.record])[0].startswith("prompting differs")
+    assert mismatches([on.record, one.record]) == []  # an earlier run does not say
+
+
+def test_m03_a_template_of_the_adapters_own_and_control_tokens_in_texts_are_said(run: Make) -> None:
+    own = run("finetune", weights="trained", brings_prompting=True)
+    assert "is asked through the tokenizer or the chat template of its adapter" in said(own)
+    spelled = run("rag", audit={"n_documents_with_control_tokens": 3, "n_questions_with_control_tokens": 1})
+    assert "3 documents and 1 questions spell a control token of the model: it is given to it as text" in said(spelled)
+    assert "control token" not in said(run("rag", audit={"n_documents_with_control_tokens": 0, "n_questions_with_control_tokens": 0}))
 
 
 def test_m04_strict_and_lenient_scores_stand_side_by_side(run: Make) -> None:

@@ -26,9 +26,10 @@ from rag_eval.data.world.source import world
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Row, TrainingData
-from rag_eval.types import ABSTENTION, Document, Example, QADataset, Turn
+from rag_eval.prompt import Prompt
+from rag_eval.types import ABSTENTION, Document, Example, QADataset, Style, Turn
 from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATASET, PROMPT, RESTATED, TEST, TRAIN
-from tests.models import TINY
+from tests.models import TINY, append_end_token
 
 TURN = Turn("Who is Ada?", "A person")
 BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", meta={"retrieval_only": True})
@@ -423,3 +424,58 @@ def with_begin_token(folder: Path, has_template: bool) -> AutoTokenizer:
         tokenizer.chat_template = begin + "{% for m in messages %}{{ m.content }}{% endfor %}"
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"
+
+
+def test_one_end_token_ends_a_row_of_a_tokenizer_that_appends_its_own(tmp_path: Path, tiny: HF) -> None:
+    folder = append_end_token(Path(shutil.copytree(TINY, tmp_path / "tiny")))
+    generator = HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    found, usual = ([row_of(one, PROMPT, TRAIN[0], ()), Row("", "Ada lives in Adatown.")] for one in (generator, tiny))
+    assert found == usual
+    appending, plain = (tokenized(AutoTokenizer.from_pretrained(one), found) for one in (folder, TINY))
+    assert appending == plain
+    assert [row["input_ids"].count(1) for row in appending] == [1, 1]
+    assert generator.count_row_tokens(found) == [len(row["input_ids"]) for row in appending]
+
+
+@pytest.mark.parametrize("style", ["chat", "plain"])
+def test_what_a_row_spells_is_learned_as_text_in_prompt_answer_and_document(tmp_path: Path, style: Style) -> None:
+    folder = Path(shutil.copytree(TINY, tmp_path / "tiny"))
+    (folder / "chat_template.jinja").write_text(CHAT)
+    tokenizer, generator = AutoTokenizer.from_pretrained(folder), HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    spelling = replace(TRAIN[0], question="What does <|pad|> do?", answers=("<|end|>",))
+    rows = [row_of(generator, Prompt("Say.", style=style), spelling, ()), Row("", "The tag <|end|> is the end.")]
+    assert rows[0].completion == ("<|end|>" if style == "chat" else " <|end|>")
+    assert rows[0].prompt.startswith("[system] Say." if style == "chat" else "Say.")
+    for row, tokens in zip(rows, tokenized(tokenizer, rows), strict=True):
+        assert tokens["input_ids"].count(1) == 1
+        assert tokens["input_ids"].count(0) == 0
+        assert tokens["input_ids"][-1] == tokens["labels"][-1] == 1
+        assert tokenizer.decode(tokens["input_ids"][:-1]) == row.prompt + row.completion
+
+
+def test_a_plain_row_is_what_the_generator_is_given_for_a_plain_prompt(tmp_path: Path) -> None:
+    tokenizer = with_begin_token(tmp_path / "tiny", has_template=True)
+    generator, prompt = HF(str(tmp_path / "tiny"), "float32", "cpu", max_new_tokens=8, token_budget=4096), Prompt("Say.", style="plain")
+    (tokens,) = tokenized(tokenizer, [row_of(generator, prompt, TRAIN[0], ())])
+    n_prompt = tokens["labels"].count(-100)
+    assert tokens["input_ids"][:n_prompt] == generator._encode([prompt.render(TRAIN[0], ())])[0]
+    assert tokens["input_ids"][:n_prompt].count(tokenizer.eos_token_id) == 1  # as its begin token
+
+
+def test_a_thought_that_the_prompt_opens_is_ended_before_the_answer_that_is_learned(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(TINY, tmp_path / "tiny"))
+    (folder / "chat_template.jinja").write_text(CHAT.replace("[assistant] {% endif", "[assistant] <think>{% endif"))
+    generator = HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    row = row_of(generator, PROMPT, TRAIN[0], ())
+    assert row.prompt.endswith("[assistant] <think>")
+    assert row.completion == f"\n</think>\n\n{TRAIN[0].answers[0]}"
+
+
+def test_rows_are_refused_where_the_tokenizer_has_no_end_token() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(TINY)
+    tokenizer.eos_token = None
+    with pytest.raises(DataError, match="no end token"):
+        tokenized(tokenizer, [Row("", "Ada lives in Adatown.")])
