@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Ranking, Retriever
-from rag_eval.score.answer import is_abstention
+from rag_eval.score.abstention import is_abstention
 from rag_eval.types import Document, Example, Generation, Likelihood, Outcome, Prediction, QADataset, Rendered, Searched
 
 

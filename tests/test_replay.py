@@ -16,11 +16,12 @@ from tests.commands import Ended
 Command = Callable[..., Ended]
 ROOT = Path(__file__).parents[1]
 LARA = """mistral-nemo recall 487 .3321 .6006 .2685 .0209 .0267
-mistral-nemo F1 487 .2330 .5241 .2911 .0189 .0203
+mistral-nemo F1 487 .2330 .5240 .2911 .0189 .0203
 gpt-4o recall 487 .8081 .7549 -.0532 .0146 .0179
 gpt-4o F1 487 .3790 .4112 .0322 .0098 .0097
 llama-3.2-3b recall 487 .6089 .6651 .0562 .0173 .0165
 llama-3.2-3b F1 487 .3857 .4167 .0310 .0153 .0161"""  # computed apart from this package by whoever collected the recordings
+# They have .5241 for mistral-nemo's F1: two of its answers hold Chinese characters, each of which is a token here.
 
 
 def write(folder: Path, name: str, rows: list[dict[str, object]]) -> str:

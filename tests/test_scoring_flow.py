@@ -36,9 +36,35 @@ def test_answers_are_compared_as_their_question_demands(command: Command, tmp_pa
     right = command(*replay(tmp_path, questions, ["1,200 mg", "5 March 1994", "blue and red"]))
     assert right.code == 0, right.err
     assert right.mean("answer/em") == 1.0
-    assert right.mean("answer/contains") == 0.0
+    assert right.mean("answer/contains") == 1.0
     wrong = command(*replay(tmp_path, questions, ["1,200 g", "5 April 1994", "blue"]))
     assert wrong.mean("answer/em") == 0.0
+
+
+def test_content_is_seen_in_sentences(command: Command, tmp_path: Path) -> None:
+    questions = [
+        question("a", "Bergen"),
+        question("b", "2,500 g", comparator="number"),
+        question("c", "2 June 1987"),
+        question("d", "Oslo"),
+    ]
+    said = ["The answer is: Bergen.", "It takes 2.5 kg daily.", "It opened on 1987-06-02, in the rain.", "The context does not say where."]
+    ended = command(*replay(tmp_path, questions, said))
+    assert ended.code == 0, ended.err
+    scores = {name: ended.mean(f"answer/{name}") for name in ("em", "em_extracted", "contains")}
+    assert scores == {"em": 0.0, "em_extracted": 0.25, "contains": 0.75}
+    assert ended.mean("outcome/abstained") == 0.25
+
+
+def test_an_article_is_an_answer(command: Command, tmp_path: Path) -> None:
+    choices = {"choices": ["Bergen", "Oslo"], "comparator": "choice"}
+    questions = [question("a", "A"), question("b", "A", **choices), question("c", "+")]
+    ended = command(*replay(tmp_path, questions, ["A", "A", "+"], "metrics=long"))
+    assert ended.code == 0, ended.err
+    assert {ended.mean(f"answer/{name}") for name in ("f1", "recall", "rouge_l", "contains")} == {1.0}
+    ended = command(*replay(tmp_path, questions[1:2], ["A"], "metrics=choice"))
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") == ended.mean("answer/choice_text") == 1.0
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from rag_eval.data.read import Row, strict_json
 from rag_eval.data.split import Split, Splitting
 from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.errors import ConfigError
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import words
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ def _questions(
         except ValueError as fault:
             problems.add(row.where, f"id {shown(id)} {fault}")
             continue
-        answers = [one for one in found if not isinstance(one, str) or normalize(one)] or found
+        answers = [one for one in found if not isinstance(one, str) or words(one)] or found
         n_left_out += len(found) - len(answers)
         question = {"id": id, "question": fields[columns.question], "answers": answers, "unanswerable": not answers}
         questions.append(Row(row.where, question | {"evidence": evidence if answers else [], "cluster": cluster}))

@@ -19,7 +19,7 @@ from rag_eval.data.problems import Problems
 from rag_eval.data.read import Row, kind, read_json
 from rag_eval.data.split import Splitting
 from rag_eval.data.validate import check_documents, check_questions
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import words
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _answers(qa: Row) -> Any:
     if not isinstance(answers, list):
         return answers
     texts = [one.get("text") if isinstance(one, dict) else one for one in answers]
-    worded = [text for text in texts if not isinstance(text, str) or normalize(text)]
+    worded = [text for text in texts if not isinstance(text, str) or words(text)]
     if worded and worded != texts:
         log.warning("%s: left out %d of %d answers that hold no word.", qa.where, len(texts) - len(worded), len(texts))
     return worded or texts
