@@ -14,7 +14,7 @@ from peft import LoraConfig
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from safetensors.torch import load_file, save_file
 
-from rag_eval.adapt.adapter_folder import check_fits
+from rag_eval.adapt.adapter_base import check_fits
 from rag_eval.adapt.started import Start, start_of
 from rag_eval.adapt.training import CHANGE_BASE, Lesson, Schedule, Trained, taught
 from rag_eval.device import choose_device
@@ -163,8 +163,9 @@ def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     if is_local:
         config["base_model_name_or_path"] = None
-    if isinstance(config["target_modules"], list):
-        config["target_modules"].sort()  # PEFT keeps them in a set
+    for key in ("target_modules", "target_parameters"):
+        if isinstance(config[key], list):
+            config[key].sort()  # PEFT keeps them in a set
     if trained.first:
         config |= _over_unchanged_base(config, folder / WEIGHTS, trained.first)
     if start and start.is_stacked:
