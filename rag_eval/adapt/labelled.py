@@ -90,6 +90,7 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         dropouts = [module.p for module in self.model.modules() if isinstance(module, torch.nn.Dropout)]
         return (
             not self.args.gradient_checkpointing
+            and not self.aux_loss_enabled
             and not any(dropouts)
             and not getattr(config, "attention_dropout", 0)
             and getattr(config, "num_attention_heads", None) is not None
