@@ -430,16 +430,43 @@ def test_another_device_is_another_adapter_but_other_states_are_not(base: Path, 
     assert lora(tmp_path, precision="auto").lesson(generator, PROMPT, DATASET, 0).key == key
 
 
-def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
+def composed(*overrides: str) -> dict[str, Any]:
+    """The adapter of mode=finetune."""
     register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        found = {
-            name: compose("config", overrides=["mode=finetune", f"adapter={name}"]).adapter for name in ("lora", "rslora", "dora", "qlora")
-        }
+        return dict(compose("config", overrides=["mode=finetune", *overrides]).adapter)
+
+
+def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
+    found = {name: composed(f"adapter={name}") for name in ("lora", "rslora", "dora", "qlora")}
     differ = {name: {key for key in node if node[key] != found["lora"][key]} for name, node in found.items()}
     assert differ == {"lora": set(), "rslora": {"rank_stabilised", "alpha"}, "dora": {"dora"}, "qlora": {"quantized", "learning_rate"}}
 
 
+@pytest.mark.parametrize(("adapter", "rate", "of_embedded"), [("lora", 0.0005, 0.002), ("full", 0.00005, 0.0003)])
+def test_models_are_trained_until_they_have_learned_and_the_embedded_one_as_ever(adapter: str, rate: float, of_embedded: float) -> None:
+    real, tiny = (composed(f"adapter={adapter}", *more) for more in (["generator=hf", "generator.model=given"], ["generator=tiny"]))
+    assert (real["epochs"], real["until_learned"], real["max_epochs"], real["batch_size"]) == (None, 0.99, 30, 8)
+    assert (tiny["epochs"], tiny["batch_size"], tiny["batch_tokens"], tiny["schedule"], tiny["warmup_share"]) == (
+        6,
+        32,
+        None,
+        "linear",
+        0.03,
+    )
+    assert (real["learning_rate"], tiny["learning_rate"]) == (rate, of_embedded)
+    assert {name: (real.get(name), tiny.get(name)) for name in ("rank", "alpha") if adapter == "lora"} == (
+        {"rank": (16, 64), "alpha": (32, 64)} if adapter == "lora" else {}
+    )
+
+
+def test_the_command_line_beats_what_suits_a_generator_and_may_choose_what_suits_another() -> None:
+    assert (composed("adapter.rank=5")["rank"], composed("adapter.rank=5")["alpha"]) == (5, 64)
+    assert composed("adapter=rslora")["alpha"] == 8  # the scale of lora, over the root of either rank
+    taken = composed("generator=hf", "generator.model=given", "adapter/tuned@adapter=lora_tiny")
+    assert taken == composed("generator=tiny")
+
+
 def test_all_of_the_constructor_is_in_the_yaml() -> None:
     stated = yaml.safe_load((conf_dir() / "adapter" / "lora.yaml").read_text())
-    assert set(inspect.signature(Lora).parameters) - {"warmup_share", "data"} == set(stated) - {"_target_", "defaults"}
+    assert set(inspect.signature(Lora).parameters) - {"asked_every", "data"} == set(stated) - {"_target_", "defaults"}
