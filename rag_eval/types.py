@@ -60,6 +60,17 @@ class Example:
         """Ids of the documents that are evidence, or as good as some."""
         return frozenset((*self.evidence, *self.meta.get("same_as", ())))
 
+    @property
+    def own_documents(self) -> frozenset[str]:
+        """Ids of the documents that are the question itself, and so are never found for it."""
+        return frozenset(self.meta.get("own_documents", ()))
+
+    @property
+    def grades(self) -> Mapping[str, float]:
+        """How relevant each evidence is where that differs, by id; 1 for one that is not named."""
+        grades: Mapping[str, float] = self.meta.get("grades", {})
+        return grades
+
     def stands_for(self, id: str) -> tuple[str, ...]:
         """The evidence that a document is, or is as good as: `meta["same_as"]` names documents that say the same."""
         return (id,) if id in self.evidence else tuple(self.meta.get("same_as", {}).get(id, ()))

@@ -190,4 +190,6 @@ def test_runs_of_one_form_stand_in_one_table_and_others_do_not(command: Callable
     assert odd.code == 0, odd.err
     records = [record for one in (*runs, odd) if (record := RunDirectory(one.directory).finished()) is not None]
     assert mismatches(records[:2]) == []
-    assert [line.partition(":")[0] for line in mismatches([records[0], records[2]])] == ["style of the prompt (chat template or plain text) differs"]
+    assert [line.partition(":")[0] for line in mismatches([records[0], records[2]])] == [
+        "style of the prompt (chat template or plain text) differs"
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,16 @@ def test_what_was_found_otherwise_is_not_taken(tmp_path: Path, change: str) -> N
     assert other.reused_s == 0
     other.search([Example("q1", "who is bbb", ("x",))] if change == "questions" else asked)
     assert other.reused_s > 0
+
+
+def test_what_was_found_for_a_question_is_not_taken_for_one_that_is_a_document(tmp_path: Path) -> None:
+    plain = Example("a", "where is aaa", (), ("b",))
+    own = replace(plain, meta={"own_documents": ["a"]})
+    dense = lettered(tmp_path)
+    assert kept(dense, tmp_path).search([plain])[0].hits[0].document.id == "a"
+    other = kept(dense, tmp_path)
+    assert "a" not in {hit.document.id for hit in other.search([own])[0].hits}
+    assert other.reused_s == 0
 
 
 def test_a_conversation_is_not_taken_for_one_question(tmp_path: Path) -> None:

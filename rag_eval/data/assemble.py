@@ -15,6 +15,7 @@ from rag_eval.data.fingerprint import identified
 from rag_eval.data.others import about_others, in_their_place
 from rag_eval.data.problems import shown
 from rag_eval.data.split import Split, Splitting, by_cluster
+from rag_eval.data.visible import is_blank
 from rag_eval.errors import DataError
 from rag_eval.score.demands import check_meta
 from rag_eval.types import Document, Example, QADataset, Turn
@@ -59,7 +60,7 @@ def assemble(
     Raises:
         DataError: if there is nothing to search or to ask, no evidence is in the corpus, or the questions cannot be divided so.
     """
-    if documents is not None and not any(row["text"].strip() for row in documents):
+    if documents is not None and all(is_blank(row["text"]) for row in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
     if not questions:
         raise DataError(f"{name}: 0 examples. Give at least one question.")

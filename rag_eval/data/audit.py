@@ -33,7 +33,7 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
     latest = max((str(example.meta["as_of"]) for example in dataset.train if "as_of" in example.meta), default="")
     return {
         "n_documents": len(dataset.documents),
-        "n_distractors_min": min((len(known - example.holders) for example in having), default=None),
+        "n_distractors_min": min((len(known - example.holders - example.own_documents) for example in having), default=None),
         "n_facts": len(asked),
         "n_facts_in_corpus": sum(known.issuperset(example.evidence) for example in having) if having else None,
         "n_facts_in_training": sum(not taught.isdisjoint(_facts(example)) for example in asked),

@@ -2,7 +2,8 @@
 
 corpus.jsonl: {"_id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 queries.jsonl: {"_id": "q1", "text": "Where does the Nile flow?"}
-qrels/test.tsv: a header `query-id	corpus-id	score`, then `q1	d1	1`; a document is relevant where its score is above 0
+qrels/test.tsv: a header `query-id	corpus-id	score`, then `q1	d1	1`; a document is relevant where its score is above 0,
+and the more so the higher that is
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def beir(
 def _pairs(path: str, problems: Problems) -> list[Row]:
     """The judgements of a file, in order."""
     try:
-        header, *lines = decoded(file_bytes(path, "TSV")).strip(" ").splitlines()
+        header, *lines = decoded(file_bytes(path, "TSV")).strip(" ").replace("\r\n", "\n").split("\n")
     except ValueError as fault:
         problems.add(path, str(fault))
         return []

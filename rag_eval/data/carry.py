@@ -3,7 +3,7 @@
 By the first of four rules that says something about a document:
 spans      the question's gold by characters
 facts      the sentences that state the facts which a question of the invented world takes
-answers    the places where an answer stands in the text
+answers    the places where an answer stands in the text, as folded.py compares them
 document   nothing more is known: any chunk of the document stands for it
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from rag_eval.data.folded import Folded, folded
 from rag_eval.data.world.asked_facts import asked_attributes
 from rag_eval.score.spans import Span, gold_spans, span_of
 from rag_eval.types import Document, Example
@@ -51,7 +52,7 @@ class Gold:
         self._ids = {origin(document).source: document.id for document in self._documents.values()}
         self._chunks = {id: [(_place(one), one.id) for one in those] for id, those in chunks.items()}
         self._stated = {document.id: _stated(document) for document in self._documents.values()}
-        self._folded: dict[str, tuple[str, Sequence[int]]] = {}
+        self._folded: dict[str, Folded] = {}
 
     def carry(self, example: Example) -> Example:
         """The question with chunks for evidence, and the rule that found them as `meta["gold_by"]`.
@@ -60,6 +61,7 @@ class Gold:
         boundary cuts takes all of its pieces. Evidence that is not in the corpus stays as it is. With several evidence
         documents `gold_by` is the rule that knows least. Chunks that are enough only together with another do not count.
         """
+        example = replace(example, meta=dict(example.meta) | self._own(example))
         rules: list[Rule] = []
         parts: list[Part] = []
         for id in self._gold(example):
@@ -72,7 +74,19 @@ class Gold:
         meta = {key: value for key, value in example.meta.items() if key != "same_as"}
         meta |= {"same_as": same_as} if same_as else {}
         meta |= {"gold_by": max(rules, key=RULES.index)} if rules else {}
+        meta |= {"grades": self._grades(example, evidence)} if example.grades else {}
         return replace(example, evidence=evidence, meta=meta)
+
+    def _own(self, example: Example) -> dict[str, Any]:
+        """The chunks of the documents that are the question itself."""
+        own = example.meta.get("own_documents", ())
+        return {"own_documents": [chunk for id in own for _, chunk in self._chunks.get(id, ())]} if own else {}
+
+    def _grades(self, example: Example, evidence: Iterable[str]) -> dict[str, float]:
+        """A chunk is as relevant as its document."""
+        documents = {chunk: id for id in self._gold(example) for _, chunk in self._chunks.get(id, ())}
+        given = {chunk: example.grades.get(documents.get(chunk, chunk)) for chunk in evidence}
+        return {chunk: grade for chunk, grade in given.items() if grade is not None}
 
     def _gold(self, example: Example) -> list[str]:
         """Ids of the evidence documents, those in which only a span lies included."""
@@ -129,10 +143,10 @@ class Gold:
         if example.meta.get("comparator") == "yes_no_maybe":
             return []
         if document.id not in self._folded:
-            self._folded[document.id] = _fold(document.text)
-        folded, places = self._folded[document.id]
-        found = sorted(set(_occurrences(example.answers, folded)))
-        return [Span(origin(document).source, places[start], places[end - 1] + 1) for start, end in found]
+            self._folded[document.id] = folded(document.text)
+        text = self._folded[document.id]
+        places = sorted({text.place(start, end) for start, end in _occurrences(example.answers, text.text)})
+        return [Span(origin(document).source, start, end) for start, end in places]
 
     def _whole(self, places: Iterable[Span]) -> tuple[str, ...]:
         """The chunks that hold one of these places from end to end, in order."""
@@ -198,19 +212,11 @@ def _place(chunk: Document) -> Span:
     return place
 
 
-def _fold(text: str) -> tuple[str, Sequence[int]]:
-    """The text without regard to case, and which of its characters each of these came from: ß becomes two."""
-    folded = text.casefold()
-    if len(folded) == len(text):
-        return folded, range(len(text))
-    return folded, [at for at, character in enumerate(text) for _ in character.casefold()]
-
-
-def _occurrences(answers: Iterable[str], folded: str) -> list[tuple[int, int]]:
-    """Where an answer stands between words, or where none does so, anywhere."""
-    ways = [re.escape(answer.strip().casefold()) for answer in answers if answer.strip()]
-    as_words = [match.span() for way in ways for match in re.finditer(rf"(?<!\w){way}(?!\w)", folded)]
-    return as_words or [match.span() for way in ways for match in re.finditer(way, folded)]
+def _occurrences(answers: Iterable[str], text: str) -> list[tuple[int, int]]:
+    """Where an answer stands between words, or where none does so, anywhere; all folded."""
+    ways = [re.escape(way) for answer in answers if (way := folded(answer).text.strip())]
+    as_words = [match.span() for way in ways for match in re.finditer(rf"(?<!\w){way}(?!\w)", text)]
+    return as_words or [match.span() for way in ways for match in re.finditer(way, text)]
 
 
 def _covered(parts: Sequence[Part]) -> tuple[tuple[str, ...], dict[str, list[str]]]:

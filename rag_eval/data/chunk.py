@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from rag_eval.data.carry import Gold, facts_of, origin
 from rag_eval.data.fingerprint import identified
+from rag_eval.data.visible import is_blank
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache
 from rag_eval.progress import progress
@@ -142,10 +143,10 @@ def chunking(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]
 
 
 def _check(dataset: QADataset) -> None:
-    blank = [document.id for document in dataset.documents if not document.text.strip()]
+    blank = [document.id for document in dataset.documents if is_blank(document.text)]
     if blank:
         raise DataError(
-            f"{dataset.name}: {len(blank)} documents hold nothing but spaces (first: {blank[0]!r}), of which there is no chunk. "
+            f"{dataset.name}: {len(blank)} documents hold nothing that can be seen (first: {blank[0]!r}), of which there is no chunk. "
             "Leave them out, or use chunker=none."
         )
     parts = [document.id for document in dataset.documents if not _is_whole(document)]

@@ -21,6 +21,7 @@ from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, strict_json
 from rag_eval.data.split import Split, Splitting
 from rag_eval.data.validate import check_documents, check_questions
+from rag_eval.data.visible import is_blank
 from rag_eval.errors import ConfigError
 from rag_eval.score.words import words
 from rag_eval.types import QADataset
@@ -185,7 +186,7 @@ def _evidence(row: Row, columns: Columns, passages: Passages) -> tuple[list[Any]
     titles = title if isinstance(title, list) else [title] * len(texts)
     if len(titles) != len(texts):
         raise ValueError(f"title: {len(titles)} titles for {len(texts)} passages")
-    found = [(one, passages.add(row.where, text, one)) for text, one in zip(texts, titles, strict=True) if text.strip()]
+    found = [(one, passages.add(row.where, text, one)) for text, one in zip(texts, titles, strict=True) if not is_blank(text)]
     ids = [id for _, id in found]
     if named is not None:
         by_title = dict(found)

@@ -1,4 +1,4 @@
-"""A corpus of your own as JSON lines, and questions as JSON lines, CSV or Parquet (read_questions.py).
+"""A corpus of your own as JSON lines, and questions as JSON lines, CSV, TSV or Parquet (read_questions.py).
 
 documents.jsonl: {"id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 questions.jsonl: {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"], "split": "test"}
@@ -40,7 +40,7 @@ def jsonl(
 
     Args:
         documents: path of the corpus; None = there is none.
-        questions: path of the questions, .csv, .parquet or else JSON lines.
+        questions: path of the questions, .csv, .tsv, .parquet or else JSON lines.
         train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
         seed: decides which clusters.
         split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,41 +23,49 @@ def judged(
     Args:
         corpus: rows with `_id`, `title` and `text`.
         queries: rows with `_id` and `text`.
-        pairs: rows with the fields of JUDGED, by split; a score above 0 means relevant.
-        problems: gets scores that are no numbers and judgements of queries that there are none of.
+        pairs: rows with the fields of JUDGED, by split; a score above 0 means relevant, and how much.
+        problems: gets scores that are no numbers, two of one document, and judgements of queries that there are none of.
+
+    A query that is a document of the corpus by its id, not judged to be relevant, does not find itself: BEIR leaves it out too.
     """
+    known = {str(row.fields.get("_id")) for row in corpus}
     by_id = {str(row.fields.get("_id")): row for row in queries}
     questions = []
     for split, rows in pairs.items():
-        evidence = _evidence(rows, by_id, problems)
-        unmet = [id for id, ids in evidence.items() if not ids]
+        grades = _grades(rows, by_id, problems)
+        unmet = [id for id, ids in grades.items() if not ids]
         if unmet:
             log.warning("%d queries of %s are left out: no document is relevant to them (first: %s).", len(unmet), split, unmet[0])
         name = split if len(pairs) > 1 else ""
-        questions += [_question(by_id[id], ids, name) for id, ids in evidence.items() if ids]
+        questions += [_question(by_id[id], given, name, id in known) for id, given in grades.items() if given]
     return [Row(row.where, _renamed(row.fields, {"_id": "id"})) for row in corpus], questions
 
 
-def _evidence(rows: Sequence[Row], by_id: Mapping[str, Row], problems: Problems) -> dict[str, list[str]]:
-    """Ids of relevant documents by query, for every query that is judged."""
-    evidence: dict[str, list[str]] = {}
+def _grades(rows: Sequence[Row], by_id: Mapping[str, Row], problems: Problems) -> dict[str, dict[str, float]]:
+    """How relevant each relevant document is by query, for every query that is judged."""
+    given: dict[str, dict[str, float]] = {}
     for row in rows:
         query, document, score = (row.fields[name] for name in JUDGED)
         try:
-            is_relevant = float(score) > 0
+            grade = float(score)
         except (TypeError, ValueError):
+            grade = math.nan
+        if not math.isfinite(grade):
             problems.add(row.where, f"score: must be a number but is {shown(score)}")
-            continue
-        if str(query) not in by_id:
+        elif str(query) not in by_id:
             problems.add(row.where, f"query-id: there is no query {shown(query)}")
-            continue
-        evidence.setdefault(str(query), []).extend([str(document)] if is_relevant else [])
-    return evidence
+        elif (earlier := given.setdefault(str(query), {}).setdefault(str(document), grade)) != grade:
+            problems.add(row.where, f"score: is {grade:g} for {shown(document)}, which has {earlier:g} for this query already")
+    return {query: {document: grade for document, grade in graded.items() if grade > 0} for query, graded in given.items()}
 
 
-def _question(query: Row, evidence: list[str], split: str) -> Row:
+def _question(query: Row, grades: Mapping[str, float], split: str, is_document: bool) -> Row:
     fields = _renamed(query.fields, {"_id": "id", "text": "question"})
-    given = {"evidence": evidence, "cluster": fields.get("id"), "split": split, "retrieval_only": True}
+    id = str(fields.get("id"))
+    meta: dict[str, Any] = {"own_documents": [id]} if is_document and id not in grades else {}
+    if len(set(grades.values())) > 1:
+        meta["grades"] = {document: int(grade) if grade.is_integer() else grade for document, grade in grades.items()}
+    given = {"evidence": list(grades), "cluster": fields.get("id"), "split": split, "retrieval_only": True, "meta": meta}
     return Row(query.where, fields | given)
 
 

@@ -53,7 +53,8 @@ def read_parquet_questions(path: str, problems: Problems) -> list[Row]:
         problems.add(path, str(fault))
         return []
     if missing := [name for name in REQUIRED if name not in names]:
-        problems.add(path, f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, names[:20]))}")
+        found = ", ".join(map(shown, names[:20]))
+        problems.add(path, f"lacks the columns {', '.join(missing)}; found {found}. Rename them, or name them to dataset=hub")
         return []
     rows = enumerate(values, start=1)
     return [one for number, fields in rows for one in _row(f"{path}:{number}", _without_nulls(fields), problems)]

@@ -18,6 +18,7 @@ from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Context, Numbers
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.best import best_above_zero
+from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.source import source_sha
@@ -110,7 +111,7 @@ class BM25:
             raise DataError("there are no documents to search. Add documents, or use retriever=none.")
         start = time.perf_counter()
         numbers = self._shelf.numbers
-        found = [self._find(question_text(example), numbers) for example in examples]
+        found = [self._find(example, numbers) for example in examples]
         seconds = {"search": (time.perf_counter() - start) / max(1, len(examples))}
         return [Searched(hits, seconds) for hits in found]
 
@@ -118,13 +119,13 @@ class BM25:
         """None: `search` compares with every document."""
         return None
 
-    def _find(self, question: str, numbers: Numbers) -> tuple[Retrieved, ...]:
-        known = [self._vocabulary[word] for word in self._analyzer.words(question) if word in self._vocabulary]
+    def _find(self, example: Example, numbers: Numbers) -> tuple[Retrieved, ...]:
+        known = [self._vocabulary[word] for word in self._analyzer.words(question_text(example)) if word in self._vocabulary]
         if not known:
             return ()
         scores = self._index.get_scores(known)
-        rows = best_above_zero(scores, self.depth)
-        return self._shelf.hits(scores[rows].tolist(), numbers[rows].tolist())
+        rows = best_above_zero(scores, self.depth + n_own([example]))
+        return others(self._shelf.hits(scores[rows].tolist(), numbers[rows].tolist()), example, self.depth)
 
     def _begin(self, numbers: Numbers, documents: Sequence[Document]) -> Cached:
         """Take the index of the first documents from the cache, or make it and keep it there."""

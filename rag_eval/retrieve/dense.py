@@ -15,6 +15,7 @@ from pydantic import PositiveInt
 
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Numbers, Truncating, Vectors
+from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.vectors import refuse_bad_rows
@@ -104,10 +105,11 @@ class Dense:
         start = time.perf_counter()
         queries = self._queries(examples)
         embedded = time.perf_counter()
-        scores, numbers = self._index.search(queries, self.depth)
+        scores, numbers = self._index.search(queries, self.depth + n_own(examples))
         searched = time.perf_counter()
         seconds = {"embed": (embedded - start) / len(examples), "search": (searched - embedded) / len(examples)}
-        return [Searched(self._shelf.hits(*row), seconds) for row in zip(scores.tolist(), numbers.tolist(), strict=True)]
+        hits = [self._shelf.hits(*row) for row in zip(scores.tolist(), numbers.tolist(), strict=True)]
+        return [Searched(others(one, example, self.depth), seconds) for one, example in zip(hits, examples, strict=True)]
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
         """What comparing with every vector finds; None where the index does that anyway."""
@@ -117,10 +119,10 @@ class Dense:
             return []
         rows, numbers = self._rows(), self._shelf.numbers
         found = []
-        for query in self._queries(examples):
+        for query, example in zip(self._queries(examples), examples, strict=True):
             scores = rows @ query
-            best = np.lexsort((numbers, -scores))[: self.depth]
-            found.append(Searched(self._shelf.hits(scores[best].tolist(), numbers[best].tolist())))
+            best = np.lexsort((numbers, -scores))[: self.depth + n_own([example])]
+            found.append(Searched(others(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)))
         return found
 
     def _queries(self, examples: Sequence[Example]) -> Vectors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rag_eval.parts import Cache, Cached, Context, Searching
 from rag_eval.types import Document, Example, Retrieved, Searched
@@ -61,7 +62,12 @@ class Kept:
             lines = ([[[hit.document.id, hit.score] for hit in one.hits], dict(one.seconds)] for one in search(examples))
             (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
-        asked = {"questions": [[*(turn.question for turn in one.history), one.question] for one in examples], "is_exact": is_exact}
+        asked: dict[str, Any] = {
+            "questions": [[*(turn.question for turn in one.history), one.question] for one in examples],
+            "is_exact": is_exact,
+        }
+        if own := [sorted(one.own_documents) for one in examples if one.own_documents]:
+            asked["own_documents"] = own
         kept = self._cache.build("found", {"retriever": self._retriever.identity(), "documents": self._sha, **asked}, write)
         lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]
         return [Searched(self._hits(hits), seconds) for hits, seconds in lines], kept.is_hit

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, load_npz, save_npz, vstack
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Context, Numbers
 from rag_eval.retrieve.best import best_above_zero
+from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
@@ -96,7 +97,7 @@ class SparseRetriever:
         encoded = time.perf_counter()
         products = csr_array(queries @ self._vectors.T)
         products.sort_indices()
-        hits = [self._best(products, row) for row in range(len(examples))]
+        hits = [self._best(products, row, example) for row, example in enumerate(examples)]
         searched = time.perf_counter()
         seconds = {"embed": (encoded - start) / len(examples), "search": (searched - encoded) / len(examples)}
         return [Searched(one, seconds) for one in hits]
@@ -105,11 +106,11 @@ class SparseRetriever:
         """None: `search` compares with every document."""
         return None
 
-    def _best(self, products: csr_array, row: int) -> tuple[Retrieved, ...]:
+    def _best(self, products: csr_array, row: int, example: Example) -> tuple[Retrieved, ...]:
         places = slice(products.indptr[row], products.indptr[row + 1])
         scores, numbers = products.data[places], self._numbers[products.indices[places]]
-        best = best_above_zero(scores, self.depth)
-        return self._shelf.hits(scores[best].tolist(), numbers[best].tolist())
+        best = best_above_zero(scores, self.depth + n_own([example]))
+        return others(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)
 
     def _encode(self, documents: Sequence[Document]) -> tuple[csr_array, Cached]:
         names = [document.id for document in documents]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from rag_eval.score.comparators import COMPARATORS
 from rag_eval.score.formats import FORMATS
 from rag_eval.score.spans import gold_spans
 
-KEYS = ("comparator", "choices", "format", "stale_answers", "misleading_answers", "same_as", "spans", "as_of")
+KEYS = ("comparator", "choices", "format", "stale_answers", "misleading_answers", "same_as", "spans", "as_of", "grades", "own_documents")
 
 
 def check_meta(meta: Mapping[str, Any]) -> None:
@@ -18,7 +19,8 @@ def check_meta(meta: Mapping[str, Any]) -> None:
 
     `comparator` names how answers are compared, `format` what an answer must look like, `choices` lists the options of a
     multiple-choice question, `stale_answers` what was right before, `misleading_answers` what some document states against
-    the truth, `same_as` the evidence that other documents are as good as, `spans` the gold by characters.
+    the truth, `same_as` the evidence that other documents are as good as, `spans` the gold by characters, `grades` how relevant
+    evidence is where that differs, `own_documents` the documents that are the question itself.
 
     Raises:
         ValueError: naming the key, what was expected and what was found.
@@ -37,4 +39,14 @@ def check_meta(meta: Mapping[str, Any]) -> None:
     same_as = meta.get("same_as", {})
     if not (isinstance(same_as, Mapping) and all(isinstance(ids, list) and ids for ids in same_as.values())):
         raise ValueError(f'same_as must be an object such as {{"d7": ["d2"]}} but is {same_as!r}.')
+    grades = meta.get("grades", {})
+    if not (isinstance(grades, Mapping) and all(_is_positive(grade) for grade in grades.values())):
+        raise ValueError(f'grades must be an object of numbers above 0 such as {{"d7": 2}} but is {grades!r}.')
+    own = meta.get("own_documents", [])
+    if not (isinstance(own, list) and all(isinstance(id, str) for id in own)):
+        raise ValueError(f"own_documents must be a list of ids but is {own!r}.")
     gold_spans(meta)
+
+
+def _is_positive(grade: Any) -> bool:
+    return type(grade) in (int, float) and 0 < grade < math.inf

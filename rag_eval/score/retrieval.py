@@ -1,4 +1,4 @@
-"""Is the evidence among the documents found? Binary relevance, on ids alone.
+"""Is the evidence among the documents found? On ids alone; relevance is binary but for nDCG, which takes grades.
 
 In all of them: evidence counts once however often it is listed, a document found twice counts where it stands first,
 a list shorter than k is what was found, and without evidence the result is nan (nothing to find is not a zero).
@@ -7,10 +7,11 @@ a list shorter than k is what was found, and without evidence the result is nan 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rag_eval.types import Example
 
+EQUAL: Mapping[str, float] = {}  # grades of documents that are all as relevant
 Found = str | frozenset[str]  # a document's id, or the evidence that a document stands for
 
 
@@ -46,19 +47,33 @@ def hit_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> f
 def reciprocal_rank(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """1 / rank of the first evidence among the first k documents, 0.0 without any. Arguments and nan as in recall_at_k."""
     ranks = _ranks(retrieved, evidence, k)
-    return max((1 / rank for rank in ranks), default=0.0) if evidence else math.nan
+    return max((1 / rank for rank in ranks.values()), default=0.0) if evidence else math.nan
 
 
-def ndcg_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
+def ndcg_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int, grades: Mapping[str, float] = EQUAL) -> float:
     """Gain of the evidence among the first k, discounted by log2(rank + 1), over that of the best possible order.
 
-    Arguments and nan as in recall_at_k. Järvelin and Kekäläinen 2002, as trec_eval computes it for gains of 0 and 1.
-    A document that stands for several pieces gains for each at its rank; the result is never above 1.
+    Järvelin and Kekäläinen 2002, as trec_eval computes it: the gain of a document is its grade. A document that stands for
+    several pieces gains for each at its rank; the result is never above 1.
+
+    Args:
+        retrieved: document ids, or what as_evidence makes of them, best first.
+        evidence: ids of documents that hold the answer.
+        k: cut-off, at least 1.
+        grades: how relevant evidence is, above 0; 1 for what is not named.
+
+    Returns:
+        A number in [0, 1]; nan when there is no evidence.
+
+    Raises:
+        ValueError: if k < 1.
     """
     ranks = _ranks(retrieved, evidence, k)
     if not evidence:
         return math.nan
-    return min(1.0, _discounted(ranks) / _discounted(range(1, min(k, len(set(evidence))) + 1)))
+    gains = {id: grades.get(id, 1.0) for id in evidence}
+    best = sorted(gains.values(), reverse=True)[:k]
+    return min(1.0, _discounted((gains[id], rank) for id, rank in ranks.items()) / _discounted(zip(best, range(1, k + 1), strict=False)))
 
 
 def r_precision(retrieved: Sequence[Found], evidence: Collection[str]) -> float:
@@ -66,16 +81,17 @@ def r_precision(retrieved: Sequence[Found], evidence: Collection[str]) -> float:
     return recall_at_k(retrieved, evidence, len(set(evidence))) if evidence else math.nan
 
 
-def _ranks(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> list[int]:
-    """Ranks, from 1, of the evidence among the first k documents."""
+def _ranks(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> dict[str, int]:
+    """Ranks, from 1, of the evidence among the first k documents, by id."""
     if k < 1:
         raise ValueError(f"k must be at least 1 but is {k}.")
     first: dict[str, int] = {}
     for rank, one in enumerate(retrieved[:k], start=1):
         for id in (one,) if isinstance(one, str) else one:
             first.setdefault(id, rank)
-    return [first[id] for id in set(evidence) if id in first]
+    return {id: first[id] for id in set(evidence) if id in first}
 
 
-def _discounted(ranks: Collection[int]) -> float:
-    return math.fsum(1 / math.log2(rank + 1) for rank in ranks)
+def _discounted(gains: Iterable[tuple[float, int]]) -> float:
+    """The sum of gains, each with the rank that it was made at."""
+    return math.fsum(gain / math.log2(rank + 1) for gain, rank in gains)

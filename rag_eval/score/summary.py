@@ -76,24 +76,25 @@ class Scorer:
         if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
         evidence = example.evidence if example.is_answerable else ()
-        found, scores = as_evidence(prediction.retrieved, example), Row()
+        retrieved = [id for id in prediction.retrieved if id not in example.own_documents]
+        found, scores = as_evidence(retrieved, example), Row()
         depths = [k for k in self.retrieval_k if k <= self.depth]
         for k in depths:
             scores[f"retrieval/hit_{k}"] = hit_at_k(found, evidence, k)
             scores[f"retrieval/recall_{k}"] = recall_at_k(found, evidence, k)
         deepest = max(depths, default=self.depth)
         scores[f"retrieval/mrr_{deepest}"] = reciprocal_rank(found, evidence, deepest)
-        scores[f"retrieval/ndcg_{deepest}"] = ndcg_at_k(found, evidence, deepest)
+        scores[f"retrieval/ndcg_{deepest}"] = ndcg_at_k(found, evidence, deepest, example.grades)
         if len(set(evidence)) <= self.depth:
             scores["retrieval/r_precision"] = r_precision(found, evidence)
-        return scores | self._spans(prediction, example, depths)
+        return scores | self._spans(retrieved, example, depths)
 
-    def _spans(self, prediction: Prediction, example: Example, depths: Sequence[int]) -> Row:
+    def _spans(self, retrieved: Sequence[str], example: Example, depths: Sequence[int]) -> Row:
         """Scores by characters, where documents are chunks that know their place and the question knows its gold."""
         gold = gold_spans(example.meta)
         if not gold:
             return {}
-        found = [span_of(self.documents[id].meta) if id in self.documents else None for id in prediction.retrieved]
+        found = [span_of(self.documents[id].meta) if id in self.documents else None for id in retrieved]
         return {f"retrieval/span_recall_{k}": span_recall_at_k(found, gold, k) for k in depths} | {
             f"retrieval/span_hit_{k}": span_hit_at_k(found, gold, k) for k in depths
         }

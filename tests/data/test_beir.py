@@ -53,10 +53,24 @@ def test_relevant_documents_are_evidence_and_there_are_no_answers(task: Path, ca
     assert found.documents[0] == Document("d0", "Text 0.", "T0")
     meta = {"retrieval_only": True}
     assert found.test == (
-        Example("q2", "What is 2?", (), ("d1", "d3"), "q2", meta=meta),
+        Example("q2", "What is 2?", (), ("d1", "d3"), "q2", meta=meta | {"grades": {"d1": 2, "d3": 1}}),
         Example("q0", "What is 0?", (), ("d0",), "q0", meta=meta),
     )
     assert "1 queries of test are left out: no document is relevant to them (first: q3)" in caplog.text
+
+
+def test_a_query_that_is_a_document_is_not_to_find_itself_unless_it_is_judged_to_be_relevant(task: Path) -> None:
+    (task / "queries.jsonl").write_text(lines([*QUERIES, {"_id": "d1", "text": "Text 1."}, {"_id": "d2", "text": "Text 2."}]))
+    (task / "qrels" / "test.tsv").write_text(f"{HEADER}d1\td0\t1\nd2\td2\t1\nq0\td0\t1\n")
+    assert [one.meta.get("own_documents") for one in load(task).test] == [["d1"], None, None]
+
+
+def test_equal_judgements_are_no_grades(task: Path) -> None:
+    equal, graded = "q0\td0\t3\nq0\td1\t3.0\n", "q1\td1\t0.5\nq1\td2\t2\nq1\td2\t2\nq1\td3\t-1\n"
+    (task / "qrels" / "test.tsv").write_text(HEADER + equal + graded)
+    found = load(task).test
+    assert [one.evidence for one in found] == [("d0", "d1"), ("d1", "d2")]
+    assert [one.grades for one in found] == [{}, {"d1": 0.5, "d2": 2}]
 
 
 def test_judgements_for_training_are_a_split_of_their_own(task: Path) -> None:
@@ -76,6 +90,8 @@ def test_judgements_for_training_are_a_split_of_their_own(task: Path) -> None:
         ),
         ("qrels/test.tsv", f"{HEADER}q0 d0 1\n", "qrels/test.tsv:2 must be query-id corpus-id score, with tabs between, but is 'q0 d0 1'"),
         ("qrels/test.tsv", f"{HEADER}q0\td0\tyes\n", "qrels/test.tsv:2 score: must be a number but is 'yes'"),
+        ("qrels/test.tsv", f"{HEADER}q0\td0\tnan\n", "qrels/test.tsv:2 score: must be a number but is 'nan'"),
+        ("qrels/test.tsv", f"{HEADER}q0\td0\t1\nq0\td0\t2\n", "qrels/test.tsv:3 score: is 2 for 'd0', which has 1 for this query"),
         ("qrels/test.tsv", f"{HEADER}q9\td0\t1\n", "qrels/test.tsv:2 query-id: there is no query 'q9'"),
         ("qrels/test.tsv", "", "qrels/test.tsv is empty (0 bytes); expected TSV"),
         ("qrels/test.tsv", HEADER, "beir-task: 0 examples"),

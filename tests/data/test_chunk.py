@@ -155,6 +155,37 @@ def test_an_answer_counts_where_it_stands_as_a_word_whatever_its_case(cut: Make)
     assert after_longer_ones.evidence == ("d1@0-7",)
 
 
+@pytest.mark.parametrize(
+    ("stands", "answer"),
+    [
+        ("Olav\nBergersen", "Olav  Bergersen"),
+        ("Olav  \u00a0 Bergersen", "olav bergersen"),
+        ("Don\u00addau\u200b", "Dondau"),
+        ("\u202bDondau\u202c", "\u200eDondau"),
+        ("cafe\u0301", "CAF\u00c9"),
+        ("\u1112\u1161\u11ab", "\ud55c"),
+        ("\ufb01sh", "fish"),
+    ],
+)
+def test_an_answer_counts_whatever_its_blanks_composition_and_unseen_marks(cut: Make, stands: str, answer: str) -> None:
+    one = carried(cut(sentences, 6), example([answer]), Document("d1", f"It was long ago. The name is {stands} here. Nobody knows why."))
+    assert one.meta["gold_by"] == "answers"
+    assert "d1@0-16" not in one.holders
+    assert one.evidence[0].startswith("d1@17-")
+
+
+def test_chunks_have_the_grades_of_their_documents_and_own_ones_are_all_chunks_of_a_document(cut: Make) -> None:
+    other = Document("d2", "ii jj kk ll mm")
+    one = carried(
+        cut(tokens, 4), example(["aa", "gg", "jj"], ("d1", "d2"), grades={"d1": 2, "d2": 1}, own_documents=["d2"]), LETTERS, other
+    )
+    assert one.grades == {id: 2 if id.startswith("d1") else 1 for id in one.evidence}
+    assert len(one.evidence) == 2
+    assert one.own_documents == {"d2@0-11", "d2@12-14"}
+    unknown = carried(cut(tokens, 4), example(["zz"], ("gone",), grades={"gone": 3}, own_documents=["gone"]))
+    assert (unknown.grades, unknown.own_documents) == ({"gone": 3}, frozenset())
+
+
 def test_an_answer_that_is_cut_everywhere_takes_its_pieces(cut: Make) -> None:
     one = carried(cut(tokens, 4), example(["dd ee"]))
     assert (one.evidence, one.meta["gold_by"]) == (("d1@0-11", "d1@12-23"), "answers")
@@ -261,8 +292,8 @@ def test_a_record_says_what_was_cut_and_how_gold_was_carried(cut: Make) -> None:
 
 
 def test_what_cannot_be_cut_is_refused(cut: Make, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"1 documents hold nothing but spaces \(first: 'd2'\)"):
-        cut(tokens, 3).chunk(dataset([LETTERS, Document("d2", " \n\u00a0")]))
+    with pytest.raises(DataError, match=r"2 documents hold nothing that can be seen \(first: 'd2'\)"):
+        cut(tokens, 3).chunk(dataset([LETTERS, Document("d2", " \n\u00a0"), Document("d3", "\u200b\u2060")]))
     with pytest.raises(DataError, match="not whole"):
         cut(tokens, 3).chunk(dataset([Document("d2", "aa", meta={"source": "d1", "start": 3, "end": 5})]))
     first, second = (Document(id, "aa", meta={"source": "web", "start": 0, "end": 2}) for id in ("d1", "d2"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,22 @@ def test_these_are_all_retrievers_that_search() -> None:
 @pytest.mark.parametrize("name", QUICK)
 def test_a_planted_answer_is_first_before_and_after_a_reload_a_change_and_a_removal(name: str, tmp_path: Path, sparse_model: Path) -> None:
     check_changes(built(name, tmp_path, sparse_model), built(name, tmp_path, sparse_model))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_question_that_is_a_document_finds_as_many_others(name: str, tmp_path: Path, sparse_model: Path) -> None:
+    retriever = built(name, tmp_path, sparse_model)
+    retriever.add(CORPUS)
+    plain = Example("d5", CORPUS[5].text, (), ("d9",))
+    own = replace(plain, meta={"own_documents": ["d5"]})
+    (found,) = retriever.search([own])
+    all_found, again = retriever.search([plain, own])
+    assert all_found.hits[0].document.id == "d5"
+    assert "d5" not in {hit.document.id for hit in (*found.hits, *again.hits)}
+    assert len(all_found.hits) == len(found.hits) == len(again.hits) == retriever.depth
+    assert [hit.rank for hit in found.hits] == list(range(1, retriever.depth + 1))
+    exact = retriever.exactly([own])
+    assert exact is None or "d5" not in {hit.document.id for hit in exact[0].hits}
 
 
 def test_these_are_all_indexes() -> None:

@@ -36,6 +36,22 @@ def test_measures_agree_with_ir_measures_on_random_lists(ours, k: int) -> None: 
     assert {q: ours(lists[q], gold[q], k) for q in lists} == pytest.approx(theirs(MEASURES[ours] @ k, lists, gold))
 
 
+@pytest.mark.parametrize("k", [1, 3, 5, 10])
+def test_ndcg_of_graded_judgements_agrees_with_ir_measures(k: int) -> None:
+    lists, gold = random_lists(k)
+    rng = random.Random(k)
+    grades = {q: {id: rng.randint(1, 4) for id in evidence} for q, evidence in gold.items()}
+    run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
+    judged = {q: own | {"not relevant": 0} for q, own in grades.items()}
+    values = {one.query_id: one.value for one in ir_measures.iter_calc([nDCG @ k], judged, run)}
+    assert {q: ndcg_at_k(lists[q], gold[q], k, grades[q]) for q in lists} == pytest.approx(values)
+    assert values != pytest.approx({q: ndcg_at_k(lists[q], gold[q], k) for q in lists})
+
+
+def test_evidence_without_a_grade_has_the_grade_1() -> None:
+    assert ndcg_at_k(["a", "b"], ["a", "b"], 2, {"b": 3}) == pytest.approx((1 + 3 / math.log2(3)) / (3 + 1 / math.log2(3)))
+
+
 def test_r_precision_agrees_with_ir_measures_on_random_lists() -> None:
     lists, gold = random_lists(0)
     assert {q: r_precision(lists[q], gold[q]) for q in lists} == pytest.approx(theirs(Rprec, lists, gold))

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 
 PRESENTED = re.compile("[\ufb00-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]+")  # ligatures and shapes of letters within a word
-BLANKS = re.compile(r"[^\S\n]+")
-LETTERS = r"[^\W\d_]+"
-WORD = re.compile(f"{LETTERS}(?:[-\u2010]{LETTERS})*")
-CUT = re.compile(f"(?P<head>{WORD.pattern})(?P<hyphen>[-\u2010\u00ad]) ?\n(?P<tail>{LETTERS})")
+BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
+LETTERS = r"[^\W\d_]++"
+WORD = re.compile(f"{LETTERS}(?:[-\u2010]{LETTERS})*+")
+CUT = re.compile(rf"(?<![^\W\d_])(?P<head>{WORD.pattern})(?P<hyphen>[-\u2010\u00ad]) ?\n(?P<tail>{LETTERS})")
 NUMBER = re.compile(r"(?<=\w[-\u2010]) ?\n(?=\w)")  # a line end after a hyphen that has a digit on a side
 SPACED = frozenset({"and", "or", "und", "oder", "sowie", "bzw"})  # before them a hyphen stands for a word: Ein- und Ausgang
 SELDOM = 0.02  # hyphens a line of a text that cuts no words: those at line ends are the words' own
@@ -24,10 +24,9 @@ def as_written(pages: Sequence[str]) -> list[str]:
     has the word without one. Before a capital letter and beside a digit only the line end goes.
     """
     unfolded = [BLANKS.sub(" ", PRESENTED.sub(lambda found: unicodedata.normalize("NFKC", found[0]), page)) for page in pages]
-    whole = "\n\n".join(unfolded)
-    rest, n_cuts = CUT.subn(" ", whole)
-    words = {word.replace("\u2010", "-").lower() for word in WORD.findall(rest)}
-    is_cut = n_cuts > SELDOM * (whole.count("\n") + 1)
+    rest, n_cuts = CUT.subn(" ", "\n\n".join(unfolded))
+    words = {word.replace("\u2010", "-").lower() for word in WORD.findall(rest)} if n_cuts else set()
+    is_cut = n_cuts > SELDOM * sum(page.count("\n") + 1 for page in unfolded)
     joined = [CUT.sub(lambda found: _joined(found, words, is_cut), page) for page in unfolded]
     return [NUMBER.sub("", page).replace("\u00ad", "") for page in joined]
 
