@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rag_eval.report.form import keeps_other_form, two_scores
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.runs import ENOUGH_LEARNED
 from rag_eval.score.primary import primary_of, train_phrasing
@@ -42,6 +43,8 @@ def show(result: RunResult) -> None:
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in ("prompt/holds_evidence", "abstain/answerable")):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
+    if keeps_other_form(result):
+        notes.append(f"most answers keep another form than the gold ones, which exact match counts as wrong: {two_scores(result)}")
     taught = result.estimates.get(train_phrasing(primary_of(facts)))
     if facts.get("weights") == "trained" and taught is not None and taught.mean < ENOUGH_LEARNED:
         notes.append(

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from rag_eval.record.run_record import RunRecord
 from rag_eval.score.form import KEPT, OF_FORM, Scores, share_in_form
 from rag_eval.score.primary import CONTAINS, primary_of, rests_on, strict_of
+from rag_eval.types import RunResult
 
+Scored = RunRecord | RunResult
 BARE = ("closed_book", "rag", "oracle")  # modes that tell in which form the base model answers, given the prompt of the study
 
 
-def keeps_some_form(record: RunRecord) -> bool | None:
+def keeps_some_form(record: Scored) -> bool | None:
     """Whether exact match says more of a run than its form: False = it measures form; None = too few answers hold a gold one to tell."""
     share = share_in_form([_scores(record)])
     return None if share is None else share >= OF_FORM
 
 
-def keeps_other_form(record: RunRecord) -> bool:
+def keeps_other_form(record: Scored) -> bool:
     """Whether most answers that hold a gold answer do not equal it."""
     share = share_in_form([_scores(record)])
     return share is not None and share < KEPT
@@ -29,14 +31,14 @@ def base_keeps_form(records: Sequence[RunRecord]) -> bool | None:
     return None if share is None else share >= KEPT
 
 
-def two_scores(record: RunRecord) -> str:
+def two_scores(record: Scored) -> str:
     """The strict score beside the lenient one, in words."""
     strict = strict_of(primary_of(record.facts))
     one, other = (record.estimates[name].mean for name in (strict, CONTAINS))
     return f"{strict} is {one:.3f} where {CONTAINS} is {other:.3f}"
 
 
-def form_reason(label: str, record: RunRecord) -> str:
+def form_reason(label: str, record: Scored) -> str:
     """Why exact match does not decide about an arm."""
     strict = strict_of(primary_of(record.facts))
     return f"{strict} measures the form of the answers of {label}, not what they say: {two_scores(record)}"
@@ -55,5 +57,5 @@ def right_by(records: Sequence[RunRecord], measure: str) -> str:
     return CONTAINS if is_strict and is_read and any(keeps_some_form(record) is False for record in records) else measure
 
 
-def _scores(record: RunRecord) -> Scores:
+def _scores(record: Scored) -> Scores:
     return record.estimates.get(strict_of(primary_of(record.facts))), record.estimates.get(CONTAINS)
