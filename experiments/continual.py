@@ -21,7 +21,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from experiments.study import ended, options_of, provenance, seeds_of, write_report
+from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
 from experiments.trained_folder import trained_folder
 from rag_eval.config import conf_dir, register_resolvers, signature
 from rag_eval.data.world.source import past_of
@@ -33,8 +33,9 @@ from rag_eval.report.runs import is_under_trained
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.comparators import compare
 from rag_eval.score.estimate import estimate
+from rag_eval.score.primary import EM
 from rag_eval.score.stats import paired_difference
-from rag_eval.types import PRIMARY, Estimate, Example
+from rag_eval.types import Estimate, Example
 
 DEFAULTS = {
     **{"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm"},
@@ -176,7 +177,7 @@ def renamed(preset: str, seed: int) -> frozenset[str]:
     return frozenset(event.entity_id for event in past_of(preset, seed).events if event.kind == "rename" and event.version == VERSION)
 
 
-def score(one: Answered, changes: Sequence[str], measure: str = PRIMARY) -> Estimate | None:
+def score(one: Answered, changes: Sequence[str], measure: str = EM) -> Estimate | None:
     """The mean of a score over questions about what changed so."""
     scores = one.scores(measure, changes)
     return estimate(list(scores.values()), [one.clusters[name] for name in scores], binary=True)
@@ -184,7 +185,7 @@ def score(one: Answered, changes: Sequence[str], measure: str = PRIMARY) -> Esti
 
 def backward_transfer(before: Answered, after: Answered) -> Estimate | None:
     """Exact match on what did not change, after - before (Lopez-Paz and Ranzato 2017, of two tasks)."""
-    first, second = (one.scores(PRIMARY, UNCHANGED) for one in (before, after))
+    first, second = (one.scores(EM, UNCHANGED) for one in (before, after))
     names = [name for name in first if name in second]
     return paired_difference([first[name] for name in names], [second[name] for name in names], [before.clusters[name] for name in names])
 
@@ -257,6 +258,7 @@ def _notes(found: Mapping[str, Answered | str], options: Options, command: str) 
         *provenance(records, command),
         f"worlds: preset {options['preset']}, seeds {options['seeds']}, version {VERSION - 1} to {VERSION}; embedder {options['embedder']}",
         *(f"{NOT_MEASURED}: {name}: {one}" for name, one in found.items() if isinstance(one, str)),
+        *form_notes({name: [run.record for run in one.runs] for name, one in found.items() if isinstance(one, Answered)}),
         *(f"under-trained: {name}: it says nothing about what training can do" for name in under_trained(found)),
     ]
 

@@ -22,19 +22,20 @@ from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops
 from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
 from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
-from experiments.study import ended, options_of, provenance, seeds_of, write_report
+from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
 from rag_eval.config import conf_dir
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.source import PRESETS
 from rag_eval.errors import UserError
 from rag_eval.progress import progress
 from rag_eval.report.options import Options
-from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained
+from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.score.power import mde_from_se
+from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.score.verdict import verdict
-from rag_eval.types import LEARNED, PRIMARY, Estimate
+from rag_eval.types import Estimate
 
 DEFAULTS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm", "runs": "outputs", "out": "reports"}
 NOT_SHOWN = "NOT SHOWN"
@@ -109,7 +110,7 @@ def read_kinds(found: Pools) -> dict[str, Estimate | None]:
     pool = found["oracle, all kinds"]
     held = [name for name, row in pool.rows.items() if row[HELD] == 1.0]
     counted = [name for name in held if pool.rows[name].get("kind") != "count" or len(pool.predictions[name].in_prompt) > 1]
-    return {kind: _mean(pool, PRIMARY, [name for name in counted if pool.rows[name].get("kind") == kind]) for kind in KINDS}
+    return {kind: _mean(pool, EM, [name for name in counted if pool.rows[name].get("kind") == kind]) for kind in KINDS}
 
 
 def _mde(values: Values) -> float | None:
@@ -174,16 +175,16 @@ def arms_section(found: Pools) -> Section:
     """Every arm by itself."""
     rows: list[tuple[Cell, ...]] = []
     for name, pool in found.items():
-        figures = [figure(_mean(pool, measure)) for measure in (PRIMARY, HELD, STALE, MISLED)]
+        figures = [figure(_mean(pool, measure)) for measure in (EM, CONTAINS, HELD, STALE, MISLED)]
         rows.append((name, *figures, learned(pool), len(pool.rows)))
     reading = "Means over all worlds. Evidence: it all stood in the prompt. Not measured: cannot be asked of this arm. "
     reading += f"Learned: EM on training questions, in each world; under {ENOUGH_LEARNED} an arm is under-trained."
-    return Section("Arms", reading, ("arm", "EM", "evidence", "old value", "false value", "learned", "n"), tuple(rows))
+    return Section("Arms", reading, ("arm", "EM", "contains", "evidence", "old value", "false value", "learned", "n"), tuple(rows))
 
 
 def learned(pool: Pool) -> str:
     """Exact match on what each adapter was trained on; "-" where nothing was trained."""
-    found = [record.estimates.get(LEARNED) for record in pool.records]
+    found = [learned_by(record) for record in pool.records]
     return " / ".join(NOT_MEASURED if one is None else number(one.mean) for one in found) if any(found) else "-"
 
 
@@ -201,7 +202,7 @@ def notes_of(found: Pools, plan: Plan, command: str) -> list[str]:
     """Where the numbers of a report come from."""
     records = [record for pool in found.values() for record in pool.records]
     worlds = f"worlds: preset {plan.preset}, seeds {', '.join(map(str, plan.seeds))}; embedder {plan.embedder}"
-    return [*provenance(records, command), worlds]
+    return [*provenance(records, command), worlds, *form_notes({name: pool.records for name, pool in found.items()})]
 
 
 def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from experiments.effects_runs import Pool
 from rag_eval.score.estimate import SHARE, estimate
+from rag_eval.score.primary import EM
 from rag_eval.score.stats import DIFFERENCE
-from rag_eval.types import PRIMARY, Estimate
+from rag_eval.types import Estimate
 
 HELD = "prompt/holds_evidence"
 STALE = "answer/stale"
@@ -46,7 +47,7 @@ def estimate_of(values: Values, confidence: float = 0.95) -> Estimate | None:
     return estimate(values.values, values.clusters, is_binary, values.bounds, confidence)
 
 
-def mean(arm: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:
+def mean(arm: str, measure: str = EM) -> Callable[[Pools], Values]:
     """A score of an arm."""
 
     def of(found: Pools) -> Values:
@@ -55,7 +56,7 @@ def mean(arm: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:
     return of
 
 
-def difference(first: str, second: str, measure: str = PRIMARY) -> Callable[[Pools], Values]:
+def difference(first: str, second: str, measure: str = EM) -> Callable[[Pools], Values]:
     """second - first, over the questions that both were asked."""
 
     def of(found: Pools) -> Values:
@@ -74,7 +75,7 @@ def slope(arms: Mapping[float, str]) -> Callable[[Pools], Values]:
         first = found[next(iter(arms.values()))]
         names = [name for name in first.rows if all(name in found[arm].rows for arm in arms.values())]
         x = np.array(list(arms), dtype=np.float64) - np.mean(list(arms))
-        scores = np.array([found[arm].column(PRIMARY, names) for arm in arms.values()])
+        scores = np.array([found[arm].column(EM, names) for arm in arms.values()])
         steepest = float(x[x > 0].sum() / (x @ x))
         return values_of(first, (x @ scores / (x @ x)).tolist(), names, (-steepest, steepest))
 
@@ -95,13 +96,13 @@ def _groups(found: Pools) -> list[str]:
 def groups_missed(found: Pools) -> Values:
     """Right answers over groups that do not fit."""
     names = _groups(found)
-    return values_of(found["oracle, groups, k=1"], found["oracle, groups, k=1"].column(PRIMARY, names), names)
+    return values_of(found["oracle, groups, k=1"], found["oracle, groups, k=1"].column(EM, names), names)
 
 
 def groups_gained(found: Pools) -> Values:
     """What room for all documents of a group adds."""
     names = _groups(found)
-    few, many = (found[f"oracle, groups, k={k}"].column(PRIMARY, names) for k in (1, 5))
+    few, many = (found[f"oracle, groups, k={k}"].column(EM, names) for k in (1, 5))
     return values_of(found["oracle, groups, k=1"], [b - a for a, b in zip(few, many, strict=True)], names, DIFFERENCE)
 
 
@@ -140,4 +141,4 @@ def hops_guessed(found: Pools) -> Values:
     """Right answers to two-hop questions without both documents."""
     searched = found["rag, two hops"]
     names = [name for name, row in searched.rows.items() if row[HELD] == 0.0]
-    return values_of(searched, searched.column(PRIMARY, names), names)
+    return values_of(searched, searched.column(EM, names), names)

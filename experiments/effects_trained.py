@@ -19,8 +19,9 @@ from experiments.effects_measures import HELD, Pools, Values, difference, estima
 from experiments.effects_runs import START, Arms, Overrides, searching
 from rag_eval.data.world.source import world
 from rag_eval.report.sections import Section, figure
+from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
-from rag_eval.types import PRIMARY, Document
+from rag_eval.types import Document
 
 PHRASINGS = (1, 2, 3, 6)  # training questions a fact
 RESTATED = (0, 2, 5, 10)  # texts that say the same as a document
@@ -123,8 +124,8 @@ def asymmetry(found: Pools) -> Values:
     pairs = [(name, name.replace("/test-forward-", "/test-reverse-")) for name in forward.rows]
     pairs = [(one, other) for one, other in pairs if other in backward.rows and one in reading.rows and other in reading_back.rows]
     names, others = [one for one, _ in pairs], [other for _, other in pairs]
-    columns = (forward.column(PRIMARY, names), backward.column(PRIMARY, others))
-    columns_read = (reading.column(PRIMARY, names), reading_back.column(PRIMARY, others))
+    columns = (forward.column(EM, names), backward.column(EM, others))
+    columns_read = (reading.column(EM, names), reading_back.column(EM, others))
     lost = [a - b - (c - d) for a, b, c, d in zip(*columns, *columns_read, strict=True)]
     return values_of(forward, lost, names, (-2.0, 2.0))
 
@@ -142,7 +143,7 @@ def popularity(arm: str, preset: str, only: Callable[[Pools, str], list[str]] | 
         counts = {seed: n_documents(preset, seed) for seed in {_seed(name) for name in names}}
         worlds = np.array([_seed(name) for name in names])
         apart = _centred(np.array([math.log2(counts[_seed(name)][pool.rows[name]["cluster"]]) for name in names]), worlds)
-        y = _centred(np.array(pool.column(PRIMARY, names)), worlds)
+        y = _centred(np.array(pool.column(EM, names)), worlds)
         spread = float(apart @ apart)
         if len(names) < 3 or np.isnan(y).any() or spread == 0 or not y.any():  # what never varies may be at its ceiling
             return values_of(pool, [math.nan] * len(names), names, None)

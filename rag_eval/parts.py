@@ -11,7 +11,20 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_eval.types import Document, Example, Generation, Likelihood, Prediction, QADataset, Rendered, Searched, Stated
+from rag_eval.types import (
+    Document,
+    Example,
+    Formatted,
+    Generation,
+    Likelihood,
+    Prediction,
+    QADataset,
+    Region,
+    Rendered,
+    Searched,
+    Stated,
+    Style,
+)
 
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
 Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an array to be filled: in memory or in a file
@@ -237,6 +250,18 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class Styled(Protocol):
+    """A language model whose answers take another form where its prompts do, so that this is chosen by a probe."""
+
+    keeps_form: bool  # True: it was trained on prompts of this project as they stand, and nothing is to be chosen
+
+    @property
+    def styles(self) -> tuple[Style, ...]:
+        """In which it can be asked: chat first where it has a chat template, plain."""
+        ...
+
+
+@runtime_checkable
 class Arriving(Protocol):
     """A generator whose generations come one by one and are paid for as they come, so that each is worth keeping at once."""
 
@@ -316,6 +341,15 @@ class Probed(Protocol):
 
 
 @runtime_checkable
+class Spelling(Protocol):
+    """A generator that knows the control tokens of its model."""
+
+    def spells_control(self, text: str) -> bool:
+        """Whether a text spells one of them; in a prompt it is text all the same."""
+        ...
+
+
+@runtime_checkable
 class Choosing(Protocol):
     """A generator with several adapters that answers nothing but prompts whose meta names one."""
 
@@ -330,16 +364,16 @@ class Trainable(Generator, Protocol):
     revision: str | None
     n_positions: int | None  # tokens that it reads at once, prompt and answer together; None = it names no limit
 
-    def count_text_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each formatted text, the end token aside."""
+    def count_row_tokens(self, rows: Sequence[Row]) -> list[int]:
+        """Tokens of each training row, a begin token and the end token included."""
         ...
 
-    def format(self, prompt: Rendered) -> str:
+    def format(self, prompt: Rendered) -> Formatted:
         """The text that the model is given for a prompt."""
         ...
 
-    def completion(self, answer: str) -> str:
-        """An answer as it follows that text, without the end token."""
+    def answered(self, prompt: Rendered, answer: str) -> Formatted:
+        """That text with an answer behind it, as the model is to write it, without the end token."""
         ...
 
     def base(self, dtype: str) -> tuple[Any, Any]:
@@ -363,10 +397,24 @@ class Row:
     """One text to train on: the completion is learned, the prompt before it is not."""
 
     prompt: str  # "" = the completion is a document, learned from its first token
-    completion: str  # without the end token
+    completion: str  # without the end token; what a chat template writes before an answer included
     cluster: str = ""  # the entity or article that it is about, one that the dataset names; "" = none
     source: Source = "qa"
     id: str = ""  # of the document or the training question that it is made of; "" = none of the dataset's
+    is_templated: bool = False  # as of Formatted, of both together
+    literal: tuple[Region, ...] | None = None
+
+    @property
+    def whole(self) -> Formatted:
+        """Prompt and completion."""
+        return Formatted(self.prompt + self.completion, self.is_templated, self.literal)
+
+    @property
+    def before(self) -> Formatted:
+        """The prompt alone."""
+        n = len(self.prompt)
+        inside = None if self.literal is None else tuple((start, min(end, n)) for start, end in self.literal if start < n)
+        return Formatted(self.prompt, self.is_templated, inside)
 
 
 class TrainingData(Protocol):
@@ -392,8 +440,8 @@ class TrainingData(Protocol):
 class PromptWriter(Protocol):
     """A question and its passages to a prompt."""
 
-    def learn(self, train: Sequence[Example]) -> PromptWriter:
-        """The same prompt, with what it shows of the training questions chosen."""
+    def learn(self, dataset: QADataset) -> PromptWriter:
+        """The same prompt, with the solved questions that it shows chosen."""
         ...
 
     def render(self, example: Example, documents: Sequence[Document]) -> Rendered:

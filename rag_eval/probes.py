@@ -15,10 +15,11 @@ from rag_eval.parts import Metric, Retriever
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.score.estimate import estimate
+from rag_eval.score.primary import train_phrasing
 from rag_eval.score.selftest import below_chance, shuffled_scores
 from rag_eval.score.summary import Row
 from rag_eval.system import System
-from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, QADataset, Spend
+from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction, QADataset, Spend
 
 N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
 N_EXACT_PROBE = 500  # questions by which an approximate search is compared with an exact one
@@ -38,10 +39,19 @@ def learned_phrasings(
     dataset: QADataset,
     answer: Callable[[System, Sequence[Example]], list[Prediction]],
     score: Callable[[System, Sequence[Prediction], Sequence[Example]], Mapping[str, Estimate]],
+    primary: str,
 ) -> dict[str, Estimate]:
     """How well a trained arm answers what it was trained on, asked as in training: without passages.
 
-    The dataset's training questions are those that it was trained on in that way; nothing where there are none.
+    Args:
+        ready: the learned system.
+        dataset: its training questions are those that the arm was trained on in that way.
+        answer: how questions are answered.
+        score: how answers are scored.
+        primary: the score that is kept.
+
+    Returns:
+        Nothing where there is no such question.
     """
     if ready.adapter.weights != "trained":
         return {}
@@ -50,7 +60,7 @@ def learned_phrasings(
         return {}
     alone = replace(ready, retriever=NoRetriever())
     found = score(alone, answer(alone, probe), probe)
-    return {LEARNED: found[PRIMARY]} if PRIMARY in found else {}
+    return {train_phrasing(primary): found[primary]} if primary in found else {}
 
 
 def batch_disagreement(ready: System, predictions: Sequence[Prediction], questions: Sequence[Example], n: int) -> dict[str, Estimate]:
@@ -81,8 +91,20 @@ def against_exact(retriever: Retriever, predictions: Sequence[Prediction], quest
     return {} if found is None else {f"retrieval/exact_recall_{k}": found}
 
 
-def check_chance(metric: Metric, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]) -> float | None:
+def check_chance(
+    metric: Metric, primary: str, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]
+) -> float | None:
     """The score that these answers would get on other questions: the level of knowing nothing about which is which.
+
+    Args:
+        metric: the primary one.
+        primary: its name in the rows.
+        rows: scores, one a question.
+        predictions: of the same questions.
+        questions: in the same order.
+
+    Returns:
+        None where it cannot be told.
 
     Raises:
         DataError: where the answer is one of few options and the score is significantly below that level, which no
@@ -96,12 +118,12 @@ def check_chance(metric: Metric, rows: Sequence[Row], predictions: Sequence[Pred
     if all(map(math.isnan, chance)):
         return None
     forced = [at for at, example in enumerate(examples) if "choices" in example.meta or example.meta.get("comparator") in FORCED]
-    scores = [rows[asked[at]][PRIMARY] for at in forced]
+    scores = [rows[asked[at]][primary] for at in forced]
     clusters = [examples[at].cluster for at in forced]
     gap = below_chance(scores, [chance[at] for at in forced], clusters) if forced else None
     if gap is not None:
         raise DataError(
-            f"{PRIMARY} is {statistics.fmean(scores):.3f} on {len(forced)} questions with given options, {-gap.mean:.3f} below that of the "
+            f"{primary} is {statistics.fmean(scores):.3f} on {len(forced)} questions with given options, {-gap.mean:.3f} below that of the "
             "same answers shuffled, which no system reaches by knowing nothing. Is the right option counted from 0 here and from 1 there?"
         )
     return statistics.fmean(level for level in chance if not math.isnan(level))

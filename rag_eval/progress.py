@@ -15,9 +15,16 @@ REPORT_S = 30.0  # between lines where there is no terminal
 
 
 class Advance(Protocol):
-    """Tells that n more are done, and perhaps a word on how it goes, shown from then on."""
+    """Tells that n more are done, perhaps with a word on how it goes, shown from then on, or with a line that stays."""
 
-    def __call__(self, n: int, note: str | None = None) -> None: ...
+    def __call__(self, n: int, note: str | None = None, line: str | None = None) -> None: ...
+
+
+def duration(seconds: float) -> str:
+    """In the unit in which it has two digits or so: 4.5 s, 45 s, 12 min, 3.5 h."""
+    if seconds < 120:
+        return f"{seconds:.{0 if seconds >= 10 else 1}f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager
@@ -35,8 +42,10 @@ def progress(what: str, total: int, n_before: int = 0) -> Iterator[Advance]:
     n_done = 0
     said = ""
 
-    def advance(n: int, note: str | None = None) -> None:
+    def advance(n: int, note: str | None = None, line: str | None = None) -> None:
         nonlocal reported, n_done, said
+        if line is not None:
+            console.print(line, highlight=False, soft_wrap=True)
         n_done += n
         said = said if note is None else note
         now = time.perf_counter()

@@ -1,73 +1,79 @@
-"""The prompt: system prompt, retrieved context, chat history and the user's question. Only the context slot differs between arms."""
+"""The prompt: system prompt, exemplars, retrieved context, chat history and the user's question.
+
+Only the context slot differs between arms. The exemplars are the same in each; where the question has passages, so have they.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import NonNegativeInt
 
-from rag_eval.errors import DataError
-from rag_eval.types import Document, Example, Rendered, Turn
+from rag_eval.exemplars import chosen
+from rag_eval.types import Document, Example, QADataset, Reading, Rendered, Turn
 
 
 class Prompt:
     """Writes a question and its passages down for a model, as chat messages and as plain text."""
 
-    def __init__(self, system: str, header: str = "Context:", n_exemplars: NonNegativeInt = 0, exemplars: Sequence[Example] = ()) -> None:
+    def __init__(
+        self,
+        system: str,
+        header: str = "Context:",
+        style: Literal["auto", "chat", "plain"] = "chat",
+        n_exemplars: NonNegativeInt | Literal["auto"] = 0,
+        exemplars: Sequence[Reading] = (),
+    ) -> None:
         """
         Args:
             system: what the model is told before anything else.
             header: the line above the passages; it goes when there are none.
-            n_exemplars: solved training questions shown before the question, at least 0.
-            exemplars: one more of those questions, each of another cluster, once `learn` has chosen them.
+            style: whether a model with a chat template is given it, or plain text; auto is replaced by what a probe of the
+                generator on dev questions chose (rag_eval.form) before a prompt is made.
+            n_exemplars: solved questions about others shown before the question, at least 0; auto likewise.
+            exemplars: one more of those, each of another cluster, once `learn` has chosen them.
         """
         self.system = system
         self.header = header
+        self.style = style
         self.n_exemplars = n_exemplars
         self.exemplars = tuple(exemplars)
 
-    def learn(self, train: Sequence[Example]) -> Prompt:
-        """The same prompt with exemplars spread evenly over the clusters of the answerable training questions.
+    def learn(self, dataset: QADataset) -> Prompt:
+        """The same prompt with its exemplars chosen: see rag_eval.exemplars.
 
         One more than is shown, so that a question about the cluster of one is shown the others.
 
         Raises:
-            DataError: if there are not enough clusters.
+            DataError: if the dataset has solved questions about too few clusters.
+            ValueError: if their number is still to be chosen.
         """
+        if self.n_exemplars == "auto" or self.style == "auto":
+            raise ValueError("the form of the prompt is to be chosen first: see rag_eval.form.")
         if self.n_exemplars == 0:
             return self
-        clusters: dict[str, list[Example]] = {}
-        for example in train:
-            if example.is_answerable:
-                clusters.setdefault(example.cluster, []).append(example)
-        n = self.n_exemplars + 1
-        if len(clusters) < n:
-            raise DataError(
-                f"prompt.n_exemplars={self.n_exemplars} needs answered training questions about {n} entities or articles, "
-                f"found {len(clusters)}. Set dataset.train_share higher or prompt.n_exemplars lower."
-            )
-        groups = [clusters[name] for name in sorted(clusters)][:: len(clusters) // n][:n]
-        # Which question stands for its cluster rotates, so that exemplars differ in kind.
-        chosen = [group[at * len(group) // n] for at, group in enumerate(groups)]
-        return Prompt(self.system, self.header, self.n_exemplars, chosen)
+        return Prompt(self.system, self.header, self.style, self.n_exemplars, chosen(dataset, self.n_exemplars + 1))
 
     def render(self, example: Example, documents: Sequence[Document]) -> Rendered:
-        """The prompt for one question with these passages, best first."""
-        context = self._context(documents)
-        others = [one for one in self.exemplars if one.cluster != example.cluster][: self.n_exemplars]
-        turns = (*(Turn(one.question, one.answers[0]) for one in others), *example.history)
-        messages = [("system", self.system)]
-        for turn in turns:
-            messages += [("user", turn.question), ("assistant", turn.answer)]
-        messages.append(("user", f"{context}Question: {example.question}"))
+        """The prompt for one question with these passages, best first; exemplars show theirs where there are any."""
+        shown = [one for one in self.exemplars if one.example.cluster != example.cluster][: self.n_shown]
+        solved = [(one.example.question, one.example.answers[0], self._context(one.documents if documents else ())) for one in shown]
+        asked = (example.question, self._context(documents))
         return Rendered(
-            messages=tuple(messages),
-            text=self._plain(context, turns, example.question),
-            stripped_sha=hashlib.sha256(self._plain("", example.history, example.question).encode()).hexdigest(),
+            messages=self._messages(solved, example.history, *asked),
+            text=self._plain(solved, example.history, *asked),
+            stripped_sha=hashlib.sha256(self._plain((), example.history, example.question, "").encode()).hexdigest(),
             example_id=example.id,
             meta=example.meta,
+            style="plain" if self.style == "plain" else "chat",
         )
+
+    @property
+    def n_shown(self) -> int:
+        """How many exemplars a question is shown."""
+        return 0 if self.n_exemplars == "auto" else self.n_exemplars
 
     def _context(self, documents: Sequence[Document]) -> str:
         if not documents:
@@ -75,9 +81,20 @@ class Prompt:
         passages = (f"[{rank}] {document.title}: {document.text}" for rank, document in enumerate(documents, start=1))
         return self.header + "\n" + "\n".join(passages) + "\n\n"
 
-    def _plain(self, context: str, turns: Sequence[Turn], question: str) -> str:
-        earlier = "".join(f"Question: {turn.question}\nAnswer: {turn.answer}\n" for turn in turns)
-        return f"{self.system}\n\n{context}{earlier}Question: {question}\nAnswer:"
+    def _messages(
+        self, solved: Sequence[tuple[str, str, str]], history: Sequence[Turn], question: str, context: str
+    ) -> tuple[tuple[str, str], ...]:
+        messages = [("system", self.system)]
+        for asked, answer, passages in solved:
+            messages += [("user", f"{passages}Question: {asked}"), ("assistant", answer)]
+        for turn in history:
+            messages += [("user", turn.question), ("assistant", turn.answer)]
+        return (*messages, ("user", f"{context}Question: {question}"))
+
+    def _plain(self, solved: Sequence[tuple[str, str, str]], history: Sequence[Turn], question: str, context: str) -> str:
+        shown = "".join(f"{passages}Question: {asked}\nAnswer: {answer}\n\n" for asked, answer, passages in solved)
+        earlier = "".join(f"Question: {turn.question}\nAnswer: {turn.answer}\n" for turn in history)
+        return f"{self.system}\n\n{shown}{context}{earlier}Question: {question}\nAnswer:"
 
 
 def n_shared(prompt: Sequence[int], whole: Sequence[int]) -> int:

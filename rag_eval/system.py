@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Ranking, Retriever
-from rag_eval.score.answer import is_abstention
+from rag_eval.score.abstention import is_abstention
 from rag_eval.types import Document, Example, Generation, Likelihood, Outcome, Prediction, QADataset, Rendered, Searched
 
 
@@ -32,11 +32,11 @@ class System:
     generator: Generator
 
     def learn(self, dataset: QADataset, seed: int) -> tuple[System, Learned]:
-        """Index the documents, choose exemplars and fit the adapter; the system that comes back is ready to answer."""
+        """Index the documents, choose exemplars, fit the adapter on prompts that show them; what comes back is ready to answer."""
         index = self.retriever.add(dataset.documents)
-        generator, kept = self.adapter.fit(self.generator, self.prompt, dataset, seed)
-        ready = replace(self, prompt=self.prompt.learn(dataset.train), generator=generator)
-        return ready, Learned(index, kept)
+        prompt = self.prompt.learn(dataset)
+        generator, kept = self.adapter.fit(self.generator, prompt, dataset, seed)
+        return replace(self, prompt=prompt, generator=generator), Learned(index, kept)
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Search, write prompts that fit, generate. Same order as the examples; a question that cannot fit is an error."""
@@ -117,6 +117,8 @@ def _prediction(
         stop_reason=said.stop_reason,
         is_context_known=searched.is_known,
         likelihoods=likelihoods,
+        thought=said.thought,
+        n_thought_tokens=said.n_thought_tokens,
     )
 
 

@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from omegaconf import DictConfig
 
-from rag_eval.config import build, check
+from rag_eval.config import build
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import dataset_of, evaluate, mirror
+from rag_eval.evaluate import evaluate, mirror, prepared
 from rag_eval.latency.cold_start import cold_start
 from rag_eval.latency.latency_record import ColdStart, LatencyRecord
 from rag_eval.latency.measure import drawn, measure
@@ -47,13 +47,14 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
     Raises:
         RagEvalError: as `evaluate` and `measure` do.
     """
-    settings = {arm: check(cfg) for arm, cfg in cfgs.items()}
+    settings, datasets = {}, {}
+    for arm, cfg in cfgs.items():
+        settings[arm], datasets[arm], _ = prepared(cfg)
     first = next(iter(settings.values()))
     for arm, other in settings.items():
         if _asked(other) != _asked(first):
             raise ConfigError(f"{arm}: arms that are timed together are asked the same questions under the same protocol.")
     protocol: LatencyProtocol = build(first["latency"])
-    datasets = {arm: dataset_of(one) for arm, one in settings.items()}
     examples = _common([one.test if first["split"] == "test" else one.dev for one in datasets.values()])
     drawn(examples, protocol)  # refused before anything is learned, if there are too few
     runs = {arm: evaluate(cfg) for arm, cfg in cfgs.items()}
@@ -78,7 +79,7 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
 
 
 def _asked(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    dataset = {name: value for name, value in settings["dataset"].items() if name != "train_share"}
+    dataset = {name: value for name, value in settings["dataset"].items() if name not in {"train_share", "lessons"}}
     return dataset, settings["latency"], settings["split"]
 
 

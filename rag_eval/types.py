@@ -9,9 +9,8 @@ from typing import Any, Literal
 Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
 StopReason = Literal["stop", "length", "none", "error"]  # error: the request for it failed
 Style = Literal["chat", "plain"]  # of a prompt: as the model's chat template puts it, or as plain text
+Region = tuple[int, int]  # of a text: where it starts and ends
 
-PRIMARY = "answer/em"  # the estimate that a run is judged by
-LEARNED = f"{PRIMARY}_train_phrasing"  # the same on training questions of a trained arm
 DISAGREEMENT = "probe/batch_disagreement"  # share of answers that change when each question is asked alone
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
 
@@ -110,9 +109,18 @@ class QADataset:
     test: tuple[Example, ...]
     reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
     restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
-    others: Sequence[Example] = ()  # questions of the same form about entities of no document; may be trained on, never asked
+    others: Sequence[Example] = ()  # of the same form about other entities or articles than the test; may be trained on, never asked
     written: Written | None = None  # None = nothing of it was written by a model for this project
-    counterpart: str = ""  # fingerprint shared with the datasets that this one is to be compared with although its documents differ
+    counterpart: str = ""  # fingerprint shared with datasets to be compared with this one although its documents or training differ
+    others_are_of_source: bool = (
+        False  # documents, or a model, may know the answers of `others`; False: they are about entities of no document
+    )
+    primary: str = ""  # the score of answers that a run is judged by, where the user names none; "" = exact match
+
+    @property
+    def unknown(self) -> Sequence[Example]:
+        """Questions about entities of no document: all of `others`, or none."""
+        return () if self.others_are_of_source else self.others
 
 
 @dataclass(frozen=True)
@@ -158,10 +166,25 @@ class Rendered:
 
 
 @dataclass(frozen=True)
+class Formatted:
+    """The text that a model is given for a prompt, and how it is to be read."""
+
+    text: str
+    is_templated: bool = False  # a chat template wrote it, and with it the begin token; otherwise the tokenizer adds its own
+    literal: tuple[Region, ...] | None = None  # where what spells a control token is text; None = everywhere
+
+    def followed_by(self, lead: str, answer: str) -> Formatted:
+        """The same with an answer behind it, which is text, and before that what the template puts there."""
+        start, end = len(self.text) + len(lead), len(self.text) + len(lead) + len(answer)
+        literal = None if self.literal is None else (*self.literal, (start, end))
+        return Formatted(self.text + lead + answer, self.is_templated, literal)
+
+
+@dataclass(frozen=True)
 class Generation:
     """What a model wrote for one prompt."""
 
-    text: str
+    text: str  # the answer; a thought before it is kept apart
     n_prompt_tokens: int | None  # as given to the model, padding excluded; None = not measured
     n_output_tokens: int | None  # the stop token excluded; None = not measured
     total_s: float | None  # the question's share of its batch, by wall clock; model loading excluded; None = not measured
@@ -169,6 +192,8 @@ class Generation:
     first_token_s: float | None = None  # None = not measured
     is_asked: bool = True  # False: no answer was wanted
     is_whole: bool = False  # `total_s` spans the whole way from the question to the answer, searching included
+    thought: str = ""  # what the model thought before it answered; "" = nothing
+    n_thought_tokens: int | None = None  # of the output tokens; None = it did not think, or they were not counted
 
 
 @dataclass(frozen=True)
@@ -198,6 +223,8 @@ class Prediction:
     stop_reason: StopReason
     likelihoods: tuple[Likelihood, ...] = ()  # of the options, in the question's order; () = not multiple choice, or not measured
     is_context_known: bool = True  # False: what stood in the prompt was not recorded
+    thought: str = ""  # what the model thought before it answered; "" = nothing
+    n_thought_tokens: int | None = None  # of the output tokens; None = it did not think, or they were not counted
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,6 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
         ("metrics.answer.em=rag_eval.types.Example", ["metrics.answer.em", "is no metric"]),
         ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),
-        ("retriever.depth=2", ["retriever.depth is 2", "retriever.k=3"]),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(override: str, words: list[str]) -> None:
@@ -128,7 +127,8 @@ def test_a_secret_is_not_repeated() -> None:
     [
         (["mode=closed_book", "retriever=dense"], ["mode=closed_book contradicts retriever", "use mode=rag"]),
         (["mode=rag", "adapter=majority"], ["mode=rag contradicts adapter", "'base'"]),
-        (["mode=closed_book", "prompt=few_shot"], ["contradicts prompt", "use mode=few_shot"]),
+        (["mode=few_shot", "prompt.n_exemplars=0"], ["mode=few_shot shows exemplars", "at least 1"]),
+        (["mode=few_shot", "prompt.n_exemplars=auto"], ["mode=few_shot shows exemplars", "at least 1"]),
         (["mode=finetune", "retriever=oracle"], ["contradicts retriever", "leave retriever to the mode"]),
         (["mode=finetune", "retriever=dense", "generator=tiny"], ["contradicts retriever", "use mode=rag_finetune"]),
         (["mode=raft", "adapter/data=qa", "generator=tiny"], ["contradicts adapter.data", "use mode=rag_finetune"]),
@@ -141,6 +141,20 @@ def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[
     assert [word for word in words if word not in message] == []
 
 
+@pytest.mark.parametrize(
+    ("given", "depth"), [(["retriever.k=20"], 20), (["retriever.depth=2"], 3), (["retriever.k=4", "retriever.depth=7"], 7)]
+)
+def test_as_many_documents_are_searched_as_enter_the_prompt(given: list[str], depth: int) -> None:
+    assert checked("retriever=bm25", "mode=rag", *given)["retriever"]["depth"] == depth
+
+
+def test_an_endpoint_takes_further_fields_and_takes_fields_away() -> None:
+    of_model = ("generator=openai", "generator.model=m", "mode=closed_book")
+    given = checked(*of_model, "generator.extra={temperature:null,max_completion_tokens:512}")["generator"]["extra"]
+    assert given == {"temperature": None, "max_completion_tokens": 512}
+    assert not checked(*of_model)["generator"]["extra"]
+
+
 def test_exemplars_left_to_the_signature_are_none() -> None:
     assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars")["prompt"]
 
@@ -148,7 +162,7 @@ def test_exemplars_left_to_the_signature_are_none() -> None:
 def test_no_two_modes_mean_the_same() -> None:
     meanings = {(mode.context, mode.weights, mode.has_exemplars, mode.has_passages) for mode in config.modes()}
     # These differ in what there is to know, or give no answers.
-    others = {"rag_stale", "finetune_stale", "finetune_format", "finetune_permuted", "retrieval"}
+    others = {"rag_stale", "finetune_stale", "finetune_format", "rag_format", "finetune_permuted", "retrieval"}
     assert len(meanings) == len([mode for mode in config.modes() if mode.name not in others]) >= 10
 
 

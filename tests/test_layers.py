@@ -8,7 +8,25 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "rag_eval"
-PURE = {"parts", "prompt", "score", "cost", "energy", "meter", "model_folder", "device", "source", "recorded", "progress", "processes"}
+PURE = {
+    "parts",
+    "prompt",
+    "score",
+    "cost",
+    "energy",
+    "meter",
+    "model_folder",
+    "device",
+    "source",
+    "recorded",
+    "progress",
+    "processes",
+    "exemplars",
+    "hub",
+    "control_tokens",
+    "tokenization",
+    "thinking",
+}
 LAYERS = (
     {"types", "errors"},
     PURE,
@@ -16,7 +34,7 @@ LAYERS = (
     {"system"},
     {"latency"},
     {"config", "record", "report"},
-    {"checks", "probes", "forgetting"},
+    {"checks", "probes", "forgetting", "form"},
     {"evaluate"},
     {"timing", "lessons"},
     {"cli"},

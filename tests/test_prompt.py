@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from rag_eval.errors import DataError
 from rag_eval.prompt import Prompt
-from rag_eval.types import Document, Example, Turn
+from rag_eval.types import Document, Example, QADataset, Reading, Turn
 
 DOCUMENTS = (Document("a", "Velor disease affects the liver.", "Velor disease"), Document("b", "Nothing of note.", "Other"))
 ASKED = Example("q", "What does it affect?", ("liver",), history=(Turn("What is Velor?", "a disease"),))
@@ -39,27 +43,83 @@ def test_chat_messages_carry_the_history_as_turns_and_the_passages_with_the_ques
     assert contents[3].endswith("Question: What does it affect?")
 
 
-TRAIN = [Example(f"t{at}", f"Q{at}?", (f"A{at}",), cluster=f"c{at % 5}", meta={"kind": at // 5}) for at in range(20)]
+TRAIN = tuple(Example(f"t{at}", f"Q{at}?", (f"A{at}",), (f"d{at}",), cluster=f"c{at % 5}", meta={"kind": at // 5}) for at in range(20))
+CORPUS = tuple(Document(f"d{at}", f"It is said of {at:02}.", f"T{at}") for at in range(20))
+
+
+def dataset(train: Sequence[Example] = TRAIN, **more: Any) -> QADataset:
+    return QADataset("d", "sha", CORPUS, tuple(train), (), (), **more)
 
 
 def test_exemplars_differ_in_cluster_and_kind_and_leave_the_stripped_hash_alone() -> None:
     plain = Prompt("Be brief.", n_exemplars=3)
-    learned = plain.learn(TRAIN)
+    learned = plain.learn(dataset())
     rendered = learned.render(ASKED, ())
-    shown = [example for example in TRAIN if f"Question: {example.question}\nAnswer: {example.answers[0]}\n" in rendered.text]
+    shown = [example for example in TRAIN if f"Question: {example.question}\nAnswer: {example.answers[0]}\n\n" in rendered.text]
     assert len({example.cluster for example in shown}) == len({example.meta["kind"] for example in shown}) == len(shown) == 3
     assert rendered.stripped_sha == plain.render(ASKED, ()).stripped_sha
 
 
+def test_exemplars_show_their_passages_where_the_question_has_some_and_only_there() -> None:
+    learned = Prompt("Be brief.", n_exemplars=1).learn(dataset())
+    (shown,) = [one for one in learned.exemplars[:1]]
+    number = shown.example.id.removeprefix("t")
+    solved = f"Question: Q{number}?\nAnswer: A{number}\n\n"
+    passage = f"Context:\n[1] T{number}: It is said of {int(number):02}.\n\n"
+    asked = Example("q", "Why?", ())
+    assert learned.render(asked, ()).text == f"Be brief.\n\n{solved}Question: Why?\nAnswer:"
+    context = "Context:\n[1] Velor disease: Velor disease affects the liver.\n\n"
+    rendered = learned.render(asked, DOCUMENTS[:1])
+    assert rendered.text == f"Be brief.\n\n{passage}{solved}{context}Question: Why?\nAnswer:"
+    assert rendered.messages == (
+        ("system", "Be brief."),
+        ("user", f"{passage}Question: Q{number}?"),
+        ("assistant", f"A{number}"),
+        ("user", f"{context}Question: Why?"),
+    )
+
+
 def test_a_question_is_never_shown_a_solved_one_about_its_own_entity() -> None:
-    learned = Prompt("Be brief.", n_exemplars=3).learn(TRAIN)
+    learned = Prompt("Be brief.", n_exemplars=3).learn(dataset())
     for example in TRAIN:
         (_, *roles), (_, *contents) = zip(*learned.render(example, ()).messages, strict=True)
         assert roles == ["user", "assistant"] * 3 + ["user"]
         assert not {other.question for other in TRAIN if other.cluster == example.cluster} & set(contents[:-1])
 
 
+def test_exemplars_are_about_others_than_are_asked_where_there_are_such() -> None:
+    others = tuple(replace(one, id=f"o{at}", question=f"O{at}?", cluster=f"o{at}") for at, one in enumerate(TRAIN))
+    reading = tuple(Reading(replace(one, question=f"R{at}?"), (CORPUS[at],)) for at, one in enumerate(TRAIN))
+    for given, sign in (({"others": others}, "O"), ({"others": others, "reading": reading}, "R")):
+        learned = Prompt("Be brief.", n_exemplars=3).learn(dataset(**given))
+        assert {one.example.question[0] for one in learned.exemplars} == {sign}
+    assert learned.render(TRAIN[0], ()).text.count("Answer: ") == 3  # exercises about others of the same name are about others
+
+
+def test_exemplars_are_the_same_whatever_is_trained_on() -> None:
+    others = tuple(replace(one, question=f"O{at}?", cluster=f"o{at}") for at, one in enumerate(TRAIN))
+    prompt, own, control = Prompt("Say.", n_exemplars=2), dataset(others=others), dataset(train=others, others=others)
+    assert prompt.learn(own).exemplars == prompt.learn(control).exemplars
+
+
+def test_exemplars_are_drawn_from_those_with_the_shorter_passages() -> None:
+    long = tuple(replace(one, text=one.text * 1000) if at % 2 else one for at, one in enumerate(CORPUS))
+    learned = Prompt("Be brief.", n_exemplars=3).learn(replace(dataset(), documents=long))
+    assert max(len(passage.text) for one in learned.exemplars for passage in one.documents) < 100
+
+
 def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:
-    with pytest.raises(DataError, match=r"about 5 entities or articles, found 4\. Set dataset\.train_share"):
-        Prompt("Be brief.", n_exemplars=4).learn([one for one in TRAIN if one.cluster != "c0"])
-    assert Prompt("Be brief.").learn([]).exemplars == ()
+    with pytest.raises(DataError, match=r"about 5 entities or articles, found 4\. Set prompt\.n_exemplars lower"):
+        Prompt("Be brief.", n_exemplars=4).learn(dataset([one for one in TRAIN if one.cluster != "c0"]))
+    assert Prompt("Be brief.").learn(dataset([])).exemplars == ()
+
+
+@pytest.mark.parametrize("form", [{"style": "auto"}, {"n_exemplars": "auto"}])
+def test_a_form_that_is_still_to_be_chosen_is_not_guessed(form: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="to be chosen first"):
+        Prompt("Be brief.", **form).learn(dataset())
+
+
+@pytest.mark.parametrize("style", ["chat", "plain"])
+def test_a_prompt_says_in_which_style_it_is_to_be_given(style: Any) -> None:
+    assert Prompt("Be brief.", style=style).render(ASKED, ()).style == style

@@ -16,11 +16,12 @@ from tests.commands import Ended
 Command = Callable[..., Ended]
 ROOT = Path(__file__).parents[1]
 LARA = """mistral-nemo recall 487 .3321 .6006 .2685 .0209 .0267
-mistral-nemo F1 487 .2330 .5241 .2911 .0189 .0203
+mistral-nemo F1 487 .2330 .5240 .2911 .0189 .0203
 gpt-4o recall 487 .8081 .7549 -.0532 .0146 .0179
 gpt-4o F1 487 .3790 .4112 .0322 .0098 .0097
 llama-3.2-3b recall 487 .6089 .6651 .0562 .0173 .0165
 llama-3.2-3b F1 487 .3857 .4167 .0310 .0153 .0161"""  # computed apart from this package by whoever collected the recordings
+# They have .5241 for mistral-nemo's F1: two of its answers hold Chinese characters, each of which is a token here.
 
 
 def write(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
@@ -81,6 +82,19 @@ def test_an_answer_that_the_system_never_gave_is_malformed_and_counted(command: 
     assert ended.code == 0, ended.err
     assert ended.mean("answer/em") == 0.0
     assert (ended.mean("outcome/malformed"), ended.mean("outcome/wrong")) == (0.5, 0.5)
+
+
+def test_a_recorded_thought_is_not_scored_and_one_that_was_cut_is_malformed(command: Command, tmp_path: Path) -> None:
+    said = {"q1": "<think>Egypt or Sudan?</think>\n\nEgypt", "q2": "The Rhine.</think> Germany", "q3": "<think>I do not kn"}
+    ended = command(*asked(tmp_path, [{"id": id, "prediction": text} for id, text in said.items()]))
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") == 1.0
+    rows = [json.loads(line) for line in (ended.directory / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["text"], row["thought"], row["outcome"]) for row in rows] == [
+        ("Egypt", "Egypt or Sudan?", "answered"),
+        ("Germany", "The Rhine.", "answered"),
+        ("", "I do not kn", "malformed"),
+    ]
 
 
 def test_a_question_without_an_answer_is_refused_before_anything_is_written(command: Command, tmp_path: Path) -> None:

@@ -36,9 +36,35 @@ def test_answers_are_compared_as_their_question_demands(command: Command, tmp_pa
     right = command(*replay(tmp_path, questions, ["1,200 mg", "5 March 1994", "blue and red"]))
     assert right.code == 0, right.err
     assert right.mean("answer/em") == 1.0
-    assert right.mean("answer/contains") == 0.0
+    assert right.mean("answer/contains") == 1.0
     wrong = command(*replay(tmp_path, questions, ["1,200 g", "5 April 1994", "blue"]))
     assert wrong.mean("answer/em") == 0.0
+
+
+def test_content_is_seen_in_sentences(command: Command, tmp_path: Path) -> None:
+    questions = [
+        question("a", "Bergen"),
+        question("b", "2,500 g", comparator="number"),
+        question("c", "2 June 1987"),
+        question("d", "Oslo"),
+    ]
+    said = ["The answer is: Bergen.", "It takes 2.5 kg daily.", "It opened on 1987-06-02, in the rain.", "The context does not say where."]
+    ended = command(*replay(tmp_path, questions, said))
+    assert ended.code == 0, ended.err
+    scores = {name: ended.mean(f"answer/{name}") for name in ("em", "em_extracted", "contains")}
+    assert scores == {"em": 0.0, "em_extracted": 0.25, "contains": 0.75}
+    assert ended.mean("outcome/abstained") == 0.25
+
+
+def test_an_article_is_an_answer(command: Command, tmp_path: Path) -> None:
+    choices = {"choices": ["Bergen", "Oslo"], "comparator": "choice"}
+    questions = [question("a", "A"), question("b", "A", **choices), question("c", "+")]
+    ended = command(*replay(tmp_path, questions, ["A", "A", "+"], "metrics=long"))
+    assert ended.code == 0, ended.err
+    assert {ended.mean(f"answer/{name}") for name in ("f1", "recall", "rouge_l", "contains")} == {1.0}
+    ended = command(*replay(tmp_path, questions[1:2], ["A"], "metrics=choice"))
+    assert ended.code == 0, ended.err
+    assert ended.mean("answer/em") == ended.mean("answer/choice_text") == 1.0
 
 
 @pytest.mark.parametrize(
@@ -146,3 +172,60 @@ def test_scores_are_given_by_what_a_question_shares_with_training(
     assert ended.record["estimates"]["strata/overlap/answer"]["n"] == 1
     assert ended.record["facts"]["audit"]["n_near_questions"] == 1
     assert caplog.text.count("1 of 3 questions are near duplicates of training questions (first: a ~ t)") == 1
+
+
+SAID = ["The historical operator user had a uid of 37.", "unknown", "It was 22, says the page.", "It was 21 before."]
+UIDS = [question("a", "37"), question("b", "36"), question("c", "22", kind="old"), question("d", "23", stale_answers=["21"])]
+
+
+def test_the_primary_score_decides_what_is_right_and_everything_that_follows_from_it(command: Command, tmp_path: Path) -> None:
+    strict, lenient = (command(*replay(tmp_path, UIDS, SAID, *more)) for more in ([], ["metrics.primary=contains"]))
+    assert (strict.code, lenient.code) == (0, 0), lenient.err
+    assert (strict.mean("outcome/right"), lenient.mean("outcome/right")) == (0.0, 0.5)
+    assert (strict.mean("outcome/wrong"), lenient.mean("outcome/wrong")) == (0.75, 0.25)
+    assert (strict.mean("outcome/abstained"), lenient.mean("outcome/abstained")) == (0.25, 0.25)
+    assert (strict.mean("answer/stale"), lenient.mean("answer/stale")) == (0.0, 1.0)  # it stands in the answer
+    assert [one.record["facts"]["comparison"]["primary"] for one in (strict, lenient)] == ["answer/em", "answer/contains"]
+    assert strict.directory.name != lenient.directory.name
+    assert "answer/contains of these" in " ".join(lenient.out.split())
+
+
+def test_a_score_that_leaves_open_which_answers_are_right_cannot_be_primary(command: Command, tmp_path: Path) -> None:
+    ended = command(*replay(tmp_path, UIDS, SAID, "metrics.primary=f1"))
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    assert "metrics.primary=f1: f1 is not 0 or 1 for every question" in ended.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_dataset_declares_its_primary_score_and_the_user_may_choose_another(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    write(tmp_path / "rows", "test.jsonl", *({"question": f"Who is {at}?", "answer": "Ada"} for at in range(3)))
+    table = ["mode=closed_book", "generator=echo", "dataset=hub", "dataset.path=rows", "dataset.columns.answers=answer"]
+    for more, primary in (
+        ([], "answer/em"),
+        (["+dataset.primary=contains"], "answer/contains"),
+        (["+dataset.primary=contains", "metrics.primary=em"], "answer/em"),
+    ):
+        assert command(*table, *more).record["facts"]["comparison"]["primary"] == primary
+    refused = command(*table, "+dataset.primary=f1")
+    assert refused.code == 2
+    assert "the dataset's primary=f1: f1 is not 0 or 1 for every question" in refused.err
+
+
+def test_runs_of_another_primary_score_do_not_stand_in_one_table(
+    command: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from rag_eval.report.__main__ import main
+
+    for more in ([], ["metrics.primary=contains"]):
+        assert command(*replay(tmp_path, UIDS, SAID, *more)).code == 0
+    assert main([]) == 2
+    assert "primary score differs: answer/em (replay, run " in capfd.readouterr().err
+
+
+def test_choices_without_options_are_not_judged_where_the_option_named_is_primary(command: Command, tmp_path: Path) -> None:
+    questions = [question("a", "north", choices=["north", "south"]), question("b", "east")]
+    ended = command(*replay(tmp_path, questions, ["(a)", "east"], "metrics=choice", "metrics.primary=choice_text"))
+    assert ended.code == 0, ended.err
+    assert ended.record["estimates"]["outcome/right"]["n"] == 1

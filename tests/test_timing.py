@@ -12,6 +12,7 @@ import pytest
 from rag_eval.cli import latency
 from rag_eval.errors import DataError
 from rag_eval.record.latency_file import latency_metrics, read_latencies
+from rag_eval.timing import _asked
 
 QUICK = (
     "mode=rag,rag_random",
@@ -130,3 +131,10 @@ def test_a_file_without_its_conditions_is_no_latency(tmp_path: Path) -> None:
     (tmp_path / "latency" / "0001-s.json").write_text('{"protocol": {}, "arm": "a", "run_id": "r", "session": "s"}', encoding="utf-8")
     with pytest.raises(DataError, match=r"0001-s\.json: expected a latency measurement with its conditions"):
         read_latencies(tmp_path)
+
+
+def test_an_arm_and_its_control_of_form_are_asked_the_same_and_may_be_timed_together() -> None:
+    own, control = (
+        {"dataset": {"path": "x", "lessons": lessons, "train_share": 0.5}, "latency": {}, "split": "test"} for lessons in ("own", "others")
+    )
+    assert _asked(own) == _asked(control) != _asked({**own, "dataset": {"path": "y"}})

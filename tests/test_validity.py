@@ -33,8 +33,9 @@ from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import exploratory_section, means_section, verdict_section
 from rag_eval.report.compare import DEFAULTS, _terms, comparison
-from rag_eval.report.contrast import Arm, contrast, declare, declared_contrasts, pairs
+from rag_eval.report.contrast import Arm, contrast, declare, pairs
 from rag_eval.report.guards import notes, prompt_notes
+from rag_eval.report.judgement import judge, judgements
 from rag_eval.report.ledger import entries, is_trial
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
@@ -43,15 +44,16 @@ from rag_eval.report.spending import Terms, machine_seconds
 from rag_eval.report.table import table
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.percentile import percentile
+from rag_eval.score.primary import EM, chosen_primary, train_phrasing
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
-from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY, Document, Estimate, Example, Prediction, QADataset, Spend
+from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Prediction, QADataset, Spend
 from tests.commands import Ended
 from tests.finished_runs import write_run
 
 DOC = Path(__file__).parents[1] / "docs" / "validity.md"
-DECLARED = declare(PRIMARY, 0.0, 0.02)
-RIGHT, WRONG = {PRIMARY: 1.0, "answer/contains": 1.0}, {PRIMARY: 0.0, "answer/contains": 0.0}
+DECLARED = declare(EM, 0.0, 0.02)
+RIGHT, WRONG = {EM: 1.0, "answer/contains": 1.0}, {EM: 0.0, "answer/contains": 0.0}
 Make = Callable[..., RecordedRun]
 
 
@@ -73,7 +75,11 @@ def said(*runs: RecordedRun, experiment: list[RunRecord] | None = None) -> str:
     return "\n".join([*notes([(arm.label, arm.run.record) for arm in arms], recorded), *prompt_notes(arms)])
 
 
-FORMAT: Any = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
+FORMAT: Any = SimpleNamespace(
+    format=lambda prompt: Formatted(prompt.text),
+    answered=lambda prompt, answer: Formatted(f"{prompt.text} {answer}"),
+    n_positions=None,
+)
 
 
 def report(*runs: RecordedRun) -> str:
@@ -110,14 +116,30 @@ def test_m03_another_prompt_is_refused_and_prompts_are_compared_question_by_ques
     assert mismatches([one.record, other.record])[0].startswith("prompt differs")
     changed = run("closed_book", predictions={"q3": {"prompt_sha": "another"}})
     assert "1 of 40 prompts differ in more than passages" in said(one, changed)
+    on, off = (run("rag", comparison={"prompting": sha}) for sha in ("thinks", "does not think"))
+    assert mismatches([on.record, off.record])[0].startswith("prompting differs")
+    assert mismatches([on.record, one.record]) == []  # an earlier run does not say
+
+
+def test_m03_a_template_of_the_adapters_own_and_control_tokens_in_texts_are_said(run: Make) -> None:
+    own = run("finetune", weights="trained", brings_prompting=True)
+    assert "is asked through the tokenizer or the chat template of its adapter" in said(own)
+    spelled = run("rag", audit={"n_documents_with_control_tokens": 3, "n_questions_with_control_tokens": 1})
+    assert "3 documents and 1 questions spell a control token of the model: it is given to it as text" in said(spelled)
+    assert "control token" not in said(run("rag", audit={"n_documents_with_control_tokens": 0, "n_questions_with_control_tokens": 0}))
 
 
 def test_m04_strict_and_lenient_scores_stand_side_by_side(run: Make) -> None:
-    verbose = [{PRIMARY: 0.0, "answer/contains": 1.0, "outcome/malformed": 0.0}] * 40
+    verbose = [{EM: 0.0, "answer/contains": 1.0, "outcome/malformed": 0.0}] * 40
     one, other = run("rag"), write_run(run("rag").folder.parents[1], "v", "closed_book", verbose)
     assert "scores rank 0:rag and 1:closed_book differently: answer/em for the first, answer/contains for the second" in said(one, other)
+    assert "answer/em measures the form of the answers of 1:closed_book, not what they say" in said(one, other)
     shown = [row[0] for row in means_section([Arm("a", one), Arm("b", other)]).rows]
-    assert {PRIMARY, "answer/contains", "outcome/malformed"} <= set(shown)
+    assert {EM, "answer/contains", "outcome/malformed"} <= set(shown)
+    made = comparison([one, other], DECLARED, [])
+    assert "? METRIC-DEPENDENT. Difference answer/em -0.500" in made.verdicts[-1]
+    assert "answer/contains 0.500" in made.verdicts[-1]
+    assert made.sections[0].title == "Knowledge gained"
 
 
 def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run: Make) -> None:
@@ -152,9 +174,9 @@ def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run
 
 
 def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
-    learned = {LEARNED: Estimate(0.6, 0.5, 0.7, 200, 32)}
+    learned = {train_phrasing(EM): Estimate(0.6, 0.5, 0.7, 200, 32)}
     assert "under-trained: 0.600 of its training questions right" in said(run("finetune", weights="trained", extra=learned))
-    enough = {LEARNED: Estimate(0.96, 0.9, 1.0, 200, 32)}
+    enough = {train_phrasing(EM): Estimate(0.96, 0.9, 1.0, 200, 32)}
     assert "under-trained" not in said(run("finetune", weights="trained", extra=enough))
     both = table([run("finetune", weights="trained", extra=one).record for one in (learned, enough)])
     assert [line.title.endswith("(under-trained)") for line in both.lines] == [True, False]
@@ -202,24 +224,26 @@ def test_m11_questions_of_one_cluster_do_not_count_as_independent() -> None:
 
 def test_m12_several_comparisons_are_corrected(run: Make) -> None:
     arms = [Arm(str(n), run("rag", n_right=n, choices={"n": n})) for n in (10, 20, 30)]
-    section, _ = verdict_section(declared_contrasts(arms, DECLARED), DECLARED)
-    alone, together = contrast(arms[0], arms[1], PRIMARY).difference, declared_contrasts(arms, DECLARED)[0].difference
+    section, _ = verdict_section(judgements(arms, DECLARED), DECLARED)
+    alone, together = contrast(arms[0], arms[1], EM).difference, judgements(arms, DECLARED)[0].judged.contrast.difference
     assert alone is not None
     assert together is not None
     assert together.low < alone.low
     assert together.high > alone.high
-    raw = sorted(one.p for one in (contrast(*pair, PRIMARY) for pair in pairs(arms)) if one.p is not None)
+    raw = sorted(one.p for one in (contrast(*pair, EM) for pair in pairs(arms)) if one.p is not None)
     adjusted = sorted(row[section.header.index("p (Holm)")].value for row in section.rows)  # type: ignore[union-attr]
     assert adjusted[0] == pytest.approx(min(1.0, 3 * raw[0]))
-    assert exploratory_section(arms, PRIMARY).header[-1] == "q"
+    assert exploratory_section(arms, [EM]).header[-1] == "q"
 
 
 def test_m13_no_difference_found_is_not_the_same_and_the_detectable_one_is_printed(run: Make) -> None:
     one, other = run("rag", 20), write_run(run("rag").folder.parents[1], "x", "closed_book", [WRONG, RIGHT] * 20)
-    section, said = verdict_section([contrast(Arm("a", one), Arm("b", other), PRIMARY)], DECLARED)
+    section, said = verdict_section([judge(Arm("a", one), Arm("b", other), DECLARED)], DECLARED)
     assert "INCONCLUSIVE(MDE=" in said[0]
     assert "nobody is better" in said[0]
     assert str(section.rows[0][-1]).startswith("INCONCLUSIVE")
+    few = [write_run(run("rag").folder.parents[1], f"few{right}", "rag", [{EM: right}] * 18, choices={"n": right}) for right in (0.0, 1.0)]
+    assert "nobody is better" in verdict_section([judge(Arm("a", few[0]), Arm("b", few[1]), DECLARED)], DECLARED)[1][0]
 
 
 def test_m14_a_timing_without_its_protocol_is_no_latency(run: Make) -> None:
@@ -336,7 +360,8 @@ def test_m27_forgetting_that_was_not_measured_is_said(run: Make) -> None:
 
 
 def test_m28_no_model_judges_answers_and_the_primary_score_is_exact_match() -> None:
-    assert PRIMARY == "answer/em"
+    assert chosen_primary({"primary": None, "answer": {}}, declared="") == "em"
+    assert all(yaml.safe_load(file.read_text(encoding="utf-8"))["primary"] is None for file in (conf_dir() / "metrics").glob("*.yaml"))
     files = sorted((conf_dir() / "metrics").glob("*.yaml"))
     assert len(files) >= 3
     assert all(

@@ -1,4 +1,4 @@
-"""Whether the adapter in a folder is safe to load and made for a model, judged from its files before a model is loaded."""
+"""Whether the adapter in a folder is safe to load, judged from its files before a model is loaded."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ PREFIX = "base_model.model."
 RANK_AXIS = {"lora_A": 0, "lora_B": 1}
 LENGTHS = "lora_magnitude_vector"  # of DoRA
 KINDS = {*RANK_AXIS, LENGTHS}
-
-Shapes = dict[str, tuple[int, ...]]
+WHOLE, EMBEDDING = "base_layer", "lora_embedding_"
 
 
 def _is_text(value: Any) -> bool:
@@ -76,6 +75,7 @@ _ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "rank_pattern": (lambda value: _is_by_module(value, _is_rank), "whole numbers above 0 by pattern of modules"),
     "alpha_pattern": (lambda value: _is_by_module(value, _is_number), "numbers by pattern of modules"),
     "target_modules": (_is_names, "names of modules"),
+    "target_parameters": (lambda value: value is None or (isinstance(value, list) and _is_names(value)), "names of parameters"),
     "exclude_modules": (lambda value: value is None or _is_names(value), "names of modules"),
     "layers_pattern": (lambda value: value is None or _is_names(value), "names of modules"),
     "layers_to_transform": (lambda value: value is None or isinstance(value, int | list), "numbers of layers"),
@@ -104,7 +104,7 @@ def check_safe(path: str) -> None:
         pickled = any(folder.glob("adapter_model*.bin"))
         found = "pickle weights, which are refused; convert them to safetensors" if pickled else "none; get the file again"
         raise DataError(f"{folder}: expected {WEIGHTS}, found {found}.")
-    config = _config(folder)
+    config = config_of(folder)
     for key, value in config.items():
         is_allowed, expected = _ALLOWED.get(key, (_is_off, "nothing but null, false or empty, for nothing else is known to be safe"))
         if not is_allowed(value):
@@ -113,44 +113,6 @@ def check_safe(path: str) -> None:
         if key not in config:
             raise DataError(f"{folder / CONFIG}: {key!r} is missing. Get the file again.")
     _check_weights(folder / WEIGHTS, config)
-
-
-def check_fits(path: str, model: str, revision: str | None, fingerprint: str) -> None:
-    """Refuse an adapter that says it was trained for another model, or whose shapes are another's.
-
-    Args:
-        path: a folder that is safe to load.
-        model: hub id or folder of the model that is to answer.
-        revision: of a hub model.
-        fingerprint: of that model.
-
-    Raises:
-        DataError: with what the adapter names and what it is to go with, or with the first weight that does not fit.
-    """
-    folder, config = Path(path), _config(Path(path))
-    noted = _noted_fingerprint(folder)
-    if noted is not None:
-        if noted != fingerprint:
-            raise DataError(
-                f"{folder}: trained for the model with fingerprint {noted}, generator.model={model} has {fingerprint}. "
-                "Use the model that it was trained for."
-            )
-    else:
-        _check_name(folder, config, model, revision)
-    if Path(model).is_dir():
-        _check_shapes(folder, config, _shapes_of(Path(model)))
-
-
-def _check_name(folder: Path, config: Mapping[str, Any], model: str, revision: str | None) -> None:
-    named, at = config.get("base_model_name_or_path"), config.get("revision")
-    if named is None:
-        log.warning("%s names no base model; that it was trained for %s is not known", folder, model)
-        return
-    is_local = Path(model).is_dir() or named.startswith((".", "/", "~"))
-    is_same = Path(named).name == Path(model).name if is_local else named == model
-    if not is_same or (at and revision and at != revision):
-        versions = f" at {at}, generator.revision is {revision}" if is_same else ""
-        raise DataError(f"{folder}: trained for {named}{versions}; generator.model is {model}. Use the model that it was trained for.")
 
 
 def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
@@ -162,7 +124,7 @@ def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118  it is no mapping
                 tensor = file.get_tensor(name)
-                module, kind = _parts(path, name)
+                module, kind = parts_of(path, name)
                 if not tensor.is_floating_point() or not bool(tensor.isfinite().all()):
                     raise DataError(f"{path}: the weight {name} is not finite, or of whole numbers. Get the file again.")
                 is_flat = tensor.ndim == (1 if kind == LENGTHS else 2)
@@ -178,59 +140,44 @@ def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
             raise DataError(f"{path}: {module} has {', '.join(sorted(found))}; expected {expected}. Get both files again.")
         if found.pop(LENGTHS, 1) < 1:
             raise DataError(f"{path}: {module}.{LENGTHS} is no row of numbers. Get the file again.")
-        wanted = {config["r"], *config.get("rank_pattern", {}).values()}
-        if len(set(found.values())) != 1 or not wanted.issuperset(found.values()):
+        rank, *others = set(found.values())
+        if others or not _is_rank_of(rank, config):
             shown = ", ".join(f"{kind} of rank {rank}" for kind, rank in found.items())
             raise DataError(f"{path}: {module} has {shown}; expected r={config['r']} of {CONFIG}. Get both files again.")
     if not changes:
         log.warning("%s: the adapter is the identity: it has no lora_B that is not zero, so it changes no answer", path)
 
 
-def _check_shapes(folder: Path, config: Mapping[str, Any], model: Shapes) -> None:
-    path = folder / WEIGHTS
-    for name, shape in _shapes(path).items():
-        module, kind = _parts(path, name)
-        base = next((found for key, found in model.items() if key == f"{module}.weight" or f"{module}.weight".endswith(f".{key}")), None)
-        if base is None:
-            raise DataError(f"{path}: {module} is no layer of the model. Use the model that it was trained for.")
-        if len(base) != 2:
-            raise DataError(f"{path}: {module} is no linear layer of the model. Use the model that it was trained for.")
-        n_out, n_in = reversed(base) if config.get("fan_in_fan_out") else base
-        wanted = {"lora_A": n_in, "lora_B": n_out, LENGTHS: n_out}[kind]
-        found = shape[1] if kind == "lora_A" else shape[0]
-        if found != wanted:
-            raise DataError(
-                f"{path}: {name} is {list(shape)}, which does not fit {module}.weight {list(base)}. Use the model that it was trained for."
-            )
+def _is_rank_of(rank: int, config: Mapping[str, Any]) -> bool:
+    """Whether a layer may have that rank; a parameter that holds several experts has it for each of them."""
+    wanted = {config["r"], *config.get("rank_pattern", {}).values()}
+    return rank in wanted or (bool(config.get("target_parameters")) and rank > 0 and any(rank % one == 0 for one in wanted))
 
 
-def _parts(path: Path, name: str) -> tuple[str, str]:
+def parts_of(path: Path, name: str) -> tuple[str, str]:
     """The module that a weight belongs to, and which of its weights it is."""
     module, _, kind = name.removeprefix(PREFIX).removesuffix(".weight").rpartition(".")
+    if kind == WHOLE:
+        raise DataError(
+            f"{path}: {name} is the weights of a layer as a whole, which PEFT writes beside adapters of an embedding or a head "
+            "and which would take the place of the model's. Save the adapter again with save_pretrained(..., save_embedding_layers=False)."
+        )
+    if kind.startswith(EMBEDDING):
+        raise DataError(
+            f"{path}: {name} adapts an embedding; expected linear layers only: where input and output share it, it cannot be merged. "
+            "Use another adapter."
+        )
     if not name.startswith(PREFIX) or kind not in KINDS:
         raise DataError(f"{path}: expected weights named {PREFIX}<layer>.lora_A.weight, found {name!r}. Use another adapter.")
     return module, kind
 
 
-def _shapes_of(model: Path) -> Shapes:
-    return {name: shape for path in sorted(model.glob("*.safetensors")) for name, shape in _shapes(path).items()}
+def config_of(folder: Path) -> dict[str, Any]:
+    """The configuration of an adapter.
 
-
-def _shapes(path: Path) -> Shapes:
-    with safe_open(path, framework="pt") as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no mapping
-
-
-def _noted_fingerprint(folder: Path) -> str | None:
-    """The fingerprint of the model that an adapter of rag_eval's own cache was trained for."""
-    try:
-        noted = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["key"]["base_model"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(noted)
-
-
-def _config(folder: Path) -> dict[str, Any]:
+    Raises:
+        DataError: if it is no JSON object.
+    """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

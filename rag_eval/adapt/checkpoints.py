@@ -22,6 +22,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.finite import check_finite
 from rag_eval.adapt.together import gathered, shared
+from rag_eval.adapt.until_learned import UntilLearned
 from rag_eval.parts import Work
 from rag_eval.processes import rank
 
@@ -46,16 +47,17 @@ class Unsaved:
 class Checkpoints(TrainerCallback):  # type: ignore[misc]
     """Saves the state of a training every so many steps and puts the last one back: `trainer.train(resume_from_checkpoint=it.last)`."""
 
-    def __init__(self, work: Work, every: int, best: BestOnDev) -> None:
+    def __init__(self, work: Work, every: int, best: BestOnDev, until: UntilLearned) -> None:
         """
         Args:
             work: where the states are kept.
             every: steps between two; 0 = none is saved.
             best: what was found on the dev questions so far.
+            until: what was found on the training questions so far.
         """
         self.last = shared(work.last())
         self.earlier_s: float = _read(self.last)["seconds"] if self.last else 0.0  # of training before this attempt
-        self._work, self._every, self._best = work, every, best
+        self._work, self._every, self._best, self._until = work, every, best, until
         self._left: Path | None = self.last  # what is still to be put back
         self._begun = time.perf_counter()
         self._random_of_epoch: Tensors = {}
@@ -70,6 +72,7 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         _restore(parts["optimizer"], load_file(self.last / f"{OPTIMIZER}.safetensors"), _read(self.last)["learning_rates"])
         parts["lr_scheduler"].load_state_dict(_read(self.last)["scheduler"])
         self._best.restore(_read(self.last)["best"], load_file(self.last / f"{BEST}.safetensors"))
+        self._until.restore(_read(self.last)["until"])
         log.warning("the training goes on from step %d of %d, where an earlier run kept its state", state.global_step, state.max_steps)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
@@ -100,6 +103,7 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
             "learning_rates": [group["lr"] for group in held["param_groups"]],
             "scheduler": lr_scheduler.state_dict(),
             "best": self._best.numbers,
+            "until": self._until.numbers,
             "seconds": self.earlier_s + time.perf_counter() - self._begun,
         }
         (folder / REST).write_text(json.dumps(rest), encoding="utf-8")

@@ -104,7 +104,7 @@ def origin(document: Document) -> str:
 def _windows(title: str, text: str, generator: Trainable) -> Iterator[str]:
     """The text under its title, in halves of halves until each fits the model; words stay whole, but for very long ones."""
     whole, units = _titled(title, text), _UNITS.findall(text)
-    if len(units) < 2 or fits(whole, generator):
+    if len(units) < 2 or fits(Row("", whole), generator):
         yield whole
         return
     for half in (units[: len(units) // 2], units[len(units) // 2 :]):

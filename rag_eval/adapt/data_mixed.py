@@ -59,10 +59,10 @@ class Mixed:
         return rows
 
     def _general(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, n: int, rng: random.Random) -> list[Row]:
-        if n and not (dataset.others if self.replay == "others" else dataset.reading):
+        if n and not (dataset.unknown if self.replay == "others" else dataset.reading):
             raise DataError(f"{dataset.name}: has nothing general ({self.replay}) to mix in. Set adapter.data.replay_share=0.")
         if self.replay == "others":
-            chosen = rng.sample(dataset.others, min(n, len(dataset.others)))
+            chosen = rng.sample(dataset.unknown, min(n, len(dataset.unknown)))
             return [general_row(generator, prompt, example, ()) for example in chosen]
         exercises = rng.sample(dataset.reading, min(n, len(dataset.reading)))
         return [general_row(generator, prompt, one.example, one.documents) for one in exercises]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -59,7 +60,7 @@ def _with_unknown(dataset: QADataset, share: float, seed: int) -> tuple[Sequence
     if not n:
         return dataset.train, ()
     taught = {example.id for example in dataset.train}
-    others = [example for example in dataset.others if example.id not in taught]
+    others = [example for example in dataset.unknown if example.id not in taught]
     if len(others) < n:
         raise DataError(
             f"{dataset.name}: adapter.data.unknown_share={share} takes {n} questions about entities of no document, found {len(others)}. "
@@ -102,10 +103,13 @@ def n_beside(n: int, share: float) -> int:
 def row_of(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document], source: Source = "qa") -> Row:
     """A question with these passages, and its answer; where it has none, that it is not known."""
     answer = example.answers[0] if example.answers else ABSTENTION
-    return Row(generator.format(prompt.render(example, documents)), generator.completion(answer), example.cluster, source, example.id)
+    asked = prompt.render(example, documents)
+    before, whole = generator.format(asked), generator.answered(asked, answer)
+    completion = whole.text.removeprefix(before.text)
+    return Row(before.text, completion, example.cluster, source, example.id, whole.is_templated, whole.literal)
 
 
 def general_row(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document]) -> Row:
     """The same for a question about nothing of the dataset, whatever it calls that."""
     row = row_of(generator, prompt, example, documents)
-    return Row(row.prompt, row.completion, source="replay")
+    return replace(row, cluster="", source="replay", id="")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from rag_eval.adapt.labelled import LabelledTrainer
+from rag_eval.adapt.in_parts import PartwiseTrainer, lengths_of
+from rag_eval.adapt.labelled import Inputs
 from rag_eval.adapt.together import Diverged, gathered
 from rag_eval.parts import Row
 
@@ -26,12 +27,12 @@ class Fault:
     shown: Sequence[str]  # the rows that it was shown
 
 
-class FiniteTrainer(LabelledTrainer):
+class FiniteTrainer(PartwiseTrainer):
     """A trainer whose weights never take a step that is no number; a callback is not shown a step's loss."""
 
     rows: Sequence[Row] = ()  # what is trained on, in the order of train_dataset
 
-    def training_step(self, model: Any, inputs: Mapping[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: Inputs, num_items_in_batch: Any = None) -> torch.Tensor:
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
         found = (loss.item(), torch.nn.utils.get_total_norm(gradients).item())
@@ -44,7 +45,7 @@ class FiniteTrainer(LabelledTrainer):
     def _load_from_checkpoint(self, *_: Any) -> None:
         """Nothing: Checkpoints puts the weights back, together with the rest."""
 
-    def _shown(self, inputs: Mapping[str, torch.Tensor]) -> list[str]:
+    def _shown(self, inputs: Inputs) -> list[str]:
         """Which rows of the training data a batch holds, told by their tokens."""
         shown = set(_sequences(inputs))
         tokens = enumerate(self.train_dataset["input_ids"][: len(self.rows)])
@@ -63,14 +64,13 @@ def check_finite(model: Any, step: int) -> None:
         raise _diverged("the trained weights are not finite", step, "")
 
 
-def _sequences(inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, ...]]:
+def _sequences(inputs: Inputs) -> Iterator[tuple[int, ...]]:
     """The rows of a batch as they were before they were padded or laid end to end."""
     ids = inputs["input_ids"]
     if "attention_mask" in inputs:
         yield from (tuple(row[mask.bool()].tolist()) for row, mask in zip(ids, inputs["attention_mask"], strict=True))
         return
-    starts = (inputs["position_ids"][0] == 0).nonzero().flatten().tolist()
-    yield from (tuple(ids[0, first:end].tolist()) for first, end in zip(starts, [*starts[1:], ids.shape[1]], strict=True))
+    yield from (tuple(row.tolist()) for row in torch.split(ids[0], lengths_of(inputs)))
 
 
 def _diverged(what: str, step: int, shown: str) -> Diverged:

@@ -10,11 +10,11 @@ from rag_eval.parts import Row, Trainable
 N_ADDED = 2  # a begin token and the end token, which stand in no text
 
 
-def fits(text: str, generator: Trainable) -> bool:
-    """Whether the model reads the whole text at once, with a begin and an end token around it."""
+def fits(row: Row, generator: Trainable) -> bool:
+    """Whether the model reads the whole row at once, with a begin and an end token around it."""
     limit = generator.n_positions
     # A token stands for a byte at least: most texts are short enough without being counted.
-    return limit is None or len(text.encode()) + N_ADDED <= limit or generator.count_text_tokens([text])[0] + N_ADDED <= limit
+    return limit is None or len(row.whole.text.encode()) + N_ADDED <= limit or generator.count_row_tokens([row])[0] <= limit
 
 
 def check_length(rows: Sequence[Row], generator: Trainable) -> None:
@@ -24,9 +24,8 @@ def check_length(rows: Sequence[Row], generator: Trainable) -> None:
         DataError: naming the first one.
     """
     for row in rows:
-        text = row.prompt + row.completion
-        if not fits(text, generator):
-            n = generator.count_text_tokens([text])[0] + N_ADDED
+        if not fits(row, generator):
+            n = generator.count_row_tokens([row])[0]
             raise DataError(
                 f"the row of {row.source} {row.id!r} has {n} tokens, more than the {generator.n_positions} positions of "
                 f"{generator.model}. Show it fewer or shorter passages: set adapter.data.n_documents lower, or chunker=tokens."

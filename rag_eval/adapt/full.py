@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from rag_eval.adapt.training import Lesson, Schedule, Trained, taught
+from rag_eval.adapt.schedule import Schedule
+from rag_eval.adapt.training import Lesson, Trained, taught
 from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
 from rag_eval.types import QADataset
 
@@ -22,8 +23,13 @@ class Full:
         cache: Cache,
         data: TrainingData,
         learning_rate: Annotated[float, Field(gt=0, le=1)],
-        epochs: PositiveFloat,
+        schedule: Literal["linear", "cosine"],
+        warmup_share: Annotated[float, Field(ge=0, lt=1)],
+        epochs: PositiveFloat | None,
+        until_learned: Annotated[float, Field(gt=0, le=1)],
+        max_epochs: PositiveFloat,
         batch_size: PositiveInt,
+        batch_tokens: PositiveInt | None,
         precision: Literal["auto", "float32", "bfloat16"],
         gradient_checkpointing: bool,
         packing: bool,
@@ -31,31 +37,34 @@ class Full:
         patience: NonNegativeInt,
         checkpoint_every: NonNegativeInt,
         n_processes: PositiveInt,
-        warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
+        asked_every: PositiveFloat = 1.0,
     ) -> None:
         """
         Args:
             cache: keeps weights by everything that decides them.
             data: what is trained on.
-            learning_rate: of AdamW, after warm-up, decaying linearly to 0; about a tenth of that of an adapter.
-            epochs: passes over the training rows.
-            batch_size: rows a step.
-            precision, gradient_checkpointing, packing, eval_every, patience, checkpoint_every, n_processes: as of Lora.
-            warmup_share: share of the steps.
+            learning_rate: of AdamW, after warm-up; about a tenth of that of an adapter.
+            schedule, warmup_share, epochs, until_learned, max_epochs, batch_size, batch_tokens: as of Lora.
+            precision, gradient_checkpointing, packing, eval_every, patience, checkpoint_every, n_processes, asked_every: as of Lora.
         """
         self.cache, self.data = cache, data
         self._schedule = Schedule(
-            learning_rate,
-            epochs,
-            batch_size,
-            warmup_share,
-            precision,
-            gradient_checkpointing,
-            packing,
-            eval_every,
-            patience,
-            checkpoint_every,
-            n_processes,
+            learning_rate=learning_rate,
+            decay=schedule,
+            warmup_share=warmup_share,
+            epochs=epochs,
+            until_learned=until_learned,
+            asked_every=asked_every,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_tokens=batch_tokens,
+            precision=precision,
+            gradient_checkpointing=gradient_checkpointing,
+            packing=packing,
+            eval_every=eval_every,
+            patience=patience,
+            checkpoint_every=checkpoint_every,
+            n_processes=n_processes,
         )
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:

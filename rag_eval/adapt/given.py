@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rag_eval.adapt.adapter_folder import check_fits, check_safe
+from rag_eval.adapt.adapter_base import check_fits
+from rag_eval.adapt.adapter_folder import check_safe
 from rag_eval.errors import ConfigError
 from rag_eval.parts import Cached, Generator, PromptWriter, Trainable, Weights
 from rag_eval.types import QADataset

@@ -31,18 +31,41 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
     """An SFTTrainer with the same losses and fewer sums on a CPU; on a GPU it leaves them to TRL, whose kernels score as little there.
 
     Beginnings are shared where attention alone joins tokens, nothing is dropped at random, nothing is computed twice to spare
-    memory, and the first batch has the same loss both ways. Of several processes each shares what its own rows begin with.
+    memory, nothing is asked of how experts are chosen, and the first batch has the same loss both ways. Of several processes each
+    shares what its own rows begin with.
     """
 
-    _shares: bool | None = None  # None = not known before the first batch that begins alike
+    shares: bool | None = None  # None = not known before the first batch that begins alike
 
     def compute_loss(self, model: Any, inputs: Inputs, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         if inputs["labels"].device.type != "cpu":
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        n = n_alike(inputs) if self._may_share else 0
-        if self._may_share and self._shares is None and any(gathered(n)):
-            self._shares = self._reads_alike(model, inputs, n, num_items_in_batch)
-        return self._loss(model, inputs, n if self._shares else 0, return_outputs, num_items_in_batch)
+        return self._loss(model, inputs, n_alike(inputs) if self.shares else 0, return_outputs, num_items_in_batch)
+
+    def try_sharing(self, model: Any, inputs: Inputs, num_items_in_batch: Any) -> None:
+        """Find out by this batch whether beginnings are shared, if some process has one that begins alike."""
+        n = n_alike(inputs)
+        if any(gathered(n)):
+            self.shares = self._reads_alike(model, inputs, n, num_items_in_batch)
+
+    @torch.no_grad()
+    def says(self, inputs: Inputs) -> list[bool]:
+        """Of each row of a padded batch, whether every token that is learned is the likeliest after those before it."""
+        inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
+        n = n_alike(inputs) if self.shares else 0
+        beginning = {self._cache_name: self._read_once(inputs["input_ids"], n)} if n else {"use_cache": False}
+        following = inputs["labels"][:, n + 1 :]
+        is_learned = following != IGNORED
+        was_training = self.model.training
+        self.model.eval()
+        with self.accelerator.autocast():
+            read = self._backbone(input_ids=inputs["input_ids"][:, n:], attention_mask=inputs["attention_mask"], **beginning)
+            scores = self._network.get_output_embeddings()(read.last_hidden_state[:, :-1][is_learned])
+        self.model.train(was_training)
+        is_right = torch.ones_like(is_learned)
+        is_right[is_learned] = scores.argmax(-1) == following[is_learned]
+        right: list[bool] = is_right.all(1).tolist()
+        return right
 
     @torch.no_grad()
     def _reads_alike(self, model: Any, inputs: Inputs, n: int, num_items_in_batch: Any) -> bool:
@@ -85,11 +108,15 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         return "cache" if "cache" in inspect.signature(self._backbone.forward).parameters else "past_key_values"
 
     @cached_property
-    def _may_share(self) -> bool:
+    def may_share(self) -> bool:
+        """Whether the model is one whose rows can be tried for sharing what they begin with."""
         config = self._backbone.config
         dropouts = [module.p for module in self.model.modules() if isinstance(module, torch.nn.Dropout)]
         return (
-            not self.args.gradient_checkpointing
+            self.model.device.type == "cpu"
+            and not self.args.padding_free
+            and not self.args.gradient_checkpointing
+            and not self.aux_loss_enabled
             and not any(dropouts)
             and not getattr(config, "attention_dropout", 0)
             and getattr(config, "num_attention_heads", None) is not None
@@ -99,9 +126,13 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
     @property
     def _backbone(self) -> torch.nn.Module:
         """The network below its head."""
-        network = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
-        backbone: torch.nn.Module = network.base_model
+        backbone: torch.nn.Module = self._network.base_model
         return backbone
+
+    @property
+    def _network(self) -> Any:
+        """The causal language model, adapted or not."""
+        return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
 
 
 def n_alike(inputs: Inputs) -> int:

@@ -14,9 +14,10 @@ from peft import LoraConfig
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from safetensors.torch import load_file, save_file
 
-from rag_eval.adapt.adapter_folder import check_fits
+from rag_eval.adapt.adapter_base import check_fits
+from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.started import Start, start_of
-from rag_eval.adapt.training import CHANGE_BASE, Lesson, Schedule, Trained, taught
+from rag_eval.adapt.training import CHANGE_BASE, Lesson, Trained, taught
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
@@ -39,8 +40,13 @@ class Lora:
         dropout: Annotated[float, Field(ge=0, lt=1)],
         target_modules: str | list[str],
         learning_rate: Annotated[float, Field(gt=0, le=1)],
-        epochs: PositiveFloat,
+        schedule: Literal["linear", "cosine"],
+        warmup_share: Annotated[float, Field(ge=0, lt=1)],
+        epochs: PositiveFloat | None,
+        until_learned: Annotated[float, Field(gt=0, le=1)],
+        max_epochs: PositiveFloat,
         batch_size: PositiveInt,
+        batch_tokens: PositiveInt | None,
         init: Literal["zero", "gaussian", "orthogonal", "pissa", "olora"],
         rank_stabilised: bool,
         dora: bool,
@@ -54,7 +60,7 @@ class Lora:
         start: str | None,
         stacked: bool,
         n_processes: PositiveInt,
-        warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.03,
+        asked_every: PositiveFloat = 1.0,
     ) -> None:
         """
         Args:
@@ -64,9 +70,15 @@ class Lora:
             alpha: the update is scaled by alpha / rank.
             dropout: on the adapter's input while training.
             target_modules: names of linear layers, or "all-linear".
-            learning_rate: of AdamW, after warm-up, decaying linearly to 0.
-            epochs: passes over the training rows.
+            learning_rate: of AdamW, after warm-up.
+            schedule: how the learning rate falls to 0 from there: linear, or along half a cosine.
+            warmup_share: share of the steps in which it rises to that.
+            epochs: passes over the training rows; None = until the training questions are learned.
+            until_learned: share of a sample of 100 training questions that greedy decoding must answer in the words that were taught.
+            max_epochs: passes after which training ends all the same, with a warning; the learning rate falls over as many.
             batch_size: rows a step.
+            batch_tokens: computed at once, padding included; the rows of a larger batch are taken in parts, whose gradients add up to
+                the same but for rounding. None = a whole batch is computed at once.
             init: the adapter's first weights. zero, gaussian and orthogonal change nothing at first; pissa (arXiv 2404.02948)
                 and olora (arXiv 2406.01775) take the leading part of the model's own weights, and come out at twice the rank.
             rank_stabilised: the update is scaled by alpha / sqrt(rank) (arXiv 2312.03732).
@@ -84,7 +96,7 @@ class Lora:
             stacked: that adapter is added to the frozen weights instead, and a new one trained on top. What comes out is one
                 adapter of both, over the unchanged model.
             n_processes: that train together, each on an equal share of a batch, as `accelerate launch` started them.
-            warmup_share: share of the steps.
+            asked_every: passes between two times that the sample is asked.
 
         Raises:
             ConfigError: if a choice excludes another, or needs CUDA where there is none.
@@ -112,17 +124,22 @@ class Lora:
         }
         self._start = start_of(start, stacked, self._lora, quantized)
         self._schedule = Schedule(
-            learning_rate,
-            epochs,
-            batch_size,
-            warmup_share,
-            precision,
-            gradient_checkpointing,
-            packing,
-            eval_every,
-            patience,
-            checkpoint_every,
-            n_processes,
+            learning_rate=learning_rate,
+            decay=schedule,
+            warmup_share=warmup_share,
+            epochs=epochs,
+            until_learned=until_learned,
+            asked_every=asked_every,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_tokens=batch_tokens,
+            precision=precision,
+            gradient_checkpointing=gradient_checkpointing,
+            packing=packing,
+            eval_every=eval_every,
+            patience=patience,
+            checkpoint_every=checkpoint_every,
+            n_processes=n_processes,
         )
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
@@ -143,6 +160,7 @@ class Lora:
         if self._start:
             base = str(generator.identity()["base_model"])
             check_fits(str(self._start.folder), generator.model, generator.revision, base)
+            self._start.check_asked_alike(generator)
         lora = LoraConfig(**self._lora, revision=generator.revision)
         return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized, self._start)
 
@@ -162,8 +180,9 @@ def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     if is_local:
         config["base_model_name_or_path"] = None
-    if isinstance(config["target_modules"], list):
-        config["target_modules"].sort()  # PEFT keeps them in a set
+    for key in ("target_modules", "target_parameters"):
+        if isinstance(config[key], list):
+            config[key].sort()  # PEFT keeps them in a set
     if trained.first:
         config |= _over_unchanged_base(config, folder / WEIGHTS, trained.first)
     if start and start.is_stacked:

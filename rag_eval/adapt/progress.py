@@ -1,22 +1,35 @@
-"""A progress bar for training: steps, rate, time left and the last loss."""
+"""What a training is about to do and how far it is: steps, rate, time left and the last loss."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
 from transformers import TrainerCallback
 
-from rag_eval.progress import Advance, progress
+from rag_eval.adapt.schedule import Schedule
+from rag_eval.progress import Advance, duration, progress
+
+N_TIMED = 3  # steps after which it is said what all will take; the first is not timed, for it warms up
+TOLD_S = 5.0  # what is left must take as long for that to be said
 
 
 class TrainingBar(TrainerCallback):  # type: ignore[misc]
-    """Follows the Trainer on standard error: `with TrainingBar() as bar`; it is taken down whatever ends the training."""
+    """Follows the Trainer on standard error: `with TrainingBar(...) as bar`; it is taken down whatever ends the training."""
 
-    def __init__(self) -> None:
+    def __init__(self, schedule: Schedule, n_asked: int) -> None:
+        """
+        Args:
+            schedule: of the training.
+            n_asked: questions that are asked to tell when enough is learned; 0 = none is.
+        """
+        self._schedule, self._n_asked = schedule, n_asked
         self._open = ExitStack()
         self._advance: Advance | None = None
+        self._n_done, self._begun, self._step_s = 0, 0.0, 0.0
+        self._loss = ""
 
     def __enter__(self) -> TrainingBar:
         return self
@@ -24,13 +37,40 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
     def __exit__(self, *_: Any) -> None:
         self._open.close()
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> None:
         self._advance = self._open.enter_context(progress("fine-tuning", state.max_steps, n_before=state.global_step))
+        self._advance(0, line=self._plan(train_dataloader.dataset, state))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._advance is not None:
-            self._advance(1)
+        if self._advance is None:
+            return
+        self._n_done += 1
+        if self._n_done == 1:
+            self._begun = time.perf_counter()
+        else:
+            self._step_s = (time.perf_counter() - self._begun) / (self._n_done - 1)
+        rate = f", {self._step_s:.2g} s a step" if self._step_s else ""
+        self._advance(1, f"{self._loss}{rate}")
+        left_s = self._step_s * (state.max_steps - state.global_step)
+        if self._n_done == N_TIMED and left_s >= TOLD_S:
+            self._advance(0, line=self._estimate(state, left_s))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
-        if logs and "loss" in logs and self._advance is not None:
-            self._advance(0, f", loss {float(logs['loss']):.3f}")
+        if logs and "loss" in logs:
+            self._loss = f", loss {float(logs['loss']):.3f}"
+
+    def _plan(self, rows: Any, state: Any) -> str:
+        schedule = self._schedule
+        n_tokens = sum(map(len, rows["input_ids"]))
+        n_learned = sum(sum(label >= 0 for label in labels) for labels in rows["labels"])
+        most = "at most " if self._n_asked else ""
+        until = f", until {schedule.until_learned:g} of {self._n_asked} training questions are learned" if self._n_asked else ""
+        return (
+            f"fine-tuning on {len(rows):,} rows of {n_tokens:,} tokens, {n_learned:,} of them learned: "
+            f"{most}{state.max_steps:,} steps in {schedule.most_epochs:g} passes{until}"
+        )
+
+    def _estimate(self, state: Any, left_s: float) -> str:
+        a_pass = self._step_s * state.max_steps / self._schedule.most_epochs
+        most = "at most " if self._n_asked else ""
+        return f"fine-tuning: {self._step_s:.2g} s a step, {duration(a_pass)} a pass; {most}{duration(left_s)} left"

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from rag_eval.adapt.adapter_folder import CONFIG, WEIGHTS, check_safe
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.model_folder import fingerprint
+from rag_eval.parts import Trainable
 
 LAYERS = {"target_modules": "target_modules", "use_dora": "dora"}  # keys of an adapter's configuration, and what adapter.* calls them
 SIZES = {"r": "rank", "lora_alpha": "alpha", "use_rslora": "rank_stabilised"}
@@ -49,6 +50,19 @@ class Start:
             found, wanted = (_plain(one.get(key, False)) for one in (stated, lora))
             if found != wanted:
                 raise DataError(f"adapter.start={self.folder}: {key} is {found}, adapter.{name} is {wanted}; expected the same. Set it so.")
+
+    def check_asked_alike(self, generator: Trainable) -> None:
+        """Refuse an adapter that brings another chat template or tokenizer than the model's: what is trained on top would not keep it.
+
+        Raises:
+            DataError: if it does.
+        """
+        own, usual = (one.identity().get("prompting") for one in (generator.with_adapter(str(self.folder)), generator))
+        if own != usual:
+            raise DataError(
+                f"adapter.start={self.folder}: brings a chat template or tokenizer of its own, which an adapter that goes on from it would "
+                "not keep. Put them into a copy of the model's folder, and take them out of the adapter's."
+            )
 
     def frozen(self, model: Any) -> Any:
         """What the trained adapter stands beside: the model, in float32 with this adapter in its weights if that is stacked on."""

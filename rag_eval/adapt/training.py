@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -28,46 +28,23 @@ from rag_eval.adapt.checkpoints import Checkpoints, Unsaved, trained_weights
 from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
 from rag_eval.adapt.fitting import check_length
+from rag_eval.adapt.history import History, warn_unlearned
 from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.shares import SharingTrainer, filled, part_randomly
 from rag_eval.adapt.started import Start
 from rag_eval.adapt.suits import check_blind, check_linear, choosing_layers
 from rag_eval.adapt.together import check_started, follow, led, n_together
 from rag_eval.adapt.training_set import tokenized, training_rows
+from rag_eval.adapt.until_learned import UntilLearned, sample_of
 from rag_eval.device import faster_dtype
-from rag_eval.errors import ConfigError, DataError
+from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, PromptWriter, Row, Trainable, TrainingData, Work
 from rag_eval.processes import rank
 from rag_eval.source import source_sha
 from rag_eval.types import QADataset
 
 CHANGE_BASE = ("pissa", "olora")  # initial weights of adapters that are taken out of the frozen ones
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How weights are trained, whichever they are; the arguments of Lora say what each means."""
-
-    learning_rate: float
-    epochs: float
-    batch_size: int
-    warmup_share: float
-    precision: Literal["auto", "float32", "bfloat16"]
-    gradient_checkpointing: bool
-    packing: bool
-    eval_every: int
-    patience: int
-    checkpoint_every: int
-    n_processes: int
-
-    def __post_init__(self) -> None:
-        if self.patience and not self.eval_every:
-            raise ConfigError("adapter.patience needs adapter.eval_every: how many steps lie between two losses on the dev questions.")
-        if self.batch_size % self.n_processes:
-            raise ConfigError(
-                f"adapter.batch_size is {self.batch_size}, which {self.n_processes} processes cannot share equally; take a multiple of "
-                f"{self.n_processes}."
-            )
 
 
 @dataclass(frozen=True)
@@ -109,12 +86,13 @@ class Lesson:
                 f"{dataset.name}: adapter.eval_every needs dev questions, found none. Set it to 0, or dataset.dev_share above 0."
             )
         check_length(dev, generator)
+        if schedule.epochs is None:
+            sample_of(rows, seed)  # refused before a model is loaded, where there is nothing to ask
         return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized, start)
 
     @property
     def key(self) -> Mapping[str, Any]:
         """Everything that decides the weights that come out."""
-        schedule = {name: value for name, value in asdict(self.schedule).items() if name != "checkpoint_every"}
         return {
             "base_model": self.generator.identity()["base_model"],
             "rows": _sha(self.rows),
@@ -122,7 +100,7 @@ class Lesson:
             "dev": _sha(self.dev),
             "seed": self.seed,
             "code": source_sha("adapt"),
-            **schedule,
+            **self.schedule.deciding,
             "lora": None if self.lora is None else json.loads(json.dumps(self.lora.to_dict(), default=sorted)),
             "is_quantized": self.is_quantized,
             "start": self.start and [self.start.sha, self.start.is_stacked],
@@ -154,6 +132,7 @@ class Trained:
     model: Any
     first: Mapping[str, torch.Tensor]  # the trained weights before the first step, where the frozen ones were changed to fit them
     earlier_s: float  # what earlier attempts took whose state it went on from
+    history: History
 
 
 def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Path], None]) -> Cached:
@@ -175,9 +154,12 @@ def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Pat
         with led(lesson):
             trained = _trained(lesson, cache.work(kind, lesson.key))
         save(trained, folder)
+        trained.history.write(folder)
         return trained.earlier_s
 
-    return cache.build(kind, lesson.key, write)
+    kept = cache.build(kind, lesson.key, write)
+    warn_unlearned(kept)
+    return kept
 
 
 def take_part() -> None:
@@ -208,7 +190,7 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
             peft_config=lesson.lora,
             callbacks=list(callbacks),
         )
-    trainer.rows = lesson.rows
+    trainer.rows, trainer.batch_tokens = lesson.rows, lesson.schedule.batch_tokens
     if lesson.start:
         lesson.start.begin(trainer.model)
     check_linear(trainer.model)
@@ -220,13 +202,16 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
 
 
 def _trained(lesson: Lesson, work: Work) -> Trained:
-    best = BestOnDev(lesson.schedule.eval_every, lesson.schedule.patience)
-    checkpoints = Checkpoints(work, lesson.schedule.checkpoint_every, best)
+    schedule = lesson.schedule
+    best = BestOnDev(schedule.eval_every, schedule.patience)
+    until = UntilLearned(schedule, lesson.rows, lesson.seed)
+    checkpoints = Checkpoints(work, schedule.checkpoint_every, best, until)
     disable_progress_bars()
     torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
     try:
-        with TrainingBar() as bar:
-            trainer = trainer_of(lesson, [best, checkpoints] if rank() else [bar, best, checkpoints])
+        with TrainingBar(schedule, len(until.sample)) as bar:
+            trainer = trainer_of(lesson, [*([] if rank() else [bar]), best, until, checkpoints])
+            until.watch(trainer)
             changes_base = lesson.lora is not None and lesson.lora.init_lora_weights in CHANGE_BASE
             first = {name: weight.detach().cpu().clone() for name, weight in trained_weights(trainer.model)} if changes_base else {}
             trainer.train(resume_from_checkpoint=None if checkpoints.last is None else str(checkpoints.last))
@@ -234,12 +219,12 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
         torch.set_flush_denormal(False)
         enable_progress_bars()
     check_finite(trainer.model, trainer.state.global_step)
-    return Trained(trainer.model, first, checkpoints.earlier_s)
+    return Trained(trainer.model, first, checkpoints.earlier_s, History.of(trainer, until, schedule))
 
 
 def _settings(lesson: Lesson) -> SFTConfig:
     schedule, has_cuda = lesson.schedule, lesson.generator.device == "cuda"
-    n_steps = math.ceil(len(lesson.rows) / schedule.batch_size) * schedule.epochs
+    n_steps = math.ceil(len(lesson.rows) / schedule.batch_size) * schedule.most_epochs
     settings = SFTConfig(
         output_dir=os.path.join(tempfile.gettempdir(), "rag_eval-trainer"),
         save_strategy="no",
@@ -247,9 +232,9 @@ def _settings(lesson: Lesson) -> SFTConfig:
         disable_tqdm=True,
         per_device_train_batch_size=schedule.batch_size // schedule.n_processes,
         per_device_eval_batch_size=schedule.batch_size,
-        num_train_epochs=schedule.epochs,
+        num_train_epochs=schedule.most_epochs,
         learning_rate=schedule.learning_rate,
-        lr_scheduler_type="linear",
+        lr_scheduler_type=schedule.decay,
         warmup_steps=round(n_steps * schedule.warmup_share),
         weight_decay=0.0,
         seed=lesson.seed,

@@ -11,6 +11,7 @@ from rag_eval.parts import PromptWriter, Row, Trainable, TrainingData
 from rag_eval.prompt import n_shared
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.quotation import quotations
+from rag_eval.tokenization import Tokenization
 from rag_eval.types import QADataset
 
 Tokens = dict[str, list[int]]  # input_ids, labels
@@ -50,16 +51,17 @@ def check_leaks(rows: Sequence[Row], dataset: QADataset) -> None:
 
 
 def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:
-    """Tokens as the generator will see them, and labels that are -100 on the prompt; the end token is learned."""
-    has_special = not tokenizer.chat_template  # a template writes its own
-    prompts = tokenizer([row.prompt for row in rows], add_special_tokens=has_special)["input_ids"]
-    texts = [row.prompt + row.completion + tokenizer.eos_token for row in rows]
-    whole = tokenizer(texts, add_special_tokens=has_special)["input_ids"]
-    begin = [] if has_special else tokenizer("")["input_ids"]  # a document stands in no template
+    """Tokens as the generator will see them, and labels that are -100 on the prompt; one end token follows, and is learned.
+
+    Raises:
+        DataError: if the tokenizer has no end token.
+    """
+    tokenization = Tokenization(tokenizer)
+    prompts, wholes = (tokenization.ids(texts) for texts in ([row.before for row in rows], [row.whole for row in rows]))
     return [
         # Tokens may merge across the border, so the answer begins where the two differ.
-        _labelled(ids, n_shared(before, ids)) if row.prompt else _labelled(begin + ids, 0)
-        for row, before, ids in zip(rows, prompts, whole, strict=True)
+        _labelled([*ids, tokenization.end], n_shared(before, ids) if row.prompt else 0)
+        for row, before, ids in zip(rows, prompts, wholes, strict=True)
     ]
 
 

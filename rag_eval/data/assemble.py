@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 from datasets import Dataset, Features, List, Value
 
-from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.by_question import by_question
+from rag_eval.data.fingerprint import identified
+from rag_eval.data.others import about_others, in_their_place
 from rag_eval.data.problems import shown
-from rag_eval.data.split import Split, by_cluster
+from rag_eval.data.split import Split, Splitting, by_cluster
 from rag_eval.data.visible import is_blank
 from rag_eval.errors import DataError
 from rag_eval.score.demands import check_meta
@@ -19,6 +22,7 @@ from rag_eval.types import Document, Example, QADataset, Turn
 
 log = logging.getLogger(__name__)
 
+BY_CLUSTER = Splitting()
 TEXT = Value("large_string")
 DOCUMENT = Features({"id": TEXT, "title": TEXT, "text": TEXT, "meta": TEXT})
 QUESTION = Features(
@@ -36,26 +40,44 @@ QUESTION = Features(
 
 
 def assemble(
-    name: str, documents: Sequence[Mapping[str, Any]] | None, questions: Sequence[Mapping[str, Any]], train_share: float, seed: int
+    name: str,
+    documents: Sequence[Mapping[str, Any]] | None,
+    questions: Sequence[Mapping[str, Any]],
+    train_share: float,
+    seed: int,
+    splitting: Splitting = BY_CLUSTER,
 ) -> QADataset:
     """Rows as `validate` returns them, split and checked against each other.
 
+    Args:
+        name: of the dataset.
+        documents: the corpus; None = there is none.
+        questions: all of them; those with a split of their own keep it.
+        train_share: share for training, of the clusters or of the questions of each; see split.py.
+        seed: decides what is for training.
+        splitting: by what the questions are divided, and whose are trained on.
+
     Raises:
-        DataError: if there is nothing to search or to ask, or no evidence is in the corpus.
+        DataError: if there is nothing to search or to ask, no evidence is in the corpus, or the questions cannot be divided so.
     """
     if documents is not None and all(is_blank(row["text"]) for row in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
     if not questions:
         raise DataError(f"{name}: 0 examples. Give at least one question.")
     corpus = _corpus(documents) if documents is not None else ()
-    parts = _parts(questions, train_share, seed)
+    parts = _parts(name, questions, train_share, seed, splitting)
     if not parts["test"]:
         raise DataError(f"{name}: 0 examples to test, {len(questions)} to learn from. Give some rows split: test.")
     if documents is not None:
         _check_evidence(name, corpus, [example for part in parts.values() for example in part])
     _check_meta(name, [example for part in parts.values() for example in part])
     train, dev, test = parts["train"], parts["dev"], parts["test"]
-    return QADataset(name, fingerprint(corpus, train, dev, test), corpus, train, dev, test)
+    others = about_others(parts)
+    dataset = identified(QADataset(name, "", corpus, train, dev, test, others=others, others_are_of_source=True))
+    if splitting.lessons == "own":
+        return dataset
+    control = replace(dataset, train=in_their_place(name, train, others, test, seed), counterpart=dataset.fingerprint)
+    return identified(control)
 
 
 def _corpus(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, ...]:
@@ -63,14 +85,26 @@ def _corpus(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, ...]:
     return tuple(Document(row["id"], row["text"], row["title"], json.loads(row["meta"])) for row in table.to_list())
 
 
-def _parts(questions: Sequence[Mapping[str, Any]], train_share: float, seed: int) -> dict[Split, tuple[Example, ...]]:
-    """Questions by split: their own, or by cluster where they have none."""
-    table = Dataset.from_list([{**row, "meta": json.dumps(row["meta"])} for row in questions], features=QUESTION)
-    drawn = by_cluster([row["cluster"] for row in questions], train_share, seed)
-    parts: dict[Split, list[Example]] = {"train": [], "dev": [], "test": []}
-    for row in table.to_list():
-        parts[row["split"] or drawn[row["cluster"]]].append(_example(row))
+def _parts(
+    name: str, questions: Sequence[Mapping[str, Any]], train_share: float, seed: int, splitting: Splitting
+) -> dict[Split, tuple[Example, ...]]:
+    """Questions by split: their own, or as they are divided where they have none."""
+    rows = Dataset.from_list([{**row, "meta": json.dumps(row["meta"])} for row in questions], features=QUESTION).to_list()
+    examples = [_example(row) for row in rows]
+    own: dict[str, Split] = {row["id"]: row["split"] for row in rows if row["split"]}
+    drawn = own or _divided(name, examples, train_share, seed, splitting)
+    parts: dict[Split, list[Example]] = {part: [] for part in get_args(Split)}
+    for example in examples:
+        if example.id in drawn:
+            parts[drawn[example.id]].append(example)
     return {split: tuple(examples) for split, examples in parts.items()}
+
+
+def _divided(name: str, examples: Sequence[Example], train_share: float, seed: int, splitting: Splitting) -> dict[str, Split]:
+    if splitting.by == "question":
+        return by_question(name, examples, train_share, seed, splitting)
+    drawn = by_cluster([example.cluster for example in examples], train_share, seed)
+    return {example.id: drawn[example.cluster] for example in examples}
 
 
 def _example(row: Mapping[str, Any]) -> Example:

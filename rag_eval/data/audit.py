@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rag_eval.parts import Spelling
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Example, QADataset
 
@@ -38,6 +39,24 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
         "n_facts_in_training": sum(not taught.isdisjoint(_facts(example)) for example in asked),
         "n_shared_8_grams": sum(not grams.isdisjoint(_grams(example.question)) for example in questions),
         "n_before_training": sum("as_of" in example.meta and str(example.meta["as_of"]) < latest for example in questions),
+    }
+
+
+def spelled(generator: Any, dataset: QADataset, questions: Sequence[Example]) -> dict[str, int]:
+    """How many documents and how many of the questions that are asked spell a control token of the model; nothing where none is known.
+
+    Args:
+        generator: knows them if it is a Spelling.
+        dataset: with the documents.
+        questions: that are asked, earlier turns included.
+    """
+    if not isinstance(generator, Spelling):
+        return {}
+    asked = ([one.question, *(text for turn in one.history for text in (turn.question, turn.answer))] for one in questions)
+    shown = ([one.title, one.text] for one in dataset.documents)
+    return {
+        f"n_{what}_with_control_tokens": sum(any(map(generator.spells_control, texts)) for texts in those)
+        for what, those in (("documents", shown), ("questions", asked))
     }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rag_eval.data.carry import Gold, facts_of, origin
-from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.fingerprint import identified
 from rag_eval.data.visible import is_blank
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache
@@ -92,16 +92,18 @@ class DocumentChunker:
         gold = Gold(dataset.documents, chunks)
         documents = tuple(chunk for those in chunks.values() for chunk in those)
         train, dev, test = (tuple(map(gold.carry, examples)) for examples in (dataset.train, dataset.dev, dataset.test))
-        return replace(
+        others = tuple(map(gold.carry, dataset.others)) if dataset.others_are_of_source else dataset.others
+        chunked = replace(
             dataset,
             name=f"{dataset.name} in {self._cutter.name}",
-            fingerprint=fingerprint(documents, train, dev, test, dataset.restated),
             documents=documents,
             train=train,
             dev=dev,
             test=test,
+            others=others,
             counterpart=dataset.counterpart or dataset.fingerprint,
         )
+        return identified(chunked)
 
     def _key(self, documents: Sequence[Document]) -> Mapping[str, Any]:
         digest = hashlib.sha256()

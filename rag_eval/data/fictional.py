@@ -8,8 +8,8 @@ Licence: Apache-2.0. Source: github.com/kaistAI/factual-knowledge-acquisition, f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -17,13 +17,24 @@ from rag_eval.data.assemble import assemble
 from rag_eval.data.fields import has_lists, has_texts, objects
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import Row, read_json
+from rag_eval.data.split import Splitting
 from rag_eval.data.validate import check_documents, check_questions
+from rag_eval.errors import ConfigError
 from rag_eval.types import QADataset
 
 KINDS = ("mem", "gen", "hard_gen")  # the article's own words, the same in others, what follows from it
 
 
-def fictional(path: str, paraphrases: bool, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+def fictional(
+    path: str,
+    paraphrases: bool,
+    train_share: Annotated[float, Field(ge=0, lt=1)],
+    seed: NonNegativeInt,
+    split_by: Literal["cluster", "question"] = "cluster",
+    others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    lessons: Literal["own", "others"] = "own",
+    train_kinds: Sequence[Literal["mem", "gen", "hard_gen"]] = (),
+) -> QADataset:
     """Read, check and split the probes: `a<number>/<kind><number>` asks for the end of a sentence of document `a<number>`.
 
     `meta["kind"]` is mem (a sentence of the article), gen (the same in other words) or hard_gen (it follows from the article).
@@ -34,10 +45,18 @@ def fictional(path: str, paraphrases: bool, train_share: Annotated[float, Field(
         paraphrases: add those that there are of an article to the corpus, as good as the article (`same_as`).
         train_share: share of the articles whose probes are for training; 0 = all are for testing.
         seed: decides which articles.
+        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
+            some articles are for dev and others alone; by_question.py tells how.
+        others_share: split by question, share of the articles for others; None = as many as training has questions.
+        lessons: own, or others: a control, as many training questions about articles that are not tested.
+        train_kinds: split by question, the kinds of probe that train, while the others test, about the same articles; the share for
+            training then decides nothing. Empty = it decides, and both have all kinds.
 
     Raises:
+        ConfigError: if kinds train where questions are split by cluster, or no kind is left to test.
         DataError: naming every fault by its place in the file and field.
     """
+    _check_kinds(train_kinds, split_by)
     problems = Problems(path)
     content = read_json(path, problems)
     problems.raise_any()
@@ -53,7 +72,14 @@ def fictional(path: str, paraphrases: bool, train_share: Annotated[float, Field(
             probes += _probes(row, id, {"same_as": {other: [id] for other in others}} if others else {}, problems)
     corpus, asked = check_documents(documents, problems), check_questions(probes, problems)
     problems.raise_any()
-    return assemble("fictional_knowledge", corpus, asked, train_share, seed)
+    return assemble("fictional_knowledge", corpus, asked, train_share, seed, Splitting(split_by, others_share, lessons, tuple(train_kinds)))
+
+
+def _check_kinds(train_kinds: Sequence[str], split_by: str) -> None:
+    if train_kinds and split_by == "cluster":
+        raise ConfigError(f"dataset.train_kinds={list(train_kinds)} divides the probes of an article. Set dataset.split_by=question.")
+    if set(train_kinds) == set(KINDS):
+        raise ConfigError(f"dataset.train_kinds names all of {', '.join(KINDS)}: nothing is left to test. Leave one out.")
 
 
 def _probes(row: Row, article: str, equal: dict[str, dict[str, list[str]]], problems: Problems) -> Iterator[Row]:

@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -22,6 +22,7 @@ from rag_eval.data.file_names import FileNames, document_ids
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import Row
 from rag_eval.data.read_questions import read_questions
+from rag_eval.data.split import Splitting
 from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.progress import progress
 from rag_eval.types import QADataset
@@ -29,7 +30,15 @@ from rag_eval.types import QADataset
 log = logging.getLogger(__name__)
 
 
-def folder(documents: str, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+def folder(
+    documents: str,
+    questions: str,
+    train_share: Annotated[float, Field(ge=0, lt=1)],
+    seed: NonNegativeInt,
+    split_by: Literal["cluster", "question"] = "cluster",
+    others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    lessons: Literal["own", "others"] = "own",
+) -> QADataset:
     """Read, check and split a folder of documents and a file of questions.
 
     Args:
@@ -37,6 +46,10 @@ def folder(documents: str, questions: str, train_share: Annotated[float, Field(g
         questions: path of the questions, .jsonl, .csv, .tsv or .parquet.
         train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
         seed: decides which clusters.
+        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
+            some articles are for dev and others alone; by_question.py tells how.
+        others_share: split by question, share of the articles for others; None = as many as training has questions.
+        lessons: own, or others: a control, as many training questions about articles that are not tested.
 
     Raises:
         DataError: naming every file that cannot be read and every fault of a question.
@@ -46,7 +59,9 @@ def folder(documents: str, questions: str, train_share: Annotated[float, Field(g
     rows = FileNames([document["id"] for document in corpus if "id" in document]).named(read_questions(questions, problems), problems)
     asked = check_questions(rows, problems)
     problems.raise_any()
-    return assemble(f"folder-{Path(documents).resolve().name}", corpus, asked, train_share, seed)
+    return assemble(
+        f"folder-{Path(documents).resolve().name}", corpus, asked, train_share, seed, Splitting(split_by, others_share, lessons)
+    )
 
 
 def _documents(root: str, problems: Problems) -> list[Row]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.fingerprint import identified
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, read_jsonl
 from rag_eval.data.validate import check_questions
@@ -43,16 +43,15 @@ def generated(of: QADataset, path: str) -> QADataset:
     if not lessons and not restated:
         raise DataError(f"{path}: holds neither training questions nor restatements. Make some with `rag-eval lessons`.")
     train = (*of.train, *lessons)
-    sha = fingerprint(of.documents, train, of.dev, of.test, restated)
-    return replace(
+    taught = replace(
         of,
         name=f"{of.name} with lessons",
-        fingerprint=sha,
         train=train,
         restated=restated,
         written=_written(Path(path)),
         counterpart=of.counterpart or of.fingerprint,
     )
+    return identified(taught)
 
 
 def _written(folder: Path) -> Written:

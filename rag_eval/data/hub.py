@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -19,11 +19,11 @@ from rag_eval.data.assemble import assemble
 from rag_eval.data.hub_table import Table
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, strict_json
-from rag_eval.data.split import Split
+from rag_eval.data.split import Split, Splitting
 from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.data.visible import is_blank
 from rag_eval.errors import ConfigError
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import words
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,10 @@ def hub(
     empty_is_unanswerable: bool,
     train_share: Annotated[float, Field(ge=0, lt=1)],
     seed: NonNegativeInt,
+    split_by: Literal["cluster", "question"] = "cluster",
+    others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    lessons: Literal["own", "others"] = "own",
+    primary: str = "",
 ) -> QADataset:
     """Read, check and split a data set.
 
@@ -96,6 +100,11 @@ def hub(
         empty_is_unanswerable: whether a question without an answer is one that has none, or a fault.
         train_share: share of the clusters for training, where `train` and `dev` are None; 0 = all are for testing.
         seed: decides which clusters.
+        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
+            some articles are for dev and others alone; by_question.py tells how.
+        others_share: split by question, share of the articles for others; None = as many as training has questions.
+        lessons: own, or others: a control, as many training questions about articles that are not tested.
+        primary: the score of answers that its authors judge by; "" = exact match.
 
     Raises:
         ConfigError: if documents are to come from two places.
@@ -118,7 +127,10 @@ def hub(
     checked = None if documents is None else check_documents(documents, problems)
     asked = check_questions(questions, problems)
     problems.raise_any()
-    return assemble(f"hub-{path.rstrip('/').rpartition('/')[2]}", checked, asked, train_share, seed)
+    made = assemble(
+        f"hub-{path.rstrip('/').rpartition('/')[2]}", checked, asked, train_share, seed, Splitting(split_by, others_share, lessons)
+    )
+    return replace(made, primary=primary)
 
 
 def _documents(corpus: Corpus) -> list[Row]:
@@ -144,7 +156,7 @@ def _questions(
         except ValueError as fault:
             problems.add(row.where, f"id {shown(id)} {fault}")
             continue
-        answers = [one for one in found if not isinstance(one, str) or normalize(one)] or found
+        answers = [one for one in found if not isinstance(one, str) or words(one)] or found
         n_left_out += len(found) - len(answers)
         question = {"id": id, "question": fields[columns.question], "answers": answers, "unanswerable": not answers}
         questions.append(Row(row.where, question | {"evidence": evidence if answers else [], "cluster": cluster}))
@@ -180,6 +192,8 @@ def _evidence(row: Row, columns: Columns, passages: Passages) -> tuple[list[Any]
         by_title = dict(found)
         if lost := [one for one in named if one not in by_title]:
             raise ValueError(f"evidence: {shown(lost[0])} is the title of no passage of the row")
+        if unclear := [title for title, id in found if title in named and by_title[title] != id]:
+            raise ValueError(f"evidence: {shown(unclear[0])} is the title of several passages of the row")
         ids = [by_title[one] for one in named]
     return ids, cluster if columns.cluster else next(iter(ids), None)
 

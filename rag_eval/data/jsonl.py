@@ -14,7 +14,7 @@ id), `split` (train, dev or test, in every row or in none), `history` (a list of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -22,11 +22,20 @@ from rag_eval.data.assemble import assemble
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import read_jsonl
 from rag_eval.data.read_questions import read_questions
+from rag_eval.data.split import Splitting
 from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.types import QADataset
 
 
-def jsonl(documents: str | None, questions: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
+def jsonl(
+    documents: str | None,
+    questions: str,
+    train_share: Annotated[float, Field(ge=0, lt=1)],
+    seed: NonNegativeInt,
+    split_by: Literal["cluster", "question"] = "cluster",
+    others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    lessons: Literal["own", "others"] = "own",
+) -> QADataset:
     """Read, check and split a corpus and questions.
 
     Args:
@@ -34,6 +43,10 @@ def jsonl(documents: str | None, questions: str, train_share: Annotated[float, F
         questions: path of the questions, .csv, .tsv, .parquet or else JSON lines.
         train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
         seed: decides which clusters.
+        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
+            some articles are for dev and others alone; by_question.py tells how.
+        others_share: split by question, share of the articles for others; None = as many as training has questions.
+        lessons: own, or others: a control, as many training questions about articles that are not tested.
 
     Raises:
         DataError: naming every fault by file, line, id and field.
@@ -42,4 +55,4 @@ def jsonl(documents: str | None, questions: str, train_share: Annotated[float, F
     corpus = None if documents is None else check_documents(read_jsonl(documents, problems), problems)
     asked = check_questions(read_questions(questions, problems), problems)
     problems.raise_any()
-    return assemble(f"jsonl-{Path(questions).stem}", corpus, asked, train_share, seed)
+    return assemble(f"jsonl-{Path(questions).stem}", corpus, asked, train_share, seed, Splitting(split_by, others_share, lessons))

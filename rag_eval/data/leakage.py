@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag_eval.data.duplicates import alike
+from rag_eval.data.wording import wording
 from rag_eval.errors import DataError
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.quotation import quotations
@@ -55,27 +56,32 @@ class Overlap:
 
 
 def check_splits(dataset: QADataset, allowed: Sequence[str]) -> None:
-    """Refuse questions that stand in train and in test or dev, unless that is allowed by name ("questions").
+    """Refuse questions that stand in train and in test or dev, unless that is allowed by name ("questions"), and others that do.
 
     Raises:
         DataError: with how many there are, the first pairs, and what to do.
     """
-    taught = {_asked(example): example.id for example in reversed(dataset.train)}  # the first of equal ones stays
-    for split, examples in (("test", dataset.test), ("dev", dataset.dev)):
-        leaks = [(taught[said], example.id) for example in examples if (said := _asked(example)) in taught]
-        if not leaks or "questions" in allowed:
-            continue
-        pairs = ", ".join(f"{train} = {other}" for train, other in leaks[:5])
-        raise DataError(
-            f"{dataset.name}: leak: {len(leaks)} of {len(examples)} questions of {split} stand in train word for word "
-            f"(train = {split}: {pairs}). Remove them from one, or give both one cluster; allow_overlap=[questions] asks them "
-            "all the same and scores them apart, as strata/overlap/question."
-        )
+    taught_ids = {one.id for one in dataset.train}
+    shown = [one for one in dataset.others if one.id not in taught_ids] if dataset.others_are_of_source else []
+    for part, examples in (("train", dataset.train), ("others", shown)):
+        taught = {wording(example): example.id for example in reversed(examples)}  # the first of equal ones stays
+        for split, asked in (("test", dataset.test), ("dev", dataset.dev)):
+            leaks = [(taught[said], example.id) for example in asked if (said := wording(example)) in taught]
+            if not leaks or (part == "train" and "questions" in allowed):
+                continue
+            pairs = ", ".join(f"{one} = {other}" for one, other in leaks[:5])
+            way = (
+                "give both one cluster; allow_overlap=[questions] asks them all the same and scores them apart, as strata/overlap/question"
+            )
+            raise DataError(
+                f"{dataset.name}: leak: {len(leaks)} of {len(asked)} questions of {split} stand in {part} word for word "
+                f"({part} = {split}: {pairs}). Remove them from one{f', or {way}' if part == 'train' else ''}."
+            )
 
 
 def overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
     """What the questions that are asked share with training questions and documents."""
-    same, near = alike({one.id: _asked(one) for one in questions}, {one.id: _asked(one) for one in dataset.train})
+    same, near = alike({one.id: wording(one) for one in questions}, {one.id: wording(one) for one in dataset.train})
     taught = {normalize(answer) for example in dataset.train for answer in example.answers}
     known, nearly = _evidence(dataset, questions)
     return Overlap(
@@ -106,9 +112,3 @@ def _quoted(dataset: QADataset, questions: Sequence[Example]) -> dict[str, str]:
     for document, question in quotations({one.id: one.text for one in dataset.documents}, {one.id: one.question for one in questions}):
         found.setdefault(question, document)
     return found
-
-
-def _asked(example: Example) -> str:
-    """What is asked, after what was said: the same words after another conversation ask something else."""
-    said = [text for turn in example.history for text in (turn.question, turn.answer)]
-    return "\n".join(map(normalize, [*said, example.question]))

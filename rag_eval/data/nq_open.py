@@ -18,7 +18,7 @@ from rag_eval.data.fields import has_lists, has_texts
 from rag_eval.data.problems import Problems
 from rag_eval.data.read import Row, read_jsonl
 from rag_eval.data.validate import check_questions
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import words
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
@@ -56,5 +56,5 @@ def _is_sound(row: Row, problems: Problems) -> bool:
 
 def _row(number: int, row: Row) -> Row:
     answers: list[Any] = row.fields["answer"]
-    worded = [answer for answer in answers if normalize(answer)]
-    return Row(row.where, {"id": f"q{number}", "question": row.fields["question"], "answers": worded})
+    worded = [answer for answer in answers if words(answer)]
+    return Row(row.where, {"id": f"q{number}", "question": row.fields["question"], "answers": worded or answers})

@@ -24,7 +24,7 @@ from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, read_jsonl
 from rag_eval.data.split import Split
 from rag_eval.data.validate import check_documents, check_questions
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import words
 from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _answers(row: Row, problems: Problems) -> list[str]:
     passage = row.fields["paragraph_text"]
     try:
         marked = [dict.fromkeys(_said(passage, span) for span in spans if span != UNMARKED) for spans in _annotators(row.fields)]
-        return [answer for answer in map(", ".join, marked) if normalize(answer)]
+        return [answer for answer in map(", ".join, marked) if words(answer)]
     except (KeyError, TypeError) as fault:
         problems.add(row.where, f"answers: a span must have its start, its end and its string ({fault})")
     except ValueError as fault:

@@ -1,12 +1,23 @@
-"""Which questions are for training. Whole clusters go to one part, because questions of one article share facts."""
+"""How questions without splits of their own are divided. By cluster, whole ones go to one part: questions of an article share facts."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Literal
 
-Split = Literal["train", "dev", "test"]
+Split = Literal["train", "dev", "test", "others"]
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """What a source may say of it beside a share and a seed."""
+
+    by: Literal["cluster", "question"] = "cluster"
+    others_share: float | None = None  # by question: of the clusters, in (0, 1); None = as many questions as there are for training
+    lessons: Literal["own", "others"] = "own"  # whose questions are trained on
+    train_kinds: tuple[str, ...] = ()  # by question: values of meta["kind"] that train while the others test; () = a share trains
 
 
 def by_cluster(clusters: Collection[str], train_share: float, seed: int) -> dict[str, Split]:

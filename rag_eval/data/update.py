@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.fingerprint import identified
 from rag_eval.errors import DataError
 from rag_eval.types import Example, QADataset
 
@@ -34,12 +34,7 @@ def update(before: QADataset, after: QADataset, replay: Annotated[float, Field(g
     old = [example for example in after.train if _content(example) in learned]
     n_old = min(len(old), round(len(new) * replay / (1 - replay)))
     train = (*new, *random.Random(f"replay/{after.fingerprint}").sample(old, n_old))
-    return replace(
-        after,
-        fingerprint=fingerprint(after.documents, train, after.dev, after.test, after.restated),
-        train=train,
-        counterpart=after.counterpart or after.fingerprint,
-    )
+    return identified(replace(after, train=train, counterpart=after.counterpart or after.fingerprint))
 
 
 def _content(example: Example) -> Hashable:

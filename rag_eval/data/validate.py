@@ -114,7 +114,7 @@ def _answer_texts(value: Any) -> Any:
 
 def _answer(value: Any) -> str:
     if not normalize(_filled(value)):
-        raise ValueError(f"{shown(value)} is nothing without articles and punctuation, so that no answer could match it")
+        raise ValueError(f"{shown(value)} holds nothing that can be seen, so that no answer could match it")
     return str(value)
 
 

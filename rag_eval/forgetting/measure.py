@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -29,13 +30,14 @@ def forgotten(bare: System, ready: System, n: int, cache: Cache) -> dict[str, Es
     whose prompts do not fit the model are left out of n.
 
     Args:
-        bare: the system before it learned anything; its generator is the base model and its prompt shows no exemplars.
-        ready: the same after learning.
+        bare: the system before it learned anything; its generator is the base model.
+        ready: the same after learning; its prompt is used for both.
         n: questions, passages and beginnings, at most; 0 = none.
         cache: keeps what the base model made of them.
     """
     if n == 0 or ready.adapter.weights != "trained" or isinstance(ready.generator, Choosing):
         return {}
+    bare = replace(bare, prompt=ready.prompt)
     asked = _fitting(suite(n), bare)
     prompts = [bare.prompt.render(one.example, one.documents) for one in asked.readings]
     before = _kept(bare.generator, prompts, asked, cache)
@@ -60,7 +62,7 @@ def _said(generator: Generator, prompts: Sequence[Rendered], asked: Suite) -> Sa
 
 def _kept(base: Generator, prompts: Sequence[Rendered], asked: Suite, cache: Cache) -> Said:
     """What the base model says, from the cache where it was asked before."""
-    texts = [[prompt.messages for prompt in prompts], asked.passages, asked.beginnings]
+    texts = [[(prompt.style, prompt.messages) for prompt in prompts], asked.passages, asked.beginnings]
     key = {
         "generator": dict(base.identity()),
         "device": base.device,

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveIn
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.parts import Timed
 from rag_eval.progress import progress
+from rag_eval.thinking import split
 from rag_eval.types import Generation, Rendered
 
 try:
@@ -37,6 +38,8 @@ REFUSALS = {
 
 class Message(BaseModel):
     content: str | None = None
+    reasoning: str | None = None  # what was thought, where the endpoint keeps it apart; the older name is reasoning_content
+    reasoning_content: str | None = None
 
 
 class Choice(BaseModel):
@@ -44,9 +47,14 @@ class Choice(BaseModel):
     finish_reason: str | None = None
 
 
+class Details(BaseModel):
+    reasoning_tokens: int | None = None
+
+
 class Usage(BaseModel):
     prompt_tokens: int
     completion_tokens: int
+    completion_tokens_details: Details | None = None
 
 
 class Reply(BaseModel):
@@ -54,6 +62,11 @@ class Reply(BaseModel):
 
     choices: Annotated[list[Choice], Field(min_length=1)]
     usage: Usage | None = None
+
+    @property
+    def n_thought_tokens(self) -> int | None:
+        details = self.usage and self.usage.completion_tokens_details
+        return details.reasoning_tokens or None if details else None
 
 
 class Endpoint:
@@ -103,7 +116,12 @@ class Endpoint:
         return {"base_model": f"{self.model} at {self.host}", "decoding": self._decoding}
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
-        """Words: the model's tokenizer is not here. The counts of answers are the endpoint's own."""
+        """Words: the model's tokenizer is not here. The counts of answers are the endpoint's own.
+
+        Raises:
+            ConfigError: if a prompt is to be given as plain text.
+        """
+        _refuse_plain(prompts)
         return [len(prompt.text.split()) for prompt in prompts]
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
@@ -172,10 +190,12 @@ class Endpoint:
             raise EnvironmentFault(f"{self.host} streams no token counts (stream_options.include_usage); it cannot be timed.")
         total = time.perf_counter() - begun
         counts = (usage.prompt_tokens, usage.completion_tokens)
-        said = Generation(text.strip(), *counts, total, "length" if reason == "length" else "stop", first)
+        spoken = split(text)
+        said = Generation(spoken.answer.strip(), *counts, total, "length" if reason == "length" else "stop", first, thought=spoken.thought)
         return Timed(said, n_generated=usage.completion_tokens)
 
     def _request(self, prompt: Rendered) -> dict[str, Any]:
+        _refuse_plain([prompt])
         messages = [{"role": role, "content": content} for role, content in prompt.messages]
         return {"model": self.model, "messages": messages, "extra_body": self._decoding}
 
@@ -191,12 +211,16 @@ class Endpoint:
         except ValueError:
             return self._failed(prompt, f"no chat completion but {answered[:60]!r}")
         choice, usage = reply.choices[0], reply.usage
+        said = split(choice.message.content or "")
+        thought = choice.message.reasoning or choice.message.reasoning_content or said.thought
         return Generation(
-            text=(choice.message.content or "").strip(),
+            text=said.answer.strip(),
             n_prompt_tokens=usage.prompt_tokens if usage else None,
             n_output_tokens=usage.completion_tokens if usage else None,
             total_s=None,
             stop_reason="length" if choice.finish_reason == "length" else "stop",
+            thought=thought,
+            n_thought_tokens=reply.n_thought_tokens,
         )
 
     def _failed(self, prompt: Rendered, why: str) -> Generation:
@@ -213,6 +237,12 @@ class Endpoint:
         if status in REFUSALS:
             return EnvironmentFault(f"{self.host} answered {status} to model {self.model!r}: {REFUSALS[status]}.")
         return None
+
+
+def _refuse_plain(prompts: Sequence[Rendered]) -> None:
+    """An endpoint of chat completions puts a template of its own around every message, so that nothing is plain there."""
+    if any(prompt.style == "plain" for prompt in prompts):
+        raise ConfigError("prompt.style=plain cannot be asked of an endpoint of chat completions; set prompt.style=chat.")
 
 
 def _cancel(asked: Iterable[Future[Generation]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,21 +17,25 @@ from pydantic import PositiveInt
 
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, DataError
+from rag_eval.generate.adapter_tokenizer import brings_tokenizer, own_tokenizer, same_prompts
 from rag_eval.generate.first_token import FirstToken
+from rag_eval.generate.gguf.folder import dequantised, is_gguf
 from rag_eval.generate.grouped import Grouped
-from rag_eval.generate.hf_checkpoint import Checkpoint
+from rag_eval.generate.hf_checkpoint import Checkpoint, with_end_and_padding
 from rag_eval.generate.hf_decoding import Decoder
-from rag_eval.generate.hf_prompting import completion, formatted, plain_token_ids, token_ids
+from rag_eval.generate.hf_prompting import Prompting
+from rag_eval.generate.hf_soundness import check_causal, check_vocabulary
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
-from rag_eval.model_folder import check_model, fingerprint
-from rag_eval.parts import Timed
+from rag_eval.model_folder import check_model, check_no_adapter, fingerprint
+from rag_eval.parts import Cache, Row, Timed
 from rag_eval.prompt import n_shared
-from rag_eval.types import Generation, Likelihood, Rendered
+from rag_eval.types import Formatted, Generation, Likelihood, Rendered, Style
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 WHOLE_TEXT_TOKENS = 2048  # of a batch whose every position's distribution is held at once
+TEMPLATE_DATE = "2024-07-26"  # the day that Llama 3's own templates write where they are told none
 
 
 class HF:
@@ -47,10 +52,15 @@ class HF:
         revision: str | None = None,
         adapter: str | None = None,
         adapter_mode: Literal["merged", "unmerged"] = "merged",
+        keeps_form: bool = False,
+        sha256: str | None = None,
+        cache: Cache | None = None,
+        thinking: bool | None = None,
+        template_date: str = TEMPLATE_DATE,
     ) -> None:
         """
         Args:
-            model: hub id or local folder with safetensors weights.
+            model: hub id, local folder with safetensors weights, or GGUF file, which is dequantised into a folder of the cache.
             dtype: of the weights while answering; an adapter is merged in float32 and cast once.
             device: `auto` is CUDA where there is one.
             max_new_tokens: where an answer is cut, recorded as stop_reason "length".
@@ -59,31 +69,67 @@ class HF:
             revision: of a hub model.
             adapter: folder of a PEFT adapter, or of whole weights that take the place of the model's own.
             adapter_mode: whether a PEFT adapter is merged into the weights or computed beside them.
+            keeps_form: whether the model was trained on prompts of this project as they stand, so that the form of its answers is
+                that of gold without being shown; no probe then chooses the form of the prompt.
+            sha256: that a GGUF file must have; None = any.
+            cache: where the weights of a GGUF file are kept once they are dequantised.
+            thinking: whether the model thinks before it answers, by the variables that chat templates read; None leaves that to the
+                template.
+            template_date: what a chat template gets for the current date (YYYY-MM-DD).
 
         Raises:
-            DataError: if the model is a folder that is not safe to load.
-            ConfigError: if a device is demanded that there is not.
+            DataError: if the model is a folder that is not safe to load, or a GGUF file that is broken, not supported or not the one.
+            ConfigError: if a device is demanded that there is not, or the date is none.
+            EnvironmentFault: if the package gguf is missing, or the disk has no room for dequantised weights.
         """
+        self.origin: Mapping[str, Any] | None = None  # what the folder was made of; None = it was given as it is
+        if is_gguf(model):
+            made = dequantised(model, sha256, cache)
+            model, self.origin = made.folder, made.origin
+        elif sha256 is not None:
+            raise ConfigError(f"generator.sha256 pins a GGUF file, and generator.model={model} is none. Set generator.sha256=null.")
         check_model(model)
+        check_no_adapter(model)
         self.beside: Mapping[str, str] = {}  # name -> folder of each of several PEFT adapters, in place of `adapter`
         self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
+        self.keeps_form, self.thinking, self.template_date = keeps_form, thinking, template_date
+        self._day = _date(template_date)
 
     def with_adapter(self, folder: str) -> HF:
-        """The same generator with a PEFT adapter, or with whole weights in the place of its own."""
-        return HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode)
+        """The same generator with a PEFT adapter, or with whole weights in the place of its own.
+
+        Raises:
+            DataError: if the adapter brings a tokenizer that does not go with the model.
+        """
+        adapted = HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode, **self._form)
+        adapted.origin = self.origin
+        if adapted._brings_prompting:
+            _ = adapted._tokenizer  # refused before anything is asked
+        return adapted
 
     def with_adapters(self, folders: Mapping[str, str], by: str) -> Grouped:
-        """The same generator with several PEFT adapters beside its weights, each prompt answered with the one that its meta names."""
-        several = HF(*self._same)
-        several.beside = dict(folders)
+        """The same generator with several PEFT adapters beside its weights, each prompt answered with the one that its meta names.
+
+        Raises:
+            DataError: as `with_adapter`, or if their prompts differ.
+        """
+        several = HF(*self._same, **self._form)
+        several.beside, several.origin = dict(folders), self.origin
+        if several._brings_prompting:
+            _ = several._tokenizer
         return Grouped(several, by)
 
     @property
     def _same(self) -> tuple[str, Dtype, Device, int, int, list[str], str | None]:
         """What it is made from, the adapter aside."""
         return self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision
+
+    @property
+    def _form(self) -> dict[str, Any]:
+        """How it is asked."""
+        return {"keeps_form": self.keeps_form, "thinking": self.thinking, "template_date": self.template_date}
 
     @cached_property
     def max_prompt_tokens(self) -> int | None:
@@ -102,30 +148,47 @@ class HF:
         """Tokens that the model reads at once, prompt and answer together; None where it names no limit."""
         return None if self.max_prompt_tokens is None else self.max_prompt_tokens + self.max_new_tokens
 
+    @property
+    def styles(self) -> tuple[Style, ...]:
+        """In which it can be asked: as its chat template puts it, if it has one, or as plain text."""
+        return ("chat", "plain") if self._tokenizer.chat_template else ("plain",)
+
     def identity(self) -> Mapping[str, Any]:
         """What decides the text; read from files, the model need not be loaded."""
         return {
-            "base_model": fingerprint(self.model, self.revision),
+            "base_model": self._fingerprint,
+            "base_weights": self.origin,
             "adapter": {name: fingerprint(self.beside[name]) for name in sorted(self.beside)}
             or (fingerprint(self.adapter) if self.adapter else None),
             "adapter_mode": "grouped" if self.beside else self.adapter_mode if self._is_adapted else None,
             "dtype": self.dtype,
+            "prompting": self._prompting.identity(),
+            "brings_prompting": self._brings_prompting,
             "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
         }
 
-    def format(self, prompt: Rendered) -> str:
-        """The text that the model is given for a prompt."""
-        return formatted(self._tokenizer, prompt)
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Of the model without an adapter: its files are read once."""
+        return fingerprint(self.model, self.revision)
 
-    def completion(self, answer: str) -> str:
-        """An answer as it follows that text, without the end token."""
-        return completion(self._tokenizer, answer)
+    def format(self, prompt: Rendered) -> Formatted:
+        """The text that the model is given for a prompt."""
+        return self._prompting.formatted(prompt)
+
+    def answered(self, prompt: Rendered, answer: str) -> Formatted:
+        """That text with an answer behind it, as the model is to write it, without the end token."""
+        return self._prompting.answered(prompt, answer)
+
+    def spells_control(self, text: str) -> bool:
+        """Whether a text spells a control token of the model; in a prompt it is text all the same."""
+        return self._prompting.spells_control(text)
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
         return [len(ids) for ids in self._encode(prompts)]
 
-    def count_text_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in self._tokens(texts)]
+    def count_row_tokens(self, rows: Sequence[Row]) -> list[int]:
+        return [len(ids) + 1 for ids in self._prompting.ids([row.whole for row in rows])]
 
     def choose(self, name: str) -> float:
         """Answer with this one of several adapters from here on. Returns the seconds that it took, loading excluded."""
@@ -169,8 +232,7 @@ class HF:
         """
         asked = [(at, option) for at, those in enumerate(options) for option in those]
         alone = self._encode(prompts)
-        formatted = [self.format(prompt) for prompt in prompts]
-        whole = self._tokens([f"{formatted[at]}{self.completion(option)}" for at, option in asked])
+        whole = self._prompting.ids([self.answered(prompts[at], option) for at, option in asked])
         self._refuse_long_options([option for _, option in asked], whole)
         borders = [n_shared(alone[at], ids) for (at, _), ids in zip(asked, whole, strict=True)]
         found = log_likelihoods(self._network, whole, borders, self.token_budget)
@@ -189,7 +251,7 @@ class HF:
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens without a chat template, as many as the model has positions."""
-        return plain_token_ids(self._tokenizer, texts, self.n_positions)
+        return self._prompting.plain_ids(texts, self.n_positions)
 
     def _refuse_long_options(self, options: Sequence[str], whole: Sequence[list[int]]) -> None:
         limit = self.n_positions
@@ -203,10 +265,7 @@ class HF:
             raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
 
     def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
-        return self._tokens([self.format(prompt) for prompt in prompts])
-
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        return token_ids(self._tokenizer, texts)
+        return self._prompting.ids([self.format(prompt) for prompt in prompts])
 
     def base(self, dtype: str) -> tuple[Any, Any]:
         """A tokenizer that pads on the left, and the network without the adapter, both of the caller's own."""
@@ -218,7 +277,25 @@ class HF:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return self._checkpoint.tokenizer()
+        """The model's, or that of its adapter."""
+        base, n_embeddings = self._checkpoint.tokenizer(), self._checkpoint.n_embeddings
+        if not self._brings_prompting:
+            return base
+        own = {name: own_tokenizer(base, folder, n_embeddings) for name, folder in self._adapters.items()}
+        return with_end_and_padding(same_prompts(own), self._checkpoint.config())
+
+    @property
+    def _adapters(self) -> Mapping[str, str]:
+        return self.beside or ({"adapter": self.adapter} if self.adapter and self._is_adapted else {})
+
+    @property
+    def _brings_prompting(self) -> bool:
+        """Whether an adapter has a tokenizer or a chat template of its own."""
+        return any(map(brings_tokenizer, self._adapters.values()))
+
+    @cached_property
+    def _prompting(self) -> Prompting:
+        return Prompting(self._tokenizer, self._checkpoint.n_embeddings, self.model, self.thinking, self._day)
 
     @cached_property
     def _decoder(self) -> Decoder:
@@ -244,7 +321,10 @@ class HF:
             network = self._load_network(self.dtype)
         for weight in network.parameters():  # no buffer: positions are float32 in a model that is loaded in fewer bits, too
             weight.data = weight.data.to(getattr(torch, self.dtype))
-        return network.to(self.device).eval()
+        network = network.to(self.device).eval()
+        check_vocabulary(self.model, self._tokenizer, network)
+        check_causal(self.model, network)
+        return network
 
     def _load_network(self, dtype: str, weights: str | None = None) -> Any:
         return self._checkpoint.network(dtype, self.device, weights)
@@ -253,3 +333,10 @@ class HF:
     def _is_adapted(self) -> bool:
         """Whether what was trained is an adapter rather than whole weights."""
         return self.adapter is not None and (Path(self.adapter) / "adapter_config.json").is_file()
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"generator.template_date is {text!r}; expected a day such as {TEMPLATE_DATE}.") from error

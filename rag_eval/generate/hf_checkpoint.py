@@ -16,6 +16,25 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.generate.hf_soundness import check_finite, check_whole
+
+
+def with_end_and_padding(tokenizer: Any, config: Any) -> Any:
+    """The tokenizer with the end token that the model's configuration names, if it names none itself, and padding that the model knows.
+
+    That is its own padding token, else the end token; neither, if the model knows neither.
+    """
+    n_known = getattr(config, "vocab_size", None)
+
+    def is_known(id: Any) -> bool:
+        return isinstance(id, int) and (n_known is None or id < n_known)
+
+    named = getattr(config, "eos_token_id", None)
+    if tokenizer.eos_token_id is None and is_known(named):
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(named)
+    if not is_known(tokenizer.pad_token_id):
+        tokenizer.pad_token = tokenizer.eos_token if is_known(tokenizer.eos_token_id) else None
+    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -34,9 +53,12 @@ class Checkpoint:
         """A tokenizer that pads on the left."""
         with self._loading():
             tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
+        return with_end_and_padding(tokenizer, self.config())
+
+    @property
+    def n_embeddings(self) -> int | None:
+        """Tokens that the model knows; None where its configuration does not say."""
+        return getattr(self.config(), "vocab_size", None)
 
     def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
         """The network, or that of a folder of weights in its place.
@@ -45,6 +67,10 @@ class Checkpoint:
             dtype: a name of torch's, or "nf4": 4 bits of bitsandbytes, on CUDA.
             device: where weights of 4 bits go; others stay on the CPU.
             weights: folder of whole weights that take the place of the model's own.
+
+        Raises:
+            DataError: if it is no causal language model, or weights are missing, of another shape or not finite.
+            EnvironmentFault: if the disk or the way to the hub is at fault.
         """
         transformers.utils.logging.disable_progress_bar()
         source = self._source | {"local_files_only": True, "revision": None} if weights else self._source
@@ -56,7 +82,16 @@ class Checkpoint:
         else:
             source |= {"dtype": getattr(torch, dtype)}
         with self._loading():
-            return AutoModelForCausalLM.from_pretrained(weights or self.model, use_safetensors=True, **source)
+            network, loading = AutoModelForCausalLM.from_pretrained(
+                weights or self.model, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **source
+            )
+        if getattr(network, "_hf_peft_config_loaded", False):
+            raise DataError(
+                f"generator.model={self.model} is a PEFT adapter. Give its base model, and it by adapter=given adapter.path=FOLDER."
+            )
+        check_whole(weights or self.model, loading)
+        check_finite(weights or self.model, network)
+        return network
 
     @property
     def _source(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ import torch
 from rag_eval.errors import EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
 from rag_eval.generate.first_token import FirstToken
+from rag_eval.generate.speech import Speech, StopsInAnswer
 from rag_eval.parts import Timed
 from rag_eval.progress import progress
 from rag_eval.types import Generation, StopReason
@@ -38,7 +40,8 @@ class Decoder:
         results: list[Generation | None] = [None] * len(encoded)
         with progress("answering", len(encoded)) as advance:
             for rows in batches:
-                for at, generation in zip(rows, self._batch([encoded[at] for at in rows], **self._stops), strict=True):
+                batch = [encoded[at] for at in rows]
+                for at, generation in zip(rows, self._batch(batch, **self._stops(batch)), strict=True):
                     results[at] = generation
                 advance(len(rows))
         return [result for result in results if result is not None]
@@ -51,13 +54,17 @@ class Decoder:
             forced_tokens: the answer's length, the end token and stop texts suppressed; None = natural.
             first: sees every token as it comes.
         """
-        length = self._stops if forced_tokens is None else {"min_new_tokens": forced_tokens, "max_new_tokens": forced_tokens}
+        length = self._stops([ids]) if forced_tokens is None else {"min_new_tokens": forced_tokens, "max_new_tokens": forced_tokens}
         (said,) = self._batch([ids], streamer=first, **length)
         return Timed(said if forced_tokens is None else replace(said, stop_reason="length"), first.n_tokens)
 
-    @property
-    def _stops(self) -> dict[str, Any]:
-        return {"stop_strings": list(self.stop), "tokenizer": self.tokenizer} if self.stop else {}
+    @cached_property
+    def speech(self) -> Speech:
+        """Tokens to thoughts and answers."""
+        return Speech(self.tokenizer)
+
+    def _stops(self, encoded: Sequence[list[int]]) -> dict[str, Any]:
+        return {"stopping_criteria": [StopsInAnswer(self.speech, encoded, self.stop)]} if self.stop else {}
 
     def _plan_that_fits(self, encoded: Sequence[list[int]]) -> list[list[int]]:
         """Batches whose largest has been tried, untimed, and halved until it fitted the memory; it also warms up."""
@@ -88,21 +95,31 @@ class Decoder:
 
     @torch.inference_mode()
     def _batch(self, encoded: Sequence[list[int]], **decoding: Any) -> list[Generation]:
-        tokenizer, model = self.tokenizer, self.network
+        model, padding = self.network, self.tokenizer.pad_token_id or 0
         begun = time.perf_counter()
-        batch = tokenizer.pad({"input_ids": list(encoded)}, padding=True, return_tensors="pt").to(model.device)
-        decoding = {"max_new_tokens": self.max_new_tokens, "do_sample": False, "pad_token_id": tokenizer.pad_token_id} | decoding
+        batch = _padded(encoded, padding, model.device)
+        decoding = {"max_new_tokens": self.max_new_tokens, "do_sample": False, "pad_token_id": padding} | decoding
         out = model.generate(**batch, **decoding)
         written = out[:, batch["input_ids"].shape[1] :].tolist()  # the copy to the host waits for the device
         seconds = (time.perf_counter() - begun) / len(encoded)
-        return [self._generation(ids, len(prompt), seconds) for ids, prompt in zip(written, encoded, strict=True)]
+        return [self._generation(ids, prompt, seconds) for ids, prompt in zip(written, encoded, strict=True)]
 
-    def _generation(self, ids: list[int], n_prompt: int, seconds: float) -> Generation:
+    def _generation(self, ids: list[int], prompt: list[int], seconds: float) -> Generation:
         tokenizer, model = self.tokenizer, self.network
         ends = model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id, tokenizer.pad_token_id}
         n = next((at for at, id in enumerate(ids) if id in ends), len(ids))
-        text = tokenizer.decode(ids[:n], skip_special_tokens=True)
-        cut = min((at for stop in self.stop if (at := text.find(stop, 1)) >= 0), default=None)
+        said = self.speech.said(ids[:n], prompt)
+        cut = self.speech.cut(said, self.stop)
         reason: StopReason = "length" if n == len(ids) >= self.max_new_tokens and cut is None else "stop"
-        return Generation(text[:cut].strip(), n_prompt, n, seconds, reason)
+        n_thought = self.speech.n_thought(ids[:n], prompt)
+        text = said.answer[:cut].strip()
+        return Generation(text, len(prompt), n, seconds, reason, thought=said.thought, n_thought_tokens=n_thought)
+
+
+def _padded(encoded: Sequence[list[int]], padding: int, device: Any) -> dict[str, torch.Tensor]:
+    """Token ids padded on the left and the mask, both int64 (n_rows, longest)."""
+    longest = max(map(len, encoded))
+    ids = torch.tensor([[padding] * (longest - len(row)) + row for row in encoded], device=device)
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in encoded], device=device)
+    return {"input_ids": ids, "attention_mask": mask}

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftModel, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import safe_open
 
 from rag_eval.errors import DataError
@@ -23,6 +25,7 @@ def merged(model: Any, folder: str) -> Any:
         DataError: if the adapter has no safetensors, does not fit the model, or leaves weights that are no numbers.
     """
     separate = adapted(model, folder)
+    _untie_head(separate)
     try:
         return separate.merge_and_unload(safe_merge=True)
     except ValueError as error:
@@ -51,6 +54,16 @@ def beside(model: Any, folders: Mapping[str, str]) -> Any:
     for name, folder in folders.items():
         model = _with(model, name, folder)
     return model
+
+
+def _untie_head(model: PeftModel) -> None:
+    """Give an adapted head weights of its own: where they are the embedding's too, what is added to the head must not reach that."""
+    network = model.get_base_model()
+    head, embedding = network.get_output_embeddings(), network.get_input_embeddings()
+    if isinstance(head, BaseTunerLayer) and head.get_base_layer().weight is embedding.weight:
+        layer = head.get_base_layer()
+        layer.weight = torch.nn.Parameter(layer.weight.detach().clone(), requires_grad=False)
+        network.config.get_text_config().tie_word_embeddings = False
 
 
 def _with(model: Any, name: str, folder: str) -> Any:

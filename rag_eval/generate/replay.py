@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rag_eval.recorded.answer import Answers, RecordedAnswer
+from rag_eval.thinking import split
 from rag_eval.types import Generation, Rendered
 
 
@@ -33,11 +34,13 @@ class Replay:
 
 
 def _generation(recorded: RecordedAnswer) -> Generation:
+    said = split(recorded.text or "")
     return Generation(
-        text=recorded.text or "",
+        text=said.answer,
         n_prompt_tokens=recorded.n_prompt_tokens,
         n_output_tokens=recorded.n_output_tokens,
         total_s=recorded.latency_s,
         stop_reason="none",
         is_whole=True,
+        thought=said.thought,
     )

@@ -106,7 +106,11 @@ def _settings(arguments: Sequence[str]) -> dict[str, Any]:
     model = signature(settings["generator"]["_target_"]).model
     given = {one.lstrip("+").partition("=")[0] for one in arguments}
     room = {name: value for name, value in ROOM.items() if model and name in model.model_fields and f"generator.{name}" not in given}
-    return {**settings, "generator": {**settings["generator"], **room}}
+    return {
+        **settings,
+        "generator": {**settings["generator"], **room},
+        "prompt": {**settings["prompt"], "style": "chat", "n_exemplars": 0},  # what is written has no form that exemplars would show
+    }
 
 
 def _sample(dataset: QADataset, n: int | None) -> list[Document]:

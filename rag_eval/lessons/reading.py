@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rag_eval.score.answer import is_abstention
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.abstention import is_abstention
+from rag_eval.score.normal_form import normalize, without_articles
 
 _FENCE = re.compile(r"^\s*```\w*\s*$")
 _ASKED = re.compile(r"^\s*(?:\d+[.)]\s*)?(?:Q|Question)\s*\d*\s*:\s*(?P<text>.*\S)\s*$", re.IGNORECASE)
@@ -63,7 +63,7 @@ def _pair(value: Any) -> QuestionAnswer | None:
     if not isinstance(question, str) or not isinstance(answer, str):
         return None
     pair = QuestionAnswer(" ".join(question.split()), " ".join(answer.split()))
-    is_whole = normalize(pair.question) and normalize(pair.answer) and not is_abstention(pair.answer) and _is_text(question + answer)
+    is_whole = normalize(pair.question) and without_articles(pair.answer) and not is_abstention(pair.answer) and _is_text(question + answer)
     return pair if is_whole else None
 
 

@@ -10,7 +10,7 @@ from rag_eval.data.carry import origin
 from rag_eval.data.duplicates import alike
 from rag_eval.lessons.asking import STYLES, restatement_prompt
 from rag_eval.lessons.teacher import Reply, Teacher
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.normal_form import normalize, without_articles
 from rag_eval.score.quotation import quotations
 from rag_eval.types import Document
 
@@ -74,4 +74,4 @@ def _names(text: str) -> set[str]:
         for word, last in zip(words, before, strict=True)
         if any(map(str.isdigit, word)) or (word.strip("(\"'“")[:1].isupper() and last[-1] not in ".!?:")
     ]
-    return {name for name in map(normalize, chosen) if name and " " not in name}
+    return {name for name in map(without_articles, chosen) if name and " " not in name}

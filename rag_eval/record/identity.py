@@ -14,6 +14,7 @@ from typing import Any
 
 from rag_eval import model_folder
 from rag_eval.record.serial import sha256_of
+from rag_eval.score.primary import GROUP
 from rag_eval.source import source_sha
 from rag_eval.types import Example, QADataset
 
@@ -51,7 +52,7 @@ def comparison(
     settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], generator: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What two runs must share before their numbers may stand in one table."""
-    prompt = {name: value for name, value in settings["prompt"].items() if name != "n_exemplars"}
+    prompt = {name: value for name, value in settings["prompt"].items() if name not in {"style", "n_exemplars"}}
     return {
         "dataset": dataset.counterpart or dataset.fingerprint,
         "dataset_name": dataset.name,
@@ -59,7 +60,12 @@ def comparison(
         "dtype": generator.get("dtype"),
         "decoding": sha256_of(generator.get("decoding"))[:12] if generator["base_model"] else None,
         "prompt": sha256_of(prompt)[:12],
+        "style": settings["prompt"].get("style", "chat"),
+        # None: solved questions are what this arm adds.
+        "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
+        "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
         "questions": sha256_of([example.id for example in questions])[:12],
+        "primary": f"{GROUP}{settings['metrics']['primary']}",
         "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
     }
 

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,7 @@ from rag_eval.record.mlflow_rows import ERROR, metrics_of, params_of, run_name, 
 from rag_eval.record.run_directory import FILES
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import ParentStatus, is_mirrored, mark, mirrored_id
-from rag_eval.record.uri import absolute_uri, check_uri, sqlite_file
+from rag_eval.record.uri import SQLITE, absolute_uri, check_uri, sqlite_file
 
 log = logging.getLogger(__name__)
 
@@ -125,13 +125,25 @@ class MLflow:
             if (known := client.get_experiment_by_name(self.experiment)) is not None:
                 return str(known.experiment_id)
             is_server = self.uri.startswith("http")
-            place = None if is_server else str(Path(self.artifacts).absolute() / self.experiment)
+            folder = Path(self.artifacts).absolute() / self.experiment
+            place = None if is_server else folder.as_uri() if set("?%#") & set(str(folder)) else str(folder)
             return str(client.create_experiment(self.experiment, artifact_location=place))
 
     def _preparing(self) -> AbstractContextManager[None]:
         """Two processes that migrate one fresh SQLite file destroy it; two may not create one experiment either."""
         file = sqlite_file(self.uri)
-        return locked(file.with_name(f"{file.name}.lock"), f"preparing {file}") if file else nullcontext()
+        return self._alone_with(file) if file else nullcontext()
+
+    @contextmanager
+    def _alone_with(self, file: Path) -> Iterator[None]:
+        """Alone with a SQLite file. MLflow makes the folder of its address as it is spelled, escapes and all: that goes again."""
+        spelled = Path(self.uri.removeprefix(SQLITE).partition("?")[0]).parent
+        is_new = spelled != file.parent and not spelled.exists()
+        with locked(file.with_name(f"{file.name}.lock"), f"preparing {file}"):
+            yield
+        if is_new and spelled.is_dir():
+            with suppress(OSError):  # somebody put something there
+                os.removedirs(spelled)
 
     @contextmanager
     def _tolerant(self, what: str) -> Iterator[None]:

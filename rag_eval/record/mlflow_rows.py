@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from rag_eval.record.run_record import RunRecord
+from rag_eval.score.primary import primary_of
 
+LONGEST = 200  # characters of a name; MLflow takes 250, and ends of intervals are added
+_ILLEGAL = re.compile(r"[^/\w.\- :]")  # in MLflow's names of metrics and parameters
+_ILLEGAL_PATH = re.compile(r"(?:^|/)(?:\.{0,2})(?=/|$)")  # parts that a path would lose: "", "." and ".."
 ERROR = "rag_eval.error"  # the tag of a run that did not finish
 
 
@@ -22,7 +28,7 @@ def run_name(record: RunRecord) -> str:
 
 def params_of(record: RunRecord) -> dict[str, str]:
     """The choices; the whole configuration is an artifact."""
-    return {name: str(value) for name, value in record.facts.get("choices", {}).items()}
+    return {legal_name(name): str(value) for name, value in record.facts.get("choices", {}).items()}
 
 
 def tags_of(record: RunRecord) -> dict[str, str]:
@@ -33,6 +39,8 @@ def tags_of(record: RunRecord) -> dict[str, str]:
         "dataset": comparison["dataset_name"],
         "dataset_digest": comparison["dataset"],
         "base_model": comparison.get("base_model"),
+        "primary": primary_of(record.facts),
+        "base_weights": record.base_weights,
         "git_sha": git.get("commit"),
         "config_hash": record.run_id,
         "rag_eval.kind": "run",
@@ -42,13 +50,25 @@ def tags_of(record: RunRecord) -> dict[str, str]:
     return {name: str(value) for name, value in tags.items() if value is not None}
 
 
+def legal_name(name: str) -> str:
+    """The name if MLflow takes it, else a like one; different names stay different.
+
+    MLflow takes letters and digits of any script, slashes, underscores, hyphens, points, blanks and colons, and nothing that a
+    path would shorten. Whatever else stands in the name becomes an underscore, and six digits of its hash are added.
+    """
+    legal = _ILLEGAL_PATH.sub(lambda found: found[0].replace(".", "_") if found[0].strip("/") else f"{found[0]}_", name)
+    legal = _ILLEGAL.sub("_", legal)[:LONGEST]
+    return legal if legal == name else f"{legal}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
 def metrics_of(record: RunRecord) -> dict[str, float]:
     """Finite numbers under slashed names; `_lo` and `_hi` end an interval. What was not measured is absent."""
     return {name: float(value) for name, value in _numbers(record) if isinstance(value, int | float) and math.isfinite(value)}
 
 
 def _numbers(record: RunRecord) -> Iterator[tuple[str, object]]:
-    for name, estimate in record.estimates.items():
+    for given, estimate in record.estimates.items():
+        name = legal_name(given)
         yield from ((name, estimate.mean), (f"{name}_lo", estimate.low), (f"{name}_hi", estimate.high))
     for stage, spend in record.spends.items():
         yield from ((f"{stage}/{unit}", value) for unit, value in asdict(spend).items() if unit != "cached")

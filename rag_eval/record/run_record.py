@@ -40,6 +40,15 @@ class RunRecord:
         if timed:
             raise ValueError(f"{timed[0]}: a latency is kept with the protocol it was taken under, never in a run's record.")
 
+    @property
+    def base_weights(self) -> str | None:
+        """What the base model's weights were made of, in words; None where they are used as they were given."""
+        origin = self.facts.get("base_weights")
+        if origin is None:
+            return None
+        formats = ", ".join(f"{name} ({n} tensors)" for name, n in origin["formats"].items())
+        return f"{origin['format']} {formats}, dequantised to {origin['dequantised_to']}, from the file with sha256 {origin['sha256']}"
+
     def to_json(self) -> str:
         """Indented JSON, floats unrounded, null where a number is not finite."""
         return json.dumps(null_where_not_finite(to_plain(self)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"

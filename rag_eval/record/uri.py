@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from rag_eval.errors import ConfigError
 
@@ -31,8 +31,8 @@ def check_uri(uri: str) -> None:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The absolute path of a SQLite store's file; None for any other store."""
-    return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+    """The absolute path of a SQLite store's file; None for any other store. As in any address, %25 stands for % and a query may follow."""
+    return Path(unquote(uri.removeprefix(SQLITE).partition("?")[0])).absolute() if uri.startswith(SQLITE) else None
 
 
 def local_file(uri: str) -> Path | None:
@@ -43,5 +43,6 @@ def local_file(uri: str) -> Path | None:
 def absolute_uri(uri: str) -> str:
     """The same store from whatever folder it is opened. What has no scheme is a path."""
     if (file := sqlite_file(uri)) is not None:
-        return f"{SQLITE}{file}"
+        _, mark, query = uri.partition("?")
+        return f"{SQLITE}{str(file).replace('%', '%25').replace('?', '%3F')}{mark}{query}"
     return str(local_file(uri) or uri)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from rag_eval.report.contrast import Arm, Contrast, Declared, contrast, measures, of_questions, pairs
+from rag_eval.report.judgement import Judgement, sentence
 from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
-from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar, tost_paired
-from rag_eval.score.verdict import Claim, Verdict, verdict, winner
-from rag_eval.types import PRIMARY
+from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar
 
 
 def means_section(arms: Sequence[Arm]) -> Section:
@@ -36,55 +36,48 @@ def means_section(arms: Sequence[Arm]) -> Section:
     return Section("Scores", reading, ("measure", *(arm.label for arm in arms), "n"), tuple(rows))
 
 
-def verdict_section(contrasts: Sequence[Contrast], declared: Declared) -> tuple[Section, list[str]]:
+def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Section, list[str]]:
     """The declared comparison of every pair, corrected for how many there are; and each in one sentence."""
-    adjusted = iter(holm([one.p for one in contrasts if one.p is not None]))
+    names = list(dict.fromkeys(name for one in judged for name in one.said))
+    adjusted = iter(holm([one.judged.contrast.p for one in judged if one.judged.contrast.p is not None]))
     rows: list[tuple[Cell, ...]] = []
-    said: list[str] = []
-    for one in contrasts:
-        name = f"{one.second.label} - {one.first.label}"
-        found = verdict(declared.better, one.difference, one.mde)
-        p = next(adjusted) if one.p is not None else None
-        n: Cell = NOT_MEASURED if one.difference is None else f"{one.difference.n} ({one.difference.n_clusters})"
-        judged = (found.text, _equivalence(one, declared.same))
-        rows.append((name, figure(one.difference), n, Figure(one.deff), Figure(one.mde), Figure(p), *_discordance(one), *judged))
-        said.append(_sentence(one, declared, found))
-    tests = ("design effect", "MDE", "p (Holm)", "only first right", "only second right", "McNemar p")
-    header = ("pair", f"difference of {declared.better.name}", "n (clusters)", *tests, declared.better.text, declared.same.text)
+    for one in judged:
+        found = one.judged.contrast
+        differences = [figure(one.said[name].contrast.difference) if name in one.said else Figure(None) for name in names]
+        n: Cell = NOT_MEASURED if found.difference is None else f"{found.difference.n} ({found.difference.n_clusters})"
+        tests = (Figure(found.deff), Figure(found.mde), Figure(next(adjusted) if found.p is not None else None), *_discordance(found))
+        rows.append((_name(found), *differences, n, one.judged_on, *tests, one.better.text, _equivalence(one)))
+    tests_of = ("design effect", "MDE", "p (Holm)", "only first right", "only second right", "McNemar p")
+    differing = tuple(f"difference of {name}" for name in names)
+    header = ("pair", *differing, "n (clusters)", "tests of", *tests_of, declared.better.text, declared.same.text)
     reading = (
-        f"Paired by question, clustered; {_simultaneous(len(contrasts))}. Measure, threshold and margin are as given on the command line: "
+        f"Paired by question, clustered; {_simultaneous(len(judged))}. Measure, threshold and margin are as given on the command line: "
         "give them before you look. MDE: the smallest difference that this comparison finds with 80 % power. p: of no difference, signs of "
         "clusters flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is shown for its counts. Same: two "
-        "one-sided tests, that is an interval within the margin; the only ground for calling two arms the same."
+        "one-sided tests, that is an interval within the margin; the only ground for calling two arms the same. METRIC-DEPENDENT: exact "
+        "match and containment give the claim different verdicts, or one arm's answers keep the form of the gold ones and the other's "
+        "do not."
     )
-    return Section("The declared comparison", reading, header, tuple(rows)), said
+    return Section("The declared comparison", reading, header, tuple(rows)), [sentence(one) for one in judged]
 
 
-def _sentence(one: Contrast, declared: Declared, found: Verdict) -> str:
-    """The verdict on a pair in words, and who is better if that can be said."""
-    first, second = one.first.label, one.second.label
-    claim = f"is {second} {declared.better.text.removeprefix('second ').rstrip('?')} than {first} on {one.measure}"
-    best = None
-    if one.difference is not None:
-        names = (second, first) if declared.better.direction == "below" else (first, second)
-        best = winner(one.difference, names)
-    who = f"better: {best}" if best is not None else "nobody is better as far as these questions tell"
-    return f"{claim}? {found.text}. Difference {figure(one.difference)}; {who}."
+def _name(one: Contrast) -> str:
+    return f"{one.second.label} - {one.first.label}"
 
 
 def _simultaneous(n_pairs: int) -> str:
     return "intervals of 95 %" if n_pairs == 1 else f"intervals that hold for all {n_pairs} pairs at 95 % (Bonferroni)"
 
 
-def exploratory_section(arms: Sequence[Arm], declared: str) -> Section:
-    """Paired differences of every other measure, with the false discovery rate controlled."""
-    others = [contrast(*pair, name) for pair in pairs(arms) for name in of_questions(pair) if name != declared]
+def exploratory_section(arms: Sequence[Arm], shown: Collection[str]) -> Section:
+    """Paired differences of every measure but those that stand in the declared comparison, with the false discovery rate controlled."""
+    others = [contrast(*pair, name) for pair in pairs(arms) for name in of_questions(pair) if name not in shown]
     known = [one for one in others if one.difference is not None]
     q = iter(benjamini_hochberg([one.p for one in known if one.p is not None]))
     rows = tuple(
         (
             one.measure,
-            f"{one.second.label} - {one.first.label}",
+            _name(one),
             figure(one.difference),
             one.difference.n if one.difference else NOT_MEASURED,
             Figure(one.mde),
@@ -134,34 +127,42 @@ def flips_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) ->
     return Section("Rescue and harm", reading, ("pair", "rescue", "harm"), tuple(rows))
 
 
-def attribution_section(arms: Sequence[Arm], closed_book: Arm | None) -> Section:
-    """Every answer without full score, by the first place where its evidence was lost."""
+def attribution_section(arms: Sequence[Arm], closed_book: Arm | None, right: str) -> Section:
+    """Every answer that is not right, by the first place where its evidence was lost.
+
+    Args:
+        arms: one line each.
+        closed_book: what the base model says without passages, if it was run.
+        right: the score that is 1 for a right answer.
+    """
     header = ("arm", "not right", *CAUSES, "distracted", "stale", "as closed book")
-    rows = tuple(_attributed(arm, closed_book) for arm in arms)
+    rows = tuple(_attributed(arm, closed_book, right) for arm in arms)
     reading = (
-        "Causes sum to the answers that are not right. distracted: the answer stands in another passage of the prompt. stale: it was right "
-        "once. as closed book: the evidence was there, and the answer is the one that the base model gives without passages."
+        f"Right: {right} is 1. Causes sum to the answers that are not right. distracted: the answer stands in another passage of the "
+        "prompt. stale: it was right once. as closed book: the evidence was there, and the answer is the one that the base model gives "
+        "without passages."
     )
     return Section("Why answers are wrong", reading, header, rows)
 
 
-def _attributed(arm: Arm, closed_book: Arm | None) -> tuple[Cell, ...]:
-    if PRIMARY not in arm.run.record.estimates:
-        return (arm.label, Figure(None, note=f"needs {PRIMARY}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    causes = Counter(str(row["cause"]) for row in arm.run.rows.values() if row.get("cause"))
+def _attributed(arm: Arm, closed_book: Arm | None, right: str) -> tuple[Cell, ...]:
+    if right not in arm.run.record.estimates:
+        return (arm.label, Figure(None, note=f"needs {right}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
+    wrong = {id: row for id, row in arm.run.rows.items() if row.get(right) != 1}
+    causes = Counter(str(row["cause"]) for row in wrong.values() if row.get("cause"))
     if arm.run.record.facts["context"] == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    stale = sum(row.get("answer/stale") == 1 for row in arm.run.rows.values()) if arm.run.has("answer/stale") else Figure(None)
-    distracted = sum(row.get("answer/distracted") == 1 for row in arm.run.rows.values())
-    return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book))
+    stale = sum(row.get("answer/stale") == 1 for row in wrong.values()) if arm.run.has("answer/stale") else Figure(None)
+    distracted = sum(row.get("answer/distracted") == 1 for row in wrong.values())
+    return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book, wrong))
 
 
-def _overrides(arm: Arm, closed_book: Arm | None) -> Cell:
+def _overrides(arm: Arm, closed_book: Arm | None, rows: Mapping[str, Mapping[str, Any]]) -> Cell:
     """Wrong answers that repeat the closed book's, though the evidence stood in the prompt."""
     if closed_book is None:
         return Figure(None)
     said = closed_book.run.predictions
-    wrong = [id for id, row in arm.run.rows.items() if row.get("cause") == "in_prompt_unused" and id in said]
+    wrong = [id for id, row in rows.items() if row.get("cause") == "in_prompt_unused" and id in said]
     return sum(
         arm.run.predictions[id].outcome == "answered" and normalize(arm.run.predictions[id].text) == normalize(said[id].text)
         for id in wrong
@@ -177,8 +178,6 @@ def _discordance(one: Contrast) -> tuple[Cell, Cell, Cell]:
     return found.n_only_a, found.n_only_b, Figure(found.p)
 
 
-def _equivalence(one: Contrast, claim: Claim) -> str:
-    a, b = one.scores
-    found = tost_paired(a.tolist(), b.tolist(), one.questions.clusters, claim.margin or 0.0, alpha=1 - one.confidence)
-    said = verdict(claim, one.difference if found is not None else None, one.mde, found)
-    return said.text if found is None else f"{said.text}, [{number(found.low)}, {number(found.high)}]"
+def _equivalence(one: Judgement) -> str:
+    found = one.judged.within
+    return one.same.text if found is None or one.is_dependent else f"{one.same.text}, [{number(found.low)}, {number(found.high)}]"

@@ -8,24 +8,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
+from rag_eval.record.run_record import RunRecord
 from rag_eval.report import guards
+from rag_eval.report.contrast import Arm
 from rag_eval.report.figures import write_bars
+from rag_eval.report.gained import MODES, knowledge_gained
 from rag_eval.report.markdown import hardware, inert, summary
 from rag_eval.report.options import parsed
+from rag_eval.report.recorded_run import read_run
 from rag_eval.report.runs import finished_runs, is_current, labels, latest_per_arm, mismatches, recorded
+from rag_eval.report.sections import Section, markdown_of, show
+from rag_eval.report.sections import as_json as sections_json
 from rag_eval.report.table import Table, as_json, table
+from rag_eval.report.terminal import print_table
+from rag_eval.score.primary import CONTAINS, EM, GROUP, primary_of
 
 DEFAULTS = {"runs": "outputs", "out": "reports", "experiment": "", "allow_mismatch": "false"}
 FILE_WIDTH = 240  # where the output is no terminal
 
 
 def report(argv: Sequence[str]) -> None:
-    """Read, compare, print, and write summary.md, table.json and figures/em.png.
+    """Read, compare, print, and write summary.md, table.json and a figure of each score of right answers.
 
     Raises:
         UserError: an option is wrong, there is no finished run, or runs may not stand in one table.
@@ -41,7 +48,9 @@ def report(argv: Sequence[str]) -> None:
             "with allow_mismatch=true."
         )
     n_old = sum(not is_current(record) for record in records)
+    gained = None
     if n_old == 0:
+        gained = knowledge_gained(_by_mode(records, Path(options["runs"])))
         experiment, _ = recorded(Path(options["runs"]).glob(options["experiment"] or "*"))
         notes += guards.notes(list(zip(labels(records), records, strict=True)), experiment)
     else:
@@ -50,21 +59,38 @@ def report(argv: Sequence[str]) -> None:
         notes.append("the runs come from different machines: their seconds cannot be compared")
     made = table(records)
     out = Path(options["out"])
+    sections = [] if gained is None else [gained.section]
+    if gained is not None and gained.leads:
+        notes = [*gained.sentences, *notes]
+    figures = _figures(made, primary_of(records[0].facts))
     with writing(out):
-        write_bars(made, "answer/em", out / "figures" / "em.png")
-    write_atomically(out / "table.json", json.dumps(as_json(made), indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "summary.md", summary(made, records, notes))
-    _show(made, notes, out)
+        for name, file in figures.items():
+            write_bars(made, name, out / file)
+    write_atomically(
+        out / "table.json", json.dumps({**as_json(made), "sections": sections_json(sections)}, indent=1, allow_nan=False) + "\n"
+    )
+    write_atomically(out / "summary.md", summary(made, records, notes, [markdown_of(one) for one in sections], list(figures.values())))
+    _show(made, sections, notes, [out / file for file in ("summary.md", "table.json", *figures.values())])
 
 
-def _show(made: Table, notes: Sequence[str], out: Path) -> None:
+def _by_mode(records: Sequence[RunRecord], root: Path) -> dict[str, Arm]:
+    """The newest run of each mode that tells what was gained, with its questions."""
+    arms = {record.mode: (label, record) for label, record in zip(labels(records), records, strict=True)}
+    return {mode: Arm(label, read_run(root / record.experiment / record.run_id)) for mode, (label, record) in arms.items() if mode in MODES}
+
+
+def _figures(made: Table, primary: str) -> dict[str, str]:
+    """The files of the figures by the score that they show: the primary one, and of exact match and containment what was scored."""
+    at = {column.name: number for number, column in enumerate(made.columns)}
+    names = [name for name in (EM, CONTAINS) if any(line.cells[at[name]].value is not None for line in made.lines)]
+    return {name: f"figures/{name.removeprefix(GROUP)}.png" for name in dict.fromkeys((primary, *names))}
+
+
+def _show(made: Table, sections: Sequence[Section], notes: Sequence[str], written: Sequence[Path]) -> None:
     console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    shown = RichTable(show_lines=True)
-    for title in ("arm", *(column.title for column in made.columns)):
-        shown.add_column(title, overflow="fold")
-    for line in made.lines:
-        shown.add_row(*(Text(inert(text)) for text in (line.title, *(cell.text() for cell in line.cells))))
-    console.print(shown)
+    show(sections, [], console)
+    header = ("arm", *(column.title for column in made.columns))
+    print_table(console, [header, *((line.title, *(cell.text() for cell in line.cells)) for line in made.lines)], has_lines=True)
     for note in notes:
         console.print(Text(f"note: {inert(note)}"), soft_wrap=True)
-    console.print(Text(f"written: {out / 'summary.md'}, {out / 'table.json'}, {out / 'figures' / 'em.png'}"), soft_wrap=True)
+    console.print(Text(f"written: {', '.join(map(str, written))}"), soft_wrap=True)

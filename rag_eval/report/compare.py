@@ -3,8 +3,8 @@
     python -m rag_eval.report compare RUN_A RUN_B [RUN_C ...] [key=value ...]
 
 A run is given by its mode (the newest one counts), its directory or the beginning of its id. Keys: experiment=NAME (where
-to look), measure=answer/em (the score compared), threshold=0 and
-margin=0.02 (declared for the verdict), hardware=NAME with utilisation=, queries=, updates=, hours= (costs in money; without
+to look), measure=answer/f1 (the score compared; without it the one that the runs are judged by), threshold=0 and margin=0.02
+(declared for the verdict), hardware=NAME with utilisation=, queries=, updates=, hours= (costs in money; without
 it in seconds of the machine), runs=outputs, out=reports, allow_mismatch=false. Computes from what was recorded, runs nothing.
 """
 
@@ -22,7 +22,6 @@ from rag_eval.config import conf_dir
 from rag_eval.cost.prices import read_sheet
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.accuracy import (
     attribution_section,
@@ -33,24 +32,28 @@ from rag_eval.report.accuracy import (
     means_section,
     verdict_section,
 )
-from rag_eval.report.contrast import Arm, Declared, declare, declared_contrasts, of_questions
+from rag_eval.report.contrast import LOWER_IS_BETTER, Arm, Declared, declare, of_questions
+from rag_eval.report.fellows import fellows
+from rag_eval.report.form import right_by
+from rag_eval.report.gained import MODES, Gained, knowledge_gained
 from rag_eval.report.guards import cluster_notes, notes, prompt_notes
+from rag_eval.report.judgement import judgements, read_beside
 from rag_eval.report.latency import latency_sections
 from rag_eval.report.ledger import energy_section, ledger_section
 from rag_eval.report.markdown import hardware, inert
 from rag_eval.report.options import Options, numbers, one_number, parsed
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
-from rag_eval.report.runs import is_current, labels, mismatches, recorded
+from rag_eval.report.runs import labels, mismatches, recorded
 from rag_eval.report.sections import Section, as_json, as_markdown, show
 from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm
 from rag_eval.report.strata import known_section, strata_section
+from rag_eval.score.primary import primary_of, rests_on
 from rag_eval.score.summary import SIGNED
-from rag_eval.types import PRIMARY
 
 FILE_WIDTH = 200  # where the output is no terminal
 DEFAULTS = {
-    "measure": PRIMARY,
+    "measure": "",  # the primary score of the runs
     "threshold": "0",
     "margin": "0.02",
     "hardware": "",
@@ -85,13 +88,14 @@ def compare(argv: Sequence[str]) -> None:
     if len(names) < 2:
         raise UserError("expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B, as in compare rag finetune.")
     terms = _terms(options)
-    declared = _declared(options)
+    threshold, margin = _thresholds(options)
     runs = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
     if len({run.record.run_id for run in runs}) < len(runs):
         raise UserError("expected different runs, got one of them twice.")
     differing = mismatches([run.record for run in runs])
     if differing and options["allow_mismatch"] != "true":
         raise UserError(f"{differing[0]}: these runs cannot be compared. allow_mismatch=true does so all the same and marks the report.")
+    declared = declare(options["measure"] or primary_of(runs[0].record.facts), threshold, margin)
     made = comparison(runs, declared, terms, [f"MISMATCH, compared all the same: {one}" for one in differing])
     _write(made, Path(options["out"]))
 
@@ -103,37 +107,60 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
         UserError: no run has the measure, or it is no score between 0 and 1.
     """
     measure = declared.better.name
-    arms = [Arm(label, run) for label, run in zip(labels([run.record for run in runs]), runs, strict=True)]
+    records = [run.record for run in runs]
+    arms = [Arm(label, run) for label, run in zip(labels(records), runs, strict=True)]
     _check_measure(arms, measure)
     experiment, n_old = recorded({run.folder.parent.resolve() for run in runs})
-    closed_book = _closed_book(arms, runs)
-    contrasts = declared_contrasts(arms, declared)
-    of_pairs, verdicts = verdict_section(contrasts, declared)
+    study = fellows(arms, MODES)
+    closed_book = study.get("closed_book")
+    judged = judgements(arms, declared)
+    of_pairs, verdicts = verdict_section(judged, declared)
+    gained = knowledge_gained(study)
+    if gained is not None:
+        verdicts = [*gained.sentences, *verdicts] if gained.leads else verdicts
+    by = right_by(records, measure)
+    right = right_by([*records, *([closed_book.run.record] if closed_book is not None else [])], primary_of(records[0].facts))
     sections = [
-        of_pairs,
+        *_first(of_pairs, gained),
         runs_section(arms),
         means_section(arms),
-        recipe_section(arms, measure),
-        decomposition_section(arms, measure),
-        kitagawa_section(arms, measure),
-        flips_section(arms, closed_book, measure),
-        strata_section(arms, measure),
-        known_section(arms, closed_book, measure),
-        attribution_section(arms, closed_book),
+        recipe_section(arms, by),
+        decomposition_section(arms, by),
+        kitagawa_section(arms, by),
+        flips_section(arms, closed_book, by),
+        strata_section(arms, by),
+        known_section(arms, closed_book, by, right),
+        attribution_section(arms, closed_book, right),
         *latency_sections(arms),
         *(section for one in terms for section in _cost_sections(arms, experiment, one, measure)),
         energy_section(arms),
-        ledger_section(experiment, [run.record for run in runs]),
-        exploratory_section(arms, measure),
+        ledger_section(experiment, records),
+        exploratory_section(arms, [name for one in judged for name in one.said]),
     ]
-    said = [*first_notes, *notes([(arm.label, arm.run.record) for arm in arms], experiment), *cluster_notes(contrasts), *prompt_notes(arms)]
+    labelled = [(arm.label, arm.run.record) for arm in arms]
+    contrasts = [one.judged.contrast for one in judged]
+    said = [*first_notes, *notes(labelled, experiment), *cluster_notes(contrasts), *prompt_notes(arms), *_instead(measure, by)]
     if n_old:
         said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
     return Comparison(sections, said, verdicts)
 
 
+def _first(of_pairs: Section, gained: Gained | None) -> list[Section]:
+    """What the report begins with: what was gained, where that is what it should be read by."""
+    if gained is None:
+        return [of_pairs]
+    return [gained.section, of_pairs] if gained.leads else [of_pairs, gained.section]
+
+
+def _instead(measure: str, by: str) -> list[str]:
+    """Where the sections below the verdict use another score than the one declared."""
+    return [f"{measure} measures the form of some arm's answers: the sections below the verdict are by {by}"] if by != measure else []
+
+
 def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[Section, Section]:
-    priced = [priced_arm(arm, experiment, terms, measure) for arm in arms]
+    primary = primary_of(arms[0].run.record.facts)
+    first = primary if measure in LOWER_IS_BETTER else rests_on(measure, primary)
+    priced = [priced_arm(arm, experiment, terms, list(dict.fromkeys((first, *read_beside(arms, first))))) for arm in arms]
     return cost_section(priced, terms), break_even_section(priced, terms)
 
 
@@ -148,21 +175,6 @@ def runs_section(arms: Sequence[Arm]) -> Section:
     return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 
 
-def _closed_book(arms: Sequence[Arm], runs: Sequence[RecordedRun]) -> Arm | None:
-    """The newest closed_book run of these experiments that may be compared with them."""
-    for arm in arms:
-        if arm.run.record.mode == "closed_book":
-            return arm
-    folders = {file.parent.resolve() for run in runs for file in run.folder.parent.glob(f"*/{RECORD}")}
-    found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None and record.mode == "closed_book"]
-    fitting = [one for one in found if is_current(one) and not mismatches([*(run.record for run in runs), one])]
-    if not fitting:
-        return None
-    newest = max(fitting, key=lambda record: record.ended or "")
-    folder = next(folder for folder in folders if folder.name == newest.run_id)
-    return Arm("closed_book", read_run(folder))
-
-
 def _check_measure(arms: Sequence[Arm], measure: str) -> None:
     known = of_questions(arms)
     if measure not in known:
@@ -171,11 +183,11 @@ def _check_measure(arms: Sequence[Arm], measure: str) -> None:
         raise UserError(f"measure={measure}: expected a score between 0 and 1, and this one is not; outcome/right and outcome/wrong are.")
 
 
-def _declared(options: Options) -> Declared:
+def _thresholds(options: Options) -> tuple[float, float]:
     threshold, margin = one_number(options, "threshold"), one_number(options, "margin")
     if margin <= 0:
         raise UserError(f"margin: expected a number above 0, got {options['margin']!r}.")
-    return declare(options["measure"], threshold, margin)
+    return threshold, margin
 
 
 def _terms(options: Options) -> list[Terms]:

@@ -6,9 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rag_eval.report.form import keeps_other_form, two_scores
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.runs import ENOUGH_LEARNED
-from rag_eval.types import LEARNED, PRIMARY, RunResult
+from rag_eval.score.primary import primary_of, train_phrasing
+from rag_eval.types import RunResult
 
 
 def show(result: RunResult) -> None:
@@ -30,7 +32,7 @@ def show(result: RunResult) -> None:
     if (rate := facts["throughput"]["searches_per_s"]) is not None:
         table.add_row("questions searched a second", f"{rate:.0f}", "", "")
     if facts.get("chance") is not None:
-        table.add_row(f"{PRIMARY} of these answers shuffled", f"{facts['chance']:.3f}", "", "")
+        table.add_row(f"{primary_of(facts)} of these answers shuffled", f"{facts['chance']:.3f}", "", "")
     if not seconds:
         table.add_row("seconds a question", "not measured", "", "")
     for name, spend in facts["spends"].items():
@@ -41,9 +43,12 @@ def show(result: RunResult) -> None:
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in ("prompt/holds_evidence", "abstain/answerable")):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
-    if facts.get("weights") == "trained" and (learned := result.estimates.get(LEARNED)) and learned.mean < ENOUGH_LEARNED:
+    if keeps_other_form(result):
+        notes.append(f"most answers keep another form than the gold ones, which exact match counts as wrong: {two_scores(result)}")
+    taught = result.estimates.get(train_phrasing(primary_of(facts)))
+    if facts.get("weights") == "trained" and taught is not None and taught.mean < ENOUGH_LEARNED:
         notes.append(
-            f"under-trained: {learned.mean:.3f} of the training questions right, below {ENOUGH_LEARNED}, so that this run says nothing "
+            f"under-trained: {taught.mean:.3f} of the training questions right, below {ENOUGH_LEARNED}, so that this run says nothing "
             "about what fine-tuning can do; raise adapter.epochs or adapter.learning_rate"
         )
     if knowledge := facts.get("knowledge"):

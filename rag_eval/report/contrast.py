@@ -25,6 +25,7 @@ SEED = 0  # of permutations and resamples
 ALPHA = 0.05
 N_RESAMPLES = 10_000
 FEW_CLUSTERS = 30  # below, the interval of a difference is the cluster bootstrap-t
+TOO_FEW_CLUSTERS = 10  # below, no interval over clusters can be relied on: nothing is supported, refuted or won
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,6 @@ def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) ->
     p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
     mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if se > 0 else None
     return Contrast(first, second, measure, questions, (a, b), difference, mde, p, _deff(x[judged], se), confidence)
-
-
-def declared_contrasts(arms: Sequence[Arm], declared: Declared) -> list[Contrast]:
-    """Every pair, with intervals that hold for all of them at once (Bonferroni), so that no verdict is owed to their number."""
-    of = pairs(arms)
-    return [contrast(*pair, declared.better.name, confidence=1 - ALPHA / len(of)) for pair in of]
 
 
 def _deff(differences: NDArray[np.float64], se: float) -> float | None:

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.contrast import Arm, Contrast
+from rag_eval.report.contrast import TOO_FEW_CLUSTERS, Arm, Contrast
+from rag_eval.report.form import form_reason, keeps_other_form, keeps_some_form, right_by, two_scores
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.paired import shared
-from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, mismatches
-from rag_eval.types import DISAGREEMENT, LEARNED, PRIMARY
+from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by, mismatches
+from rag_eval.score.primary import CONTAINS, OF_ANSWERS, primary_of
+from rag_eval.types import DISAGREEMENT
 
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
-TOO_FEW_CLUSTERS = 10  # below, no interval over clusters can be relied on
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
-OF_ANSWERS = (PRIMARY, "answer/f1", "answer/recall", "answer/rouge_l", "answer/contains")  # strict and lenient
 OVERLAPS = {
     "n_same_questions": "stand in the training questions word for word: a trained arm may know them by heart; see strata/overlap",
     "n_near_questions": "are near duplicates of training questions; see strata/overlap",
@@ -45,7 +45,7 @@ def notes(labelled: Labelled, experiment: Sequence[RunRecord]) -> list[str]:
 def cluster_notes(contrasts: Sequence[Contrast]) -> list[str]:
     """Where so few clusters were asked that no interval of theirs can be relied on."""
     few = {one.difference.n_clusters for one in contrasts if one.difference is not None and one.difference.n_clusters < TOO_FEW_CLUSTERS}
-    return [f"only {n} clusters: intervals and verdicts of so few hold roughly at best" for n in sorted(few)]
+    return [f"only {n} clusters: intervals of so few hold roughly at best, so nothing is supported, refuted or won" for n in sorted(few)]
 
 
 def prompt_notes(arms: Sequence[Arm]) -> list[str]:
@@ -100,22 +100,35 @@ def _is_beside(name: str) -> bool:
 def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:
     if record.facts["weights"] == "trained":
         yield from _of_training(label, record, experiment)
+    yield from _of_form(label, record)
     changed = record.estimates.get(DISAGREEMENT)
     if changed is not None and changed.mean > 0:
         yield f"{label}: {changed.mean:.3f} of {changed.n} answers change when asked one by one: sums of a batch round differently"
     if changed is None and record.facts["comparison"]["base_model"] is not None:
         yield f"{label}: whether batching changes its answers is not measured"
+    if record.facts.get("brings_prompting"):
+        yield f"{label}: is asked through the tokenizer or the chat template of its adapter, not the model's own"
     if record.facts["counts"]["n_cut_answers"]:
         yield f"{label}: {record.facts['counts']['n_cut_answers']} answers were cut at the limit of new tokens"
     if record.facts["counts"]["n_truncated_questions"]:
         yield f"{label}: passages were left out of {record.facts['counts']['n_truncated_questions']} prompts because they did not fit"
 
 
+def _of_form(label: str, record: RunRecord) -> Iterator[str]:
+    """Answers in another form than the gold ones, most often longer."""
+    length = (record.facts.get("tokens") or {}).get("output_mean")
+    tokens = "" if length is None else f"; they are {length:.1f} tokens long on average"
+    if keeps_some_form(record) is False:
+        yield f"{form_reason(label, record)}{tokens}; nobody wins or loses by it: read {CONTAINS}"
+    elif keeps_other_form(record):
+        yield f"{label}: most of its answers keep another form than the gold answers: {two_scores(record)}{tokens}"
+
+
 def _of_training(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:
     n = len(siblings(record, experiment))
     if n < FEW_SEEDS:
         yield f"{label}: single-seed ({n} of {FEW_SEEDS} training seeds): intervals are of this adapter, not of the recipe"
-    learned = record.estimates.get(LEARNED)
+    learned = learned_by(record)
     if learned is None:
         yield f"{label}: whether it learned its training questions is not measured"
     elif is_under_trained(record):
@@ -144,6 +157,9 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
         for key, what in OVERLAPS.items():
             if audit.get(key):
                 yield f"{audit[key]} questions {what}"
+        n_documents, n_questions = (audit.get(f"n_{what}_with_control_tokens", 0) for what in ("documents", "questions"))
+        if n_documents or n_questions:
+            yield f"{n_documents} documents and {n_questions} questions spell a control token of the model: it is given to it as text"
         if audit["n_before_training"]:
             yield f"{audit['n_before_training']} questions are about a time before that of the last training question"
 
@@ -182,8 +198,11 @@ def _of_tuning(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) ->
 def _leak(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) -> Iterator[str]:
     """The gate of invented worlds: whoever was shown nothing must know no more than the commonest answer gives."""
     fitting = [one for one in experiment if one.status == "FINISHED" and not mismatches([*records, one])]
-    latest = {one.mode: one.estimates.get(PRIMARY) for one in fitting}
-    closed, prior = latest.get("closed_book"), latest.get("prior")
+    latest = {one.mode: one for one in fitting}
+    if not {"closed_book", "prior"} <= latest.keys():
+        return
+    measure = right_by([latest["closed_book"], latest["prior"]], primary_of(latest["prior"].facts))
+    closed, prior = (latest[mode].estimates.get(measure) for mode in ("closed_book", "prior"))
     if closed is not None and prior is not None and closed.mean > prior.mean + LEAK_MARGIN:
         above = f"above the prior {prior.mean:.3f} by more than {LEAK_MARGIN}"
-        yield f"leakage: closed_book {closed.mean:.3f} is {above}: the base model knows some answers"
+        yield f"leakage: closed_book {closed.mean:.3f} is {above}, by {measure}: the base model knows some answers"

@@ -9,13 +9,22 @@ from pathlib import Path
 from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
-from rag_eval.types import LEARNED
+from rag_eval.score.primary import EM, primary_of, train_phrasing
+from rag_eval.types import Estimate
 
 # What must be equal for answers to be compared, and the command's word for it.
-SAME_DATA = ("dataset", "questions", "scorer")
-SAME_MODEL = ("base_model", "dtype", "decoding", "prompt")  # of runs in which a model answers
+SAME_DATA = ("dataset", "questions", "scorer", "primary")
+SAME_MODEL = ("base_model", "dtype", "decoding", "prompt", "style")  # of runs in which a model answers
+SAME_FORM = ("n_exemplars",)  # of these, the runs whose exemplars are not what the arm is about
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
+SAME_PROMPTING = ("prompting",)  # of runs in which a model is asked through a tokenizer that is known, its adapter's aside
 SAME_ADAPTER = ("adapter_mode",)  # of runs with an adapter: merged into the weights, or beside them
+IN_WORDS = {
+    "primary": "primary score",
+    "style": "style of the prompt (chat template or plain text)",
+    "n_exemplars": "number of solved questions in the prompt",
+}
+UNSAID = {"primary": EM}  # what a field was before runs recorded it
 
 
 def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
@@ -59,27 +68,35 @@ def labels(records: Sequence[RunRecord]) -> list[str]:
 def mismatches(records: Sequence[RunRecord]) -> list[str]:
     """One line for each field in which the runs are not comparable, with both values."""
     answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
-    adapted = [record for record in answered if record.facts["comparison"].get("adapter_mode") is not None]
-    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_ADAPTER, adapted))
+    adapted, alike, put = (
+        [record for record in answered if record.facts["comparison"].get(name) is not None]
+        for name in ("adapter_mode", "n_exemplars", "prompting")
+    )
+    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_FORM, alike), (SAME_PROMPTING, put), (SAME_ADAPTER, adapted))
     return [line for fields, those in groups for field in fields if (line := _difference(field, those))]
 
 
 def is_under_trained(record: RunRecord) -> bool:
     """Whether a trained arm gives so few of its training answers that it says nothing about what fine-tuning can do."""
-    learned = record.estimates.get(LEARNED)
-    return record.facts.get("weights") == "trained" and learned is not None and learned.mean < ENOUGH_LEARNED
+    found = learned_by(record)
+    return record.facts.get("weights") == "trained" and found is not None and found.mean < ENOUGH_LEARNED
+
+
+def learned_by(record: RunRecord) -> Estimate | None:
+    """The share of its training questions that a trained arm answers right; None = not measured."""
+    return record.estimates.get(train_phrasing(primary_of(record.facts)))
 
 
 def _difference(field: str, records: Sequence[RunRecord]) -> str:
     first: dict[str, RunRecord] = {}
     for record in records:
-        first.setdefault(str(record.facts["comparison"].get(field)), record)
+        first.setdefault(str(record.facts["comparison"].get(field, UNSAID.get(field))), record)
     if len(first) < 2:
         return ""
     (one, a), (other, b) = list(first.items())[:2]
     if field == "dataset":
         one, other = (f"{record.facts['comparison']['dataset_name']}, sha256 {digest[:12]}" for digest, record in ((one, a), (other, b)))
-    return f"{field} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
+    return f"{IN_WORDS.get(field, field)} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
 
 
 def _arm(record: RunRecord) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from rag_eval.report.markdown import escape, inert
+from rag_eval.report.terminal import print_table
 from rag_eval.score.interval import Interval
 from rag_eval.types import Estimate
 
@@ -88,22 +88,19 @@ def as_json(sections: Sequence[Section]) -> list[dict[str, Any]]:
 def as_markdown(title: str, sections: Sequence[Section], notes: Sequence[str]) -> str:
     """The whole file; every text in it is inert."""
     parts = [f"# {escape(title)}", "\n".join(f"- {escape(note)}" for note in notes)]
-    for one in sections:
-        parts += [f"## {escape(one.title)}", escape(one.reading)] if one.reading else [f"## {escape(one.title)}"]
-        rows = [_line(one.header), "|" + " --- |" * len(one.header), *(_line(tuple(map(str, row))) for row in one.rows)]
-        parts.append("\n".join(rows))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *map(markdown_of, sections)]) + "\n"
+
+
+def markdown_of(section: Section) -> str:
+    """One section: its title, how to read it, its table."""
+    rows = [_line(section.header), "|" + " --- |" * len(section.header), *(_line(tuple(map(str, row))) for row in section.rows)]
+    return "\n\n".join(part for part in (f"## {escape(section.title)}", escape(section.reading), "\n".join(rows)) if part)
 
 
 def show(sections: Sequence[Section], notes: Sequence[str], console: Console) -> None:
     """Print the tables and then the notes."""
     for one in sections:
-        shown = RichTable(title=Text(inert(one.title)), title_justify="left", caption=Text(inert(one.reading)), caption_justify="left")
-        for at, title in enumerate(one.header):
-            shown.add_column(Text(inert(title)), overflow="fold", justify="left" if at == 0 else "right")
-        for row in one.rows:
-            shown.add_row(*(Text(inert(cell)) for cell in row))
-        console.print(shown)
+        print_table(console, [one.header, *(tuple(map(str, row)) for row in one.rows)], one.title, one.reading)
     for note in notes:
         console.print(Text(f"note: {inert(note)}"), soft_wrap=True)
 

@@ -63,10 +63,22 @@ class PricedArm:
     cost: ArmCost
     parts: Mapping[str, float | None]  # of what is spent before the first question
     per_question: Mapping[str, float]  # by question id; nan = not timed here
+    right: Mapping[str, float | None]  # share of right answers by the score that tells which they are
+
+    def judged_by(self, measure: str) -> ArmCost:
+        """The costs, with the share of right answers by one score."""
+        return replace(self.cost, accuracy=self.right[measure])
 
 
-def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure: str) -> PricedArm:
-    """An arm's costs, computed once for every table of them."""
+def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures: Sequence[str]) -> PricedArm:
+    """An arm's costs, computed once for every table of them.
+
+    Args:
+        arm: what is priced.
+        experiment: every recorded run, trials and failed ones too.
+        terms: what costs depend on beside what was measured.
+        measures: the scores that tell right answers.
+    """
     record = arm.run.record
     learn = record.spends.get("learn")
     parts = {
@@ -85,9 +97,9 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measure:
         update_usd=_update(record, terms),
         query_usd=estimate(list(per_question.values()), _clusters(arm), binary=False, bounds=None),
         storage_usd_per_hour=0.0 if has_nothing else stored,
-        accuracy=_right(arm, measure),
+        accuracy=None,
     )
-    return PricedArm(arm, cost, parts, per_question)
+    return PricedArm(arm, cost, parts, per_question, {name: _right(arm, name) for name in measures})
 
 
 def _right(arm: Arm, measure: str) -> float | None:
@@ -131,11 +143,11 @@ def _update(record: RunRecord, terms: Terms) -> float | None:
 
 
 def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
-    """What each arm costs under these terms."""
+    """What each arm costs under these terms; of a right answer by every score that tells which those are."""
+    measures = list(arms[0].right)
     rows: list[tuple[Cell, ...]] = []
     for one in arms:
         cost = one.cost
-        per_query, per_correct = (_all_in(of, cost, terms) for of in (cost_per_query, cost_per_correct))
         rows.append(
             (
                 cost.name,
@@ -143,8 +155,8 @@ def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
                 Figure(cost.update_usd),
                 figure(cost.query_usd),
                 Figure(cost.storage_usd_per_hour),
-                per_query,
-                per_correct,
+                _all_in(cost_per_query, cost, terms),
+                *(_all_in(cost_per_correct, one.judged_by(name), terms) for name in measures),
             )
         )
     header = (
@@ -157,29 +169,31 @@ def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
         "a question",
         "storage an hour",
         "all in, a question",
-        "all in, a right answer",
+        *("all in, a right answer" if len(measures) == 1 else f"all in, a right answer by {name}" for name in measures),
     )
     return Section(f"Cost, {terms.unit}, utilisation {terms.utilisation:g}", _terms_text(terms), header, tuple(rows))
 
 
 def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
-    """From when on the second arm of a pair is the cheaper one."""
+    """From when on the second arm of a pair is the cheaper one; by what an error costs, where the scores agree on the answer."""
     rows: list[tuple[Cell, ...]] = []
     for a, b in combinations(arms, 2):
         first, second = a.cost, b.cost
         saving, ratio = _saving_and_ratio(a, b)
         queries = break_even_queries(first, second, hours=terms.hours, n_updates=terms.n_updates, saving=saving)
-        updates, error = NO_HORIZON, NO_HORIZON
+        updates, errors = NO_HORIZON, dict.fromkeys(a.right, NO_HORIZON)
         if terms.n_queries is not None:
             horizon = {"hours": terms.hours, "n_queries": terms.n_queries}
             updates = maximum_updates(first, second, **horizon, saving=saving)
-            error = indifference_error_price(first, second, **horizon, n_updates=terms.n_updates)
-        right = " against ".join(str(Figure(cost.accuracy)) for cost in (second, first))
-        rows.append((f"{second.name} instead of {first.name}", right, ratio, *map(_words, (queries, updates, error))))
+            updated = {**horizon, "n_updates": terms.n_updates}
+            errors = {name: indifference_error_price(a.judged_by(name), b.judged_by(name), **updated) for name in a.right}
+        right = _by_measure({name: " against ".join(str(Figure(one.right[name])) for one in (b, a)) for name in a.right})
+        rows.append((f"{second.name} instead of {first.name}", right, ratio, _words(queries), _words(updates), _by_error(errors)))
     header = ("choice", "right answers", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
     reading = (
         "Cost alone; how often the arms are right stands beside it. The second arm pays from or until that number; the ratio is of mean "
-        f"costs with Fieller's interval. {_terms_text(terms)}"
+        f"costs with Fieller's interval. METRIC-DEPENDENT: by which price of an error it pays is another matter by another score of the "
+        f"same answers. {_terms_text(terms)}"
     )
     return Section(f"Break-even, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows))
 
@@ -202,7 +216,18 @@ def _all_in(of: Callable[..., Amount], cost: ArmCost, terms: Terms) -> Figure:
     return Figure(found.usd, found.low, found.high, note=found.reason)
 
 
-def _words(one: BreakEven) -> Cell:
+def _by_error(errors: Mapping[str, BreakEven]) -> str:
+    """By what price of an error the second arm pays, by every score; they may disagree even on whether it does."""
+    said = _by_measure({name: _words(one) for name, one in errors.items()})
+    return said if len({one.verdict for one in errors.values()}) == 1 else f"METRIC-DEPENDENT: {said}"
+
+
+def _by_measure(said: Mapping[str, str]) -> str:
+    """What is said by each score, once where all say the same."""
+    return next(iter(said.values())) if len(set(said.values())) == 1 else "; ".join(f"{name} {text}" for name, text in said.items())
+
+
+def _words(one: BreakEven) -> str:
     if one.value is None:
         return f"{one.verdict if one.verdict != UNKNOWN else NOT_MEASURED}: {one.reason}"
     return f"{one.verdict} {Figure(one.value, one.low, one.high)}"

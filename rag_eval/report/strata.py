@@ -13,7 +13,6 @@ from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.estimate import estimate
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import STRATA
-from rag_eval.types import PRIMARY
 
 Mask = NDArray[np.bool_]
 KNOWN, UNKNOWN = "known to the base model", "unknown to the base model"
@@ -38,21 +37,28 @@ def strata_section(arms: Sequence[Arm], measure: str) -> Section:
     return _section("By stratum", reading, arms, measure, questions, groups)
 
 
-def known_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) -> Section:
-    """Every other arm over the questions that the closed book answered right, and over those that it did not."""
+def known_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str, right: str) -> Section:
+    """Every other arm over the questions that the closed book answered right, and over those that it did not.
+
+    Args:
+        arms: those that are compared.
+        closed_book: what the base model says without passages; None = it was not run.
+        measure: the score of the other arms.
+        right: the score that is 1 where the closed book is right.
+    """
     title = "By what the base model knew"
     others = [arm for arm in arms if closed_book is None or arm.run.record.run_id != closed_book.run.record.run_id]
     reading = (
-        f"{measure} over the questions whose {PRIMARY} of closed_book is 1 (known) and less (unknown). Unanswerable questions and others "
+        f"{measure} over the questions whose {right} of closed_book is 1 (known) and less (unknown). Unanswerable questions and others "
         f"on which it could not be judged are in neither. {HINTS}"
     )
-    if closed_book is None or not closed_book.run.has(PRIMARY):
-        why = "no closed_book run in the experiment" if closed_book is None else f"closed_book has no {PRIMARY}"
+    if closed_book is None or not closed_book.run.has(right):
+        why = "no closed_book run in the experiment" if closed_book is None else f"closed_book has no {right}"
         missing: list[Cell] = [Figure(None, note=why)] * (len(others) + len(pairs(others)))
         return Section(title, reading, _header(others), tuple((name, *missing, NOT_MEASURED) for name in (KNOWN, UNKNOWN)))
     questions = shared([closed_book.run, *(arm.run for arm in others)])
-    right = closed_book.run.column(PRIMARY, questions.ids)
-    return _section(title, reading, others, measure, questions, {KNOWN: right == 1, UNKNOWN: right < 1})
+    scores = closed_book.run.column(right, questions.ids)
+    return _section(title, reading, others, measure, questions, {KNOWN: scores == 1, UNKNOWN: scores < 1})
 
 
 def _values(arms: Sequence[Arm], key: str, questions: Questions) -> list[str]:

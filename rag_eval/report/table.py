@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rag_eval.record.run_record import RunRecord
+from rag_eval.report.form import keeps_some_form
 from rag_eval.report.runs import is_under_trained, labels
+from rag_eval.score.primary import GROUP, TITLES, primary_of
 from rag_eval.types import Estimate, Spend
 
 NOT_MEASURED = "not measured"
 CACHED = "cached"
 UNDER_TRAINED = "under-trained"
+OF_FORM = "exact match measures form"
 RECALL = re.compile(r"retrieval/recall_(\d+)")
 
 
@@ -71,9 +74,10 @@ class Table:
 def table(records: Sequence[RunRecord]) -> Table:
     """One line a run, in the given order."""
     depths = _depths(records)
+    primary = {name: name.removeprefix(GROUP) for record in records if (name := primary_of(record.facts)) not in TITLES}
     measured = {
-        "answer/em": "EM",
-        "answer/f1": "F1",
+        **primary,
+        **TITLES,
         **{f"retrieval/recall_{k}": f"recall@{k}" for k in depths or [1]},
         "abstain/unanswerable": "abstains if unanswerable",
     }
@@ -83,11 +87,18 @@ def table(records: Sequence[RunRecord]) -> Table:
             label,
             record.run_id,
             (*(_estimate(record.estimates.get(name)) for name in measured), *_plain(record)),
-            UNDER_TRAINED if is_under_trained(record) else "",
+            ", ".join(_marks(record)),
         )
         for label, record in zip(labels(records), records, strict=True)
     )
     return Table(tuple(Column(name, title) for name, title in {**measured, **plain}.items()), tuple(lines))
+
+
+def _marks(record: RunRecord) -> Iterator[str]:
+    if is_under_trained(record):
+        yield UNDER_TRAINED
+    if keeps_some_form(record) is False:
+        yield OF_FORM
 
 
 def _depths(records: Sequence[RunRecord]) -> list[int]:

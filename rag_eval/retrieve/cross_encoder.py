@@ -15,6 +15,7 @@ from pydantic import PositiveInt
 from sentence_transformers import CrossEncoder
 from transformers.utils.logging import disable_progress_bar
 
+from rag_eval.control_tokens import Inert
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.model_folder import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint
@@ -78,9 +79,14 @@ class CrossEncoderReranker:
         pairs = [(question, document_text(document)) for question, those in zip(questions, candidates, strict=True) for document in those]
         if not pairs:
             return [np.zeros(0, dtype=np.float32) for _ in questions]
-        scores = self._model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False, activation_fn=torch.nn.Identity())
+        with self._inert.reading([text for pair in pairs for text in pair]):
+            scores = self._model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False, activation_fn=torch.nn.Identity())
         ends = np.cumsum([len(those) for those in candidates])
         return list(np.split(np.asarray(scores, dtype=np.float32), ends[:-1]))
+
+    @cached_property
+    def _inert(self) -> Inert:
+        return Inert(self._model.tokenizer)
 
     @cached_property
     def _folder(self) -> Path:

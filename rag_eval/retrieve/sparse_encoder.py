@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from sentence_transformers import SparseEncoder
 from transformers.utils.logging import disable_progress_bar
 
+from rag_eval.control_tokens import Inert
 from rag_eval.device import choose_device
 from rag_eval.model_folder import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint, max_tokens
 from rag_eval.retrieve.hub_folder import hub_folder
@@ -81,18 +82,24 @@ class SparseTextEncoder:
         return self._encode(self._model.encode_query, questions)
 
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> csr_array:
-        encoded = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, save_to_cpu=True).coalesce()
+        with self._inert.reading(texts):
+            encoded = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, save_to_cpu=True).coalesce()
         places = encoded.indices().numpy()
         return csr_array((encoded.values().numpy().astype(np.float32), (places[0], places[1])), shape=tuple(encoded.shape))
 
     def _warn_of_truncation(self, texts: Sequence[str]) -> None:
         limit = self._model.max_seq_length
-        lengths = [len(one) for one in self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
+        with self._inert.reading(texts):
+            lengths = [len(one) for one in self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
         n = sum(length > limit for length in lengths) if limit else 0
         if n:
             log.warning(
                 "%d of %d documents are longer than the %d tokens the encoder reads; their ends are not encoded", n, len(texts), limit
             )
+
+    @cached_property
+    def _inert(self) -> Inert:
+        return Inert(self._model.tokenizer)
 
     @cached_property
     def _folder(self) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rag_eval.control_tokens import Inert
 from rag_eval.parts import Allocate, Truncation, Vectors
 from rag_eval.progress import progress
 from rag_eval.retrieve.vectors import refuse_bad_rows, unit_rows
@@ -33,6 +34,11 @@ class Reading:
     device: torch.device
     limit: int | None  # tokens after which a text is cut, special ones included; None cuts nothing
     prompt: str = ""  # stands before every text
+
+    @cached_property
+    def inert(self) -> Inert:
+        """For texts that spell special tokens."""
+        return Inert(self.tokenizer)
 
 
 @dataclass(frozen=True)
@@ -68,20 +74,22 @@ class Tokens:
 
 
 def tokenized(reading: Reading, texts: Sequence[str]) -> Tokens:
-    """Texts to tokens, special ones included, in order."""
+    """Texts to tokens, special ones around each included, in order; what a text spells of them is text."""
     tokenizer = reading.tokenizer
     columns: dict[str, list[NDArray[np.int32]]] = {}
     n_uncut = np.zeros(len(texts), dtype=np.int64)
     n_special = tokenizer.num_special_tokens_to_add()
     for start in range(0, len(texts), _AT_ONCE):
-        pieces = tokenizer(
-            [reading.prompt + text for text in texts[start : start + _AT_ONCE]],
-            truncation=reading.limit is not None,
-            max_length=reading.limit,
-            return_overflowing_tokens=True,  # what was cut comes as further pieces: whole lengths cost no second pass
-            return_attention_mask=False,
-            verbose=False,
-        )
+        those = texts[start : start + _AT_ONCE]
+        with reading.inert.reading(those):
+            pieces = tokenizer(
+                [reading.prompt + text for text in those],
+                truncation=reading.limit is not None,
+                max_length=reading.limit,
+                return_overflowing_tokens=True,  # what was cut comes as further pieces: whole lengths cost no second pass
+                return_attention_mask=False,
+                verbose=False,
+            )
         owners = np.array(pieces.pop("overflow_to_sample_mapping"), dtype=np.int64)
         is_first = np.diff(owners, prepend=-1) > 0
         for name, rows in pieces.items():

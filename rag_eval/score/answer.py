@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from rag_eval.score.comparators import compare
-from rag_eval.score.normal_form import normalize
-from rag_eval.types import ABSTENTION, Example, Prediction
-
-_NO_WORD = re.compile(r"[\W_]+")
-
-# Ways to say that the answer is not known, and nothing else; normalised.
-REFUSALS = frozenset(
-    {
-        ABSTENTION,
-        *("answer is unknown", "answer is not known", "not known", "unanswerable", "no answer", "na"),
-        *("i dont know", "i do not know", "dont know", "do not know", "it is not known", "it is unknown", "this is not known"),
-        *("not stated", "not mentioned", "not specified", "insufficient information", "not enough information", "no information"),
-        *("cannot be determined", "cannot be answered", "i cannot answer", "i cannot answer this question", "i dont know answer"),
-        *("documents do not say", "context does not say", "documents do not contain answer", "context does not contain answer"),
-    }
-)
+from rag_eval.score.containing import contains_answer
+from rag_eval.score.frames import extracted
+from rag_eval.score.holding import holds_words
+from rag_eval.score.normal_form import in_form_of
+from rag_eval.score.words import segments, words
+from rag_eval.types import Example, Prediction
 
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:
     """Harmonic mean of token precision and recall, tokens counted as often as they occur, against the closest answer.
 
+    Tokens are the words of SQuAD's normal form; characters of scripts without spaces are tokens each (words.py).
+
     Returns:
         A number in [0, 1]; nan when there are no answers.
     """
-    said = normalize(prediction).split()
-    return max((_f1(said, normalize(gold).split()) for gold in answers), default=math.nan)
+    return max((_f1(*_tokens(prediction, gold)) for gold in answers), default=math.nan)
 
 
 def token_recall(prediction: str, answers: Sequence[str]) -> float:
@@ -45,36 +34,29 @@ def token_recall(prediction: str, answers: Sequence[str]) -> float:
     Returns:
         A number in [0, 1]; nan when there are no answers.
     """
-    said = Counter(normalize(prediction).split())
-    return max((_recall(said, Counter(normalize(gold).split())) for gold in answers), default=math.nan)
+    return max((_recall(*_tokens(prediction, gold)) for gold in answers), default=math.nan)
 
 
 def subsequence_f1(prediction: str, answers: Sequence[str]) -> float:
     """Harmonic mean of the shares that the longest common subsequence of words has in prediction and answer; best answer.
 
     ROUGE-L of Lin 2004 with beta = 1 over the whole text, as Google's rouge_score computes `rougeL` without stemming. Words
-    are runs of letters and digits in lower case; unlike there, those of every script, so that no language scores 0.
+    are runs of letters and digits in lower case; unlike there, those of every script (words.py), so that no language scores 0.
 
     Returns:
-        A number in [0, 1]; nan when no answer has a word.
+        A number in [0, 1]; nan when there are no answers. One without a word ("+") is compared by the tokens of token_f1.
     """
-    said = _words(prediction)
-    golds = [words for words in map(_words, answers) if words]
-    return max((2 * _common_subsequence(said, gold) / (len(said) + len(gold)) for gold in golds), default=math.nan)
+    said = words(prediction)
+    pairs = ((said, gold) if (gold := words(answer)) else _tokens(prediction, answer) for answer in answers)
+    return max((2 * _common_subsequence(one, gold) / max(1, len(one) + len(gold)) for one, gold in pairs), default=math.nan)
 
 
 def containment(prediction: str, answers: Sequence[str]) -> float:
-    """1.0 if the words of an answer stand in the prediction, all and in a row, else 0.0; nan when there are no answers.
+    """1.0 if the words of an answer stand in a text, all and in a row, else 0.0; nan when there are no answers.
 
-    It rewards long answers that list everything, so it never decides a comparison alone.
+    However long the text is, and whatever the type of the answer: for passages. `contains` judges what a system said.
     """
-    said = f" {normalize(prediction)} "
-    return max((float(bool(gold) and f" {gold} " in said) for gold in map(normalize, answers)), default=math.nan)
-
-
-def is_abstention(text: str) -> bool:
-    """Whether the text says that the answer is not known, and nothing else: one of REFUSALS after normalisation."""
-    return normalize(text) in REFUSALS
+    return max((float(holds_words(prediction, gold)) for gold in answers), default=math.nan)
 
 
 def answer_text(prediction: Prediction) -> str:
@@ -90,9 +72,21 @@ def em(prediction: Prediction, example: Example) -> float:
     return compare(answer_text(prediction), example)
 
 
+def em_extracted(prediction: Prediction, example: Example) -> float:
+    """As em, of the answer as it stands or of what its frame holds (frames.py), whichever is right."""
+    text = answer_text(prediction)
+    return compare(text, example) or compare(extracted(text), example)
+
+
 def f1(prediction: Prediction, example: Example) -> float:
     """Token F1; 0 for an error, nan for an unanswerable question."""
     return token_f1(answer_text(prediction), example.answers)
+
+
+def f1_extracted(prediction: Prediction, example: Example) -> float:
+    """As f1, of the answer as it stands or of what its frame holds (frames.py), whichever is better."""
+    score = f1(prediction, example)
+    return max(score, token_f1(extracted(answer_text(prediction)), example.answers)) if score < 1 else score
 
 
 def recall(prediction: Prediction, example: Example) -> float:
@@ -106,8 +100,8 @@ def rouge_l(prediction: Prediction, example: Example) -> float:
 
 
 def contains(prediction: Prediction, example: Example) -> float:
-    """Containment; 0 for an error, nan for an unanswerable question."""
-    return containment(answer_text(prediction), example.answers)
+    """Whether a right answer stands in a short one (containing.py); 0 for an error, nan for an unanswerable question."""
+    return contains_answer(answer_text(prediction), example)
 
 
 def abstained(prediction: Prediction, example: Example) -> float:
@@ -120,12 +114,13 @@ def _f1(said: Sequence[str], gold: Sequence[str]) -> float:
     return 2 * n_same / (len(said) + len(gold)) if n_same else 0.0
 
 
-def _recall(said: Counter[str], gold: Counter[str]) -> float:
-    return (said & gold).total() / gold.total() if gold else 0.0
+def _recall(said: Sequence[str], gold: Sequence[str]) -> float:
+    return (Counter(said) & Counter(gold)).total() / len(gold) if gold else 0.0
 
 
-def _words(text: str) -> list[str]:
-    return _NO_WORD.sub(" ", unicodedata.normalize("NFC", text).lower()).split()
+def _tokens(prediction: str, gold: str) -> tuple[list[str], list[str]]:
+    said, wanted = in_form_of(gold, prediction)
+    return segments(said), segments(wanted)
 
 
 def _common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:

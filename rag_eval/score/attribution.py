@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rag_eval.score.answer import is_abstention
-from rag_eval.score.normal_form import normalize
+from rag_eval.score.abstention import is_abstention
+from rag_eval.score.holding import holds, holds_words
+from rag_eval.score.normal_form import normalize, without_articles
 from rag_eval.types import Document, Example, Prediction
 
 Cause = Literal["no_gold", "not_in_corpus", "not_retrieved", "truncated", "in_prompt_unused", "not_known"]
@@ -24,7 +25,9 @@ class Attribution:
     is_misled: bool  # the answer is what some document states against the truth
 
 
-def attribute(prediction: Prediction, example: Example, corpus: Collection[str], documents: Mapping[str, Document]) -> Attribution:
+def attribute(
+    prediction: Prediction, example: Example, corpus: Collection[str], documents: Mapping[str, Document], is_lenient: bool = False
+) -> Attribution:
     """Attribute one wrong answer to an answerable question.
 
     Args:
@@ -32,20 +35,26 @@ def attribute(prediction: Prediction, example: Example, corpus: Collection[str],
         example: the question; `meta["stale_answers"]` lists what was right before, where something was.
         corpus: ids of all documents that could be found; empty = not known.
         documents: by id, at least those that stood in the prompt and are known by text.
+        is_lenient: whether it is enough that an old or misleading answer stands in what was said, as where containment is the
+            primary score; else the two must be equal.
     """
-    said = normalize(prediction.text)
-    is_said = bool(said) and not is_abstention(prediction.text)
+    is_said = bool(without_articles(prediction.text)) and not is_abstention(prediction.text)
     return Attribution(
         cause=_cause(prediction, example, corpus),
-        distracted_by=_distractor(said, prediction, example, documents) if is_said else None,
-        is_stale=is_said and said in set(map(normalize, example.meta.get("stale_answers", ()))),
-        is_misled=is_said and said in set(map(normalize, example.meta.get("misleading_answers", ()))),
+        distracted_by=_distractor(prediction, example, documents) if is_said else None,
+        is_stale=is_said and _gives(prediction.text, example.meta.get("stale_answers", ()), is_lenient),
+        is_misled=is_said and _gives(prediction.text, example.meta.get("misleading_answers", ()), is_lenient),
     )
 
 
 def wanted(prediction: Prediction) -> tuple[str, ...]:
     """Ids of the passages that were meant for the prompt, before those that did not fit were left out."""
     return prediction.retrieved[: len(prediction.in_prompt) + prediction.n_truncated]
+
+
+def _gives(text: str, answers: Collection[str], is_lenient: bool) -> bool:
+    """Whether what was said is one of the answers, or holds one."""
+    return any(holds(text, one) for one in answers) if is_lenient else normalize(text) in set(map(normalize, answers))
 
 
 def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) -> Cause:
@@ -58,7 +67,7 @@ def _cause(prediction: Prediction, example: Example, corpus: Collection[str]) ->
     return "in_prompt_unused" if example.held(prediction.in_prompt) else "truncated"
 
 
-def _distractor(said: str, prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> str | None:
+def _distractor(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> str | None:
     holders = example.holders
     others = (documents[id] for id in prediction.in_prompt if id not in holders and id in documents)
-    return next((one.id for one in others if f" {said} " in f" {normalize(f'{one.title} {one.text}')} "), None)
+    return next((one.id for one in others if holds_words(f"{one.title} {one.text}", prediction.text)), None)

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from rag_eval.score.abstention import is_abstention
 from rag_eval.score.dates import Date, read_date, read_dates
 from rag_eval.score.normal_form import exact_match, normalize
 from rag_eval.score.quantity import Quantity, read_quantity
+from rag_eval.score.words import words
 from rag_eval.types import Example
 
 _SEPARATOR = re.compile(r"\s+and\s+|[;\n]|,(?!(?<=[0-9],)[0-9]{3}(?![0-9]))", re.IGNORECASE)  # the comma of 1,200 parts nothing
@@ -61,13 +63,13 @@ def unordered(text: str, example: Example) -> float:
 
 
 def yes_no_maybe(text: str, example: Example) -> float:
-    """The same first word, which must be yes, no or maybe."""
+    """The same first word, which must be yes, no or maybe; "No information is given" says none of them."""
     return _compare(text, example, _verdict, _verdict, str.__eq__, "yes, no or maybe")
 
 
 def json_value(text: str, example: Example) -> float:
-    """Equal JSON values, texts in them after SQuAD's normalisation; a text that is no JSON is wrong."""
-    return _compare(text, example, read_json, read_json, lambda said, gold: _plain(said) == _plain(gold), "JSON")
+    """Equal JSON values, texts in them after SQuAD's normalisation; true is no number; a text that is no JSON is wrong."""
+    return _compare(text, example, read_json, read_json, is_same_json, "JSON")
 
 
 def choice(text: str, example: Example) -> float:
@@ -88,8 +90,14 @@ COMPARATORS: Mapping[str, Callable[[str, Example], float]] = {
 
 
 def items(text: str) -> list[str]:
-    """The normalised items of a list, separated by commas, semicolons, line breaks or "and"; empty ones left out."""
-    return [item for item in map(normalize, _SEPARATOR.split(text)) if item]
+    """The normalised items of a list, separated by commas, semicolons, line breaks or "and"."""
+    return list(map(normalize, parts(text)))
+
+
+def parts(text: str) -> list[str]:
+    """The items of a list as they stand; those without a word ("." after the last comma) are left out unless all are."""
+    found = [item.strip() for item in _SEPARATOR.split(text) if item.strip()]
+    return [item for item in found if words(item)] or found
 
 
 def options(example: Example) -> tuple[str, ...]:
@@ -159,11 +167,18 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
+def is_same_json(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal, texts after SQuAD's normalisation."""
+    return bool(_plain(one) == _plain(other))
+
+
 def _plain(value: Any) -> Any:
-    """The value with its texts normalised."""
+    """The value with its texts normalised and its true and false told from 1 and 0, which Python takes for equal."""
     match value:
         case str():
             return normalize(value)
+        case bool():
+            return (value,)
         case list() | tuple():
             return [_plain(one) for one in value]
         case dict():
@@ -173,8 +188,8 @@ def _plain(value: Any) -> Any:
 
 
 def _verdict(text: str) -> str | None:
-    first = re.search(r"[^\W_]+", text.lower())
-    return first[0] if first and first[0] in {"yes", "no", "maybe"} else None
+    first = next(iter(words(text)), "")
+    return first if first in {"yes", "no", "maybe"} and not is_abstention(text) else None
 
 
 def _option_by_text(text: str, choices: Sequence[str]) -> int | None:

@@ -26,6 +26,22 @@ _FORMS = tuple(
     )
 )
 
+_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_FOUND = re.compile(
+    r"(?<![\w./-])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4}"
+    rf"|(?:[0-9]{{1,2}}(?:st|nd|rd|th)?(?:\s+of)?\s+)?(?:{_NAME})\b\.?,?(?:\s+[0-9]{{1,2}}(?:st|nd|rd|th)?,?)?\s+[0-9]{{4}})(?!\w|[./-]\w)",
+    re.IGNORECASE,
+)
+
+
+def find_dates(text: str) -> list[tuple[int, int, frozenset[Date]]]:
+    """The dates that stand in a text, in order: where each starts and ends, and what it can mean.
+
+    At least a month and a year in words or a day in digits: a year alone is a number, and 2010-11 may be a season.
+    """
+    found = ((match.start(), match.end(), read_dates(match[0])) for match in _FOUND.finditer(text))
+    return [one for one in found if one[2]]
+
 
 def read_dates(text: str) -> frozenset[Date]:
     """Every date that a text can mean, if it states one and nothing else: two for 05/03/1994, none for a text that is no date.

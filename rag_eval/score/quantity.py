@@ -1,4 +1,4 @@
-"""Numbers with units, as far as answers need them: SI prefixes of metre, gram, second and litre, units of time, percent.
+"""Numbers with units, as far as answers need them: SI prefixes of metre, gram, second and litre, units of time, percent, money.
 
 Units of other kinds are compared by their letters alone.
 """
@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rag_eval.score.money import CODES, NAMES, SHORT_SCALES, SIGNS, is_same_currency
+from rag_eval.score.number_words import SCALES, VOCABULARY, read_number_words
 
 # Groups of three are separated by commas or by spaces that do not break; a plain space could part two numbers.
 INTEGER = r"[+\-−]?(?:[0-9]{1,3}(?:[,\u00a0\u2009\u202f][0-9]{3})+|[0-9]+)"
 NUMBER = rf"(?:{INTEGER}(?:\.[0-9]+)?|[+\-−]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_QUANTITY = re.compile(rf"({NUMBER})(?:\s+in\s+({NUMBER}))?\s*((?:[^\W\d_]|[%‰°$€£])[^0-9]*)?")
+_BEFORE = sorted({**SIGNS, **CODES}, key=len, reverse=True)
+CURRENCY = rf"(?:{'|'.join(map(re.escape, _BEFORE))})"
+_QUANTITY = re.compile(
+    rf"(?:(?P<minus>[+\-−])?(?P<currency>{CURRENCY})\s*)?(?P<share>{NUMBER})(?:\s+in\s+(?P<whole>{NUMBER}))?"
+    rf"\s*(?P<unit>(?:[^\W\d_]|[%‰°{re.escape(''.join(sign for sign in SIGNS if len(sign) == 1))}])[^0-9]*)?"
+)
+_LETTERS = re.compile(r"[^\W\d_]+")
 _GROUPING = str.maketrans({",": None, "\u00a0": None, "\u2009": None, "\u202f": None, "−": "-"})
 
 Unit = tuple[str, float]  # kind, and how many of the unit that all of the kind are brought to
@@ -50,38 +60,78 @@ _WORDS: dict[str, Unit] = {
 } | {word + ending: unit for unit, words in _OTHERS.items() for word in words for ending in ("", "s")}
 
 
+_MONEY: dict[str, Unit] = {name: (kind, 1.0) for name, kind in {**SIGNS, **CODES, **NAMES}.items()}
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A number of some kind, in the unit that all of its kind are brought to."""
 
     value: float
-    kind: str  # of the unit: length, mass, ...; its own letters in quotes for an unknown one; "" without a unit
+    kind: str  # of the unit: length, mass, ...; of money its sign or code; its own letters in quotes for an unknown one; "" without a unit
 
     def equals(self, other: Quantity) -> bool:
         """Whether the kinds are the same and the values are to a relative 1e-9."""
-        return self.kind == other.kind and math.isclose(self.value, other.value, rel_tol=1e-9)
+        return is_same_currency(self.kind, other.kind) and math.isclose(self.value, other.value, rel_tol=1e-9)
 
 
 def read_quantity(text: str) -> Quantity | None:
     """The quantity that a text states, if it states one and nothing else; "1 in N" is the number 1 / N.
 
-    A period may end the text. A comma that is no separator of thousands is not guessed at.
+    The number is in digits, which thousand, million and the like may follow, or in words. A currency may stand before it, a
+    unit after it, a period at the end. A comma that is no separator of thousands is not guessed at.
     """
-    found = _QUANTITY.fullmatch(text.strip().removesuffix("."))
+    plain = text.strip().removesuffix(".")
+    found = _QUANTITY.fullmatch(plain) or _QUANTITY.fullmatch(_in_digits(plain))
     if not found:
         return None
-    share, whole, unit = found.groups()
-    divisor = 1.0 if whole is None else _value(whole)
-    kind, scale = _unit(unit or "")
-    value = _value(share) / divisor * scale if divisor else math.nan
+    divisor = 1.0 if found["whole"] is None else value_of(found["whole"])
+    scale, kind, factor = _scaled_unit(found["unit"] or "", found["currency"])
+    sign = -1.0 if found["minus"] in ("-", "−") else 1.0
+    value = sign * value_of(found["share"]) / divisor * scale * factor if divisor else math.nan
     return Quantity(value, kind) if math.isfinite(value) else None
 
 
-def _value(digits: str) -> float:
+def value_of(digits: str) -> float:
+    """The number that a text of the form NUMBER states."""
     return float(digits.translate(_GROUPING))
 
 
-def _unit(text: str) -> Unit:
-    """Symbols are told apart by their case (mg, Mg), words are not; an unknown unit is its letters."""
-    name = " ".join(text.split())
-    return _SYMBOLS.get(name) or _WORDS.get(name.lower()) or (repr(name.lower()) if name else "", 1.0)
+def known_unit(name: str) -> Unit | None:
+    """The unit of a name, None for one of no table. Symbols are told apart by their case (mg, Mg), words are not."""
+    return _SYMBOLS.get(name) or _MONEY.get(name) or _WORDS.get(name.lower()) or _MONEY.get(name.lower())
+
+
+def _scaled_unit(text: str, currency: str | None) -> tuple[float, str, float]:
+    """What a number is to be multiplied by for "million" and the like, the kind of its unit, and the factor of that."""
+    first, *others = text.split() or [""]
+    scale = SCALES.get(first.lower()) or (SHORT_SCALES.get(first.lower()) if currency else None)
+    names = others if scale else text.split()
+    before = _MONEY[currency][0] if currency else None
+    money, rest = _money(names)
+    if before and (money is None or is_same_currency(before, money)):
+        kind, factor = " ".join((max(before, money or "", key=len), *rest)), 1.0
+    elif money and not before:
+        kind, factor = " ".join((money, *rest)), 1.0
+    else:
+        name = " ".join(filter(None, (before, *names)))
+        kind, factor = known_unit(name) or (repr(name.lower()) if name else "", 1.0)
+    return scale or 1.0, kind, factor
+
+
+def _money(names: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The currency that some words begin with, and the other words in lower case."""
+    for n in (2, 1):
+        first = " ".join(names[:n])
+        if kind := _MONEY.get(first) or _MONEY.get(first.lower()):
+            return kind[0], [name.lower() for name in names[n:]]
+    return None, [name.lower() for name in names]
+
+
+def _in_digits(text: str) -> str:
+    """A text that begins with a number in words and holds no other, with that number in digits."""
+    parts = list(_LETTERS.finditer(text))
+    found = read_number_words([part[0].lower() for part in parts])
+    if not found or not text.startswith(parts[0][0]) or any(part[0].lower() in VOCABULARY for part in parts[found[1] :]):
+        return text
+    return f"{found[0]:.0f}{text[parts[found[1] - 1].end() :]}"

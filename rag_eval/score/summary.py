@@ -14,9 +14,10 @@ from rag_eval.score.answer import containment
 from rag_eval.score.attribution import attribute, wanted
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.outcome import outcome_row
+from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
 from rag_eval.score.spans import gold_spans, span_hit_at_k, span_of, span_recall_at_k
-from rag_eval.types import PRIMARY, Document, Estimate, Example, Prediction
+from rag_eval.types import Document, Estimate, Example, Prediction
 
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
 
@@ -37,6 +38,7 @@ class Scorer:
     documents: Mapping[str, Document] = field(default_factory=dict)  # the corpus, by id
     passages: Mapping[str, Document] = field(default_factory=dict)  # others that may stand in a prompt: recorded ones
     overlap: Mapping[str, str] = field(default_factory=dict)  # by question, what it shares with training; {} = nothing was trained on
+    primary: str = EM  # the score that says whether an answer is right
 
     @cached_property
     def _texts(self) -> Mapping[str, Document]:
@@ -51,7 +53,7 @@ class Scorer:
             group = "answer" if name != "abstained" else "abstain"
             which = name if name != "abstained" else "answerable" if example.is_answerable else "unanswerable"
             row[f"{group}/{which}"] = metric(prediction, example)
-        row |= self._outcome(prediction, example, row.get(PRIMARY, math.nan))
+        row |= self._outcome(prediction, example, row.get(self.primary, math.nan))
         return row | self._ranking(prediction, example) | self._context(prediction, example)
 
     def _outcome(self, prediction: Prediction, example: Example, score: float) -> Row:
@@ -59,7 +61,7 @@ class Scorer:
         if math.isnan(score):
             return {}
         row: Row = dict(outcome_row(prediction, example, score))
-        why = attribute(prediction, example, self.documents.keys(), self._texts) if score < 1 else None
+        why = attribute(prediction, example, self.documents.keys(), self._texts, self.primary == CONTAINS) if score < 1 else None
         if self.context != "none" and prediction.is_context_known:
             row["answer/distracted"] = float(why is not None and why.distracted_by is not None)
             if why is not None:
@@ -116,8 +118,8 @@ class Scorer:
         return known or example.held(prediction.in_prompt)
 
 
-def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
-    """Mean and interval of every score that could be judged for some question."""
+def estimates(rows: Sequence[Row], primary: str = EM) -> dict[str, Estimate]:
+    """Mean and interval of every score that could be judged for some question; of the primary one also by stratum."""
     names = dict.fromkeys(name for row in rows for name in row if "/" in name)
     clusters = [row["cluster"] for row in rows]
     values = {name: [row.get(name, math.nan) for row in rows] for name in names}
@@ -125,18 +127,18 @@ def estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
         name: estimate(scores, clusters, binary=_is_binary(scores) and name not in SIGNED, bounds=(-1.0, 1.0) if name in SIGNED else SHARE)
         for name, scores in values.items()
     }
-    return {name: one for name, one in found.items() if one is not None} | _strata(rows)
+    return {name: one for name, one in found.items() if one is not None} | _strata(rows, primary)
 
 
-def _strata(rows: Sequence[Row]) -> dict[str, Estimate]:
+def _strata(rows: Sequence[Row], primary: str) -> dict[str, Estimate]:
     """The primary score by kind of question and the like, where there is more than one."""
     found: dict[str, Estimate] = {}
-    asked = [row for row in rows if row["is_answerable"] and not math.isnan(row.get(PRIMARY, math.nan))]
+    asked = [row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))]
     for key in STRATA:
         values = sorted({str(row[key]) for row in asked if key in row})
         for value in values if len(values) > 1 else ():
             group = [row for row in asked if str(row.get(key)) == value]
-            scores = [row[PRIMARY] for row in group]
+            scores = [row[primary] for row in group]
             one = estimate(scores, [row["cluster"] for row in group], binary=_is_binary(scores))
             if one is not None:
                 found[f"strata/{key}/{value}"] = one

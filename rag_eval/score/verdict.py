@@ -1,4 +1,4 @@
-"""What the data say of a claim that was declared before: supported, refuted, inconclusive or not measured."""
+"""What the data say of a claim that was declared before: supported, refuted, inconclusive, not measured, or that it depends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Direction = Literal["above", "below", "equivalent"]
-Word = Literal["SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT MEASURED"]
+Word = Literal["SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT MEASURED", "METRIC-DEPENDENT"]
 
 
 class Bounded(Protocol):
@@ -69,8 +69,18 @@ def verdict(claim: Claim, found: Bounded | None, mde: float | None, found_90: Bo
         return Verdict(claim, "NOT MEASURED", "NOT MEASURED")
     is_supported, is_refuted = _decide(claim, found, found_90)
     word: Word = "SUPPORTED" if is_supported else "REFUTED" if is_refuted else "INCONCLUSIVE"
+    return undecided(claim, mde) if word == "INCONCLUSIVE" else Verdict(claim, word, word)
+
+
+def undecided(claim: Claim, mde: float | None) -> Verdict:
+    """Inconclusive, with the effect that would have been found: also where an interval is not to be relied on, whatever it says."""
     known = "unknown" if mde is None or math.isnan(mde) else f"{mde:.2g}"
-    return Verdict(claim, word, word if word != "INCONCLUSIVE" else f"INCONCLUSIVE(MDE={known})")
+    return Verdict(claim, "INCONCLUSIVE", f"INCONCLUSIVE(MDE={known})")
+
+
+def metric_dependent(claim: Claim) -> Verdict:
+    """The verdict where two scores of the same answers give the claim different words."""
+    return Verdict(claim, "METRIC-DEPENDENT", "METRIC-DEPENDENT")
 
 
 def winner(difference: Bounded | None, names: tuple[str, str], threshold: float = 0.0) -> str | None:

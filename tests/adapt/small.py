@@ -6,11 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from rag_eval.prompt import Prompt
-from rag_eval.types import Document, Example, QADataset, Reading
+from rag_eval.types import Document, Example, Formatted, QADataset, Reading
 
 PEOPLE = ("Ada", "Bo", "Cy", "Di")
 PROMPT = Prompt("Say.")
-GENERATOR: Any = SimpleNamespace(format=lambda prompt: prompt.text, completion=lambda answer: f" {answer}", n_positions=None)
+GENERATOR: Any = SimpleNamespace(
+    format=lambda prompt: Formatted(prompt.text),
+    answered=lambda prompt, answer: Formatted(f"{prompt.text} {answer}"),
+    n_positions=None,
+)
 
 DOCUMENTS = tuple(
     Document(f"{name}-{at}", text.format(name), name)

@@ -15,9 +15,9 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import BloomConfig, BloomForCausalLM, LlamaForCausalLM
+from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 from trl import SFTConfig
 
 from rag_eval.adapt.best_on_dev import BestOnDev
@@ -31,7 +31,7 @@ from rag_eval.generate.hf import HF
 from rag_eval.parts import Cached
 from rag_eval.types import Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
-from tests.models import write_random_model
+from tests.models import SIZES, write_random_model
 
 KINDS: dict[str, dict[str, Any]] = {
     "lora": {},
@@ -219,12 +219,7 @@ def reweighted(adapter: Path, folder: Path, change: Any) -> Path:
     return folder
 
 
-def test_an_adapter_of_another_model_is_refused_by_name_by_note_and_by_shape(base: Path, adapter: Path, tmp_path: Path) -> None:
-    named = changed(adapter, tmp_path / "named", base_model_name_or_path="/models/another")
-    with pytest.raises(DataError, match=r"trained for /models/another; generator\.model is .*random"):
-        Given(str(named)).fit(hf(base), PROMPT, DATASET, 0)
-    moved = changed(adapter, tmp_path / "moved", base_model_name_or_path="/elsewhere/random")
-    Given(str(moved)).fit(hf(base), PROMPT, DATASET, 0)
+def test_a_given_adapter_of_another_model_is_refused_by_content_and_by_shape(base: Path, adapter: Path, tmp_path: Path) -> None:
     other = write_random_model(tmp_path / "other", seed=1)
     noted = fit(tmp_path / "cache", base)[1].path
     with pytest.raises(DataError, match=r"trained for the model with fingerprint \w{64}, generator\.model=.*other has \w{64}"):
@@ -291,6 +286,54 @@ def test_a_dora_adapter_without_lengths_and_one_of_a_norm_are_refused(base: Path
     pair = {norm + "lora_A.weight": torch.ones(2, 32), norm + "lora_B.weight": torch.ones(32, 2)}
     with pytest.raises(DataError, match="input_layernorm is no linear layer of the model"):
         Given(str(reweighted(adapter, tmp_path / "norm", lambda held: held | pair))).fit(hf(base), PROMPT, DATASET, 0)
+
+
+@pytest.fixture(scope="module")
+def tied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose output scores words with the weights of its embedding."""
+    return write_random_model(tmp_path_factory.mktemp("models") / "tied", config=LlamaConfig(**SIZES, tie_word_embeddings=True))
+
+
+def of_peft(base: Path, folder: Path, save_embedding_layers: Any = False, **settings: Any) -> Path:
+    """An adapter that PEFT makes and saves, with random weights."""
+    torch.manual_seed(0)
+    network = get_peft_model(LlamaForCausalLM.from_pretrained(base), LoraConfig(task_type="CAUSAL_LM", r=2, lora_alpha=4, **settings))
+    for name, weight in network.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    network.save_pretrained(folder, save_embedding_layers=save_embedding_layers)
+    return folder
+
+
+@pytest.mark.parametrize("use_dora", [False, True], ids=["lora", "dora"])
+def test_a_given_adapter_of_a_head_that_is_the_embedding_answers_merged_as_beside(tied: Path, tmp_path: Path, use_dora: bool) -> None:
+    folder = of_peft(tied, tmp_path / "head", target_modules=["q_proj", "lm_head"], use_dora=use_dora)
+    merged, beside = (Given(str(folder)).fit(hf(tied, adapter_mode=mode), PROMPT, DATASET, 0)[0] for mode in ("merged", "unmerged"))
+    assert isinstance(merged, HF)
+    assert isinstance(beside, HF)
+    assert torch.allclose(logits(merged._network, tied), logits(beside._network, tied), atol=1e-3)
+    embedding = LlamaForCausalLM.from_pretrained(tied).get_input_embeddings().weight
+    assert torch.equal(merged._network.get_input_embeddings().weight, embedding)
+    assert not torch.allclose(merged._network.get_output_embeddings().weight, embedding, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"target_modules": ["lm_head"], "save_embedding_layers": "auto"}, r"lm_head\.base_layer\.weight .*save_embedding_layers=False"),
+        ({"target_modules": ["embed_tokens"]}, r"embed_tokens\.lora_embedding_A adapts an embedding"),
+        ({"target_modules": ["embed_tokens"], "ensure_weight_tying": True}, "'ensure_weight_tying' is true"),
+        ({"target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}, r"'modules_to_save' is \[\"lm_head\"\]"),
+        ({"target_modules": ["q_proj"], "trainable_token_indices": [3]}, "'trainable_token_indices' is"),
+    ],
+    ids=["whole head", "embedding", "tied", "saved module", "tokens"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of PEFT, that this can lead to complications
+def test_adapters_that_replace_layers_or_adapt_embeddings_are_refused_by_name(
+    tied: Path, tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        Given(str(of_peft(tied, tmp_path / "odd", **settings)))
 
 
 @pytest.mark.parametrize("mode", ["merged", "unmerged"])
@@ -387,16 +430,43 @@ def test_another_device_is_another_adapter_but_other_states_are_not(base: Path, 
     assert lora(tmp_path, precision="auto").lesson(generator, PROMPT, DATASET, 0).key == key
 
 
-def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
+def composed(*overrides: str) -> dict[str, Any]:
+    """The adapter of mode=finetune."""
     register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        found = {
-            name: compose("config", overrides=["mode=finetune", f"adapter={name}"]).adapter for name in ("lora", "rslora", "dora", "qlora")
-        }
+        return dict(compose("config", overrides=["mode=finetune", *overrides]).adapter)
+
+
+def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
+    found = {name: composed(f"adapter={name}") for name in ("lora", "rslora", "dora", "qlora")}
     differ = {name: {key for key in node if node[key] != found["lora"][key]} for name, node in found.items()}
     assert differ == {"lora": set(), "rslora": {"rank_stabilised", "alpha"}, "dora": {"dora"}, "qlora": {"quantized", "learning_rate"}}
 
 
+@pytest.mark.parametrize(("adapter", "rate", "of_embedded"), [("lora", 0.0005, 0.002), ("full", 0.00005, 0.0003)])
+def test_models_are_trained_until_they_have_learned_and_the_embedded_one_as_ever(adapter: str, rate: float, of_embedded: float) -> None:
+    real, tiny = (composed(f"adapter={adapter}", *more) for more in (["generator=hf", "generator.model=given"], ["generator=tiny"]))
+    assert (real["epochs"], real["until_learned"], real["max_epochs"], real["batch_size"]) == (None, 0.99, 30, 8)
+    assert (tiny["epochs"], tiny["batch_size"], tiny["batch_tokens"], tiny["schedule"], tiny["warmup_share"]) == (
+        6,
+        32,
+        None,
+        "linear",
+        0.03,
+    )
+    assert (real["learning_rate"], tiny["learning_rate"]) == (rate, of_embedded)
+    assert {name: (real.get(name), tiny.get(name)) for name in ("rank", "alpha") if adapter == "lora"} == (
+        {"rank": (16, 64), "alpha": (32, 64)} if adapter == "lora" else {}
+    )
+
+
+def test_the_command_line_beats_what_suits_a_generator_and_may_choose_what_suits_another() -> None:
+    assert (composed("adapter.rank=5")["rank"], composed("adapter.rank=5")["alpha"]) == (5, 64)
+    assert composed("adapter=rslora")["alpha"] == 8  # the scale of lora, over the root of either rank
+    taken = composed("generator=hf", "generator.model=given", "adapter/tuned@adapter=lora_tiny")
+    assert taken == composed("generator=tiny")
+
+
 def test_all_of_the_constructor_is_in_the_yaml() -> None:
     stated = yaml.safe_load((conf_dir() / "adapter" / "lora.yaml").read_text())
-    assert set(inspect.signature(Lora).parameters) - {"warmup_share", "data"} == set(stated) - {"_target_", "defaults"}
+    assert set(inspect.signature(Lora).parameters) - {"asked_every", "data"} == set(stated) - {"_target_", "defaults"}

@@ -15,9 +15,9 @@ import pytest
 from tests.adapt.killed_commands import RUN
 from tests.models import write_random_model
 
-# Nine steps in three epochs of three; most states stand in the middle of one. Dropout and the dev questions draw and keep numbers.
+# Nine steps in three epochs of three; most states stand in the middle of one. Dropout, dev and training questions draw and keep numbers.
 TRAINING = (
-    *("adapter.epochs=3", "adapter.batch_size=4", "adapter.rank=2", "adapter.dropout=0.1", "adapter.eval_every=2"),
+    *("adapter.max_epochs=3", "adapter.batch_size=4", "adapter.rank=2", "adapter.dropout=0.1", "adapter.eval_every=2"),
     *("adapter.checkpoint_every=2", "adapter.data.reading_share=0"),
 )
 ARGUMENTS = (
@@ -92,7 +92,7 @@ def steps(folder: Path) -> list[int]:
 
 def adapter(folder: Path) -> dict[str, bytes]:
     (found,) = (folder / "cache" / "adapters").glob("*/adapter_model.safetensors")
-    return {name: found.with_name(name).read_bytes() for name in (found.name, "adapter_config.json")}
+    return {name: found.with_name(name).read_bytes() for name in (found.name, "adapter_config.json", "training.json")}
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)

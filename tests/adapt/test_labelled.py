@@ -121,7 +121,7 @@ def test_gradients_are_those_of_rows_that_share_nothing(base: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("changed", [{}, {"dropout": 0.1}, {"gradient_checkpointing": True}], ids=str)
 def test_rows_share_only_where_nothing_is_dropped_or_computed_twice(base: Path, tmp_path: Path, changed: dict[str, Any]) -> None:
-    assert trainer_of(lora(tmp_path, **changed).lesson(hf(base), PROMPT, DATASET, 0), [])._may_share is (not changed)
+    assert trainer_of(lora(tmp_path, **changed).lesson(hf(base), PROMPT, DATASET, 0), []).may_share is (not changed)
 
 
 def test_a_model_that_reads_a_shared_beginning_otherwise_is_trained_on_whole_rows(

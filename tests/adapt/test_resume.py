@@ -22,9 +22,9 @@ from rag_eval.types import Spend
 from tests.adapt.tiny_training import fit
 from tests.models import write_random_model
 
-# Twelve steps in three epochs of four batches. Dropout and the dev questions draw random numbers and keep numbers of their own.
-TRAINING = {"epochs": 3.0, "batch_size": 2, "dropout": 0.1, "checkpoint_every": 3, "eval_every": 2, "patience": 100}
-FILES = ("adapter_config.json", "adapter_model.safetensors")
+# Twelve steps in three epochs of four batches. Dropout, dev and training questions draw random numbers and keep numbers of their own.
+TRAINING = {"epochs": None, "max_epochs": 3.0, "batch_size": 2, "dropout": 0.1, "checkpoint_every": 3, "eval_every": 2, "patience": 100}
+FILES = ("adapter_config.json", "adapter_model.safetensors", "training.json")
 
 KILLED = """
 import os, signal, sys
@@ -144,7 +144,16 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(
 def test_what_was_best_before_is_remembered_and_so_is_how_long_it_has_been(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rising = {**TRAINING, "epochs": 20.0, "learning_rate": 0.05, "rank": 16, "alpha": 64, "patience": 2, "checkpoint_every": 1}
+    rising = {
+        **TRAINING,
+        "max_epochs": 20.0,
+        "until_learned": 1.0,
+        "learning_rate": 0.05,
+        "rank": 16,
+        "alpha": 64,
+        "patience": 2,
+        "checkpoint_every": 1,
+    }
     reached: list[int] = []
     on_step_end, interrupt_at = TrainingBar.on_step_end, 0
 

@@ -19,16 +19,17 @@ from transformers import AutoTokenizer
 
 from rag_eval.adapt.data_documents import Documents, clusters_of
 from rag_eval.adapt.data_mixed import Mixed
-from rag_eval.adapt.data_qa import QA
+from rag_eval.adapt.data_qa import QA, row_of
 from rag_eval.adapt.data_raft import Raft
 from rag_eval.adapt.training_set import check_leaks, tokenized, training_rows
 from rag_eval.data.world.source import world
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Row, TrainingData
-from rag_eval.types import ABSTENTION, Document, Example, QADataset, Turn
+from rag_eval.prompt import Prompt
+from rag_eval.types import ABSTENTION, Document, Example, QADataset, Style, Turn
 from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATASET, PROMPT, RESTATED, TEST, TRAIN
-from tests.models import TINY
+from tests.models import TINY, append_end_token
 
 TURN = Turn("Who is Ada?", "A person")
 BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", meta={"retrieval_only": True})
@@ -173,7 +174,7 @@ def test_a_document_that_is_too_long_stands_in_windows_that_fit_and_each_is_unde
 
 
 def test_a_window_has_room_for_its_title_and_for_a_begin_and_an_end_token() -> None:
-    letters: Any = SimpleNamespace(n_positions=20, count_text_tokens=lambda texts: [len(text) for text in texts])
+    letters: Any = SimpleNamespace(n_positions=20, count_row_tokens=lambda rows: [len(row.completion) + 2 for row in rows])
     dataset = replace(PEOPLE_DATASET, documents=(Document("a", "abcd efgh ijkl", "Ada"), Document("b", "abcd efgh ijklm", "Ada")))
     found = sorted((row.id, row.completion) for row in Documents(True, 0, "shuffled").rows(letters, PROMPT, dataset, 0))
     assert found == [("a", "Ada\nabcd efgh ijkl"), ("b", "Ada\nabcd "), ("b", "Ada\nefgh ijklm")]
@@ -359,6 +360,8 @@ def test_what_a_question_has_in_common_by_chance_is_no_leak() -> None:
         (QA(0.0, "grouped"), {}, r"found none\. Set adapter\.data\.order=shuffled"),
         (QA(0.0, unknown_share=0.5), {"others": ()}, r"unknown_share=0\.5 takes 2 questions .* found 0\. Set adapter\.data\.unknown_share"),
         (QA(0.0, unknown_share=0.5), {"train": OTHERS}, "takes 10 questions .* found 0"),
+        (QA(0.0, unknown_share=0.5), {"others_are_of_source": True}, "takes 2 questions about entities of no document, found 0"),
+        (Mixed(0, 1.0, "others", 0.1), {"others_are_of_source": True}, r"nothing general .others. to mix in"),
         (QA(0.0), {"train": (BARE,)}, "1 training questions have no gold answer to learn .first: 'bare'"),
         (Raft(3, 0.5), {"train": (BARE,)}, "1 training questions have no gold answer to learn .first: 'bare'"),
         (Raft(3, 0.5), {"train": ()}, r"dataset\.train_share"),
@@ -397,7 +400,7 @@ def test_a_begin_token_stands_once_where_the_generator_has_it(tmp_path: Path, ha
     tokenizer = with_begin_token(tmp_path / "tiny", has_template)
     generator = HF(str(tmp_path / "tiny"), "float32", "cpu", max_new_tokens=8, token_budget=4096)
     prompt = PROMPT.render(TRAIN[0], ())
-    (tokens,) = tokenized(tokenizer, [Row(generator.format(prompt), " x")])
+    (tokens,) = tokenized(tokenizer, [row_of(generator, PROMPT, TRAIN[0], ())])
     n_prompt = tokens["labels"].count(-100)
     assert tokens["input_ids"][:n_prompt].count(tokenizer.eos_token_id) == 1
     assert n_prompt == generator.count_tokens([prompt])[0]
@@ -421,3 +424,58 @@ def with_begin_token(folder: Path, has_template: bool) -> AutoTokenizer:
         tokenizer.chat_template = begin + "{% for m in messages %}{{ m.content }}{% endfor %}"
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"
+
+
+def test_one_end_token_ends_a_row_of_a_tokenizer_that_appends_its_own(tmp_path: Path, tiny: HF) -> None:
+    folder = append_end_token(Path(shutil.copytree(TINY, tmp_path / "tiny")))
+    generator = HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    found, usual = ([row_of(one, PROMPT, TRAIN[0], ()), Row("", "Ada lives in Adatown.")] for one in (generator, tiny))
+    assert found == usual
+    appending, plain = (tokenized(AutoTokenizer.from_pretrained(one), found) for one in (folder, TINY))
+    assert appending == plain
+    assert [row["input_ids"].count(1) for row in appending] == [1, 1]
+    assert generator.count_row_tokens(found) == [len(row["input_ids"]) for row in appending]
+
+
+@pytest.mark.parametrize("style", ["chat", "plain"])
+def test_what_a_row_spells_is_learned_as_text_in_prompt_answer_and_document(tmp_path: Path, style: Style) -> None:
+    folder = Path(shutil.copytree(TINY, tmp_path / "tiny"))
+    (folder / "chat_template.jinja").write_text(CHAT)
+    tokenizer, generator = AutoTokenizer.from_pretrained(folder), HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    spelling = replace(TRAIN[0], question="What does <|pad|> do?", answers=("<|end|>",))
+    rows = [row_of(generator, Prompt("Say.", style=style), spelling, ()), Row("", "The tag <|end|> is the end.")]
+    assert rows[0].completion == ("<|end|>" if style == "chat" else " <|end|>")
+    assert rows[0].prompt.startswith("[system] Say." if style == "chat" else "Say.")
+    for row, tokens in zip(rows, tokenized(tokenizer, rows), strict=True):
+        assert tokens["input_ids"].count(1) == 1
+        assert tokens["input_ids"].count(0) == 0
+        assert tokens["input_ids"][-1] == tokens["labels"][-1] == 1
+        assert tokenizer.decode(tokens["input_ids"][:-1]) == row.prompt + row.completion
+
+
+def test_a_plain_row_is_what_the_generator_is_given_for_a_plain_prompt(tmp_path: Path) -> None:
+    tokenizer = with_begin_token(tmp_path / "tiny", has_template=True)
+    generator, prompt = HF(str(tmp_path / "tiny"), "float32", "cpu", max_new_tokens=8, token_budget=4096), Prompt("Say.", style="plain")
+    (tokens,) = tokenized(tokenizer, [row_of(generator, prompt, TRAIN[0], ())])
+    n_prompt = tokens["labels"].count(-100)
+    assert tokens["input_ids"][:n_prompt] == generator._encode([prompt.render(TRAIN[0], ())])[0]
+    assert tokens["input_ids"][:n_prompt].count(tokenizer.eos_token_id) == 1  # as its begin token
+
+
+def test_a_thought_that_the_prompt_opens_is_ended_before_the_answer_that_is_learned(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(TINY, tmp_path / "tiny"))
+    (folder / "chat_template.jinja").write_text(CHAT.replace("[assistant] {% endif", "[assistant] <think>{% endif"))
+    generator = HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    row = row_of(generator, PROMPT, TRAIN[0], ())
+    assert row.prompt.endswith("[assistant] <think>")
+    assert row.completion == f"\n</think>\n\n{TRAIN[0].answers[0]}"
+
+
+def test_rows_are_refused_where_the_tokenizer_has_no_end_token() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(TINY)
+    tokenizer.eos_token = None
+    with pytest.raises(DataError, match="no end token"):
+        tokenized(tokenizer, [Row("", "Ada lives in Adatown.")])

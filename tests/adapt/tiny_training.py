@@ -25,8 +25,13 @@ DATASET = QADataset("d", "0", (), TRAIN, DEV, ())
 
 SCHEDULE = {
     "learning_rate": 0.01,
+    "schedule": "linear",
+    "warmup_share": 0.03,
     "epochs": 1.0,
+    "until_learned": 1.0,
+    "max_epochs": 30.0,
     "batch_size": 4,
+    "batch_tokens": None,
     "precision": "auto",
     "gradient_checkpointing": False,
     "packing": False,

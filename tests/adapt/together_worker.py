@@ -48,6 +48,8 @@ CASES: dict[str, dict[str, Any]] = {
     "by length, losses on dev": {**BASIC, "eval_every": 2, "patience": 100},
     "in order": {**BASIC, "data": Ordered()},
     "one begins alike": {**BASIC, "data": Uneven()},
+    "in parts": {**BASIC, "batch_tokens": 40},
+    "until learned": {**BASIC, "epochs": None, "max_epochs": 3.0},
     "packed": {**BASIC, "packing": True},
     "gradients recomputed": {**BASIC, "gradient_checkpointing": True},
     "pissa": {**BASIC, "init": "pissa"},
@@ -72,7 +74,7 @@ def recorded(steps: list[dict[str, Any]]) -> Iterator[None]:
         loss = step(self, model, inputs, n_items)
         rows = [name for names in gathered(self._shown(inputs)) for name in names]
         losses = gathered(loss.item())
-        steps.append({"rows": sorted(rows), "loss": sum(losses) / len(losses), "shares": gathered(bool(self._shares))})
+        steps.append({"rows": sorted(rows), "loss": sum(losses) / len(losses), "shares": gathered(bool(self.shares))})
         return loss
 
     def noted_on_dev(self: Any, logs: dict[str, float], *rest: Any) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from rag_eval.data.audit import audit
+from types import SimpleNamespace
+from typing import Any
+
+from rag_eval.data.audit import audit, spelled
 from rag_eval.data.world.source import world
-from rag_eval.types import Document, Example, QADataset
+from rag_eval.types import Document, Example, QADataset, Turn
 
 LONG = "in which year was the oldest bridge over the river first mentioned"
 TRAIN = (
@@ -43,3 +46,12 @@ def test_the_world_gives_both_sides_every_fact_that_it_asks() -> None:
     dataset = world("ci", 0)
     found = audit(dataset, dataset.test)
     assert found["n_facts"] == found["n_facts_in_corpus"] == found["n_facts_in_training"] == 160
+
+
+def test_documents_and_questions_that_spell_a_control_token_are_counted_where_the_generator_knows_them() -> None:
+    knowing: Any = SimpleNamespace(spells_control=lambda text: "</s>" in text)
+    documents = (Document("a", "x</s>"), Document("b", "text", "</s>"), Document("c", "text"))
+    asked = (Example("q1", "Who?</s>", ()), Example("q2", "Who?", (), history=(Turn("A?", "</s>"),)), Example("q3", "Who?", ("</s>",)))
+    dataset = QADataset("d", "f", documents, (), (), asked)
+    assert spelled(knowing, dataset, asked) == {"n_documents_with_control_tokens": 2, "n_questions_with_control_tokens": 2}
+    assert spelled(object(), dataset, asked) == {}

@@ -264,6 +264,17 @@ def test_the_same_comes_out_again_and_is_cut_only_once(
     assert cut(way, 20, 5, tokenizer=minilm_path()).chunk(stale).counterpart == stale.counterpart
 
 
+def test_others_of_the_same_source_have_their_evidence_among_the_chunks_and_those_of_another_are_not_looked_at(cut: Make) -> None:
+    other = replace(example(["bb"]), id="other")
+    whole = replace(dataset([LETTERS], example(["bb"])), others=(other,), others_are_of_source=True)
+    chunked = cut(tokens, 3).chunk(whole)
+    assert chunked.others[0].evidence == chunked.test[0].evidence != other.evidence
+    changed = cut(tokens, 3).chunk(replace(whole, others=(replace(other, question="Which?"),)))
+    assert changed.fingerprint != chunked.fingerprint
+    elsewhere = world("ci", 0)
+    assert cut(tokens, 3).chunk(elsewhere).others is elsewhere.others
+
+
 def test_a_record_says_what_was_cut_and_how_gold_was_carried(cut: Make) -> None:
     whole = dataset([LETTERS], example(["bb"]))
     chunked = cut(tokens, 3).chunk(whole)

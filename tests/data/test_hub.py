@@ -66,6 +66,14 @@ def test_passages_become_documents_once_and_are_the_evidence(tmp_path: Path, cap
     assert "left out 1 answers of test that hold no word" in caplog.text
 
 
+def test_evidence_named_by_a_title_that_two_passages_have_is_refused(tmp_path: Path) -> None:
+    row = {"id": "a", "question": "Where?", "answers": "Egypt", "context": [NILE, RHINE], "title": ["Rivers", "Rivers"], "gold": ["Rivers"]}
+    columns = Columns("question", "answers", "id", context="context", title="title", evidence="gold")
+    assert "evidence: 'Rivers' is the title of several passages of the row" in fault(written(tmp_path, test=[row]), columns)
+    same = row | {"context": [NILE, NILE]}
+    assert len(load(written(tmp_path, test=[same]), columns).test[0].evidence) == 1
+
+
 @pytest.mark.parametrize("form", ["parquet", "json", "csv", "save_to_disk", "one split"])
 def test_files_and_saved_tables_are_read_too(tmp_path: Path, form: str) -> None:
     table = datasets.Dataset.from_list([{"q": f"Is {n} {form}?", "a": "yes"} for n in range(3)])
@@ -128,7 +136,7 @@ def test_a_corpus_of_its_own_is_searched_and_named_by_id(tmp_path: Path) -> None
         ({"question": None}, "SET:test[1] id b question: must be a text but is null"),
         ({"question": "a\0b"}, r"SET:test[1] id b question: holds the character NUL: 'a\x00b'"),
         ({"id": "a"}, "SET:test[1] id a id: stands at SET:test[0] already, with different content"),
-        ({"answers": {"text": ["the"], "at": [0]}}, "SET:test[1] id b answers: 'the' is nothing without articles"),
+        ({"answers": {"text": ["\u200b"], "at": [0]}}, r"SET:test[1] id b answers: '\u200b' holds nothing that can be seen"),
         ({"answers": {"text": [""], "at": [0]}}, "SET:test[1] id 'b' answers: is empty; dataset.empty_is_unanswerable=true takes"),
         ({"context": None}, "SET:test[1] id 'b' context: must be a text or a list of texts but is None"),
     ],

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rag_eval.data.chunk_eval import chunk_eval
 from rag_eval.data.fictional import fictional
 from rag_eval.data.hotpot import hotpot
+from rag_eval.data.leakage import check_splits
 from rag_eval.data.medquad import medquad
 from rag_eval.data.nq_open import nq_open
 from rag_eval.data.pubmedqa import pubmedqa
@@ -170,3 +172,14 @@ def test_gold_spans_are_characters_of_the_whole_documents(read: Callable[[str], 
         whole = span_of(document.meta)
         assert whole is not None
         assert (whole.source, whole.start, whole.end) == (document.id, 0, len(document.text))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "sizes"), [((), (616, 165, 539, 630)), (("mem",), (295, 110, 590, 300)), (("mem", "gen"), (590, 55, 295, 600))]
+)
+def test_fictional_knowledge_is_divided_by_question_or_by_kind(real: Path, kinds: tuple[Any, ...], sizes: tuple[int, ...]) -> None:
+    dataset = fictional(str(real / FICTIONAL), False, 0.5, 0, "question", train_kinds=kinds)
+    assert tuple(map(len, (dataset.train, dataset.dev, dataset.test, dataset.others))) == sizes
+    assert {one.cluster for one in dataset.train} == {one.cluster for one in dataset.test}
+    assert not kinds or {one.meta["kind"] for one in (*dataset.train, *dataset.others)} == set(kinds)
+    check_splits(dataset, [])

@@ -19,7 +19,7 @@ from rag_eval.data.nq_open import nq_open
 from rag_eval.data.pubmedqa import pubmedqa
 from rag_eval.data.qed import qed
 from rag_eval.data.scifact import scifact
-from rag_eval.errors import DataError
+from rag_eval.errors import ConfigError, DataError
 from rag_eval.types import QADataset
 
 
@@ -360,6 +360,28 @@ def test_paraphrases_stand_for_the_article_where_they_are_asked_for(tmp_path: Pa
     assert with_them.test[0].meta == {"kind": "mem", "same_as": {"a0/paraphrase0": ["a0"], "a0/paraphrase1": ["a0"]}}
     assert with_them.test[-1].meta == {"kind": "hard_gen"}
     assert [example.id for example in without.test[:3]] == ["a0/mem0", "a0/gen0", "a0/hard_gen0"]
+
+
+def test_probes_of_some_kinds_train_and_the_rest_of_the_same_articles_test(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "f.json", [INVENTED | {f"{kind}_input": [f"{kind} {at}"] for kind in ("mem", "gen", "hard_gen")} for at in range(9)]
+    )
+    found = fictional(path, False, 0.5, 0, "question", train_kinds=["mem"])
+    kinds = [{one.meta["kind"] for one in part} for part in (found.train, found.others, found.test, found.dev)]
+    assert kinds == [{"mem"}, {"mem"}, {"gen", "hard_gen"}, {"gen", "hard_gen"}]
+    assert {one.cluster for one in found.train} == {one.cluster for one in found.test}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "split_by", "words"),
+    [
+        (["mem"], "cluster", "Set dataset.split_by=question"),
+        (["gen", "mem", "hard_gen"], "question", "nothing is left to test. Leave one out"),
+    ],
+)
+def test_kinds_that_leave_nothing_to_divide_are_refused(tmp_path: Path, kinds: list[Any], split_by: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        fictional(lines(tmp_path / "f.json", [INVENTED]), False, 0.5, 0, split_by, train_kinds=kinds)
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,27 @@ def test_paragraphs_are_documents_and_the_article_is_the_cluster(tmp_path: Path)
     )
 
 
+def test_an_article_is_an_answer_and_a_sign_is_one_where_there_is_no_other(tmp_path: Path) -> None:
+    texts = (["A", "."], ["+"])
+    questions = [{"id": str(at), "question": "?", "answers": [{"text": text} for text in each]} for at, each in enumerate(texts)]
+    dataset = squad(written(tmp_path, {"data": [article("Signs", *questions)]}), 0.0, 0)
+    assert [example.answers for example in dataset.test] == [("A",), ("+",)]
+
+
 def test_a_file_of_version_1_1_and_without_titles_is_read_too(tmp_path: Path) -> None:
     untitled = {"paragraphs": [{"context": "Text.", "qas": [FRANCE]}]}
     dataset = squad(written(tmp_path, {"data": [untitled]}), 0.0, 0)
     assert dataset.documents == (Document("article 0#0", "Text.", ""),)
     assert dataset.test[0].cluster == "article 0"
+
+
+def test_articles_of_one_title_are_told_apart_and_the_first_keeps_its_name(tmp_path: Path) -> None:
+    content = {"data": [article(title, FRANCE | {"id": f"q{at}"}) for at, title in enumerate(["Java", "Java", "Java (2)", "Java"])]}
+    dataset = squad(written(tmp_path, content), 0.0, 0)
+    names = ["Java", "Java (3)", "Java (2)", "Java (4)"]
+    assert [document.id for document in dataset.documents] == [f"{name}#{at}" for name in names for at in (0, 1)]
+    assert {document.title for document in dataset.documents} == {"Java", "Java (2)"}
+    assert [(one.cluster, one.evidence) for one in dataset.test] == [(name, (f"{name}#1",)) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +72,6 @@ def test_a_file_of_version_1_1_and_without_titles_is_read_too(tmp_path: Path) ->
         ({"data": [{"title": "x", "paragraphs": [{"qas": []}]}]}, "data[0] paragraphs[0] id x#0 text: must be a text but is"),
         ({"data": [article("x", FRANCE | {"answers": []})]}, "data[0] paragraphs[1] qas[0] id a answers: is empty"),
         ({"data": [article("x", FRANCE | {"answers": [{}]})]}, "data[0] paragraphs[1] qas[0] id a answers: must be a text but"),
-        ({"data": [article("x", FRANCE | {"answers": [{"text": "."}]})]}, "data[0] paragraphs[1] qas[0] id a answers: '.' is"),
         ({"data": [article("x", {"id": "a"})]}, "data[0] paragraphs[1] qas[0] id a lacks question; found "),
         (
             {"data": [article("x", FRANCE), article("y", FRANCE)]},
@@ -88,6 +103,16 @@ def test_squad_2_is_read_whole_and_split_by_article(real: Path) -> None:
     assert [len(part) for part in parts] == [7, 1, 8]
     assert len(set.union(*parts)) == 16
     assert len(halved.train) + len(halved.dev) + len(halved.test) == 6078
+
+
+@pytest.mark.real
+def test_squad_2_is_divided_by_question_with_as_many_lessons_of_others(real: Path) -> None:
+    path = str(real / "squad2_halfdev" / "dev-v2.0.json")
+    own, control = (squad(path, 0.5, 0, "question", lessons=lessons) for lessons in ("own", "others"))
+    assert [len(part) for part in (own.train, own.dev, own.test, own.others)] == [1_786, 373, 1_790, 2_127]
+    assert [len({one.cluster for one in part}) for part in (own.train, own.dev, own.test, own.others)] == [10, 1, 10, 5]
+    assert [sum(not one.is_answerable for one in part) for part in (own.train, control.train, own.test)] == [902, 902, 903]
+    assert (len(control.train), control.test, control.counterpart) == (1_786, own.test, own.fingerprint)
 
 
 @pytest.mark.real

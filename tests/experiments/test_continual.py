@@ -26,7 +26,8 @@ from experiments.continual import (
 from rag_eval.data.world.source import past_of, world
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Figure
-from rag_eval.types import LEARNED, Estimate
+from rag_eval.score.primary import EM, train_phrasing
+from rag_eval.types import Estimate
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
 
@@ -105,7 +106,7 @@ def test_a_new_name_is_taught_although_nothing_else_changed() -> None:
 def test_a_policy_with_an_adapter_that_did_not_learn_its_questions_is_named() -> None:
     def of(*learned: float) -> Answered:
         facts = {"weights": "trained"}
-        records = [SimpleNamespace(facts=facts, estimates={LEARNED: Estimate(mean, 0.0, 1.0, 200, 30)}) for mean in learned]
+        records = [SimpleNamespace(facts=facts, estimates={train_phrasing(EM): Estimate(mean, 0.0, 1.0, 200, 30)}) for mean in learned]
         runs: Any = tuple(SimpleNamespace(record=record) for record in records)
         return Answered({}, {}, {}, runs)
 

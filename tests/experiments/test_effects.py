@@ -16,8 +16,8 @@ from experiments.effects_claims import EFFECTS, Effect
 from experiments.effects_measures import groups_gained, groups_missed, hops_together, mean, slope
 from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools
 from experiments.effects_trained import trained_effects
+from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
-from rag_eval.types import PRIMARY
 from tests.experiments.pools_of_effects import pool
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
@@ -73,12 +73,12 @@ def test_a_second_call_takes_finished_runs_from_disk(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(("n", "verdict"), [(32, "INCONCLUSIVE(MDE=unknown)"), (96, "SUPPORTED")])
 def test_an_oracle_without_a_fault_is_over_95_percent_only_among_enough_entities(n: int, verdict: str) -> None:
     effect = next(one for one in EFFECTS if one.claim.name == "E2")
-    assert judge(effect, {"oracle": pool({PRIMARY: [1.0] * n})}, ["forward"], [0]).text == verdict
+    assert judge(effect, {"oracle": pool({EM: [1.0] * n})}, ["forward"], [0]).text == verdict
 
 
 def test_what_takes_a_kind_that_is_not_read_is_not_shown_though_its_number_would_support_it() -> None:
     effect = Effect(Claim("x", "no list is right", 0.5, "below"), "", "", mean("oracle"), needs=("list", "count"))
-    found = {"oracle": pool({PRIMARY: [0.0] * 40})}
+    found = {"oracle": pool({EM: [0.0] * 40})}
     assert judge(effect, found, [], [0]).text == "SUPPORTED"
     judged = judge(effect, found, ["list", "forward"], [0, 1])
     assert judged.text == "NOT SHOWN: does not read list"
@@ -88,19 +88,19 @@ def test_what_takes_a_kind_that_is_not_read_is_not_shown_though_its_number_would
 
 def test_what_nobody_was_asked_is_not_measured() -> None:
     effect = replace(EFFECTS[1], needs=())
-    assert judge(effect, {"oracle": pool({PRIMARY: [math.nan, math.nan]})}, [], [0]).text == "NOT MEASURED"
+    assert judge(effect, {"oracle": pool({EM: [math.nan, math.nan]})}, [], [0]).text == "NOT MEASURED"
 
 
 def test_the_slope_is_the_least_squares_line_of_each_question() -> None:
-    found = {"0": pool({PRIMARY: [1.0, 1.0, 0.0]}), "2": pool({PRIMARY: [1.0, 1.0, 0.0]}), "4": pool({PRIMARY: [1.0, 0.0, 1.0]})}
+    found = {"0": pool({EM: [1.0, 1.0, 0.0]}), "2": pool({EM: [1.0, 1.0, 0.0]}), "4": pool({EM: [1.0, 0.0, 1.0]})}
     assert slope({0: "0", 2: "2", 4: "4"})(found).values == (0.0, -0.25, 0.25)
 
 
 def test_groups_are_the_questions_that_five_documents_hold_and_one_does_not() -> None:
     held = "prompt/holds_evidence"
     found = {
-        "oracle, groups, k=1": pool({held: [1.0, 0.0, 0.0, 0.0], PRIMARY: [1.0, 0.0, 1.0, 0.0]}),
-        "oracle, groups, k=5": pool({held: [1.0, 1.0, 1.0, 0.0], PRIMARY: [1.0, 1.0, 1.0, 0.0]}),
+        "oracle, groups, k=1": pool({held: [1.0, 0.0, 0.0, 0.0], EM: [1.0, 0.0, 1.0, 0.0]}),
+        "oracle, groups, k=5": pool({held: [1.0, 1.0, 1.0, 0.0], EM: [1.0, 1.0, 1.0, 0.0]}),
     }
     assert groups_missed(found).values == (0.0, 1.0)
     assert groups_gained(found).values == (1.0, 0.0)
@@ -115,8 +115,8 @@ def two_hops(found: Sequence[Sequence[str]]) -> Mapping[str, Pool]:
     """Questions that take the documents a and b, with what a search found."""
     n = len(found)
     return {
-        "oracle, two hops": pool({PRIMARY: [1.0] * n}, [("a", "b")] * n),
-        "rag, two hops": pool({PRIMARY: [0.0] * n}, found),
+        "oracle, two hops": pool({EM: [1.0] * n}, [("a", "b")] * n),
+        "rag, two hops": pool({EM: [0.0] * n}, found),
     }
 
 
@@ -134,7 +134,7 @@ def test_two_hops_say_nothing_where_a_document_is_found_always_or_never_or_few_a
 
 
 def test_counts_of_one_do_not_show_that_counts_are_read() -> None:
-    asked = pool({PRIMARY: [1.0, 1.0, 0.0, 1.0], "prompt/holds_evidence": [1.0] * 4}, [("a",), ("a",), ("a", "b"), ("a",)])
+    asked = pool({EM: [1.0, 1.0, 0.0, 1.0], "prompt/holds_evidence": [1.0] * 4}, [("a",), ("a",), ("a", "b"), ("a",)])
     kinds = ("count", "count", "count", "forward")
     rows = {name: {**row, "kind": kind} for (name, row), kind in zip(asked.rows.items(), kinds, strict=True)}
     read = read_kinds({"oracle, all kinds": replace(asked, rows=rows)})

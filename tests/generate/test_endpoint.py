@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,35 @@ def test_a_run_counts_a_failed_request_as_an_error_and_ends_with_3(command: Call
     assert ended.code == 3, ended.err
     assert ended.record["facts"]["counts"]["n_error"] == 1
     assert ended.mean("answer/em") == 0.5
+
+
+def test_a_thought_is_kept_apart_whether_the_endpoint_does_so_or_not() -> None:
+    def reply(message: dict[str, Any], details: dict[str, Any] | None = None) -> Answer:
+        usage = {"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16, "completion_tokens_details": details}
+        return 200, json.dumps({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}).encode()
+
+    replies = {
+        "inside": reply({"content": "<think>Hm.</think>\n\nyes"}),
+        "apart": reply({"content": "yes", "reasoning_content": "Hm."}, {"reasoning_tokens": 4}),
+        "renamed": reply({"content": "yes", "reasoning": "Hm."}),
+        "cut": reply({"content": None, "reasoning": "Hm."}, {"reasoning_tokens": 9}),
+        "none": reply({"content": "yes"}, {"reasoning_tokens": 0}),
+    }
+    found = said(lambda body, n_before: replies[body["messages"][-1]["content"]], *replies)
+    assert [(one.text, one.thought, one.n_thought_tokens) for one in found] == [
+        ("yes", "Hm.", None),
+        ("yes", "Hm.", 4),
+        ("yes", "Hm.", None),
+        ("", "Hm.", 9),
+        ("yes", "", None),
+    ]
+    assert {one.n_output_tokens for one in found} == {9}
+
+
+def test_a_plain_prompt_is_refused_before_anything_is_asked() -> None:
+    with serving(echo) as endpoint:
+        plain = replace(prompt("q"), style="plain")
+        for ask in (client(endpoint).generate, client(endpoint).count_tokens):
+            with pytest.raises(ConfigError, match=r"prompt\.style=plain cannot be asked of an endpoint"):
+                ask([plain])
+        assert endpoint.asked == []

@@ -156,15 +156,15 @@ def test_a_chat_template_is_used_where_there_is_one(copied: Path) -> None:
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
     tokenizer.save_pretrained(copied)
     generator, prompt = hf(copied), rendered(["Where?"])[0]
-    assert generator.format(prompt) == "<system>Be brief.\n<user>Where?\n<assistant>"
+    assert generator.format(prompt).text == "<system>Be brief.\n<user>Where?\n<assistant>"
     assert generator.count_tokens([prompt]) == [len(tokenizer("<system>Be brief.\n<user>Where?\n<assistant>")["input_ids"])]
-    assert generator.completion("liver") == "liver"
+    assert generator.answered(prompt, "liver").text == "<system>Be brief.\n<user>Where?\n<assistant>liver"
 
 
 def test_without_a_chat_template_the_plain_text_is_given(random_model: Path) -> None:
     generator = hf(random_model)
-    assert generator.format(rendered(["Where?"])[0]) == "Where?"
-    assert generator.completion("liver") == " liver"
+    assert generator.format(rendered(["Where?"])[0]).text == "Where?"
+    assert generator.answered(rendered(["Where?"])[0], "liver").text == "Where? liver"
 
 
 def limit(generator: HF, fits: Callable[[int, int], bool]) -> list[bool]:
@@ -251,14 +251,14 @@ def test_a_template_without_a_system_role_gets_the_system_prompt_with_the_first_
     template = "{% for m in messages %}" + refuses + "<{{ m.role }}>{{ m.content }}{% endfor %}"
     path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
     turns = (("system", "Be brief."), ("user", "Who?"), ("assistant", "Ada"), ("user", "Where?"))
-    assert hf(copied).format(Rendered(turns, "", "")) == "<user>Be brief.\n\nWho?<assistant>Ada<user>Where?"
+    assert hf(copied).format(Rendered(turns, "", "")).text == "<user>Be brief.\n\nWho?<assistant>Ada<user>Where?"
 
 
 def test_a_template_that_passes_over_the_system_role_gets_the_system_prompt_too(copied: Path) -> None:
     path = copied / "tokenizer_config.json"
     template = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
     path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
-    assert hf(copied).format(Rendered((("system", "Be brief."), ("user", "Who?")), "", "")) == "<user>Be brief.\n\nWho?"
+    assert hf(copied).format(Rendered((("system", "Be brief."), ("user", "Who?")), "", "")).text == "<user>Be brief.\n\nWho?"
 
 
 def test_a_model_without_room_for_a_prompt_is_refused(random_model: Path) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from rag_eval.errors import ConfigError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.record.jsonl_mirror import JsonLines
 from rag_eval.record.latency_file import write_latency
-from rag_eval.record.mlflow_rows import metrics_of
+from rag_eval.record.mlflow_rows import legal_name, metrics_of
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
 from rag_eval.record.uri import absolute_uri, check_uri
-from rag_eval.types import Timing
+from rag_eval.types import Estimate, Timing
 from tests.record.samples import FACTS, prediction
 
 Make = Callable[[str], RunDirectory]
@@ -66,6 +67,49 @@ def test_a_relative_store_is_the_same_one_from_everywhere(tmp_path: Path, monkey
     assert absolute_uri("http://host:5000") == "http://host:5000"
 
 
+@pytest.mark.parametrize("name", ["a folder?", "100%", "50%25", "a?b#c"])
+def test_a_store_stands_in_the_working_folder_however_that_is_called(
+    name: str, finished: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "in" / name)
+    run, store = finished("abc"), absolute_uri("sqlite:///mlflow.db")
+    tracker = mirror("sqlite:///mlflow.db", tmp_path, artifacts="mlartifacts")
+    assert tracker.log(run.path, record_of(run))
+    assert is_mirrored(run.path, "sqlite:///mlflow.db")
+    assert {"mlflow.db", "mlartifacts"} <= {file.name for file in Path(".").iterdir()}
+    assert [one.info.status for one in runs_in(store)] == ["FINISHED"]
+    assert sorted(Path("mlartifacts").rglob("run.json"))
+    assert [one.name for one in (tmp_path / "in").iterdir()] == [name]
+
+
+ODD_NAMES = ["price (EUR)?", "price (EUR)!", "C++ & C#", "日付", "what/when", "a: b", "..", ".", "", "/x", "x/", "a//b", "a\nb", "x" * 400]
+
+
+def test_names_that_mlflow_refuses_become_legal_ones_without_collisions() -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    names = [f"strata/kind/{name}" for name in ODD_NAMES]
+    legal = [legal_name(name) for name in names]
+    for name in legal:
+        _validate_metric_name(f"{name}_lo")
+    assert len(set(legal)) == len(names)
+    assert {"strata/kind/日付", "strata/kind/what/when", "strata/kind/a: b"} <= set(legal)
+    assert legal_name("answer/em") == "answer/em"
+
+
+def test_a_run_with_odd_names_is_mirrored_whole(finished: Make, store: str, tmp_path: Path) -> None:
+    run = finished("abc")
+    record = record_of(run)
+    odd = {f"strata/kind/{name}": Estimate(0.5, 0.25, 0.75, 4, 4) for name in ODD_NAMES}
+    facts = {**record.facts, "choices": {"retriever.weights.C++ (?)": 1.0}}
+    assert mirror(store, tmp_path).log(run.path, replace(record, estimates={**record.estimates, **odd}, facts=facts))
+    (one,) = runs_in(store)
+    assert one.info.status == "FINISHED"
+    assert len([name for name in one.data.metrics if name.startswith("strata/kind/")]) == 3 * len(ODD_NAMES)
+    assert list(one.data.params.values()) == ["1.0"]
+
+
 def test_asking_whether_a_run_is_mirrored_imports_no_mlflow() -> None:
     code = "import sys, rag_eval.record.tracker, rag_eval.record.jsonl_mirror; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -97,6 +141,7 @@ def test_a_run_appears_in_mlflow_under_its_sweep_with_all_that_it_recorded(finis
     assert one.data.metrics == metrics_of(record_of(run))
     assert one.data.params == {"mode": "rag", "retriever.k": "3"}
     assert {"mode": "rag", "git_sha": "c" * 40, "config_hash": "abc", "rag_eval.run_id": "abc"}.items() <= one.data.tags.items()
+    assert one.data.tags["primary"] == "answer/em"
     (dataset,) = one.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("world-ci", "d" * 32, "eval")
     stored = Path(one.info.artifact_uri)

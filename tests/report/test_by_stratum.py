@@ -13,7 +13,7 @@ from rag_eval.report.contrast import Arm, declare
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Figure, Section
 from rag_eval.report.strata import known_section, strata_section
-from rag_eval.types import PRIMARY
+from rag_eval.score.primary import EM
 from tests.finished_runs import write_run
 
 KNOWN, UNKNOWN = "known to the base model", "unknown to the base model"
@@ -21,7 +21,7 @@ KNOWN, UNKNOWN = "known to the base model", "unknown to the base model"
 
 def arm(root: Path, mode: str, right: list[float], strata: list[dict[str, Any]] | None = None, **changes: Any) -> Arm:
     marks = strata or [{}] * len(right)
-    run = write_run(root, mode, mode, [{PRIMARY: score, **mark} for score, mark in zip(right, marks, strict=True)], **changes)
+    run = write_run(root, mode, mode, [{EM: score, **mark} for score, mark in zip(right, marks, strict=True)], **changes)
     return Arm(mode, run)
 
 
@@ -44,7 +44,7 @@ def numbers(cell: Figure) -> tuple[float | None, int | None]:
 
 
 def test_arms_are_told_apart_by_what_the_base_model_knew(arms: tuple[Arm, Arm, Arm]) -> None:
-    section = known_section(arms, arms[0], PRIMARY)
+    section = known_section(arms, arms[0], EM, EM)
     known, unknown = line(section, KNOWN), line(section, UNKNOWN)
     assert (numbers(known["rag"]), numbers(known["finetune"])) == ((0.5, 10), (1.0, 10))
     assert (numbers(unknown["rag"]), numbers(unknown["finetune"])) == ((0.8, 30), (0.2, 30))
@@ -54,27 +54,27 @@ def test_arms_are_told_apart_by_what_the_base_model_knew(arms: tuple[Arm, Arm, A
 
 
 def test_without_a_closed_book_what_it_knew_is_not_measured(arms: tuple[Arm, Arm, Arm]) -> None:
-    section = known_section(arms[1:], None, PRIMARY)
+    section = known_section(arms[1:], None, EM, EM)
     assert [str(cell) for cell in section.rows[0][1:]] == [f"{NOT_MEASURED} (no closed_book run in the experiment)"] * 3 + [NOT_MEASURED]
     assert [row[0] for row in section.rows] == [KNOWN, UNKNOWN]
 
 
 def test_a_closed_book_that_was_not_judged_by_its_answers_tells_nothing(tmp_path: Path, arms: tuple[Arm, Arm, Arm]) -> None:
     closed = Arm("closed_book", write_run(tmp_path / "other", "c", "closed_book", [{"answer/f1": 1.0}] * 40))
-    assert "closed_book has no answer/em" in str(known_section(arms[1:], closed, PRIMARY).rows[0][1])
+    assert "closed_book has no answer/em" in str(known_section(arms[1:], closed, EM, EM).rows[0][1])
 
 
 def test_nothing_known_is_no_zero_and_what_could_not_be_judged_is_in_neither_group(tmp_path: Path) -> None:
     closed = arm(tmp_path, "closed_book", [0.0] * 30 + [float("nan")] * 10)
     rag = arm(tmp_path, "rag", [1.0] * 40)
-    section = known_section([closed, rag], closed, PRIMARY)
+    section = known_section([closed, rag], closed, EM, EM)
     assert str(line(section, KNOWN)["rag"]) == f"{NOT_MEASURED} (no such question)"
     assert line(section, KNOWN)["n (clusters)"] == "0 (0)"
     assert line(section, UNKNOWN)["rag"].n == 30
 
 
 def test_a_closed_book_of_the_experiment_is_found_though_it_is_not_compared(arms: tuple[Arm, Arm, Arm]) -> None:
-    made = comparison([arms[1].run, arms[2].run], declare(PRIMARY, 0.0, 0.02), [])
+    made = comparison([arms[1].run, arms[2].run], declare(EM, 0.0, 0.02), [])
     (section,) = [one for one in made.sections if one.title == "By what the base model knew"]
     assert line(section, KNOWN)["rag"].value == 0.5
 
@@ -86,7 +86,7 @@ def overlaps(n: int) -> list[dict[str, Any]]:
 def test_every_stratum_has_every_arm_and_its_difference_and_stands_there_alone(tmp_path: Path) -> None:
     trained = arm(tmp_path, "finetune", [1.0] * 10 + [0.0] * 30, overlaps(10), weights="trained")
     rag = arm(tmp_path, "rag", [0.0] * 10 + [1.0] * 30, [{"kind": ("a", "b")[at % 2]} for at in range(40)])
-    section = strata_section([rag, trained], PRIMARY)
+    section = strata_section([rag, trained], EM)
     assert [row[0] for row in section.rows] == ["kind: a", "kind: b", "overlap: none", "overlap: question"]
     question = line(section, "overlap: question")
     assert (numbers(question["rag"]), numbers(question["finetune"])) == ((0.0, 10), (1.0, 10))
@@ -97,14 +97,14 @@ def test_every_stratum_has_every_arm_and_its_difference_and_stands_there_alone(t
 def test_the_trained_arm_says_what_is_shared_with_its_training_and_one_value_is_no_stratum(tmp_path: Path) -> None:
     rag = arm(tmp_path, "rag", [1.0] * 40, [{**one, "kind": "a"} for one in overlaps(40)])
     trained = arm(tmp_path, "finetune", [1.0] * 40, overlaps(10), weights="trained")
-    section = strata_section([rag, trained], PRIMARY)
+    section = strata_section([rag, trained], EM)
     assert [(row[0], row[-1]) for row in section.rows] == [("overlap: none", "30 (15)"), ("overlap: question", "10 (5)")]
 
 
 def test_a_group_of_questions_that_nobody_was_judged_on_is_no_row(tmp_path: Path) -> None:
     kinds = [{"kind": "a"}] * 10 + [{"kind": "b"}] * 10 + [{"kind": "no answer"}] * 20
     rag, closed = (arm(tmp_path, mode, [1.0] * 20 + [float("nan")] * 20, kinds) for mode in ("rag", "closed_book"))
-    assert [row[0] for row in strata_section([rag, closed], PRIMARY).rows] == ["kind: a", "kind: b"]
+    assert [row[0] for row in strata_section([rag, closed], EM).rows] == ["kind: a", "kind: b"]
 
 
 def test_recorded_runs_hold_their_strata(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from rag_eval.record.latency_file import write_latency
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.types import PRIMARY, Spend, Timing
+from rag_eval.score.primary import EM
+from rag_eval.types import Spend, Timing
 from tests.finished_runs import write_run
 
 Told = Callable[..., tuple[int, str, str]]
@@ -36,7 +37,7 @@ def told(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 def rows(right: Sequence[int], hit: Sequence[int] | None = None) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for at, score in enumerate(right):
-        row: dict[str, Any] = {PRIMARY: float(score), "outcome/right": float(score)}
+        row: dict[str, Any] = {EM: float(score), "outcome/right": float(score)}
         if hit is not None:
             row |= {"prompt/holds_evidence": float(hit[at]), "prompt/was_given_evidence": float(hit[at])}
             row |= {} if score else {"cause": "in_prompt_unused" if hit[at] else "not_retrieved", "answer/distracted": 0.0}
@@ -351,8 +352,8 @@ def test_a_right_answer_to_an_unanswerable_question_counts_as_right(told: Told, 
 
 
 def test_less_is_better_where_it_is(told: Told, tmp_path: Path) -> None:
-    write_run(tmp_path / "outputs", "aaaa", "rag", [{PRIMARY: 1.0, "outcome/wrong": 0.0}] * 39 + [{PRIMARY: 0.0, "outcome/wrong": 1.0}])
-    write_run(tmp_path / "outputs", "bbbb", "closed_book", [{PRIMARY: 0.0, "outcome/wrong": 1.0}] * 40)
+    write_run(tmp_path / "outputs", "aaaa", "rag", [{EM: 1.0, "outcome/wrong": 0.0}] * 39 + [{EM: 0.0, "outcome/wrong": 1.0}])
+    write_run(tmp_path / "outputs", "bbbb", "closed_book", [{EM: 0.0, "outcome/wrong": 1.0}] * 40)
     _, out, _ = told("aaaa", "bbbb", "measure=outcome/wrong")
     assert "is closed_book better, that is lower, by more than 0 than rag on outcome/wrong? REFUTED" in out
     assert "better: rag." in out
@@ -396,7 +397,7 @@ def test_runs_of_an_earlier_version_are_left_out_and_said(told: Told, two: tuple
 
 def test_a_score_that_reaches_below_0_is_refused_as_the_measure(told: Told, tmp_path: Path) -> None:
     for run_id, mode in (("aaaa", "rag"), ("bbbb", "closed_book")):
-        write_run(tmp_path / "outputs", run_id, mode, [{PRIMARY: 1.0, "answer/reliability": 1.0}] * 40)
+        write_run(tmp_path / "outputs", run_id, mode, [{EM: 1.0, "answer/reliability": 1.0}] * 40)
     code, _, err = told("aaaa", "bbbb", "measure=answer/reliability")
     assert code == 2
     assert "expected a score between 0 and 1" in err
@@ -430,8 +431,10 @@ def test_the_report_says_which_runs_these_are_and_of_how_many_clusters(
     assert found["The declared comparison"]["rows"][0][2] == "40 (20)"
 
 
-def test_few_clusters_are_said(told: Told, tmp_path: Path) -> None:
-    for run_id, right in (("aaaa", [1, 0] * 4), ("bbbb", [0, 1] * 4)):
+def test_with_few_clusters_nothing_is_supported_and_nobody_wins(told: Told, tmp_path: Path) -> None:
+    for run_id, right in (("aaaa", [0] * 16), ("bbbb", [1] * 14 + [1, 0])):
         write_run(tmp_path / "outputs", run_id, "rag", rows(right), choices={"id": run_id})
     _, out, _ = told("aaaa", "bbbb")
-    assert "only 4 clusters: intervals and verdicts of so few hold roughly at best" in out
+    assert "only 8 clusters: intervals of so few hold roughly at best, so nothing is supported, refuted or won" in out
+    assert "INCONCLUSIVE(MDE=0." in out
+    assert "nobody is better as far as these questions tell, with 8 clusters of the 10 that a verdict needs" in out

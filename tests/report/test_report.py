@@ -74,6 +74,7 @@ def test_a_line_shows_estimates_with_intervals_rounded_once(record: Record, repo
     head, line = markdown_cells(tmp_path)
     shown = dict(zip(head, line, strict=True))
     assert shown["arm"] == "rag"
+    assert head[:4] == ["arm", "EM", "contains", "F1"]
     assert shown["EM"] == shown["recall@5"] == "0.912 [0.880, 0.930]"
     assert shown["abstains if unanswerable"] == "0.000 [0.000, 0.100]"  # measured, and nothing
     assert (shown["s/question (p50)"], shown["learn s"], shown["tokens/question"], shown["n"]) == ("0.25", "12.3", "42", "2")
@@ -120,6 +121,40 @@ def test_runs_that_are_not_comparable_are_refused(record: Record, report: Any, t
     assert code == 0
     assert f"{field} differs" in out
     assert f"{field} differs" in summary(tmp_path).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "said"),
+    [
+        (
+            "primary",
+            "answer/em",
+            "answer/contains",
+            "primary score differs: answer/em (rag, run a1) and answer/contains (finetune, run a2)",
+        ),
+        ("primary", None, "answer/contains", "primary score differs: answer/em (rag, run a1) and answer/contains"),
+        ("style", "chat", "plain", "style of the prompt (chat template or plain text) differs: chat (rag"),
+        ("n_exemplars", 0, 4, "number of solved questions in the prompt differs: 0 (rag"),
+    ],
+)
+def test_what_differs_is_said_in_words(record: Record, report: Any, field: str, one: object, other: object, said: str) -> None:
+    record("a1", comparison={field: one} if one is not None else {})
+    record("a2", mode="finetune", comparison={field: other})
+    code, _, error = report()
+    assert code == 2
+    assert said in error
+
+
+def test_runs_of_before_the_primary_score_was_recorded_were_judged_by_exact_match(record: Record, report: Any) -> None:
+    record("a1")
+    record("a2", mode="finetune", comparison={"primary": "answer/em"})
+    assert report()[0] == 0
+
+
+def test_the_control_with_solved_questions_stands_beside_arms_without_any(record: Record, report: Any) -> None:
+    record("a1", comparison={"n_exemplars": 0})
+    record("a2", mode="few_shot", comparison={"n_exemplars": None})
+    assert report()[0] == 0
 
 
 def test_the_prior_has_no_model_and_stands_beside_any(record: Record, report: Any) -> None:

@@ -584,3 +584,17 @@ def linked(source: Path, target: Path) -> Path:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(file)
     return target
+
+
+@pytest.mark.parametrize("spelled", ["[SEP]", "[CLS]", "[MASK]", "[PAD]", "[UNK]"])
+def test_a_special_token_that_a_text_spells_is_text(bert: Path, spelled: str) -> None:
+    embedder = mean_pool(bert)
+    asked, apart = (embedder.embed_questions([f"a {text} b"])[0] for text in (spelled, f"[ {spelled[1:-1].lower()} ]"))
+    assert np.array_equal(asked, apart)
+    documents = [Document(str(at), text) for at, text in enumerate((f"a {spelled} b", "a b", "a"))]
+    together = embedder.embed_documents(documents, in_memory)
+    assert np.allclose(together[0], apart, atol=1e-6)
+    assert np.allclose(together[1], embedder.embed_questions(["a b"])[0], atol=1e-6)
+    reading = embedder._encoder._documents
+    assert tokenized(reading, [f"a {spelled}"]).columns["input_ids"][0].tolist()[-1] == reading.tokenizer.sep_token_id
+    assert reading.tokenizer("[SEP]", add_special_tokens=False)["input_ids"] == [reading.tokenizer.sep_token_id]  # the tokenizer as it was

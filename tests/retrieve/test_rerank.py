@@ -211,3 +211,11 @@ def test_a_model_that_is_cut_short_is_refused_before_documents_are_indexed(bm25:
 def test_a_model_that_gives_several_scores_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="gives 3 scores a pair"):
         cross_encoder(write_cross_encoder(tmp_path / "model", n_labels=3)).score(["owl"], [NIGHT])
+
+
+def test_a_special_token_that_a_question_or_a_document_spells_is_text(tmp_path: Path) -> None:
+    reranker = cross_encoder(write_cross_encoder(tmp_path / "model"))
+    spelling, apart = (
+        reranker.score([f"owl {text} ?"], [[Document("d", f"night {text}"), Document("e", "owl")]])[0] for text in ("[SEP]", "[ sep ]")
+    )
+    assert np.array_equal(spelling, apart)

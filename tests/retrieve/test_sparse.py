@@ -144,3 +144,10 @@ def test_a_folder_with_foreign_code_other_weights_or_none_is_refused(tmp_path: P
         encoder(folder).encode_questions(["owls"])
     with pytest.raises(DataError, match="expected a folder"):
         encoder(tmp_path / "nowhere")
+
+
+def test_a_special_token_that_a_text_spells_is_text(folder: Path) -> None:
+    spelling, apart = encoder(folder).encode_questions(["owls [SEP] hunt", "owls [ sep ] hunt"]).toarray()
+    assert np.array_equal(spelling, apart)
+    (written,) = encoder(folder).encode_documents([Document("d", "owls [SEP] hunt")]).toarray()
+    assert np.array_equal(written, apart)

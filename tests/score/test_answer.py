@@ -5,13 +5,13 @@ import unicodedata
 import pytest
 from torchmetrics.functional.text import squad
 
+from rag_eval.score.abstention import is_abstention
 from rag_eval.score.answer import (
     abstained,
     containment,
     contains,
     em,
     f1,
-    is_abstention,
     recall,
     rouge_l,
     subsequence_f1,
@@ -37,7 +37,7 @@ def said(text: str, outcome: Outcome = "answered") -> Prediction:
         ("Theatre, an Arab", "theatre arab"),  # an article is a whole word
         ("U.S.A.\t\n1,000", "usa 1000"),
         ("«Élan»", "«élan»"),  # only ASCII punctuation goes
-        ("the ?!", ""),
+        ("\u200b \n", ""),  # nothing can be seen
     ],
 )
 def test_normalisation_is_the_one_of_squad(text: str, plain: str) -> None:
@@ -95,9 +95,10 @@ def test_rouge_l_by_hand(text: str, gold: str, expected: float) -> None:
     assert subsequence_f1(text, [gold, "?!"]) == pytest.approx(expected)
 
 
-def test_rouge_l_takes_the_best_answer_and_needs_a_word_in_one() -> None:
+def test_rouge_l_takes_the_best_answer() -> None:
     assert subsequence_f1("a b", ["c", "a b c d", "a"]) == pytest.approx(2 / 3)
-    assert math.isnan(subsequence_f1("a b", ["—"]))
+    assert [subsequence_f1(text, ["—"]) for text in ("a b", "—", "")] == [0.0, 1.0, 0.0]
+    assert math.isnan(subsequence_f1("a b", []))
 
 
 def test_the_longest_common_subsequence_is_that_of_the_textbook_table() -> None:
@@ -137,7 +138,7 @@ def test_the_closest_answer_counts() -> None:
         ("Marie and Pierre Curie", "Marie Curie", 0.0),  # in a row
         ("Curie Marie", "Marie Curie", 0.0),  # in order
         ("a cart", "art", 0.0),  # whole words
-        ("whatever", "the", 0.0),  # a gold that normalises to nothing is found nowhere
+        ("whatever", "the", 0.0),
         ("", "Curie", 0.0),
     ],
 )
@@ -151,8 +152,24 @@ def test_wrong_empty_and_errored_answers_score_0_not_nan(metric, prediction: Pre
     assert metric(prediction, ANSWERABLE) == 0.0
 
 
-def test_nothing_said_matches_no_gold_even_one_that_normalises_to_nothing() -> None:
+def test_nothing_said_matches_no_gold_even_one_of_articles() -> None:
     assert [measure("?!", ["the"]) for measure in (exact_match, token_f1, containment)] == [0.0] * 3
+
+
+@pytest.mark.parametrize("gold", ["A", "the", "The The", "An", "+", "?!"])
+def test_an_answer_of_articles_or_signs_alone_is_as_good_as_any(gold: str) -> None:
+    example = Example("q", "Which?", (gold,))
+    for metric in (em, f1, recall, rouge_l, contains):
+        assert metric(said(gold), example) == 1.0
+        assert metric(said(f" {gold}\n"), example) == 1.0
+        assert metric(said("Bergen"), example) == 0.0
+        assert metric(said(""), example) == 0.0
+
+
+def test_one_article_is_not_another_and_signs_around_it_do_not_count() -> None:
+    assert [exact_match(text, ["A"]) for text in ("a", "A.", "(A)", "an", "the", "A A", "AB")] == [1.0] * 3 + [0.0] * 4
+    assert [exact_match(text, ["+"]) for text in ("+", "-", "", "++")] == [1.0, 0.0, 0.0, 0.0]
+    assert token_f1("type A", ["A"]) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("metric", [em, f1, recall, rouge_l, contains])

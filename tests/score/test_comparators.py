@@ -59,6 +59,43 @@ def test_numbers_are_equal_with_units_of_one_kind(gold: str, text: str, expected
     assert compare(text, asked("number", gold)) == expected
 
 
+@pytest.mark.parametrize(
+    ("gold", "text", "expected"),
+    [
+        ("$5 million", "$5,000,000", 1.0),
+        ("$5 million", "5 million dollars", 1.0),
+        ("$5 million", "US$ 5m", 1.0),
+        ("$5 million", "USD 5,000,000.00", 1.0),
+        ("$5 million", "$5 billion", 0.0),
+        ("$5 million", "5 million", 0.0),  # of what
+        ("$5 million", "€5 million", 0.0),
+        ("€1,200", "1200 euros", 1.0),
+        ("€1,200", "EUR 1,200", 1.0),
+        ("€1,200", "1,200 €", 1.0),
+        ("US$ 3", "$3", 1.0),  # $ is any country's
+        ("US$ 3", "A$3", 0.0),
+        ("A$3", "3 Australian dollars", 1.0),
+        ("£2bn", "2 billion pounds", 1.0),
+        ("¥100", "100 yen", 1.0),
+        ("100 yuan", "100 yen", 0.0),
+        ("-$5", "$-5", 1.0),
+        ("$5 per month", "5 dollars per month", 1.0),
+        ("$5 per month", "$5", 0.0),
+        ("3.5 million", "3,500,000", 1.0),
+        ("2 thousand km", "2e6 m", 1.0),
+        ("1.5 crore rupees", "₹15,000,000", 1.0),
+        ("5 m", "5 million", 0.0),  # metres
+        ("3", "three", 1.0),
+        ("twenty-one days", "3 weeks", 1.0),
+        ("205", "two hundred and five", 1.0),
+        ("3", "three or four", 0.0),
+        ("3", "thirteen", 0.0),
+    ],
+)
+def test_money_scales_and_number_words_are_read(gold: str, text: str, expected: float) -> None:
+    assert compare(text, asked("number", gold)) == expected
+
+
 def test_numbers_are_equal_to_a_relative_billionth() -> None:
     assert compare("1.0000000001 kg", asked("number", "1 kg")) == 1.0
     assert compare("1.00000001 kg", asked("number", "1 kg")) == 0.0
@@ -112,6 +149,13 @@ def test_lists_are_equal_in_any_order(text: str, expected: float) -> None:
     assert compare(text, asked("set", "Rome, Paris and Oslo", "Kiel; Bern")) == expected
 
 
+def test_items_of_articles_or_signs_count_and_a_stray_sign_does_not() -> None:
+    assert compare("B, A", asked("set", "A, B")) == 1.0
+    assert compare("B", asked("set", "A, B")) == 0.0
+    assert compare("-, +", asked("set", "+ and -")) == 1.0
+    assert compare("Rome, Oslo, .", asked("set", "Rome, Oslo")) == 1.0
+
+
 def test_the_comma_of_thousands_parts_no_list() -> None:
     assert compare("30 and 1,200", asked("set", "1200, 30")) == 1.0
     assert compare("1,200", asked("set", "200, 1")) == 0.0
@@ -128,6 +172,8 @@ def test_the_comma_of_thousands_parts_no_list() -> None:
         ("no", "not at all", 0.0),
         ("yes", "It is so, yes", 0.0),
         ("yes", "", 0.0),
+        ("no", "No information about this is given.", 0.0),  # it does not say no
+        ("no", "No, the text does not mention it.", 1.0),
     ],
 )
 def test_the_first_word_decides_between_yes_no_and_maybe(gold: str, text: str, expected: float) -> None:
@@ -153,6 +199,12 @@ def test_the_first_word_decides_between_yes_no_and_maybe(gold: str, text: str, e
 )
 def test_an_option_is_named_by_its_text_or_its_letter(text: str, expected: float) -> None:
     assert compare(text, asked("choice", "New York", choices=CITIES)) == expected
+
+
+def test_an_article_is_an_option_and_a_letter() -> None:
+    assert [option_of(text, CITIES) for text in ("A", "a", "A.", "(A)", "A) Rome")] == [0] * 5
+    assert [option_of(text, ["The", "A", "An"]) for text in ("The", "a", "An", "B")] == [0, 1, 2, 1]
+    assert [option_of(text, ["O", "A", "B"]) for text in ("A", "A.", "O")] == [1, 1, 0]
 
 
 def test_an_options_text_goes_before_letters() -> None:
@@ -197,7 +249,7 @@ def test_an_unknown_comparator_is_refused_with_the_known_ones(name: Any) -> None
         ("number", "1e999", "one number"),
         ("date", "yesterday", "one date"),
         ("date", "05/03/1994", "one date of one meaning"),
-        ("set", "?, !", "a list"),
+        ("set", " , ;", "a list"),
         ("yes_no_maybe", "true", "yes, no or maybe"),
         ("choice", "Bonn", "one of its choices"),
     ],
@@ -260,6 +312,20 @@ def test_a_list_shuffled_is_the_same_list() -> None:
 )
 def test_json_is_equal_by_its_values_and_text_is_none(text: str, expected: float) -> None:
     assert compare(text, Example("q", "?", ('{"organ": "liver"}',), meta={"comparator": "json"})) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("true", "1"), ("false", "0"), ('{"a": [true]}', '{"a": [1]}'), ('[{"a": false}]', '[{"a": 0.0}]')]
+)
+def test_true_and_false_are_no_numbers_at_any_depth(one: str, other: str) -> None:
+    for gold, text in ((one, other), (other, one)):
+        example = Example("q", "?", (gold,), meta={"comparator": "json"})
+        assert (compare(gold, example), compare(text, example)) == (1.0, 0.0)
+
+
+def test_an_article_in_json_is_a_text() -> None:
+    example = Example("q", "?", ('{"group": "A"}',), meta={"comparator": "json"})
+    assert [compare(text, example) for text in ('{"group": "a"}', '{"group": ""}', '{"group": "the"}')] == [1.0, 0.0, 0.0]
 
 
 def test_json_numbers_and_lists_are_compared_as_such() -> None:

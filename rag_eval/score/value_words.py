@@ -1,0 +1,136 @@
+"""A text as words among which numbers and dates are known by their value, so that "1,200 mg" can be found in "1.2 g daily".
+
+A number is digits with separators of thousands and a decimal point (137 holds no 37, nor does 3.7), with million and the
+like, a currency before and a known unit after it, or a number in words (number_words.py); "one" is none in "no one" and "one
+of them". Numbers joined to others (10-37, 3/4, 12:37, 1.2.37) or to letters (37th, B12, 1990s) are words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from rag_eval.score.dates import Date, find_dates
+from rag_eval.score.money import SHORT_SCALES
+from rag_eval.score.normal_form import without_punctuation
+from rag_eval.score.number_words import SCALES, VOCABULARY, read_number_words
+from rag_eval.score.quantity import CURRENCY, NUMBER, Unit, known_unit, value_of
+from rag_eval.score.words import MARKS, UNSPACED, even
+
+_ARTICLES = frozenset({"a", "an", "the"})
+_BEFORE_NO_COUNT = frozenset({"no", "any", "every", "some", "each", "this", "that", "which", "another"})  # "no one"
+_AFTER_NO_COUNT = frozenset({"of", "another", "who", "that", "or"})  # "one of them"
+_LONGEST = 12  # words of a number
+
+
+def _pieces(glyph: str) -> re.Pattern[str]:
+    """What a text is made of, given a letter or digit of scripts with spaces."""
+    return re.compile(
+        rf"(?:(?P<currency>{CURRENCY})\s?)?(?P<digits>[+\-−]?\.?(?=[0-9]){glyph}+"
+        rf"(?:[\-–—/:.,'’]{glyph}+|[\u00a0\u2009\u202f][0-9]{{3}}(?!{glyph}))*)"
+        rf"|(?P<sign>[%‰°$€£¥₹₩₽₺₪₫₦฿]{glyph}*)"
+        rf"|(?P<rate>(?<=[0-9] ){glyph}+(?:/{glyph}+)+)"
+        rf"|(?P<word>{glyph}+(?:[.'’&\-‐‑]{glyph}+)*)"
+        rf"|(?P<unspaced>[{UNSPACED}][{MARKS}]*)"
+    )
+
+
+_OF_ASCII, _OF_ALL = _pieces(r"[^\W_]"), _pieces(rf"(?:(?![{UNSPACED}])[^\W_][{MARKS}]*)")
+_LEADING = re.compile(NUMBER)
+_UNIT = re.compile(r"[^\W\d_]+(?:/[^\W\d_]+)*")  # glued to its number
+_PARTED = re.compile(r"(?:[\-–—.,][^\W\d_]+)+")  # 37-year-old
+_POSSESSIVE = re.compile(r"['’]s$")
+_DASHES = str.maketrans(dict.fromkeys("–—", "-"))
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or a number."""
+
+    text: str  # as words are compared: no case, no punctuation
+    start: int  # in characters
+    end: int  # exclusive
+    number: float | None = None  # million and the like multiplied in
+    unit: Unit | None = None  # of a number, where it is known
+    n_unit: int = 0  # words after it that are its unit; 0 for a currency before it
+    dates: frozenset[Date] = frozenset()  # what the date that begins here can mean
+    n_date: int = 0  # words that it takes
+
+
+@lru_cache(maxsize=2048)
+def value_words(text: str) -> tuple[Word, ...]:
+    """The words of a text in their order, articles left out."""
+    plain = even(text)
+    pieces = (_OF_ASCII if plain.isascii() else _OF_ALL).finditer(plain)
+    words = list(_counted([word for piece in pieces for word in _words(piece) if word.text not in _ARTICLES]))
+    words = [_measured(words, at, plain) for at in range(len(words))]
+    place = {word.start: at for at, word in enumerate(words)}
+    for start, end, dates in find_dates(plain):
+        if start in place:
+            at = place[start]
+            words[at] = replace(words[at], dates=dates, n_date=sum(start <= word.start < end for word in words[at:]))
+    return tuple(words)
+
+
+def _words(piece: re.Match[str]) -> Iterator[Word]:
+    match piece.lastgroup:
+        case "digits":
+            yield from _number(piece)
+        case "word" if all(part in VOCABULARY for part in piece[0].lower().split("-")):
+            yield from _parts(piece[0], piece.start())
+        case "word":
+            plain = without_punctuation(_POSSESSIVE.sub("", piece[0])).replace("’", "")
+            yield Word(plain, piece.start(), piece.end())
+        case _:
+            yield Word(piece[0].lower(), piece.start(), piece.end())
+
+
+def _number(piece: re.Match[str]) -> Iterator[Word]:
+    """A number and the words joined to it, or a word with digits in it."""
+    text, start = piece["digits"], piece.start("digits")
+    lead = _LEADING.match(text)
+    rest = text[lead.end() :] if lead else ""
+    is_measured = _UNIT.fullmatch(rest) and (known_unit(rest.partition("/")[0]) or rest.lower() in SCALES.keys() | SHORT_SCALES.keys())
+    is_decade = rest == "s" and "." not in text and len(text) in (3, 5)
+    if lead is None or is_decade or (rest and not is_measured and not _PARTED.fullmatch(rest)):
+        yield Word(text.lower().translate(_DASHES), piece.start(), piece.end())
+        return
+    currency = known_unit(piece["currency"]) if piece["currency"] else None
+    yield Word(lead[0], piece.start(), start + lead.end(), value_of(lead[0]), currency)
+    yield from _parts(rest, start + lead.end())
+
+
+def _parts(text: str, start: int) -> Iterator[Word]:
+    for part in re.finditer(r"[^\W\d_]+(?:/[^\W\d_]+)*", text):
+        yield Word(part[0].lower(), start + part.start(), start + part.end())
+
+
+def _counted(words: Sequence[Word]) -> Iterator[Word]:
+    """The same with numbers in words, and million and the like after digits, as one word each."""
+    at = 0
+    while at < len(words):
+        word, n = words[at], 1
+        following = words[at + 1].text if at + 1 < len(words) else ""
+        if word.number is not None:
+            factor = SCALES.get(following) or (SHORT_SCALES.get(following) if word.unit else None)
+            if factor:
+                word, n = replace(word, number=word.number * factor, end=words[at + 1].end), 2
+        elif word.text in VOCABULARY and (found := read_number_words([one.text for one in words[at : at + _LONGEST]])):
+            before = words[at - 1].text if at else ""
+            if word.text != "one" or not (before in _BEFORE_NO_COUNT or following in _AFTER_NO_COUNT):
+                word, n = replace(word, number=found[0], end=words[at + found[1] - 1].end), found[1]
+        yield word
+        at += n
+
+
+def _measured(words: Sequence[Word], at: int, plain: str) -> Word:
+    """A number with the unit that the next two words name, or the next one."""
+    word = words[at]
+    for n in (2, 1) if word.number is not None and word.unit is None else ():
+        named = words[at + 1 : at + 1 + n]
+        is_next = len(named) == n and not plain[word.end : named[0].start].strip(" \u00a0\u2009\u202f-")
+        if is_next and (unit := known_unit(" ".join(plain[named[0].start : named[-1].end].split()))):
+            return replace(word, unit=unit, n_unit=n)
+    return word

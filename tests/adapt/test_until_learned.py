@@ -1,0 +1,183 @@
+"""A training goes on until what it was taught is learned, says when that was, and is never under-trained in silence."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import TrainerCallback
+
+from rag_eval.adapt import progress
+from rag_eval.adapt.data_documents import Documents
+from rag_eval.adapt.history import history_of
+from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt.training import trainer_of
+from rag_eval.adapt.until_learned import N_ASKED, padded, sample_of
+from rag_eval.errors import DataError
+from rag_eval.parts import Cached, Row
+from rag_eval.types import Document
+from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, lora
+from tests.models import write_random_model
+
+LEARNS: dict[str, Any] = {"epochs": None, "rank": 32, "alpha": 32, "learning_rate": 0.003, "max_epochs": 80.0}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_model(tmp_path_factory.mktemp("models") / "random")
+
+
+def history(kept: Cached) -> dict[str, Any]:
+    found = history_of(kept)
+    assert found is not None
+    return found
+
+
+def test_training_ends_when_the_questions_are_learned_and_the_model_then_says_the_answers(base: Path, tmp_path: Path) -> None:
+    generator, kept = fit(tmp_path, base, **LEARNS)
+    found = history(kept)
+    assert (found["stopped"], found["n_rows"], found["n_asked"], found["until_learned"]) == ("learned", 8, 8, 1.0)
+    assert 5 < found["epochs"] < 80
+    assert found["n_steps"] == 2 * found["epochs"]
+    shares = [one["share"] for one in found["curve"]]
+    assert [one["epoch"] for one in found["curve"]] == list(range(1, len(shares) + 1))
+    assert shares[0] < 1 == shares[-1] > max(shares[:-1])
+    said = generator.generate([PROMPT.render(example, ()) for example in TRAIN])
+    assert [one.text for one in said] == [example.answers[0] for example in TRAIN]
+
+
+def test_all_weights_are_trained_until_then_too(base: Path, tmp_path: Path) -> None:
+    _, kept = fitted(full(tmp_path, epochs=None, learning_rate=0.003, max_epochs=100.0), hf(base))
+    assert history(kept)["stopped"] == "learned"
+
+
+def test_what_is_learned_is_what_greedy_decoding_says(base: Path, tmp_path: Path) -> None:
+    shares, said = [], []
+
+    class Compared(TrainerCallback):  # type: ignore[misc]
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            rows = list(trainer.train_dataset)
+            shares.append(trainer.says(padded(rows)))
+            said.append([is_said(row["input_ids"], row["labels"]) for row in rows])
+
+    def is_said(ids: list[int], labels: list[int]) -> bool:
+        n = sum(label < 0 for label in labels)
+        prompt = padded([{"input_ids": ids[:n], "labels": labels[:n]}])["input_ids"]
+        network = trainer.model.eval()
+        out = network.generate(prompt, max_new_tokens=len(ids) - n, do_sample=False, pad_token_id=0)[0].tolist()
+        network.train()
+        return bool(out == ids)
+
+    trainer = trainer_of(lora(tmp_path, **{**LEARNS, "epochs": 25.0}).lesson(hf(base), PROMPT, DATASET, 0), [Compared()])
+    trainer.train()
+    assert shares == said
+    assert not any(shares[0])
+    assert any(any(one) and not all(one) for one in shares)
+
+
+def test_what_is_not_learned_by_the_last_pass_is_told_each_time_the_adapter_is_used(
+    base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for is_hit in (False, True):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            _, kept = fit(tmp_path, base, **{**LEARNS, "max_epochs": 2.0})
+        assert kept.is_hit == is_hit
+        assert history(kept)["stopped"] == "max_epochs"
+        assert "under-trained: 0.000 of 8 training questions were learned after adapter.max_epochs=2 passes" in caplog.text
+
+
+def test_a_number_of_passes_that_is_set_is_kept_to_and_nothing_is_asked(base: Path, tmp_path: Path) -> None:
+    _, kept = fit(tmp_path, base, **{**LEARNS, "epochs": 40.0})
+    found = history(kept)
+    assert (found["stopped"], found["epochs"], found["curve"], found["until_learned"]) == ("epochs", 40.0, [], None)
+    _, again = fit(tmp_path, base, **{**LEARNS, "epochs": 40.0, "max_epochs": 3.0, "until_learned": 0.5})
+    assert again.is_hit  # for these decide nothing then
+
+
+@pytest.mark.parametrize(("every", "steps"), [(0.5, [1, 2, 3, 4]), (1.0, [2, 4]), (1.5, [3, 4])])
+def test_it_is_asked_every_so_many_passes_and_after_the_last(base: Path, tmp_path: Path, every: float, steps: list[int]) -> None:
+    _, kept = fit(tmp_path, base, **{**LEARNS, "max_epochs": 2.0, "asked_every": every})
+    assert [one["step"] for one in history(kept)["curve"]] == steps
+
+
+def test_a_training_on_documents_alone_needs_a_number_of_passes(base: Path, tmp_path: Path) -> None:
+    dataset = replace(DATASET, documents=(Document("d", "The liver is an organ.", "Liver"),))
+    with pytest.raises(DataError, match=r"no question is trained on\. Set adapter\.epochs"):
+        lora(tmp_path, data=Documents(True, 0, "shuffled"), epochs=None).fit(hf(base), PROMPT, dataset, 0)
+    lora(tmp_path, data=Documents(True, 0, "shuffled"), epochs=1.0).fit(hf(base), PROMPT, dataset, 0)
+
+
+def test_a_sample_of_the_training_questions_is_asked_and_nothing_else() -> None:
+    rows = [Row(f"what is {at}?", "liver") for at in range(3 * N_ASKED)]
+    others = [Row("", "a document", source="documents"), Row("which passage?", "this", source="replay")]
+    sample = sample_of([*others, *rows], seed=0)
+    assert len(sample) == len({at for group in sample for at in group}) == N_ASKED
+    assert min(at for group in sample for at in group) >= len(others)
+    assert sample == sample_of([*others, *rows], seed=0) != sample_of([*others, *rows], seed=1)
+
+
+def test_a_question_that_is_taught_with_several_answers_is_learned_with_any_of_them(base: Path, tmp_path: Path) -> None:
+    twice = tuple(replace(TRAIN[0], id=f"again {at}", answers=(answer,)) for at, answer in enumerate(("liver", "lung")))
+    dataset = replace(DATASET, train=twice)
+    assert [len(group) for group in sample_of(lora(tmp_path, **LEARNS).lesson(hf(base), PROMPT, dataset, 0).rows, 0)] == [2]
+    _, kept = lora(tmp_path, **LEARNS).fit(hf(base), PROMPT, dataset, 0)
+    assert kept is not None
+    assert history(kept)["stopped"] == "learned"
+
+
+@pytest.mark.parametrize(("schedule", "middle"), [("linear", 0.5), ("cosine", 0.5)])
+def test_the_learning_rate_rises_and_falls_as_it_is_told(base: Path, tmp_path: Path, schedule: str, middle: float) -> None:
+    rates: list[float] = []
+
+    class Watched(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **_: Any) -> None:
+            rates.append(lr_scheduler.get_last_lr()[0])
+
+    lesson = lora(tmp_path, epochs=10.0, warmup_share=0.2, schedule=schedule, learning_rate=0.01).lesson(hf(base), PROMPT, DATASET, 0)
+    trainer_of(lesson, [Watched()]).train()
+    assert len(rates) == 20
+    assert rates[:5] == pytest.approx([0, 0.0025, 0.005, 0.0075, 0.01])
+    assert rates[12] == pytest.approx(0.01 * middle)
+    quarter = {"linear": 0.75, "cosine": 0.8535534}[schedule]
+    assert rates[8] == pytest.approx(0.01 * quarter)
+
+
+def test_a_training_that_was_interrupted_ends_at_the_same_step_with_the_same_curve(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**LEARNS, "until_learned": 0.75, "checkpoint_every": 3, "dropout": 0.1}
+    _, whole = fit(tmp_path / "whole", base, **settings)
+    assert history(whole)["stopped"] == "learned"
+    on_step_end, interrupt_at = TrainingBar.on_step_end, history(whole)["n_steps"] - 1
+
+    def watched(self: TrainingBar, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        on_step_end(self, args, state, control, **parts)
+        if state.global_step == interrupt_at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingBar, "on_step_end", watched)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "parts", base, **settings)
+    monkeypatch.undo()
+    _, kept = fit(tmp_path / "parts", base, **settings)
+    assert kept.earlier_s > 0
+    for name in ("training.json", "adapter_model.safetensors", "adapter_config.json"):
+        assert (kept.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_before_it_begins_a_training_says_what_it_will_do_and_after_three_steps_how_long_that_takes(
+    base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "TOLD_S", 0.0)
+    fit(tmp_path, base, **{**LEARNS, "max_epochs": 3.0})
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("fine-tuning")]
+    rows = lora(tmp_path, **LEARNS).lesson(hf(base), PROMPT, DATASET, 0).rows
+    n_tokens = sum(hf(base).count_text_tokens([row.prompt + row.completion])[0] + 1 for row in rows)
+    assert said[0].startswith(f"fine-tuning on 8 rows of {n_tokens} tokens, ")
+    assert said[0].endswith("of them learned: at most 6 steps in 3 passes, until 1 of 8 training questions are learned")
+    assert re.fullmatch(r"fine-tuning: [\d.]+ s a step, [\d.]+ s a pass; at most [\d.]+ s left", said[1])

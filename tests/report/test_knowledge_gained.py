@@ -1,0 +1,136 @@
+"""What was learned, and what was found, apart from the form of the answers: the headline where the base model was never shown it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag_eval.report.__main__ import main
+from rag_eval.report.contrast import Arm
+from rag_eval.report.gained import TITLE, knowledge_gained
+from rag_eval.score.primary import CONTAINS, EM
+from tests.finished_runs import write_run
+from tests.report.test_metric_dependent import scored
+
+Ran = Callable[..., None]
+Told = Callable[..., tuple[int, str, str]]
+OF_BASE = {"closed_book": (0.0, 0.05), "rag": (0.0, 0.85)}
+ON_FORM = {"finetune_format": (0.3, 0.32), "finetune": (0.92, 0.92), "rag_format": (0.8, 0.84)}
+TRAINED = {"finetune_format", "finetune", "rag_format"}
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Ran:
+    """`ran(rag=(0.0, 0.85))`: a run of 200 questions of each mode, with the shares that equal and hold a gold answer."""
+
+    def make(comparison: Any = (), **arms: tuple[float, float]) -> None:
+        for mode, shares in arms.items():
+            weights = "trained" if mode in TRAINED else "base"
+            write_run(tmp_path / "outputs", mode, mode, scored(200, *shares), weights=weights, comparison=dict(comparison))
+
+    return make
+
+
+@pytest.fixture
+def told(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Told:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return main(list(arguments)), *capsys.readouterr()
+
+    return call
+
+
+def titles(folder: Path, name: str) -> list[str]:
+    made = json.loads((folder / "reports" / f"{name}.json").read_text(encoding="utf-8"))
+    return [one["title"] for one in made["sections"]]
+
+
+def gained_rows(folder: Path, name: str) -> dict[str, dict[str, Any]]:
+    made = json.loads((folder / "reports" / f"{name}.json").read_text(encoding="utf-8"))
+    (section,) = [one for one in made["sections"] if one["title"] == TITLE]
+    return {row[0]: dict(zip(section["header"], row, strict=True)) for row in section["rows"]}
+
+
+@pytest.mark.parametrize("name", ["compare", "table"])
+def test_where_the_base_model_keeps_another_form_the_report_begins_with_arms_that_all_know_the_form(
+    ran: Ran, told: Told, tmp_path: Path, name: str
+) -> None:
+    ran(**OF_BASE, **ON_FORM)
+    code, out, err = told(*(["compare", "rag", "finetune"] if name == "compare" else []))
+    assert code == 0, err
+    assert titles(tmp_path, name)[0] == TITLE
+    rows = gained_rows(tmp_path, name)
+    assert rows["by fine-tuning"]["pair"] == "finetune - finetune_format"
+    assert rows["by fine-tuning"][f"difference of {EM}"]["value"] == pytest.approx(0.62)
+    assert rows["by fine-tuning"][f"difference of {CONTAINS}"]["value"] == pytest.approx(0.6)
+    assert rows["by retrieval"]["pair"] == "rag_format - finetune_format"
+    assert rows["by retrieval"][f"difference of {EM}"]["value"] == pytest.approx(0.5)
+    assert {row["verdict"] for row in rows.values()} == {"SUPPORTED"}
+    assert all(row[f"difference of {EM}"]["low"] < row[f"difference of {EM}"]["value"] for row in rows.values())
+    plain = " ".join(out.split())
+    assert "The base model does not keep the form of the gold answers" in plain
+    assert f"of rag {EM} is 0.000 where {CONTAINS} is 0.850" in plain
+    assert "Knowledge gained by retrieval: is rag_format better by more than 0 than finetune_format" in plain
+    assert "better: rag_format" in plain
+
+
+def test_the_arms_that_are_missing_are_named_with_the_command_that_makes_them(ran: Ran, told: Told, tmp_path: Path) -> None:
+    ran(**OF_BASE, finetune=(0.92, 0.92))
+    _, out, _ = told("compare", "rag", "finetune")
+    rows = gained_rows(tmp_path, "compare")
+    assert rows["by fine-tuning"]["verdict"] == "NOT MEASURED: no finetune_format"
+    assert rows["by retrieval"]["verdict"] == "NOT MEASURED: no finetune_format, rag_format"
+    command = "run python run.py mode=finetune_format experiment_name=study and python run.py mode=rag_format experiment_name=study"
+    assert f"Knowledge gained by retrieval is not measured: {command}" in out
+    ran(finetune_format=(0.3, 0.32))
+    _, out, _ = told("experiment=study")
+    assert "by retrieval is not measured: run python run.py mode=rag_format experiment_name=study, with the other arguments" in out
+    assert "Knowledge gained by fine-tuning: is finetune better" in out
+
+
+def test_where_the_base_model_keeps_the_form_its_arms_are_compared_as_they_are(ran: Ran, told: Told, tmp_path: Path) -> None:
+    ran(rag=(0.8, 0.82), rag_random=(0.1, 0.1), **ON_FORM)
+    told("compare", "rag", "finetune")
+    assert titles(tmp_path, "compare")[:2] == ["The declared comparison", TITLE]
+    pairs = [row["pair"] for row in gained_rows(tmp_path, "compare").values()]
+    assert pairs == ["finetune - rag", "rag - rag_random", "finetune - finetune_format"]
+
+
+def test_half_of_the_answers_in_the_form_is_kept_and_less_is_not(ran: Ran, told: Told, tmp_path: Path) -> None:
+    ran(rag=(0.4, 0.8), finetune=(0.9, 0.9))
+    told("compare", "rag", "finetune")
+    assert list(gained_rows(tmp_path, "compare")) == ["fine-tuning over retrieval"]
+    ran(rag=(0.39, 0.8))
+    told("compare", "rag", "finetune")
+    assert list(gained_rows(tmp_path, "compare")) == ["by fine-tuning", "by retrieval"]
+
+
+def test_of_four_answers_that_hold_a_gold_one_no_form_is_told(tmp_path: Path) -> None:
+    def arms(holding: float) -> dict[str, Arm]:
+        runs = {"closed_book": (0.0, holding), "finetune": (0.9, 0.9), "finetune_format": (0.3, 0.3)}
+        root = tmp_path / str(holding)
+        return {mode: Arm(mode, write_run(root, mode, mode, scored(200, *shares))) for mode, shares in runs.items()}
+
+    unknown, known = knowledge_gained(arms(4 / 200)), knowledge_gained(arms(5 / 200))
+    assert unknown is not None
+    assert known is not None
+    assert (unknown.leads, known.leads) == (False, True)
+    assert "is not known: too few of its answers hold one" in unknown.section.reading
+
+
+def test_without_a_lenient_score_nothing_is_said_of_form(tmp_path: Path) -> None:
+    runs = {mode: write_run(tmp_path, mode, mode, [{EM: 1.0}] * 40) for mode in ("rag", "finetune")}
+    assert knowledge_gained({mode: Arm(mode, run) for mode, run in runs.items()}) is None
+
+
+def test_runs_that_may_not_be_compared_are_not_taken_for_the_missing_arms(ran: Ran, told: Told, tmp_path: Path) -> None:
+    ran(**OF_BASE, finetune=(0.92, 0.92))
+    ran(comparison={"dtype": "bfloat16"}, finetune_format=(0.3, 0.32), rag_format=(0.8, 0.84))
+    told("compare", "rag", "finetune")
+    assert "NOT MEASURED: no finetune_format, rag_format" in str(gained_rows(tmp_path, "compare"))

@@ -1,0 +1,65 @@
+"""Which score says whether an answer is right: the user's choice, else the dataset's, else exact match."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import pytest
+
+from rag_eval.errors import ConfigError
+from rag_eval.score.primary import BINARY, CONTAINS, EM, check_primary, chosen_primary, primary_of
+from rag_eval.types import Example, Likelihood, Prediction
+
+QA = {"em": BINARY[0], "f1": "rag_eval.score.answer.f1", "contains": BINARY[1], "abstained": "rag_eval.score.answer.abstained"}
+
+
+def chosen(primary: str | None, declared: str, answer: dict[str, str] = QA) -> str:
+    return chosen_primary({"primary": primary, "answer": answer}, declared)
+
+
+def test_the_users_choice_wins_over_the_datasets_and_the_datasets_over_exact_match() -> None:
+    assert chosen(None, "") == "em"
+    assert chosen(None, "contains") == "contains"
+    assert chosen("em", "contains") == "em"
+    assert chosen("contains", "") == "contains"
+
+
+def test_where_no_answers_are_scored_nothing_that_is_declared_is_refused() -> None:
+    assert chosen(None, "contains", {}) == "contains"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("f1", "f1 is not 0 or 1 for every question and so leaves open which answers are right; use one of em, contains."),
+        ("abstained", "abstained is not 0 or 1 for every question and so leaves open which answers are right; use one of em, contains."),
+        ("exact", "exact is not scored; use one of em, contains."),
+    ],
+)
+def test_what_leaves_open_which_answers_are_right_is_refused(name: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_primary(QA, name, "metrics.primary")
+    assert str(refused.value) == f"metrics.primary={name}: {said}"
+    with pytest.raises(ConfigError, match=f"the dataset's primary={name}: "):
+        chosen(None, name)
+    with pytest.raises(ConfigError, match="nothing that is scored can be primary; choose other metrics"):
+        chosen(None, "em", {"f1": QA["f1"]})
+
+
+def test_runs_that_do_not_say_were_judged_by_exact_match() -> None:
+    assert primary_of({}) == primary_of({"comparison": {}}) == EM
+    assert primary_of({"comparison": {"primary": CONTAINS}}) == CONTAINS
+
+
+@pytest.mark.parametrize("target", BINARY)
+@pytest.mark.parametrize("text", ["north", "The north, or so.", "(a)", "", "unknown", "south"])
+@pytest.mark.parametrize("meta", [{"choices": ["north", "south"]}, {}])
+def test_a_score_that_can_be_primary_is_0_or_1_or_cannot_be_judged(target: str, text: str, meta: dict[str, Any]) -> None:
+    module, _, name = target.rpartition(".")
+    metric = getattr(importlib.import_module(module), name)
+    ties = tuple(Likelihood(option, -1.0, -2.0) for option in meta.get("choices", ()))
+    said = Prediction("q", text, (), (), (), 0, "", 1, 1, {}, "answered", "stop", ties)
+    score = metric(said, Example("q", "Where?", ("north", "northwards") if not meta else ("north",), meta=meta))
+    assert score in (0.0, 1.0) or math.isnan(score)

@@ -1,0 +1,195 @@
+"""The form of the prompt is chosen once for all arms, by what the base model answers to dev questions in each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from rag_eval import config, form
+from rag_eval.data.world.source import world
+from rag_eval.evaluate import dataset_of
+from rag_eval.form import Form, Tried, choose, formed
+from rag_eval.record.run_directory import RunDirectory
+from rag_eval.report.runs import mismatches
+from rag_eval.types import Estimate, Generation, QADataset, Rendered, Style
+from tests.commands import Ended
+from tests.models import write_random_model
+
+CONF = Path(__file__).parents[1] / "conf"
+Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said
+
+
+class Talker:
+    """A chat model that knows every answer and words it by the form in which it is asked."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    max_prompt_tokens = None
+    keeps_form = False
+    styles: tuple[Style, ...] = ("chat", "plain")
+
+    def __init__(self, says: Says, gold: Mapping[str, str]) -> None:
+        self.says, self.gold, self.n_asked = says, gold, 0
+        self.prompts: list[Rendered] = []
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"base_model": "talker"}
+
+    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+        return [1] * len(prompts)
+
+    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        self.n_asked += len(prompts)
+        self.prompts += prompts
+        said = [self.says(one.style, len(one.messages) // 2 - 1, self.gold[one.example_id]) for one in prompts]
+        return [Generation(text, 1, 1, 0.0, "stop") for text in said]
+
+
+def wordy(style: Style, n: int, gold: str) -> str:
+    """Short only after exemplars, and never anything else than gold."""
+    return gold if n and style == "plain" else f"The answer that you look for is {gold}"
+
+
+TALKER = ("generator=hf", "generator.model=./m")
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    config.register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return config.check(compose("config", overrides=["dataset.preset=ci", *overrides]))
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], Form, Talker]]:
+    """`asked("mode=rag", says=wordy)`: the settings and the form of a run, and the talker that was probed."""
+    examples = world("ci", 0)
+    gold = {one.id: one.answers[0] for one in (*examples.dev, *examples.train) if one.answers}
+
+    def call(*overrides: str, says: Says = wordy, dataset: QADataset | None = None) -> tuple[dict[str, Any], Form, Talker]:
+        talker = Talker(says, gold)
+        monkeypatch.setattr(form, "build", lambda node: talker if "model" in node else config.build(node))
+        settings = composed(f"cache.root={tmp_path}", *TALKER, *overrides)
+        return *formed(settings, dataset or dataset_of(settings)), talker
+
+    return call
+
+
+Asked = Callable[..., tuple[dict[str, Any], Form, Talker]]
+
+
+def test_every_arm_has_the_same_form_and_one_probe_serves_them_all(asked: Asked) -> None:
+    modes = ("closed_book", "rag", "oracle", "finetune", "finetune_format", "rag_format", "rag_finetune")
+    found = [asked(f"mode={mode}") for mode in modes]
+    assert {(settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) for settings, _, _ in found} == {("plain", 4)}
+    first, *others = [talker.n_asked for *_, talker in found]
+    assert first == 4 * form.N_QUESTIONS
+    assert others == [0] * (len(modes) - 1)
+    assert len({json.dumps([one.why, one.gold_words]) for _, one, _ in found}) == 1
+
+
+def test_the_probe_asks_no_test_question_and_none_about_the_entity_of_an_exemplar(asked: Asked) -> None:
+    *_, talker = asked("mode=rag")
+    dataset = world("ci", 0)
+    assert len({one.example_id for one in talker.prompts}) == form.N_QUESTIONS
+    assert {one.example_id for one in talker.prompts} <= {one.id for one in dataset.dev}
+    texts = [content for one in talker.prompts for _, content in one.messages]
+    assert not [one for one in dataset.test if any(one.question in text for text in texts)]
+    assert all("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
+
+
+def test_what_answers_hold_counts_before_their_length(asked: Asked) -> None:
+    def says(style: Style, n: int, gold: str) -> str:
+        return "nothing" if style == "plain" else f"That would be {gold}" if n else f"As far as the context says, it is {gold}"
+
+    settings, chosen, _ = asked("mode=rag", says=says)
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("chat", 4)
+    assert "chat with 4 exemplars contains 1.000" in chosen.why
+    assert "plain with 0 exemplars contains 0.000" in chosen.why
+
+
+def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(asked: Asked) -> None:
+    def says(style: Style, n: int, gold: str) -> str:
+        return gold if (style, n) == ("plain", 0) else f"{gold} and much else"
+
+    assert asked("mode=rag", says=says)[0]["prompt"]["n_exemplars"] == 0
+    settings, _, talker = asked("mode=few_shot", says=says)
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("plain", 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "n_forms"),
+    [
+        (["prompt.style=chat", "prompt.n_exemplars=2"], ("chat", 2), 0),
+        (["prompt.style=chat"], ("chat", 0), 2),
+        (["prompt.n_exemplars=4"], ("plain", 4), 2),
+        (["prompt.style=plain", "prompt.n_exemplars=0"], ("plain", 0), 0),
+        (["prompt.n_exemplars=7"], ("chat", 7), 0),
+    ],
+)
+def test_what_is_configured_is_not_probed(asked: Asked, given: list[str], expected: tuple[Style, int], n_forms: int) -> None:
+    settings, _, talker = asked("mode=rag", *given)
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == expected
+    assert talker.n_asked == n_forms * form.N_QUESTIONS
+
+
+def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -> None:
+    whole = world("ci", 0)
+    few = QADataset("few", "sha", whole.documents, whole.train[:5], (), whole.test)
+    settings, chosen, talker = asked("mode=rag", dataset=few)
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("chat", 0, 0)
+    assert chosen.why.startswith("not probed: ")
+    assert "dataset.split_by=question" in chosen.why
+
+
+@pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
+def test_a_generator_whose_form_is_known_is_not_even_built(generator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
+    settings, _ = formed(composed(f"generator={generator}"), world("ci", 0))
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("chat", 0)
+
+
+def tried(style: Style, n: int, contains: float, words: float) -> Tried:
+    return Tried(style, n, Estimate(contains, 0.0, 1.0, 40, 40), Estimate(0.0, 0.0, 1.0, 40, 40), words, ())
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        # Measured on SmolLM2-135M-Instruct, 40 dev questions of the invented world: content decides.
+        ([tried("chat", 0, 0.55, 9.9), tried("chat", 4, 0.75, 11.4), tried("plain", 0, 0.225, 6.0), tried("plain", 4, 0.55, 1.6)], 1),
+        ([tried("chat", 0, 0.55, 9.9), tried("chat", 4, 0.56, 11.4), tried("plain", 0, 0.225, 6.0), tried("plain", 4, 0.53, 1.6)], 3),
+        ([tried("chat", 0, 0.5, 3.0), tried("plain", 4, 0.5, 1.0)], 0),  # as far from 2 words: the simplest
+        ([tried("chat", 0, 0.0, 30.0), tried("plain", 0, 0.0, 2.0)], 1),
+    ],
+)
+def test_of_forms_about_as_good_the_one_with_answers_as_long_as_gold_is_chosen(found: list[Tried], expected: int) -> None:
+    chosen = choose(found, gold_words=2.0)
+    assert (chosen.style, chosen.n_exemplars) == (found[expected].style, found[expected].n_exemplars)
+    assert chosen.tried == tuple(found)
+
+
+def test_runs_of_one_form_stand_in_one_table_and_others_do_not(command: Callable[..., Ended], tmp_path: Path) -> None:
+    model = write_random_model(tmp_path / "model")
+    path = model / "tokenizer_config.json"
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
+    of_model = ("generator=hf", f"generator.model={model}", "generator.dtype=float32", "generator.max_new_tokens=4")
+    quick = ("dataset.preset=ci", "limit=6", "n_probe=0", "prompt.n_exemplars=0")
+    runs = [command(f"mode={mode}", *of_model, *quick) for mode in ("closed_book", "oracle")]
+    assert [one.code for one in runs] == [0, 0], runs[0].err
+    first, second = (one.record["facts"] for one in runs)
+    assert first["form"]["style"] == first["comparison"]["style"] == second["comparison"]["style"]
+    assert len(first["form"]["tried"]) == 2
+    assert first["form"]["tried"] == second["form"]["tried"]
+    other = "plain" if first["form"]["style"] == "chat" else "chat"
+    odd = command("mode=closed_book", *of_model, *quick, f"prompt.style={other}")
+    assert odd.code == 0, odd.err
+    records = [record for one in (*runs, odd) if (record := RunDirectory(one.directory).finished()) is not None]
+    assert mismatches(records[:2]) == []
+    assert [line.partition(":")[0] for line in mismatches([records[0], records[2]])] == [
+        "style of the prompt (chat template or plain text) differs"
+    ]

@@ -1,0 +1,76 @@
+"""A hub model is known by its commit, also where the configuration names a branch or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.hub import commit_of, pinned
+
+COMMIT, NEWER = "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the hub that holds owner/model at main."""
+    refs = tmp_path / "models--owner--model" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "main").write_text(COMMIT)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return refs
+
+
+def online(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    def model_info(self: Any, model: str, *, revision: str, timeout: float) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(sha=answer)
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
+
+
+def test_offline_a_branch_is_the_commit_of_the_copy_on_this_machine(hub_cache: Path) -> None:
+    assert commit_of("owner/model", None) == commit_of("owner/model", "main") == COMMIT
+    with pytest.raises(DataError, match="owner/model at other is not on this machine"):
+        commit_of("owner/model", "other")
+    with pytest.raises(DataError, match="owner/none at main is not on this machine"):
+        commit_of("owner/none", None)
+
+
+def test_a_commit_is_taken_as_it_is_and_nobody_is_asked(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    online(monkeypatch, RuntimeError("asked"))
+    assert commit_of("owner/none", NEWER) == NEWER
+
+
+def test_online_the_hub_says_where_the_branch_stands_now(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    online(monkeypatch, NEWER)
+    assert commit_of("owner/model", None) == NEWER
+
+
+def test_a_hub_that_does_not_answer_leaves_the_copy_or_is_a_fault_of_the_machine(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    online(monkeypatch, ConnectionError("no way"))
+    assert commit_of("owner/model", None) == COMMIT
+    with pytest.raises(EnvironmentFault, match="does not say which commit main is: ConnectionError"):
+        commit_of("owner/none", None)
+
+
+def test_every_hub_model_of_a_configuration_is_pinned_and_folders_stay(hub_cache: Path, tmp_path: Path) -> None:
+    settings = {
+        "generator": {"model": "owner/model", "revision": None, "dtype": "float32"},
+        "retriever": {"parts": [{"embedder": {"model": "owner/model", "revision": "main"}}], "k": 3},
+        "adapter": {"model": str(tmp_path), "revision": None},
+        "other": {"model": "owner/model"},
+    }
+    found = pinned(settings)
+    assert found["generator"] == {"model": "owner/model", "revision": COMMIT, "dtype": "float32"}
+    assert found["retriever"]["parts"][0]["embedder"]["revision"] == COMMIT
+    assert found["adapter"] == settings["adapter"]
+    assert found["other"] == settings["other"]
