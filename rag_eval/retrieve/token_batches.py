@@ -95,8 +95,8 @@ def tokenized(reading: Reading, texts: Sequence[str]) -> Tokens:
         for name, rows in pieces.items():
             kept = [np.array(row, dtype=np.int32) for row, first in zip(rows, is_first, strict=True) if first]
             columns.setdefault(name, []).extend(kept)
-        n_deeper = np.array([len(row) for row in pieces["input_ids"]], dtype=np.int64) - np.where(is_first, 0, n_special)
-        np.add.at(n_uncut, start + owners, n_deeper)
+        n_own = np.array([len(row) for row in pieces["input_ids"]], dtype=np.int64) - np.where(is_first, 0, n_special)
+        np.add.at(n_uncut, start + owners, n_own)
     return Tokens(columns, n_uncut)
 
 
