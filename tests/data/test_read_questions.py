@@ -182,7 +182,7 @@ def test_parquet_holds_every_field_as_it_is_or_as_json(tmp_path: Path) -> None:
         (HEAD + "q1,Who?,,,,,,,\n", "q.csv:2 id q1 answers: is missing or null"),
         (HEAD + "q1,,x,,,,,,\n", "q.csv:2 id q1 question: is empty"),
         (HEAD + "q1,Who?,x|,,,,,,\n", "q.csv:2 id q1 answers: is empty"),
-        (HEAD + "q1,Who?,\u200b,,,,,,\n", r"q.csv:2 id q1 answers: '\u200b' holds nothing that can be seen"),
+        (HEAD + "q1,Who?,\u200b,,,,,,\n", r"q.csv:2 id q1 answers: holds nothing that can be seen: '\u200b'"),
         (HEAD + "q1,Who?,[sic],,,,,,\n", "q.csv:2 answers: is broken JSON"),
         (HEAD + "q1,Who?,x,,maybe,,,,\n", "q.csv:2 id q1 answers: unanswerable must be true or false but is 'maybe'"),
         (HEAD + "q1,Who?,x,,,,,{,\n", "q.csv:2 meta: is broken JSON"),
