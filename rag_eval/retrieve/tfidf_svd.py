@@ -21,12 +21,19 @@ from rag_eval.parts import Allocate, Cache, Cached, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
+from rag_eval.retrieve.words import compared, is_unparted
 from rag_eval.source import source_sha
 from rag_eval.types import Document
 
 log = logging.getLogger(__name__)
 
-_WORDS = {"sublinear_tf": True, "dtype": np.float32}
+
+def _terms(text: str) -> list[str]:
+    """Words of two letters or more, as scikit-learn takes them, and every piece of a word of a script without spaces."""
+    return [piece for piece in compared(text) if len(piece) > 1 or is_unparted(piece)]
+
+
+_WORDS = {"sublinear_tf": True, "dtype": np.float32, "analyzer": _terms}
 _SEED = 0  # of the randomized decomposition
 _NOTHING = 1e-5  # a length below this is rounding in single precision
 _BLOCK = 4096  # texts turned to vectors together
