@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import PositiveInt
 
-from rag_eval.parts import Allocate, Vectors
+from rag_eval.parts import Allocate, Similarity, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.words import compared
@@ -22,6 +22,8 @@ class HashEmbedder:
     Upper and lower case are the same, and so are the vectors of every machine.
     """
 
+    similarity: Similarity = "cosine"
+
     def __init__(self, dim: PositiveInt) -> None:
         self._dim = dim
 
@@ -30,7 +32,7 @@ class HashEmbedder:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors."""
-        return {"embedder": "hashed words, crc32", "dim": self._dim}
+        return {"embedder": "hashed words, crc32", "dim": self._dim, "similarity": self.similarity}
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         """float32 (n, dim), unit rows, in order. Raises DataError naming ids of documents without a word."""

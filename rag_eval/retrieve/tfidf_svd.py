@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Allocate, Cache, Cached, Vectors
+from rag_eval.parts import Allocate, Cache, Cached, Similarity, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
@@ -44,6 +44,8 @@ class TfidfSvd:
 
     A text without a known word points into a direction of its own, the last column, where no other text has anything.
     """
+
+    similarity: Similarity = "cosine"
 
     def __init__(self, dim: PositiveInt, cache: Cache) -> None:
         """
@@ -84,7 +86,8 @@ class TfidfSvd:
 
     @property
     def _settings(self) -> dict[str, Any]:
-        return {"embedder": "tf-idf, truncated SVD", "dim": self._dim, "versions": {"scikit-learn": version("scikit-learn")}}
+        made_by = {"similarity": self.similarity, "versions": {"scikit-learn": version("scikit-learn")}}
+        return {"embedder": "tf-idf, truncated SVD", "dim": self._dim, **made_by}
 
     def _embed(self, texts: Sequence[str], names: Sequence[str], allocate: Allocate) -> Vectors:
         if self._learned is None:
