@@ -144,8 +144,8 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     try:
         settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, RagEvalError):
-            raise error.__cause__ from None
+        if (ours := _of_a_resolver(error)) is not None:
+            raise ours from None
         raise ConfigError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}. Give it on the command line.") from None
     settings.pop("experiment", None)
     settings.setdefault("replay", None)
@@ -219,6 +219,14 @@ def keys(node: Any, prefix: str = "") -> Iterator[str]:
             if not str(name).startswith("_"):
                 yield f"{prefix}{name}"
                 yield from keys(value, f"{prefix}{name}.")
+
+
+def _of_a_resolver(error: BaseException) -> RagEvalError | None:
+    """What a resolver raised on purpose; OmegaConf 2.3 puts its own errors around it, and the resolver's in their context."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, RagEvalError):
+        inner = inner.__context__
+    return inner
 
 
 def _refuse(node: Any, where: str = "") -> None:

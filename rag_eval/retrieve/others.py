@@ -8,7 +8,7 @@ from dataclasses import replace
 from rag_eval.types import Example, Retrieved
 
 
-def n_deeper(examples: Sequence[Example]) -> int:
+def n_own(examples: Sequence[Example]) -> int:
     """How much deeper than `depth` must be searched so that as many others are found."""
     return max((len(example.itself) for example in examples), default=0)
 

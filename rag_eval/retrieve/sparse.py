@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, load_npz, save_npz, vstack
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, Context, Numbers
 from rag_eval.retrieve.best import best_above_zero
-from rag_eval.retrieve.others import n_deeper, others
+from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
@@ -109,7 +109,7 @@ class SparseRetriever:
     def _best(self, products: csr_array, row: int, example: Example) -> tuple[Retrieved, ...]:
         places = slice(products.indptr[row], products.indptr[row + 1])
         scores, numbers = products.data[places], self._numbers[products.indices[places]]
-        best = best_above_zero(scores, self.depth + n_deeper([example]))
+        best = best_above_zero(scores, self.depth + n_own([example]))
         return others(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)
 
     def _encode(self, documents: Sequence[Document]) -> tuple[csr_array, Cached]:

@@ -14,13 +14,18 @@ from rag_eval.errors import ConfigError
 GROUP = "answer/"
 EM, CONTAINS, F1 = f"{GROUP}em", f"{GROUP}contains", f"{GROUP}f1"
 TITLES = {EM: "EM", CONTAINS: "contains", F1: "F1"}  # of the columns of a table of arms, in their order
-OF_WORDS = (F1, f"{GROUP}recall", f"{GROUP}rouge_l")  # between strict and lenient
-OF_ANSWERS = (EM, *OF_WORDS, CONTAINS)
+OF_WORDS = (F1, f"{GROUP}f1_extracted", f"{GROUP}recall", f"{GROUP}rouge_l")  # between strict and lenient
+OF_ANSWERS = (EM, f"{GROUP}em_extracted", *OF_WORDS, CONTAINS)
 OF_OUTCOMES = ("outcome/right", "outcome/wrong")  # they follow from the primary score
 DEFAULT = "em"
 
 # Metrics that are 0 or 1 for every question, so that an answer with 1 is right and one with 0 is not.
-BINARY = ("rag_eval.score.answer.em", "rag_eval.score.answer.contains", "rag_eval.score.choice.choice_text")
+BINARY = (
+    "rag_eval.score.answer.em",
+    "rag_eval.score.answer.contains",
+    "rag_eval.score.choice.choice_text",
+    "rag_eval.score.answer.em_extracted",
+)
 
 
 def check_primary(metrics: Mapping[str, str], name: str, where: str) -> None:

@@ -110,7 +110,7 @@ def test_without_a_terminal_a_training_tells_how_far_it_is(
 def test_a_loss_that_is_no_number_stops_at_its_step_names_the_rows_and_leaves_no_adapter(base: Path, tmp_path: Path) -> None:
     broken = Path(shutil.copytree(base, tmp_path / "broken"))
     weights = load_file(broken / "model.safetensors")
-    weights["model.norm.weight"][0] = float("nan")
+    weights["model.norm.weight"][0] = 3e38  # a number, twice of which is none
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(EnvironmentFault, match=r"loss became nan at step 1 with the training rows q\d, q\d, q\d, q\d: lower") as raised:
         fit(tmp_path / "cache", broken, epochs=50.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from rag_eval.adapt.data_documents import Documents
 from rag_eval.adapt.history import history_of
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.training import trainer_of
+from rag_eval.adapt.training_set import tokenized
 from rag_eval.adapt.until_learned import N_ASKED, padded, sample_of
 from rag_eval.errors import DataError
 from rag_eval.parts import Cached, Row
 from rag_eval.types import Document
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, lora
+from tests.commands import Ended
 from tests.models import write_random_model
 
 LEARNS: dict[str, Any] = {"epochs": None, "rank": 32, "alpha": 32, "learning_rate": 0.003, "max_epochs": 80.0}
@@ -170,6 +174,21 @@ def test_a_training_that_was_interrupted_ends_at_the_same_step_with_the_same_cur
         assert (kept.path / name).read_bytes() == (whole.path / name).read_bytes()
 
 
+def test_a_run_records_when_its_training_ended_and_why_and_says_so(command: Callable[..., Ended], base: Path) -> None:
+    split = ["train"] * 4 + ["test"] * 2
+    lines = [{"id": f"q{at}", "question": f"What is {at}?", "answers": ["liver"], "split": name} for at, name in enumerate(split)]
+    Path("questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    data = ("dataset=jsonl", "dataset.documents=null", "dataset.questions=questions.jsonl", "n_forgetting=0", "n_probe=0")
+    model = ("generator=hf", f"generator.model={base}", "generator.dtype=float32", "generator.device=cpu", "generator.max_new_tokens=8")
+    ended = command("mode=finetune", *data, *model, "adapter.learning_rate=0.02", "adapter.batch_size=2", "prompt.style=plain")
+    training = ended.record["facts"]["training"]
+    assert (training["stopped"], training["n_rows"], training["curve"][-1]["share"]) == ("learned", 4, 1.0)
+    assert f"Trained: {training['epochs']:g} passes over 4 rows" in ended.out
+    assert ended.record["estimates"]["answer/em_train_phrasing"]["mean"] == 1.0
+    untrained = command("mode=closed_book", *data, *model, "prompt.style=plain")
+    assert untrained.record["facts"]["training"] is None
+
+
 def test_before_it_begins_a_training_says_what_it_will_do_and_after_three_steps_how_long_that_takes(
     base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +196,7 @@ def test_before_it_begins_a_training_says_what_it_will_do_and_after_three_steps_
     fit(tmp_path, base, **{**LEARNS, "max_epochs": 3.0})
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("fine-tuning")]
     rows = lora(tmp_path, **LEARNS).lesson(hf(base), PROMPT, DATASET, 0).rows
-    n_tokens = sum(hf(base).count_text_tokens([row.prompt + row.completion])[0] + 1 for row in rows)
+    n_tokens = sum(len(row["input_ids"]) for row in tokenized(hf(base).base("float32")[0], rows))
     assert said[0].startswith(f"fine-tuning on 8 rows of {n_tokens} tokens, ")
     assert said[0].endswith("of them learned: at most 6 steps in 3 passes, until 1 of 8 training questions are learned")
     assert re.fullmatch(r"fine-tuning: [\d.]+ s a step, [\d.]+ s a pass; at most [\d.]+ s left", said[1])

@@ -136,7 +136,7 @@ def test_a_corpus_of_its_own_is_searched_and_named_by_id(tmp_path: Path) -> None
         ({"question": None}, "SET:test[1] id b question: must be a text but is null"),
         ({"question": "a\0b"}, r"SET:test[1] id b question: holds the character NUL: 'a\x00b'"),
         ({"id": "a"}, "SET:test[1] id a id: stands at SET:test[0] already, with different content"),
-        ({"answers": {"text": ["\u200b"], "at": [0]}}, r"SET:test[1] id b answers: '\u200b' holds nothing that can be seen"),
+        ({"answers": {"text": ["\u200b"], "at": [0]}}, r"SET:test[1] id b answers: holds nothing that can be seen: '\u200b'"),
         ({"answers": {"text": [""], "at": [0]}}, "SET:test[1] id 'b' answers: is empty; dataset.empty_is_unanswerable=true takes"),
         ({"context": None}, "SET:test[1] id 'b' context: must be a text or a list of texts but is None"),
     ],

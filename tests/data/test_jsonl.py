@@ -130,7 +130,7 @@ def test_letters_of_all_scripts_arrive_unchanged(tmp_path: Path) -> None:
         ({"answers": ""}, "id q1 answers: is empty; mark the row unanswerable: true"),
         ({"answers": []}, "id q1 answers: is empty; mark the row unanswerable: true"),
         ({"answers": ["Egypt", ""]}, "id q1 answers: is empty"),
-        ({"answers": ["\u200b"]}, r"id q1 answers: '\u200b' holds nothing that can be seen"),
+        ({"answers": ["\u200b"]}, r"id q1 answers: holds nothing that can be seen: '\u200b'"),
         ({"answers": {"text": "Egypt"}}, "id q1 answers: must be a text or a list of texts but is an object"),
         ({"answers": [["Egypt"]]}, "id q1 answers: must be a text but is a list"),
         ({"unanswerable": True, "evidence": []}, "id q1 answers: must be empty in a row marked unanswerable: true but is ['Egypt']"),

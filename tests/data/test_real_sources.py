@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from rag_eval.config import function
 from rag_eval.data.chunk_eval import chunk_eval
 from rag_eval.data.fictional import fictional
 from rag_eval.data.hotpot import hotpot
+from rag_eval.data.lara import lara
 from rag_eval.data.leakage import check_splits
 from rag_eval.data.medquad import medquad
 from rag_eval.data.nq_open import nq_open
 from rag_eval.data.pubmedqa import pubmedqa
 from rag_eval.data.qed import qed
 from rag_eval.data.scifact import scifact
+from rag_eval.data.squad import squad
 from rag_eval.score.normal_form import normalize
+from rag_eval.score.selftest import gold_scores
 from rag_eval.score.spans import gold_spans, span_of
 from rag_eval.types import Example, QADataset
 
@@ -41,6 +46,13 @@ SOURCES: dict[str, tuple[Callable[[Path], QADataset], int, tuple[int, int, int]]
     "fictional, with paraphrases": (lambda real: fictional(str(real / FICTIONAL), True, 0.5, 0), 490, (885, 90, 975)),
     "chunk_eval": (lambda real: chunk_eval(str(real / "chunking_evaluation")), 5, (0, 0, 472)),
 }
+# further ones with gold answers
+GOLD: dict[str, Callable[[Path], QADataset]] = {
+    "squad2": lambda real: squad(str(real / "squad2_halfdev/dev-v2.0.json"), 0.0, 0),
+    "xquad": lambda real: squad(str(real / "xquad/xquad.en.json"), 0.0, 0),
+    "lara": lambda real: lara(str(real / "lara_predictions")),
+}
+CONF = Path(__file__).parents[2] / "conf" / "metrics"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +93,16 @@ def test_a_source_is_read_whole_and_its_parts_are_about_different_things(read: C
     assert {(bool(example.answers), "retrieval_only" in example.meta) for example in everything(dataset)} == {
         (not is_retrieval_only, is_retrieval_only)
     }
+
+
+@pytest.mark.parametrize("name", [*GOLD, *(name for name in SOURCES if "," not in name)])
+def test_gold_scores_1_by_every_metric(real: Path, read: Callable[[str], QADataset], name: str) -> None:
+    dataset = GOLD[name](real) if name in GOLD else read(name)
+    named = {target for file in ("qa", "long") for target in yaml.safe_load((CONF / f"{file}.yaml").read_text())["answer"].values()}
+    metrics = {target: function(target) for target in named if not target.endswith(".abstained")}
+    worst = gold_scores(metrics, everything(dataset))
+    assert len(worst) == 7
+    assert set(worst.values()) == {1.0} or name.startswith(("scifact", "chunk_eval"))  # those have no gold answers
 
 
 def test_a_qed_passage_holds_every_answer_and_stands_once(read: Callable[[str], QADataset]) -> None:

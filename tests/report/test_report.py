@@ -193,6 +193,14 @@ def test_the_summary_names_commit_hardware_data_and_model(record: Record, report
     assert (tmp_path / "reports" / "figures" / "em.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_summary_says_from_which_quantised_file_weights_were_dequantised(record: Record, report: Any, tmp_path: Path) -> None:
+    origin = {"format": "GGUF", "sha256": "e" * 64, "formats": {"Q4_1": 210, "F32": 61}, "dequantised_to": "float32"}
+    record("a1", base_weights=origin)
+    report()
+    said = f"GGUF Q4_1 (210 tensors), F32 (61 tensors), dequantised to float32, from the file with sha256 {'e' * 64}"
+    assert f"{'m' * 64} ({said})" in summary(tmp_path).replace("\\", "")
+
+
 def test_hostile_text_is_inert_everywhere(record: Record, report: Any, tmp_path: Path) -> None:
     hostile = "<script>x</script> | `c` ![i](http://e/?q) \x1b[31m $x_1$"
     record("a1", choices={"model": hostile}, comparison={"dataset_name": hostile})

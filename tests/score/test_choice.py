@@ -23,7 +23,9 @@ MODEL = said((-4.0, -20.0), (-3.0, -21.0), (-9.0, -22.0))
 
 
 @pytest.mark.parametrize(
-    ("metric", "winner"), [(choice_sum, "Paris"), (choice_per_byte, "Nuuk, in Greenland"), (choice_joint, "Oslo")], ids=lambda one: str(one)
+    ("metric", "winner"),
+    [(choice_sum, "Paris"), (choice_per_byte, "Nuuk, in Greenland"), (choice_joint, "Oslo")],
+    ids=lambda one: getattr(one, "__name__", str(one)),
 )
 def test_the_three_ways_rank_by_sum_by_bytes_and_by_the_whole_text(metric, winner: str) -> None:  # type: ignore[no-untyped-def]
     assert {option: metric(MODEL, asked(option)) for option in CITIES} == {option: float(option == winner) for option in CITIES}
