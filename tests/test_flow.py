@@ -40,7 +40,7 @@ def arm(command: Command, mode: str, *more: str) -> Ended:
 
 def test_all_modes_are_known() -> None:
     assert sorted(mode.name for mode in modes()) == sorted(path.stem for path in (conf_dir() / "mode").glob("*.yaml"))
-    assert len(modes()) == 17
+    assert len(modes()) == 18
     assert len(UNTRAINED) == 7
 
 

@@ -13,9 +13,14 @@ Scored = RunRecord | RunResult
 BARE = ("closed_book", "rag", "oracle")  # modes that tell in which form the base model answers, given the prompt of the study
 
 
-def keeps_some_form(record: Scored) -> bool | None:
-    """Whether exact match says more of a run than its form: False = it measures form; None = too few answers hold a gold one to tell."""
-    share = share_in_form([_scores(record)])
+def keeps_some_form(record: Scored, strict: str = "") -> bool | None:
+    """Whether exact match says more of a run than its form: False = it measures form; None = too few answers hold a gold one to tell.
+
+    Args:
+        record: a run.
+        strict: the score that stands for exact match; "" = that of the run's primary score.
+    """
+    share = share_in_form([_scores(record, strict)])
     return None if share is None else share >= OF_FORM
 
 
@@ -31,17 +36,23 @@ def base_keeps_form(records: Sequence[RunRecord]) -> bool | None:
     return None if share is None else share >= KEPT
 
 
-def two_scores(record: Scored) -> str:
+def two_scores(record: Scored, strict: str = "") -> str:
     """The strict score beside the lenient one, in words."""
-    strict = strict_of(primary_of(record.facts))
+    strict = strict or strict_of(primary_of(record.facts))
     one, other = (record.estimates[name].mean for name in (strict, CONTAINS))
     return f"{strict} is {one:.3f} where {CONTAINS} is {other:.3f}"
 
 
-def form_reason(label: str, record: Scored) -> str:
-    """Why exact match does not decide about an arm."""
-    strict = strict_of(primary_of(record.facts))
-    return f"{strict} measures the form of the answers of {label}, not what they say: {two_scores(record)}"
+def form_reason(label: str, record: Scored, strict: str = "") -> str:
+    """Why exact match does not decide about an arm.
+
+    Args:
+        label: what the arm is called.
+        record: its run.
+        strict: the score that stands for exact match; "" = that of the run's primary score.
+    """
+    strict = strict or strict_of(primary_of(record.facts))
+    return f"{strict} measures the form of the answers of {label}, not what they say: {two_scores(record, strict)}"
 
 
 def right_by(records: Sequence[RunRecord], measure: str) -> str:
@@ -52,10 +63,10 @@ def right_by(records: Sequence[RunRecord], measure: str) -> str:
         measure: the score that was declared, or the primary one.
     """
     primary = primary_of(records[0].facts)
-    is_strict = rests_on(measure, primary) == strict_of(primary)
-    is_read = all(CONTAINS in record.estimates for record in records)
-    return CONTAINS if is_strict and is_read and any(keeps_some_form(record) is False for record in records) else measure
+    strict = strict_of(primary, measure)
+    is_read = rests_on(measure, primary) == strict and all(CONTAINS in record.estimates for record in records)
+    return CONTAINS if is_read and any(keeps_some_form(record, strict) is False for record in records) else measure
 
 
-def _scores(record: Scored) -> Scores:
-    return record.estimates.get(strict_of(primary_of(record.facts))), record.estimates.get(CONTAINS)
+def _scores(record: Scored, strict: str = "") -> Scores:
+    return record.estimates.get(strict or strict_of(primary_of(record.facts))), record.estimates.get(CONTAINS)

@@ -77,8 +77,8 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
     said |= {name: _said(first, second, _also(declared, name), confidence) for name in beside if name != measure}
     if not beside or any(one.better.word == "NOT MEASURED" for one in said.values()):
         return _as_said(said, measure)
-    kept = [(arm, keeps_some_form(arm.run.record)) for arm in (first, second)]
-    reason = "; ".join(form_reason(arm.label, arm.run.record) for arm, keeps in kept if keeps is False)
+    kept = [(arm, keeps_some_form(arm.run.record, beside[0])) for arm in (first, second)]
+    reason = "; ".join(form_reason(arm.label, arm.run.record, beside[0]) for arm, keeps in kept if keeps is False)
     about = rests_on(measure, primary_of(first.run.record.facts))
     strict, lenient = (said[name] for name in beside)
     is_open = strict.better.word == lenient.better.word == "INCONCLUSIVE"
@@ -90,7 +90,7 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
 def read_beside(arms: Sequence[Arm], measure: str) -> tuple[str, ...]:
     """The strict and the lenient score that a measure is read beside; () where it does not judge answers or one is not scored."""
     primary = primary_of(arms[0].run.record.facts)
-    both = (strict_of(primary), CONTAINS) if judges_answers(measure, primary) else ()
+    both = (strict_of(primary, measure), CONTAINS) if judges_answers(measure, primary) else ()
     return both if all(arm.run.has(name) for arm in arms for name in both) else ()
 
 

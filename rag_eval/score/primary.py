@@ -14,17 +14,16 @@ from rag_eval.errors import ConfigError
 GROUP = "answer/"
 EM, CONTAINS, F1 = f"{GROUP}em", f"{GROUP}contains", f"{GROUP}f1"
 TITLES = {EM: "EM", CONTAINS: "contains", F1: "F1"}  # of the columns of a table of arms, in their order
+STRICT = (EM, f"{GROUP}em_extracted", f"{GROUP}choice_text")  # they ask for the form of the gold answers, more or less
 OF_WORDS = (F1, f"{GROUP}f1_extracted", f"{GROUP}recall", f"{GROUP}rouge_l")  # between strict and lenient
-OF_ANSWERS = (EM, f"{GROUP}em_extracted", *OF_WORDS, CONTAINS)
+OF_ANSWERS = (*STRICT, *OF_WORDS, CONTAINS)
 OF_OUTCOMES = ("outcome/right", "outcome/wrong")  # they follow from the primary score
 DEFAULT = "em"
 
 # Metrics that are 0 or 1 for every question, so that an answer with 1 is right and one with 0 is not.
 BINARY = (
-    "rag_eval.score.answer.em",
-    "rag_eval.score.answer.contains",
+    *("rag_eval.score.answer.em", "rag_eval.score.answer.em_extracted", "rag_eval.score.answer.contains"),
     "rag_eval.score.choice.choice_text",
-    "rag_eval.score.answer.em_extracted",
 )
 
 
@@ -73,9 +72,14 @@ def train_phrasing(primary: str) -> str:
     return f"{primary}_train_phrasing"
 
 
-def strict_of(primary: str) -> str:
-    """The score that is read beside containment: the primary one, or exact match where containment is primary."""
-    return EM if primary == CONTAINS else primary
+def strict_of(primary: str, measure: str = "") -> str:
+    """The score that is read beside containment: the measure if it is strict, else the primary score, else exact match.
+
+    Args:
+        primary: of the runs.
+        measure: what is compared; "" = nothing in particular.
+    """
+    return measure if measure in STRICT else EM if primary == CONTAINS else primary
 
 
 def rests_on(measure: str, primary: str) -> str:

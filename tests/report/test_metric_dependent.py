@@ -138,6 +138,18 @@ def test_a_score_that_follows_exact_match_does_not_get_round_it(tmp_path: Path, 
     assert (found.better.text, found.winner) == ("METRIC-DEPENDENT", None)
 
 
+def test_a_declared_score_that_reads_answers_out_of_their_frame_is_not_disqualified_by_exact_match(tmp_path: Path) -> None:
+    def run(mode: str, equal: float, extracted: float, holding: float) -> RecordedRun:
+        places = zip(scored(200, equal, holding), scored(200, extracted, holding), strict=True)
+        return write_run(tmp_path, mode, mode, [{**row, "answer/em_extracted": other[EM]} for row, other in places])
+
+    arms = Arm("rag", run("rag", 0.0, 0.5, 0.6)), Arm("finetune", run("finetune", 0.92, 0.92, 0.92))
+    found = judge(*arms, declare("answer/em_extracted", 0.0, 0.02))
+    assert (found.better.text, found.winner, found.reason) == ("SUPPORTED", "finetune", "")
+    assert list(found.said) == ["answer/em_extracted", CONTAINS]
+    assert judge(*arms, DECLARED).better.text == "METRIC-DEPENDENT"
+
+
 def test_what_is_found_is_judged_by_itself(tmp_path: Path) -> None:
     def run(mode: str, found: float) -> RecordedRun:
         return write_run(tmp_path, mode, mode, [{**row, "retrieval/hit_1": found} for row in scored(200, 0.0, 0.9)])

@@ -12,7 +12,8 @@ from rag_eval.errors import ConfigError
 from rag_eval.score.primary import BINARY, CONTAINS, EM, check_primary, chosen_primary, primary_of
 from rag_eval.types import Example, Likelihood, Prediction
 
-QA = {"em": BINARY[0], "f1": "rag_eval.score.answer.f1", "contains": BINARY[1], "abstained": "rag_eval.score.answer.abstained"}
+ANSWER = "rag_eval.score.answer"
+QA = {name: f"{ANSWER}.{name}" for name in ("em", "f1", "contains", "abstained")}
 
 
 def chosen(primary: str | None, declared: str, answer: dict[str, str] = QA) -> str:
