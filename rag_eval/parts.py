@@ -100,23 +100,31 @@ class Chunker(Protocol):
         ...
 
 
+Similarity = Literal["cosine", "dot", "euclidean"]  # by which an embedder was made to be compared
+
+
 class Embedder(Protocol):
     """Texts to vectors."""
+
+    @property
+    def similarity(self) -> Similarity:
+        """What its vectors are compared by. Rows of a cosine have unit length; those of the others have the length that they have."""
+        ...
 
     def learn(self, documents: Sequence[Document]) -> Cached | None:
         """See the first documents before any text is embedded, and say where what was learned is kept. Most learn nothing."""
         ...
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors: model fingerprint, pooling, length limit, dtype. Goes into cache keys."""
+        """What decides the vectors: model fingerprint, pooling, prompts, similarity, length limit, dtype. Goes into cache keys."""
         ...
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), unit rows, in order, in the array that `allocate` gives. Raises DataError naming ids of bad vectors."""
+        """float32 (n, dim), in order, in the array that `allocate` gives. Raises DataError naming ids of bad vectors."""
         ...
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), unit rows, in order."""
+        """float32 (n, dim), in order."""
         ...
 
 
@@ -144,6 +152,7 @@ class Index(Protocol):
     can_remove: bool  # False: to take a vector out, the index is emptied and filled again
     is_exact: bool  # whether it finds what comparing with every vector would
     is_kept: bool  # whether filling it takes so long that it is kept on disk
+    similarities: frozenset[Similarity]  # whose order it finds; that of cosines needs unit rows
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found: kind and settings. Goes into cache keys."""

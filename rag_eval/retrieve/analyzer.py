@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Literal
 
 import Stemmer
 
-_WORD = re.compile(r"\w+")
+from rag_eval.retrieve.words import pieces, words
+
 _STOP_LISTS: Mapping[str, frozenset[str]] = {
     "none": frozenset(),
     "english": frozenset(
-        _WORD.findall("""
+        words("""
         a an the this that these those it its they their there he his she her we our you your i my
         and or but if so as than not no
         of in on at to by for from with into about
@@ -26,7 +25,11 @@ _STOP_LISTS: Mapping[str, frozenset[str]] = {
 
 
 class Analyzer:
-    """Splits a text into words: compatible characters made one (NFKC), lower-cased, stop words left out, stems if wanted."""
+    """Splits a text into words: compatible characters made one (NFKC), lower-cased, stop words left out, stems if wanted.
+
+    Where no spaces part words, as in Chinese, Japanese or Thai, it gives overlapping pairs of characters instead, and single
+    Han characters, so that a word is found inside a sentence; of Korean too, whose particles are written onto the word.
+    """
 
     def __init__(self, stop_list: Literal["none", "english"], stemmer: Literal["none", "english"]) -> None:
         """
@@ -44,7 +47,10 @@ class Analyzer:
         return {"stop_list": self._stop_list, **self._stemmed_by}
 
     def words(self, text: str) -> list[str]:
-        """The words of a text in its order, each as often as it stands there; none for a text of signs or stop words alone."""
-        found = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
-        kept = [word for word in found if word not in self._stop_words]
+        """What is compared, each as often as it stands there; nothing for a text of signs or stop words alone."""
+        return [piece for word in self.keywords(text) for piece in pieces(word)]
+
+    def keywords(self, text: str) -> list[str]:
+        """The words of a text in its order, whole where no spaces part them."""
+        kept = [word for word in words(text) if word not in self._stop_words]
         return list(self._stemmer.stemWords(kept)) if self._stemmer else kept

@@ -18,6 +18,7 @@ from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Numbers, Tru
 from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
+from rag_eval.retrieve.similarity import check_index, scores
 from rag_eval.retrieve.vectors import refuse_bad_rows
 from rag_eval.source import source_sha
 from rag_eval.types import Document, Example, Searched
@@ -27,7 +28,7 @@ TRUNCATION = "truncation.json"  # how much of the documents the embedder did not
 
 
 class Dense:
-    """Finds the documents whose embeddings are nearest to the question's.
+    """Finds the documents whose embeddings are nearest to the question's, by the similarity that the embedder is made for.
 
     An index that can take vectors out is updated in place; another one is emptied and filled again from the vectors kept
     beside it, which embeds nothing.
@@ -61,12 +62,14 @@ class Dense:
         """Add documents, or replace those with known ids. Returns where the embeddings are kept.
 
         Raises:
+            ConfigError: if the index ranks by another similarity than the embedder's; nothing is embedded then.
             DataError: if an id comes twice or an embedding is zero or not finite; nothing is added then.
         """
         if not documents:
             return None
         is_first = self._shelf.is_new
         learned = self._embedder.learn(documents) if is_first else None
+        check_index(self._embedder, self._index)
         vectors, kept_in = self._embed(documents)
         numbers, known = self._shelf.put(documents)
         self._vectors |= zip(numbers.tolist(), vectors, strict=True)
@@ -105,11 +108,18 @@ class Dense:
         start = time.perf_counter()
         queries = self._queries(examples)
         embedded = time.perf_counter()
+<<<<<<< ours
         scores, numbers = self._index.search(queries, self.depth + n_own(examples))
         searched = time.perf_counter()
         seconds = {"embed": (embedded - start) / len(examples), "search": (searched - embedded) / len(examples)}
         hits = [self._shelf.hits(*row) for row in zip(scores.tolist(), numbers.tolist(), strict=True)]
         return [Searched(others(one, example, self.depth), seconds) for one, example in zip(hits, examples, strict=True)]
+=======
+        found, numbers = self._index.search(queries, self.depth)
+        searched = time.perf_counter()
+        seconds = {"embed": (embedded - start) / len(examples), "search": (searched - embedded) / len(examples)}
+        return [Searched(self._shelf.hits(*row), seconds) for row in zip(found.tolist(), numbers.tolist(), strict=True)]
+>>>>>>> theirs
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
         """What comparing with every vector finds; None where the index does that anyway."""
@@ -119,10 +129,17 @@ class Dense:
             return []
         rows, numbers = self._rows(), self._shelf.numbers
         found = []
+<<<<<<< ours
         for query, example in zip(self._queries(examples), examples, strict=True):
             scores = rows @ query
             best = np.lexsort((numbers, -scores))[: self.depth + n_own([example])]
             found.append(Searched(others(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)))
+=======
+        for query in self._queries(examples):
+            compared = scores(rows, query, self._embedder.similarity)
+            best = np.lexsort((numbers, -compared))[: self.depth]
+            found.append(Searched(self._shelf.hits(compared[best].tolist(), numbers[best].tolist())))
+>>>>>>> theirs
         return found
 
     def _queries(self, examples: Sequence[Example]) -> Vectors:

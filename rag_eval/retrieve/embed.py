@@ -17,7 +17,8 @@ from transformers.utils.logging import disable_progress_bar
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.model_folder import check_embedder_folder, check_sha256, check_weights, fingerprint, max_tokens
-from rag_eval.parts import Allocate, Truncation, Vectors
+from rag_eval.parts import Allocate, Similarity, Truncation, Vectors
+from rag_eval.retrieve.declared import Declared, declared
 from rag_eval.retrieve.encoder import Encoder
 from rag_eval.retrieve.hub_folder import hub_folder
 from rag_eval.retrieve.token_batches import Features, Limits, Reading
@@ -31,7 +32,8 @@ _UNLIMITED = 10**9  # tokenizers without a limit name a larger one
 class SentenceTransformerEmbedder:
     """Embeds with a sentence-transformers model. The folder is found and checked, and the model loaded, on first use.
 
-    Questions and documents get the prompts that the model has for them, as `encode_query` and `encode_document` give them.
+    Questions and documents get the prompts that the folder declares for them, and vectors are compared by the similarity
+    that it declares; see rag_eval.retrieve.declared.
     Longer texts than the model reads are cut; how many is logged as a warning.
     """
 
@@ -44,6 +46,8 @@ class SentenceTransformerEmbedder:
         dtype: Literal["auto", "float32", "bfloat16"],
         device: Literal["auto", "cpu", "cuda"],
         revision: str | None = None,
+        query_prefix: str | None = None,
+        document_prefix: str | None = None,
     ) -> None:
         """
         Args:
@@ -54,6 +58,8 @@ class SentenceTransformerEmbedder:
             dtype: of the weights; auto takes bfloat16 where the device is faster with it. Vectors are float32 in any case.
             device: auto takes CUDA when there is one.
             revision: commit of a hub model; None takes the newest. A folder has none.
+            query_prefix: stands before every question, as in "query: "; None takes what the folder declares, "" nothing.
+            document_prefix: the same before every document.
         """
         self._model_name = model
         self._sha256 = sha256
@@ -61,17 +67,25 @@ class SentenceTransformerEmbedder:
         self._limits = Limits.on(self._device, token_budget, batch_size)
         self._dtype = resolved(dtype, self._device)
         self._revision = revision
+        self._query_prefix, self._document_prefix = query_prefix, document_prefix
+
+    @property
+    def similarity(self) -> Similarity:
+        """What the folder declares; cosine where it declares nothing."""
+        return self._declared.similarity
 
     def learn(self, documents: Sequence[Document]) -> None:
         """Find and check the model's folder; the documents teach nothing."""
         _ = self._folder
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors, to the last bit: files, length limit, dtype, device, batches and library versions."""
+        """What decides the vectors, to the last bit: files, prompts, similarity, dtype, device, batches and library versions."""
         return {
             "embedder": self._fingerprint,
             "max_tokens": max_tokens(self._folder),
-            "normalised": True,
+            "similarity": self.similarity,
+            "normalised": self.similarity == "cosine",
+            "prompts": {"query": self._declared.query_prompt, "document": self._declared.document_prompt},
             "dtype": self._dtype,
             "device": self._device.type,
             "batches": [self._limits.token_budget, self._limits.max_rows],  # padding changes last bits
@@ -79,11 +93,11 @@ class SentenceTransformerEmbedder:
         }
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), unit rows, in order; title and text together. Raises DataError naming ids of bad vectors."""
+        """float32 (n, dim), in order; title and text together. Raises DataError naming ids of bad vectors."""
         return self._encoder.embed_documents(documents, allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), unit rows, in order."""
+        """float32 (n, dim), in order."""
         return self._encoder.embed_questions(questions)
 
     def truncation(self, documents: Sequence[Document]) -> Truncation:
@@ -104,24 +118,35 @@ class SentenceTransformerEmbedder:
         return fingerprint(self._folder)
 
     @cached_property
+    def _declared(self) -> Declared:
+        """What the folder declares, with the prefixes that were given instead of its prompts."""
+        found = declared(self._folder)
+        query = found.query_prompt if self._query_prefix is None else self._query_prefix
+        document = found.document_prompt if self._document_prefix is None else self._document_prefix
+        return Declared(found.similarity, query, document)
+
+    @cached_property
     def _encoder(self) -> Encoder:
         model = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
         limit, first = model.max_seq_length, model[0]
-        documents = _reading(model, self._device, first.document_length or limit, ("document", "passage", "corpus"))
-        return Encoder(documents, _reading(model, self._device, first.query_length or limit, ("query",)), self._limits)
+        documents = self._reading(model, first.document_length or limit, self._declared.document_prompt)
+        return Encoder(documents, self._reading(model, first.query_length or limit, self._declared.query_prompt), self._limits)
+
+    def _reading(self, model: SentenceTransformer, limit: int | None, prompt: str) -> Reading:
+        forward = partial(_sentence_embedding, model, _features(model, prompt))
+        is_limited = limit is not None and limit < _UNLIMITED
+        is_unit = self.similarity == "cosine"
+        return Reading(model[0].tokenizer, forward, self._device, limit if is_limited else None, prompt, is_unit)
 
 
-def _reading(model: SentenceTransformer, device: torch.device, limit: int | None, names: Sequence[str]) -> Reading:
-    """With the first prompt of these names that the model has, its default one otherwise."""
+def _features(model: SentenceTransformer, prompt: str) -> Features:
+    """What the modules are told beside the tokens."""
     tokenizer = model[0].tokenizer
-    name = next((name for name in names if name in model.prompts), model.default_prompt_name)
-    prompt = "" if name is None else model.prompts[name]
     more: Features = {"modality": "text"}
     if prompt:
         ids = tokenizer(prompt)["input_ids"]
         more["prompt_length"] = len(ids) - (ids[-1] in tokenizer.all_special_ids)  # some models leave it out of the mean
-    is_limited = limit is not None and limit < _UNLIMITED
-    return Reading(tokenizer, partial(_sentence_embedding, model, more), device, limit if is_limited else None, prompt)
+    return more
 
 
 def _sentence_embedding(model: SentenceTransformer, more: Features, features: Features) -> torch.Tensor:

@@ -25,13 +25,13 @@ class Encoder:
         self._truncations: dict[str, Truncation] = {}  # by sha256 of documents
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), unit rows, in order; title and text together. Raises DataError naming ids of bad vectors."""
+        """float32 (n, dim), in order; title and text together. Raises DataError naming ids of bad vectors."""
         tokens = self._tokens(documents)
         self._warn(tokens.truncation, "documents", self._documents.limit)
         return embed(self._documents, tokens, self._limits, [document.id for document in documents], allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), unit rows, in order."""
+        """float32 (n, dim), in order."""
         tokens = tokenized(self._questions, questions)
         self._warn(tokens.truncation, "questions", self._questions.limit)
         return embed(self._questions, tokens, self._limits, questions, in_memory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,14 +9,20 @@ from typing import Any
 import numpy as np
 from pydantic import PositiveInt
 
-from rag_eval.parts import Allocate, Vectors
+from rag_eval.parts import Allocate, Similarity, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
+from rag_eval.retrieve.words import compared
 from rag_eval.types import Document
 
 
 class HashEmbedder:
-    """Counts the lower-cased words of a text in `dim` buckets chosen by crc32. The same on every machine."""
+    """Counts the words of a text, pairs of characters where no spaces part words, in `dim` buckets chosen by crc32.
+
+    Upper and lower case are the same, and so are the vectors of every machine.
+    """
+
+    similarity: Similarity = "cosine"
 
     def __init__(self, dim: PositiveInt) -> None:
         self._dim = dim
@@ -27,7 +32,7 @@ class HashEmbedder:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors."""
-        return {"embedder": "hashed words, crc32", "dim": self._dim}
+        return {"embedder": "hashed words, crc32", "dim": self._dim, "similarity": self.similarity}
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         """float32 (n, dim), unit rows, in order. Raises DataError naming ids of documents without a word."""
@@ -46,6 +51,6 @@ class HashEmbedder:
 
     def _counts(self, text: str) -> Vectors:
         counts = np.zeros(self._dim, dtype=np.float32)
-        for word in re.findall(r"\w+", text.lower()) or text.split():  # a text of signs alone keeps its signs
+        for word in compared(text) or text.split():  # a text of signs alone keeps its signs
             counts[zlib.crc32(word.encode("utf-8", "surrogatepass")) % self._dim] += 1
         return counts

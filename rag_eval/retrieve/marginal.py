@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rag_eval.parts import Embedder, Vectors
+from rag_eval.retrieve.similarity import cosines, relevance
 from rag_eval.retrieve.vectors import refuse_bad_rows
 from rag_eval.types import Document
 
@@ -17,7 +18,8 @@ from rag_eval.types import Document
 class MaximalMarginalRelevance:
     """Orders candidates by relevance less resemblance to the better ones (Carbonell and Goldstein 1998).
 
-    Both are cosines of embeddings. The embedding of a candidate is kept, so each document is embedded once.
+    Resemblance is the cosine of embeddings. So is relevance, unless the embedder is made for another similarity: then it is
+    that one, scaled to [-1, 1] by the longest vector. The embedding of a candidate is kept, so each document is embedded once.
     """
 
     def __init__(self, embedder: Embedder, relevance_share: Annotated[float, Field(ge=0, le=1)]) -> None:
@@ -55,7 +57,7 @@ class MaximalMarginalRelevance:
         if not documents:
             return np.zeros(0, dtype=np.float32)
         vectors = np.stack([self._vectors[_key(document)] for document in documents])
-        return marginal_relevance(vectors @ query, vectors @ vectors.T, self._share)
+        return marginal_relevance(relevance(vectors, query, self._embedder.similarity), cosines(vectors), self._share)
 
     def _embed(self, documents: Sequence[Document]) -> None:
         new = list({_key(document): document for document in documents if _key(document) not in self._vectors}.values())

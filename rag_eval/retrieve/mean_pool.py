@@ -17,7 +17,7 @@ from transformers.utils.logging import disable_progress_bar
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.model_folder import check_model, check_sha256, check_weights, fingerprint
-from rag_eval.parts import Allocate, Truncation, Vectors
+from rag_eval.parts import Allocate, Similarity, Truncation, Vectors
 from rag_eval.retrieve.encoder import Encoder
 from rag_eval.retrieve.hub_folder import hub_folder
 from rag_eval.retrieve.token_batches import Features, Limits, Reading
@@ -35,6 +35,8 @@ class MeanPoolEmbedder:
     Longer texts than the network has positions for are cut; how many is logged as a warning.
     """
 
+    similarity: Similarity = "cosine"
+
     def __init__(
         self,
         model: str,
@@ -44,6 +46,8 @@ class MeanPoolEmbedder:
         dtype: Literal["auto", "float32", "bfloat16"],
         device: Literal["auto", "cpu", "cuda"],
         revision: str | None = None,
+        query_prefix: str = "",
+        document_prefix: str = "",
     ) -> None:
         """
         Args:
@@ -54,6 +58,8 @@ class MeanPoolEmbedder:
             dtype: of the weights; auto takes bfloat16 where the device is faster with it. Vectors are float32 in any case.
             device: auto takes CUDA when there is one.
             revision: commit of a hub model; None takes the newest. A folder has none.
+            query_prefix: stands before every question, as in "query: ".
+            document_prefix: the same before every document.
 
         Raises:
             DataError: if the folder does not exist or its loading would run code or unpickle.
@@ -65,6 +71,7 @@ class MeanPoolEmbedder:
         self._limits = Limits.on(self._device, token_budget, batch_size)
         self._dtype = resolved(dtype, self._device)
         self._revision = revision
+        self._prompts = {"query": query_prefix, "document": document_prefix}
 
     def learn(self, documents: Sequence[Document]) -> None:
         """Find and check the model's folder; the documents teach nothing."""
@@ -75,7 +82,9 @@ class MeanPoolEmbedder:
         return {
             "embedder": self._fingerprint,
             "pooling": "mean of the last hidden states",
+            "similarity": self.similarity,
             "normalised": True,
+            "prompts": self._prompts,
             "dtype": self._dtype,
             "device": self._device.type,
             "batches": [self._limits.token_budget, self._limits.max_rows],  # padding changes last bits
@@ -112,8 +121,9 @@ class MeanPoolEmbedder:
     def _encoder(self) -> Encoder:
         network, tokenizer = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
         limit = min(tokenizer.model_max_length, _n_positions(network))
-        reading = Reading(tokenizer, partial(_mean_of_states, network), self._device, limit if limit < _UNLIMITED else None)
-        return Encoder(reading, reading, self._limits)
+        forward, read = partial(_mean_of_states, network), limit if limit < _UNLIMITED else None
+        documents, questions = (Reading(tokenizer, forward, self._device, read, self._prompts[kind]) for kind in ("document", "query"))
+        return Encoder(documents, questions, self._limits)
 
 
 def _n_positions(network: Any) -> int:

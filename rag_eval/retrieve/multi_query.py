@@ -84,7 +84,7 @@ class MultiQuery:
     def _forms(self, examples: Sequence[Example]) -> list[list[Example]]:
         """The questions without their conversations, as they are, and as words; one without a word of its own stays as it is."""
         alone = [replace(example, history=()) for example in examples]
-        words = [" ".join(self._analyzer.words(question_text(example))) for example in examples]
+        words = [" ".join(self._analyzer.keywords(question_text(example))) for example in examples]
         keywords = [replace(one, question=said or one.question) for one, said in zip(alone, words, strict=True)]
         return [alone, list(examples), keywords]
 

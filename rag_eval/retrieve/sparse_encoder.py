@@ -13,11 +13,15 @@ import numpy as np
 from pydantic import PositiveInt
 from scipy.sparse import csr_array
 from sentence_transformers import SparseEncoder
+from sklearn.preprocessing import normalize
 from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.control_tokens import Inert
 from rag_eval.device import choose_device
+from rag_eval.errors import DataError
 from rag_eval.model_folder import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint, max_tokens
+from rag_eval.parts import Similarity
+from rag_eval.retrieve.declared import declared
 from rag_eval.retrieve.hub_folder import hub_folder
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.weights import loading
@@ -31,7 +35,8 @@ _KEY = "retriever.encoder.model"
 class SparseTextEncoder:
     """Encodes with a SparseEncoder of sentence-transformers. The model is found, checked and loaded on first use.
 
-    Longer texts than the model reads are cut by it; how many documents are is logged as a warning.
+    Rows are compared by inner products; they have unit length where the folder declares the cosine. Longer texts than the
+    model reads are cut by it; how many documents are is logged as a warning.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class SparseTextEncoder:
         """What decides the weights, to the last bit: files, length limit, device, batch size and library versions."""
         return {
             "encoder": fingerprint(self._folder),
+            "similarity": self._similarity,
             "max_tokens": max_tokens(self._folder),
             "dtype": "float32",
             "device": self._device.type,
@@ -85,7 +91,8 @@ class SparseTextEncoder:
         with self._inert.reading(texts):
             encoded = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, save_to_cpu=True).coalesce()
         places = encoded.indices().numpy()
-        return csr_array((encoded.values().numpy().astype(np.float32), (places[0], places[1])), shape=tuple(encoded.shape))
+        rows = csr_array((encoded.values().numpy().astype(np.float32), (places[0], places[1])), shape=tuple(encoded.shape))
+        return normalize(rows) if self._similarity == "cosine" else rows
 
     def _warn_of_truncation(self, texts: Sequence[str]) -> None:
         limit = self._model.max_seq_length
@@ -100,6 +107,13 @@ class SparseTextEncoder:
     @cached_property
     def _inert(self) -> Inert:
         return Inert(self._model.tokenizer)
+
+    @cached_property
+    def _similarity(self) -> Similarity:
+        found = declared(self._folder, "dot").similarity
+        if found == "euclidean":
+            raise DataError(f"{_KEY}={self._model_name}: expected similarity dot or cosine, found {found!r}. Use another model.")
+        return found
 
     @cached_property
     def _folder(self) -> Path:

@@ -17,16 +17,23 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Allocate, Cache, Cached, Vectors
+from rag_eval.parts import Allocate, Cache, Cached, Similarity, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
+from rag_eval.retrieve.words import compared, is_unparted
 from rag_eval.source import source_sha
 from rag_eval.types import Document
 
 log = logging.getLogger(__name__)
 
-_WORDS = {"sublinear_tf": True, "dtype": np.float32}
+
+def _terms(text: str) -> list[str]:
+    """Words of two letters or more, as scikit-learn takes them, and every piece of a word of a script without spaces."""
+    return [piece for piece in compared(text) if len(piece) > 1 or is_unparted(piece)]
+
+
+_WORDS = {"sublinear_tf": True, "dtype": np.float32, "analyzer": _terms}
 _SEED = 0  # of the randomized decomposition
 _NOTHING = 1e-5  # a length below this is rounding in single precision
 _BLOCK = 4096  # texts turned to vectors together
@@ -37,6 +44,8 @@ class TfidfSvd:
 
     A text without a known word points into a direction of its own, the last column, where no other text has anything.
     """
+
+    similarity: Similarity = "cosine"
 
     def __init__(self, dim: PositiveInt, cache: Cache) -> None:
         """
@@ -77,7 +86,8 @@ class TfidfSvd:
 
     @property
     def _settings(self) -> dict[str, Any]:
-        return {"embedder": "tf-idf, truncated SVD", "dim": self._dim, "versions": {"scikit-learn": version("scikit-learn")}}
+        made_by = {"similarity": self.similarity, "versions": {"scikit-learn": version("scikit-learn")}}
+        return {"embedder": "tf-idf, truncated SVD", "dim": self._dim, **made_by}
 
     def _embed(self, texts: Sequence[str], names: Sequence[str], allocate: Allocate) -> Vectors:
         if self._learned is None:

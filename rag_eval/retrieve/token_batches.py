@@ -34,6 +34,7 @@ class Reading:
     device: torch.device
     limit: int | None  # tokens after which a text is cut, special ones included; None cuts nothing
     prompt: str = ""  # stands before every text
+    is_unit: bool = True  # whether rows are made unit; those that are compared by more than their direction are left as they are
 
     @cached_property
     def inert(self) -> Inert:
@@ -113,7 +114,7 @@ def plan(lengths: Rows, limits: Limits) -> list[Rows]:
 
 
 def embed(reading: Reading, tokens: Tokens, limits: Limits, names: Sequence[str], allocate: Allocate) -> Vectors:
-    """float32 (n, dim), unit rows, in order, in the array that `allocate` gives; each batch is written as it comes.
+    """float32 (n, dim), in order, in the array that `allocate` gives; each batch is written as it comes.
 
     Args:
         reading: the network.
@@ -132,7 +133,8 @@ def embed(reading: Reading, tokens: Tokens, limits: Limits, names: Sequence[str]
         for rows, raw in _forwarded(reading, tokens, batches):
             if vectors is None:
                 vectors = allocate((len(names), raw.shape[1]))
-            vectors[rows] = unit_rows(raw.float().cpu().numpy())
+            found = raw.float().cpu().numpy()
+            vectors[rows] = unit_rows(found) if reading.is_unit else found
             advance(len(rows))
     if vectors is None:
         raise ValueError("there are no texts to embed")

@@ -35,7 +35,13 @@ def write_roberta(folder: Path) -> Path:
     return folder
 
 
-def write_sentence_transformer(folder: Path, prompts: Mapping[str, str], default: str | None = None, include_prompt: bool = True) -> Path:
+def write_sentence_transformer(
+    folder: Path,
+    prompts: Mapping[str, str],
+    default: str | None = None,
+    include_prompt: bool = True,
+    similarity: str | None = None,
+) -> Path:
     """That BERT under a mean of its states, with prompts, as sentence-transformers saves it; rows are not of unit length."""
     write_bert(folder)
     modules = (("", "Transformer"), ("1_Pooling", "Pooling"))
@@ -46,5 +52,6 @@ def write_sentence_transformer(folder: Path, prompts: Mapping[str, str], default
     (folder / "1_Pooling").mkdir()
     pooling = {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True, "include_prompt": include_prompt}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
-    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts, "default_prompt_name": default}))
+    declared = {"prompts": prompts, "default_prompt_name": default, "similarity_fn_name": similarity}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(declared))
     return folder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Allocate, Cached, Vectors
+from rag_eval.parts import Allocate, Cached, Similarity, Vectors
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
@@ -35,8 +35,9 @@ def ask(question: str, *evidence: str, id: str = "q", **more: Any) -> Example:
 class TableEmbedder:
     """Looks vectors up by document id and by question, and counts how often it was asked for documents."""
 
-    def __init__(self, table: Mapping[str, Sequence[float]]) -> None:
+    def __init__(self, table: Mapping[str, Sequence[float]], similarity: Similarity = "cosine") -> None:
         self.table = table
+        self.similarity = similarity
         self.n_calls = 0
 
     def learn(self, documents: Sequence[Document]) -> None:

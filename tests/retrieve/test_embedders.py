@@ -228,26 +228,45 @@ def test_the_mean_is_over_the_tokens_of_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompts", "default", "include_prompt"),
+    ("prompts", "default", "include_prompt", "query", "document"),
     [
-        ({}, None, True),
-        ({"query": "query : ", "passage": "text : "}, None, True),
-        ({"query": "query : ", "document": "text : ", "passage": "z z "}, None, False),
-        ({"other": "text : "}, "other", True),
-        ({"query": "query : ", "other": "text : "}, "other", False),
+        ({}, None, True, "", ""),
+        ({"query": "query : ", "passage": "text : "}, None, True, "query : ", "text : "),
+        ({"query": "query : ", "document": "text : ", "passage": "z z "}, None, False, "query : ", "text : "),
+        ({"query": "query : ", "document": "", "passage": "text : "}, None, True, "query : ", "text : "),
+        ({"other": "text : "}, "other", True, "text : ", "text : "),
+        ({"query": "query : ", "other": "text : "}, "other", False, "query : ", "text : "),
+        ({"query": "query : "}, "query", True, "query : ", ""),
     ],
 )
-def test_prompts_are_those_of_sentence_transformers(
-    prompts: dict[str, str], default: str | None, include_prompt: bool, tmp_path: Path
+def test_texts_get_the_prompts_that_the_folder_declares_for_their_kind(
+    prompts: dict[str, str], default: str | None, include_prompt: bool, query: str, document: str, tmp_path: Path
 ) -> None:
     folder = write_sentence_transformer(tmp_path / "model", prompts, default, include_prompt)
     theirs, ours = SentenceTransformer(str(folder), device="cpu"), transformer(folder)
     texts = [document.text for document in SPELLED]
     documents, questions = ours.embed_documents(SPELLED, in_memory), ours.embed_questions(texts)
-    np.testing.assert_allclose(documents, theirs.encode_document(texts, normalize_embeddings=True), atol=1e-5)
-    np.testing.assert_allclose(questions, theirs.encode_query(texts, normalize_embeddings=True), atol=1e-5)
-    if "query" in prompts:
+    np.testing.assert_allclose(documents, theirs.encode(texts, prompt=document, normalize_embeddings=True), atol=1e-5)
+    np.testing.assert_allclose(questions, theirs.encode(texts, prompt=query, normalize_embeddings=True), atol=1e-5)
+    assert ours.identity()["prompts"] == {"query": query, "document": document}
+    if query != document:
         assert abs(documents - questions).max() > 0.01
+
+
+@pytest.mark.parametrize("kind", [SentenceTransformerEmbedder, MeanPoolEmbedder])
+def test_a_prefix_stands_before_every_text_and_takes_the_place_of_a_declared_prompt(kind: type, prompted: Path) -> None:
+    def made(**prefixes: str) -> Embedder:
+        embedder: Embedder = kind(str(prompted), None, 8, 64, dtype="float32", device="cpu", **prefixes)
+        return embedder
+
+    spelled = [Document(one.id, f"z y {one.text}") for one in SPELLED]
+    plain, prefixed = made(query_prefix="", document_prefix=""), made(query_prefix="x ", document_prefix="z y ")
+    by_prefix, by_hand = prefixed.embed_documents(SPELLED, in_memory), plain.embed_documents(spelled, in_memory)
+    np.testing.assert_allclose(by_prefix, by_hand, atol=1e-5)
+    np.testing.assert_allclose(prefixed.embed_questions(["a b"]), plain.embed_questions(["x a b"]), atol=1e-5)
+    assert abs(by_prefix - plain.embed_documents(SPELLED, in_memory)).max() > 0.01
+    assert prefixed.identity()["prompts"] == {"query": "x ", "document": "z y "}
+    assert prefixed.identity() != plain.identity()
 
 
 @offline

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt
 
 from rag_eval.errors import EnvironmentFault
-from rag_eval.parts import Numbers, Vectors
+from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import in_order
 
 try:
@@ -29,6 +29,7 @@ class Annoy:
     can_remove = True  # by building it anew from the vectors that it keeps beside the forest
     is_exact = False
     is_kept = True
+    similarities: frozenset[Similarity] = frozenset({"cosine"})
 
     def __init__(self, trees: PositiveInt, search_nodes: PositiveInt, seed: NonNegativeInt) -> None:
         """

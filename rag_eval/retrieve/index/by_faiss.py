@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import Numbers, Vectors
+from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import Hits, in_order, search_with_ties
 
 CORE_TYPE = "OPENBLAS_CORETYPE"
@@ -57,6 +57,10 @@ except ImportError as error:
 FILE = "index.faiss"
 BATCH = 8  # queries from which on a matrix product is faster than one scan for each; FAISS itself waits for 128,000 / dim
 A_LIST = 39  # vectors that FAISS wants for each inverted list to be trained on
+_RANKED: Mapping[str, frozenset[Similarity]] = {
+    "inner_product": frozenset({"cosine", "dot"}),
+    "l2": frozenset({"cosine", "euclidean"}),
+}
 MOST_ON_GPU = 2_048  # neighbours that a GPU index returns
 
 
@@ -96,6 +100,7 @@ class Faiss:
         _check(self._factory, self._metric, self._settings)
         if device == "cuda":
             _check_gpu()
+        self.similarities: frozenset[Similarity] = _RANKED[metric]
         self.is_exact = self._factory == "Flat"
         self.is_kept = not self.is_exact and device == "cpu"
         self._is_graph = any(graph in self._factory for graph in ("HNSW", "NSG"))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import Numbers, Vectors
+from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import in_order
 
 try:
@@ -35,6 +35,7 @@ class Postgres:
 
     can_remove = True
     is_kept = False
+    similarities: frozenset[Similarity] = frozenset({"cosine", "dot"})
 
     def __init__(self, uri: str, search: Literal["exact", "hnsw"]) -> None:
         """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from rag_eval.device import choose_device
-from rag_eval.parts import Numbers, Vectors
+from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import Hits, search_with_ties
 
 VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
@@ -24,6 +24,7 @@ class Exact:
     can_remove = True
     is_exact = True
     is_kept = False
+    similarities: frozenset[Similarity] = frozenset({"cosine", "dot"})
 
     def __init__(self, device: Literal["auto", "cpu", "cuda"], block_rows: PositiveInt) -> None:
         """

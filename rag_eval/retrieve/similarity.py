@@ -1,0 +1,53 @@
+"""How alike vectors are, by the similarity that they were made for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_eval.errors import ConfigError
+from rag_eval.parts import Embedder, Index, Similarity, Vectors
+from rag_eval.retrieve.vectors import unit_rows
+
+
+def check_index(embedder: Embedder, index: Index) -> None:
+    """Refuse an index that ranks by something else than the embedder's vectors are made for.
+
+    Raises:
+        ConfigError: naming both, and an index that ranks so.
+    """
+    if embedder.similarity not in index.similarities:
+        known = ", ".join(sorted(index.similarities))
+        other = "l2" if embedder.similarity == "euclidean" else "flat"
+        raise ConfigError(
+            f"the embedder's vectors are made for {embedder.similarity} similarity, but this index ranks by {known} alone. "
+            f"Use retriever/index={other}."
+        )
+
+
+def scores(rows: Vectors, query: Vectors, similarity: Similarity) -> NDArray[np.float32]:
+    """float32 (n,), as an index scores them: inner products, or negative squared distances for euclidean."""
+    found = -np.square(rows - query).sum(axis=1) if similarity == "euclidean" else rows @ query
+    return np.asarray(found, dtype=np.float32)
+
+
+def relevance(rows: Vectors, query: Vectors, similarity: Similarity) -> NDArray[np.float32]:
+    """float32 (n,) in [-1, 1], in the order of the scores; the cosine where all vectors have unit length.
+
+    Args:
+        rows: float32 (n, dim), the candidates of one question, at least one.
+        query: float32 (dim,).
+        similarity: by which they are compared.
+    """
+    if similarity == "cosine":
+        return scores(rows, query, similarity)
+    longest, length = float(np.linalg.norm(rows, axis=1).max()), float(np.linalg.norm(query))
+    if similarity == "dot":
+        return scores(rows, query, similarity) / np.float32(longest * length)
+    return 1 + scores(rows, query, similarity) / np.float32(2 * max(longest, length) ** 2)
+
+
+def cosines(rows: Vectors) -> NDArray[np.float32]:
+    """float32 (n, n), of all rows with each other."""
+    unit = unit_rows(rows)
+    return np.asarray(unit @ unit.T, dtype=np.float32)
