@@ -38,10 +38,10 @@ def attribute(
         is_lenient: whether it is enough that an old or misleading answer stands in what was said, as where containment is the
             primary score; else the two must be equal.
     """
-    is_said = bool(without_articles(prediction.text)) and not is_abstention(prediction.text)
+    is_said = bool(normalize(prediction.text)) and not is_abstention(prediction.text)
     return Attribution(
         cause=_cause(prediction, example, corpus),
-        distracted_by=_distractor(prediction, example, documents) if is_said else None,
+        distracted_by=_distractor(prediction, example, documents) if is_said and without_articles(prediction.text) else None,
         is_stale=is_said and _gives(prediction.text, example.meta.get("stale_answers", ()), is_lenient),
         is_misled=is_said and _gives(prediction.text, example.meta.get("misleading_answers", ()), is_lenient),
     )

@@ -22,5 +22,9 @@ def test_half_of_the_names_and_numbers_is_enough(text: str, is_kept: bool) -> No
     assert keeps_names(PASSAGE, text) is is_kept
 
 
+def test_an_article_is_no_name_to_keep() -> None:
+    assert keeps_names("Whoever pays asks for The form, A form or An form.", "Those who pay ask for a form.")
+
+
 def test_a_passage_without_names_asks_for_nothing() -> None:
     assert keeps_names("Refunds are paid at once.", "Whoever returns goods is paid.")

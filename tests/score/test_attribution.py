@@ -41,6 +41,17 @@ def test_a_distractor_is_named_and_evidence_is_none() -> None:
     assert attribute(replace(WRONG, text="2 km"), EXAMPLE, DOCUMENTS, DOCUMENTS).distracted_by is None  # not within "12 km"
 
 
+def test_a_distractor_is_found_in_scripts_without_spaces_and_not_by_an_article() -> None:
+    held = {**DOCUMENTS, "other": Document("other", "A port: 大間港は青森県にある。")}
+    said = [attribute(replace(WRONG, text=text), EXAMPLE, held, held).distracted_by for text in ("青森県。", "青県", "A")]
+    assert said == ["other", None, None]
+
+
+def test_an_article_was_right_before() -> None:
+    example = replace(EXAMPLE, meta={"stale_answers": ["A"]})
+    assert [attribute(replace(WRONG, text=text), example, DOCUMENTS, DOCUMENTS).is_stale for text in ("A.", "the")] == [True, False]
+
+
 @pytest.mark.parametrize(("text", "is_stale"), [("9 km.", True), ("12 km", False), ("", False), ("unknown", False)])
 def test_a_stale_answer_is_one_that_was_right_before(text: str, is_stale: bool) -> None:
     assert attribute(replace(WRONG, text=text), EXAMPLE, DOCUMENTS, DOCUMENTS).is_stale is is_stale

@@ -92,6 +92,12 @@ def test_a_choice_names_the_right_option_and_no_other(text: str, expected: float
     assert contains_answer(text, asked("Bergen", comparator="choice", choices=PORTS)) == expected
 
 
+def test_an_option_is_named_where_another_stands_inside_its_words() -> None:
+    example = asked("Bergen, Norway", comparator="choice", choices=PORTS)
+    assert contains_answer("It is Bergen, Norway.", example) == 1.0
+    assert contains_answer("It is Bergen.", example) == 0.0
+
+
 def test_options_that_are_single_letters_are_named_by_themselves() -> None:
     example = asked("A", comparator="choice", choices=["B", "A", "AB"])
     assert contains_answer("The blood group is A.", example) == 1.0
