@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 import torch
 
@@ -251,6 +252,38 @@ def test_an_index_that_these_vectors_cannot_make_is_refused_with_another(factory
 def test_the_cpu_build_of_faiss_says_how_to_get_the_other() -> None:
     with pytest.raises(EnvironmentFault, match="pip uninstall -y faiss-cpu"):
         Faiss("Flat", "inner_product", {}, "cuda")
+
+
+@pytest.mark.parametrize("n_removed", [45, 2_500])
+def test_the_graph_of_postgres_finds_k_after_the_nearest_were_removed(n_removed: int) -> None:
+    rows, query = unit(3_000), unit(1, seed=9)
+    index = filled(Postgres("", "hnsw"), rows)
+    order = np.argsort(-(rows @ query[0]))
+    index.remove(order[:n_removed])
+    _, found = index.search(query, 10)
+    assert set(found[0].tolist()) <= set(order[n_removed:].tolist())
+    assert len(set(found[0].tolist())) == 10
+
+
+@pytest.mark.parametrize("k", [300, 2_000])
+def test_the_graph_of_postgres_finds_a_k_above_what_it_keeps_of_candidates(k: int) -> None:
+    scores, found = filled(Postgres("", "hnsw"), unit(2_500)).search(unit(1, seed=9), k)
+    assert len(set(found[0].tolist()) - {-1}) == k
+    assert (np.diff(scores[0]) <= 0).all()
+
+
+@pytest.mark.usefixtures("postgres")
+def test_a_graph_in_an_older_pgvector_is_refused_with_the_version_it_needs() -> None:
+    with psycopg.connect("", autocommit=True) as session:
+        session.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        (version,) = session.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone() or ("",)
+        try:
+            session.execute("UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'")
+            with pytest.raises(EnvironmentFault, match=r"has pgvector 0\.7\.4, .*search=hnsw needs 0\.8.*search=exact"):
+                filled(Postgres("", "hnsw"), unit(3))
+            assert nearest(filled(Postgres("", "exact"), unit(3)), unit(3)) == [0, 1, 2]
+        finally:
+            session.execute("UPDATE pg_extension SET extversion = %s WHERE extname = 'vector'", (version,))
 
 
 def test_a_password_in_the_uri_is_refused() -> None:

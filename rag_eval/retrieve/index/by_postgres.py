@@ -23,6 +23,10 @@ VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
 WAIT_S = 10
 CREATE = "CREATE TEMPORARY TABLE passages (number bigint PRIMARY KEY, embedding vector(%d) NOT NULL)"
 GRAPH = "CREATE INDEX ON passages USING hnsw (embedding vector_ip_ops)"
+# A deleted row stays in the graph until a VACUUM, and takes the place of a candidate: the scan goes on until k rows are found.
+SCANS_ON = "SET hnsw.iterative_scan = strict_order; SET hnsw.max_scan_tuples = 2147483647"
+VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+OLDEST = (0, 8)  # of pgvector, that scans on
 NEAREST = "SELECT number, -(embedding <#> %s) FROM passages ORDER BY embedding <#> %s, number LIMIT %s"
 
 
@@ -41,7 +45,7 @@ class Postgres:
         """
         Args:
             uri: such as postgresql://localhost/rag; "" = what the variables say.
-            search: every vector, or a graph of them (approximate).
+            search: every vector, or a graph of them (approximate; needs pgvector 0.8), which finds k vectors where it holds as many.
 
         Raises:
             ConfigError: if the uri holds a password.
@@ -58,7 +62,7 @@ class Postgres:
         return {"index": "postgres", "search": self._search}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
-        """Hold vectors under numbers. Raises EnvironmentFault if the server cannot be reached or has no pgvector."""
+        """Hold vectors under numbers. Raises EnvironmentFault if the server cannot be reached, or has no or too old a pgvector."""
         session = self._opened(vectors.shape[1])
         with session.cursor().copy("COPY passages (number, embedding) FROM STDIN WITH (FORMAT BINARY)") as rows:
             rows.set_types(["int8", "vector"])
@@ -118,12 +122,25 @@ class Postgres:
                 session = psycopg.connect(self._uri, autocommit=True, connect_timeout=WAIT_S)
                 session.execute("CREATE EXTENSION IF NOT EXISTS vector")
             except psycopg.Error as fault:
-                where = self._uri or "the server that PGHOST and the like name"
                 reason = str(fault).strip().splitlines()[0]
-                raise EnvironmentFault(f"{where} is not PostgreSQL with pgvector ({reason}). Start it, or set PGHOST.") from fault
+                raise EnvironmentFault(f"{self._where} is not PostgreSQL with pgvector ({reason}). Start it, or set PGHOST.") from fault
             register_vector(session)
             session.execute(CREATE % dim)
             if not self.is_exact:
+                self._check_version(session)
                 session.execute(GRAPH)
+                session.execute(SCANS_ON)
             self._session = session
         return self._session
+
+    def _check_version(self, session: psycopg.Connection[Any]) -> None:
+        (found,) = session.execute(VERSION).fetchone() or ("",)
+        if tuple(int(part) for part in found.split(".")[:2]) < OLDEST:
+            session.close()
+            raise EnvironmentFault(
+                f"{self._where} has pgvector {found}, and retriever.index.search=hnsw needs 0.8 or later. Update it, or use search=exact."
+            )
+
+    @property
+    def _where(self) -> str:
+        return self._uri or "the server that PGHOST and the like name"
