@@ -154,6 +154,12 @@ def test_a_piece_that_is_a_token_is_kept_whole_by_llama_bpe_alone(tmp_path: Path
     assert len(made(tmp_path / "other", pre="smollm", metadata=metadata)[0].encode("xqzw").ids) > 1
 
 
+@pytest.mark.parametrize(("pre", "is_composed"), [("qwen2", True), ("smollm", False)])
+def test_characters_are_composed_where_the_tokenizer_of_the_model_does_so(pre: str, is_composed: bool, tmp_path: Path) -> None:
+    found, _ = made(tmp_path, pre=pre)
+    assert (found.encode("e\u0301").ids == found.encode("\u00e9").ids) is is_composed
+
+
 def test_transformers_loads_the_tokenizer_as_it_was_made(tmp_path: Path) -> None:
     found, said = made(tmp_path, pre="qwen2")
     folder = dequantised(str(tmp_path / "model.gguf"), None, DirectoryCache(str(tmp_path / "cache"))).folder

@@ -18,7 +18,7 @@ from rag_eval.errors import ConfigError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.record.jsonl_mirror import JsonLines
 from rag_eval.record.latency_file import write_latency
-from rag_eval.record.mlflow_rows import legal_name, metrics_of
+from rag_eval.record.mlflow_rows import legal_name, metrics_of, tags_of
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
@@ -113,6 +113,13 @@ def test_a_run_with_odd_names_is_mirrored_whole(finished: Make, store: str, tmp_
 def test_asking_whether_a_run_is_mirrored_imports_no_mlflow() -> None:
     code = "import sys, rag_eval.record.tracker, rag_eval.record.jsonl_mirror; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_tag_says_what_the_weights_were_made_of(finished: Make) -> None:
+    record = record_of(finished("abc"))
+    origin = {"format": "GGUF", "sha256": "e" * 64, "formats": {"Q4_1": 210}, "dequantised_to": "float32"}
+    assert "base_weights" not in tags_of(record)
+    assert "Q4_1 (210 tensors), dequantised" in tags_of(replace(record, facts={**record.facts, "base_weights": origin}))["base_weights"]
 
 
 def test_metrics_hold_intervals_and_leave_out_what_was_not_measured(finished: Make) -> None:
