@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 def nq_open(path: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
     """Read, check and split NQ-Open; questions are called `q<number, from 1>`. There is no corpus, so retrieval is not scored.
 
-    Answers without a word ("---" stands among them) match nothing and are left out, and so is a question that has no other,
-    because it cannot be judged. Both are logged.
+    Answers without a word ("---" stands among them) are slips of the annotation and are left out, and so is a question that
+    has no other. Both are logged.
 
     Args:
         path: of the JSON lines file.
@@ -57,4 +57,4 @@ def _is_sound(row: Row, problems: Problems) -> bool:
 def _row(number: int, row: Row) -> Row:
     answers: list[Any] = row.fields["answer"]
     worded = [answer for answer in answers if words(answer)]
-    return Row(row.where, {"id": f"q{number}", "question": row.fields["question"], "answers": worded or answers})
+    return Row(row.where, {"id": f"q{number}", "question": row.fields["question"], "answers": worded})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import length, segments
 
 N_QUOTED = 4  # words of a question that stand in a text by copying rather than by chance
 
@@ -14,17 +15,20 @@ N_QUOTED = 4  # words of a question that stand in a text by copying rather than 
 def quotations(texts: Mapping[str, str], questions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Which text holds which question word for word: their ids, lazily, text by text; questions of fewer than N_QUOTED words are left out.
 
+    Characters of scripts without spaces are words, two of which count as one here.
+
     Args:
         texts: by id, as they are.
         questions: by id, as they are.
     """
     by_start: defaultdict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
     for id, question in questions.items():
-        words = normalize(question).split()
-        if len(words) >= N_QUOTED:
+        plain = normalize(question)
+        words = segments(plain)
+        if length(plain) >= N_QUOTED:
             by_start[tuple(words[:N_QUOTED])].append((id, f" {' '.join(words)} "))
     for holder, text in texts.items() if by_start else ():
-        words = normalize(text).split()
+        words = segments(normalize(text))
         starts = by_start.keys() & set(zip(*(words[at:] for at in range(N_QUOTED)), strict=False))
         whole = f" {' '.join(words)} " if starts else ""
         yield from ((holder, id) for id, asked in chain.from_iterable(by_start[start] for start in sorted(starts)) if asked in whole)
