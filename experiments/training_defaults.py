@@ -1,4 +1,4 @@
-"""Which settings a real model of small size learns with: learning rate, rank, rows a step, and when to stop. LoRA, a few facts.
+"""Which settings a real model of small size learns a few facts with: learning rate, rank, rows a step, and when to stop.
 
     python -m experiments.training_defaults                # SmolLM2-135M-Instruct: 20 facts in two phrasings, asked in a third
 
@@ -39,11 +39,13 @@ TRIED: Mapping[str, Sequence[Any]] = {
     "batch_size": (4, 8, 32),
 }
 STOPS = (0.9, 0.95, 0.99)  # shares of the training questions that end a training
+FULL = (0.00003, 0.0001, 0.0003)  # learning rates where every weight is trained
 READING = """Each row is a training of its own, ended when {until:g} of the training questions are answered word for word, after 30 passes
 at most; alpha is twice the rank. to 0.5, to 0.95: passes after which so much of them was learned. held out: the gold answer stands in
 the answer to a question about the same fact in words that were not trained, with its 95 % interval. Best: learned, then held out, then
 the fewer passes."""
 WHEN = "The best of these, ended at other shares, and after twice the passes of the last."
+ALL = "Every weight is trained (adapter=full), by learning rate."
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _study(argv: Sequence[str]) -> None:
         raise UserError(f"facts: expected a whole number of at least 2, got {options['facts'][:40]!r}.")
     questions = written(Path(options["runs"]), int(options["facts"]))
     best, tried = dict(START), {}
-    with progress("trainings", sum(map(len, TRIED.values())) + len(STOPS) + 1) as advance:
+    with progress("trainings", sum(map(len, TRIED.values())) + len(STOPS) + 1 + len(FULL)) as advance:
         for name, values in TRIED.items():
             tried[name] = []
             for value in values:
@@ -93,7 +95,15 @@ def _study(argv: Sequence[str]) -> None:
         longer = {**best, "epochs": 2 * stopped[-1].training["epochs"]}
         stopped.append(_trained(longer, questions, options))
         advance(len(stopped))
-    _write(tried, stopped, " ".join(["python -m experiments.training_defaults", *argv]), Path(options["out"]))
+        of_all = {name: value for name, value in best.items() if name != "rank"}
+        whole = [_trained({**of_all, "learning_rate": rate}, questions, options) for rate in FULL]
+        advance(len(whole))
+    _write(
+        tried,
+        {("When to stop", WHEN): stopped, ("All weights", ALL): whole},
+        " ".join(["python -m experiments.training_defaults", *argv]),
+        Path(options["out"]),
+    )
 
 
 def written(runs: Path, n_facts: int) -> Path:
@@ -130,7 +140,8 @@ def _trained(settings: Mapping[str, Any], questions: Path, options: Mapping[str,
     register_resolvers()
     data = ("dataset=jsonl", "dataset.documents=null", f"dataset.questions={questions}", "prompt.style=chat", "prompt.n_exemplars=0")
     own = ("tracking=none", "n_probe=0", "n_forgetting=0", "experiment_name=training_defaults", f"output_dir={options['runs']}")
-    who = (f"generator={options['generator']}", f"seed={options['seed']}", f"adapter.alpha={2 * settings['rank']}")
+    kind = [f"adapter.alpha={2 * settings['rank']}"] if "rank" in settings else ["adapter=full"]
+    who = (f"generator={options['generator']}", f"seed={options['seed']}", *kind)
     trained = [f"adapter.{name}={value}" for name, value in {"epochs": "null", **settings}.items()]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("config", overrides=["mode=finetune", *data, *own, *who, *trained])
@@ -149,7 +160,7 @@ def _cells(one: Tried) -> tuple[Cell, ...]:
     curve = training["curve"]
     return (
         f"{settings['learning_rate']:g}",
-        settings["rank"],
+        settings.get("rank", "all"),
         settings["batch_size"],
         f"{training['epochs']:g} passes" if training["until_learned"] is None else f"{training['until_learned']:g}",
         f"{training['epochs']:g}",
@@ -163,11 +174,11 @@ def _cells(one: Tried) -> tuple[Cell, ...]:
     )
 
 
-def _write(tried: Mapping[str, Sequence[Tried]], stopped: Sequence[Tried], command: str, out: Path) -> None:
+def _write(tried: Mapping[str, Sequence[Tried]], more: Mapping[tuple[str, str], Sequence[Tried]], command: str, out: Path) -> None:
     reading = READING.format(until=START["until_learned"])
-    sections = [section(f"By {name.replace('_', ' ')}", reading, those) for name, those in tried.items()]
-    sections.append(section("When to stop", WHEN, stopped))
-    every = [one for those in (*tried.values(), stopped) for one in those]
+    titled = {(f"By {name.replace('_', ' ')}", reading): those for name, those in tried.items()} | dict(more)
+    sections = [section(*title, those) for title, those in titled.items()]
+    every = [one for those in titled.values() for one in those]
     curves = [{**one.settings, "curve": one.training["curve"]} for one in every]
     records = [read_run(Path(one.directory)).record for one in every]
     write_report(out, "training_defaults", "Training defaults", sections, provenance(records, command), curves=curves)

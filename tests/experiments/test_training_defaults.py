@@ -54,18 +54,19 @@ def test_each_setting_is_tried_from_the_best_of_the_one_before(
 
     def trained(settings: dict[str, Any], *_: Any) -> Tried:
         made.append(dict(settings))
-        one = tried(4, 0.9 - abs(settings["learning_rate"] - 0.002) - abs(settings["rank"] - 64) / 1000)
+        one = tried(4, 0.9 - abs(settings["learning_rate"] - 0.002) - abs(settings.get("rank", 0) - 64) / 1000)
         return replace(one, settings=dict(settings))
 
     monkeypatch.setattr(training_defaults, "_trained", trained)
     monkeypatch.setattr(training_defaults, "_write", lambda *_: None)
     assert main([f"runs={tmp_path}"]) == 0
     assert [one["learning_rate"] for one in made[:5]] == [0.0002, 0.0005, 0.001, 0.002, 0.004]
-    assert {one["learning_rate"] for one in made[5:]} == {0.002}
+    assert {one["learning_rate"] for one in made[5:15]} == {0.002}
     assert [one["rank"] for one in made[5:8]] == [8, 16, 64]
-    assert {one["rank"] for one in made[8:]} == {64}
+    assert {one["rank"] for one in made[8:15]} == {64}
     assert [one["until_learned"] for one in made[11:14]] == [0.9, 0.95, 0.99]
-    assert made[-1]["epochs"] == 8
+    assert made[14]["epochs"] == 8
+    assert [(one["learning_rate"], "rank" in one) for one in made[15:]] == [(0.00003, False), (0.0001, False), (0.0003, False)]
     assert main(["facts=none"]) == 2
     assert "facts: expected a whole number" in capsys.readouterr().err
 
@@ -74,9 +75,10 @@ def test_the_study_trains_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training_defaults, "TRIED", {"learning_rate": (0.002,)})
     monkeypatch.setattr(training_defaults, "STOPS", (0.5,))
+    monkeypatch.setattr(training_defaults, "FULL", (0.0003,))
     assert main(["generator=tiny", "facts=2", "runs=outputs", "out=reports"]) == 0
     found = json.loads(Path("reports/training_defaults.json").read_text())
-    assert [one["title"] for one in found["sections"]] == ["By learning rate", "When to stop"]
-    assert len(found["curves"]) == 3
+    assert [one["title"] for one in found["sections"]] == ["By learning rate", "When to stop", "All weights"]
+    assert len(found["curves"]) == 4
     assert found["curves"][0]["curve"][-1]["share"] >= 0.99
     assert Path("reports/training_defaults.md").read_text().startswith("# Training defaults")
