@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.marginal import MaximalMarginalRelevance, marginal_relevance
 from rag_eval.retrieve.rerank import Reranked
 from rag_eval.types import Document, Example
+from tests.retrieve.test_embedders import edited
 
 NIGHT = tuple(Document(name, f"{name} at night{' and by day' * at}") for at, name in enumerate(["owl", "bat", "cat", "moth"]))
 ASKED = Example("q", "Who is out at night?", ())
@@ -174,9 +174,11 @@ def write_short_cross_encoder(folder: Path, kind: Literal["bert", "roberta"], st
     made.save_pretrained(folder)
     listed = WORDS if is_bert else [WORDS[1], WORDS[0], *WORDS[2:]]
     BertTokenizer(vocab={word: at for at, word in enumerate(listed)}).save_pretrained(folder)
-    if stated is not None:
-        (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": stated}))
-    return folder
+    if stated is None:
+        return folder
+    CrossEncoder(str(folder), device="cpu").save(str(folder / "saved"))
+    edited("sentence_bert_config.json", max_seq_length=stated)(folder / "saved")
+    return folder / "saved"
 
 
 @pytest.mark.parametrize(("kind", "stated"), [("bert", 512), ("roberta", 512), ("roberta", None)])
