@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -20,9 +21,12 @@ from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.model_folder import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint
 from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.positions import lower_limits, n_longer
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.weights import loading
 from rag_eval.types import Document
+
+log = logging.getLogger(__name__)
 
 _KEY = "retriever.reranker.model"
 
@@ -31,7 +35,8 @@ class CrossEncoderReranker:
     """Scores each pair of question and document with a cross-encoder (Nogueira and Cho 2019).
 
     The folder is found and checked before documents are indexed; the model is loaded on first use. Scores are raw logits,
-    which do not saturate to equal scores as probabilities do. Longer pairs than the model reads are cut by it.
+    which do not saturate to equal scores as probabilities do. Longer pairs than the model states or has positions for are cut;
+    how many is logged as a warning.
     """
 
     def __init__(
@@ -80,9 +85,17 @@ class CrossEncoderReranker:
         if not pairs:
             return [np.zeros(0, dtype=np.float32) for _ in questions]
         with self._inert.reading([text for pair in pairs for text in pair]):
+            self._warn_of_truncation(pairs)
             scores = self._model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False, activation_fn=torch.nn.Identity())
         ends = np.cumsum([len(those) for those in candidates])
         return list(np.split(np.asarray(scores, dtype=np.float32), ends[:-1]))
+
+    def _warn_of_truncation(self, pairs: Sequence[tuple[str, str]]) -> None:
+        limit = self._model.max_seq_length
+        n = n_longer(self._model.tokenizer, pairs, limit) if limit else 0
+        if n:
+            told = "%d of %d pairs of question and document are longer than the %d tokens the reranker reads; their ends are not read"
+            log.warning(told, n, len(pairs), limit)
 
     @cached_property
     def _inert(self) -> Inert:
@@ -113,4 +126,5 @@ class CrossEncoderReranker:
             )
         if model.num_labels != 1:
             raise DataError(f"{self._model_name} gives {model.num_labels} scores a pair, expected 1. Use a model made for ranking.")
+        lower_limits(model)
         return model

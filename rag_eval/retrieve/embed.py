@@ -21,12 +21,12 @@ from rag_eval.parts import Allocate, Similarity, Truncation, Vectors
 from rag_eval.retrieve.declared import Declared, declared
 from rag_eval.retrieve.encoder import Encoder
 from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.positions import readable
 from rag_eval.retrieve.token_batches import Features, Limits, Reading
 from rag_eval.retrieve.weights import check_network, loading, resolved
 from rag_eval.types import Document
 
 _KEY = "embedder.model"
-_UNLIMITED = 10**9  # tokenizers without a limit name a larger one
 
 
 class SentenceTransformerEmbedder:
@@ -34,7 +34,7 @@ class SentenceTransformerEmbedder:
 
     Questions and documents get the prompts that the folder declares for them, and vectors are compared by the similarity
     that it declares; see rag_eval.retrieve.declared.
-    Longer texts than the model reads are cut; how many is logged as a warning.
+    Longer texts than the model states or has positions for are cut; how many is logged as a warning.
     """
 
     def __init__(
@@ -134,9 +134,7 @@ class SentenceTransformerEmbedder:
 
     def _reading(self, model: SentenceTransformer, limit: int | None, prompt: str) -> Reading:
         forward = partial(_sentence_embedding, model, _features(model, prompt))
-        is_limited = limit is not None and limit < _UNLIMITED
-        is_unit = self.similarity == "cosine"
-        return Reading(model[0].tokenizer, forward, self._device, limit if is_limited else None, prompt, is_unit)
+        return Reading(model[0].tokenizer, forward, self._device, readable(model[0].model, limit), prompt, self.similarity == "cosine")
 
 
 def _features(model: SentenceTransformer, prompt: str) -> Features:

@@ -20,13 +20,13 @@ from rag_eval.model_folder import check_model, check_sha256, check_weights, fing
 from rag_eval.parts import Allocate, Similarity, Truncation, Vectors
 from rag_eval.retrieve.encoder import Encoder
 from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.positions import readable
 from rag_eval.retrieve.token_batches import Features, Limits, Reading
 from rag_eval.retrieve.weights import check_network, loading, resolved
 from rag_eval.types import Document
 
 _KEY = "embedder.model"
 _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-_UNLIMITED = 10**9  # tokenizers without a limit name a larger one
 
 
 class MeanPoolEmbedder:
@@ -120,17 +120,9 @@ class MeanPoolEmbedder:
     @cached_property
     def _encoder(self) -> Encoder:
         network, tokenizer = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
-        limit = min(tokenizer.model_max_length, _n_positions(network))
-        forward, read = partial(_mean_of_states, network), limit if limit < _UNLIMITED else None
-        documents, questions = (Reading(tokenizer, forward, self._device, read, self._prompts[kind]) for kind in ("document", "query"))
+        forward, limit = partial(_mean_of_states, network), readable(network, tokenizer.model_max_length)
+        documents, questions = (Reading(tokenizer, forward, self._device, limit, self._prompts[kind]) for kind in ("document", "query"))
         return Encoder(documents, questions, self._limits)
-
-
-def _n_positions(network: Any) -> int:
-    """Tokens that the network has positions for; those like RoBERTa number them from padding_idx + 1."""
-    positions: int = getattr(network.config, "max_position_embeddings", _UNLIMITED)
-    padding = getattr(getattr(getattr(network, "embeddings", None), "position_embeddings", None), "padding_idx", None)
-    return positions if padding is None else positions - padding - 1
 
 
 def _mean_of_states(network: Any, features: Features) -> torch.Tensor:

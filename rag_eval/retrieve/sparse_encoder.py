@@ -23,6 +23,7 @@ from rag_eval.model_folder import check_embedder_folder, check_model, check_sha2
 from rag_eval.parts import Similarity
 from rag_eval.retrieve.declared import declared
 from rag_eval.retrieve.hub_folder import hub_folder
+from rag_eval.retrieve.positions import lower_limits, n_longer
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.weights import loading
 from rag_eval.types import Document
@@ -97,8 +98,7 @@ class SparseTextEncoder:
     def _warn_of_truncation(self, texts: Sequence[str]) -> None:
         limit = self._model.max_seq_length
         with self._inert.reading(texts):
-            lengths = [len(one) for one in self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
-        n = sum(length > limit for length in lengths) if limit else 0
+            n = n_longer(self._model.tokenizer, texts, limit) if limit else 0
         if n:
             log.warning(
                 "%d of %d documents are longer than the %d tokens the encoder reads; their ends are not encoded", n, len(texts), limit
@@ -129,10 +129,12 @@ class SparseTextEncoder:
         disable_progress_bar()  # of the weights' loading
         folder = self._folder
         with loading(_KEY, self._model_name):
-            return SparseEncoder(
+            model = SparseEncoder(
                 str(folder),
                 device=str(self._device),
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
+        lower_limits(model)
+        return model

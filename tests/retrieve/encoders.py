@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -41,9 +41,10 @@ def write_sentence_transformer(
     default: str | None = None,
     include_prompt: bool = True,
     similarity: str | None = None,
+    write_network: Callable[[Path], Path] = write_bert,
 ) -> Path:
-    """That BERT under a mean of its states, with prompts, as sentence-transformers saves it; rows are not of unit length."""
-    write_bert(folder)
+    """That BERT, or another network, under a mean of its states, as sentence-transformers saves it; rows are not of unit length."""
+    write_network(folder)
     modules = (("", "Transformer"), ("1_Pooling", "Pooling"))
     listed = [
         {"idx": n, "name": str(n), "path": path, "type": f"sentence_transformers.models.{kind}"} for n, (path, kind) in enumerate(modules)

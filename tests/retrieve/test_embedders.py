@@ -319,6 +319,21 @@ def test_positions_that_begin_after_the_padding_are_not_read_past(tmp_path: Path
     assert embedder.truncation([long]) == Truncation(1, 1, 70 / 102)  # 100 letters and 2 special tokens, of which 32 are read
 
 
+@pytest.mark.parametrize(("write_network", "stated"), [(write_bert, 512), (write_roberta, 512), (write_roberta, 34), (write_roberta, None)])
+def test_a_model_that_states_a_longer_input_than_it_has_positions_reads_as_many_as_it_has(
+    write_network: Callable[[Path], Path], stated: int | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_sentence_transformer(tmp_path, {}, write_network=write_network)
+    if stated is not None:
+        (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": stated}))
+    embedder, long = transformer(folder), Document("long", " ".join((LETTERS * 4)[:100]))
+    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.encoder"):
+        (row,) = embedder.embed_documents([long], in_memory)
+    assert "1 of 1 documents are longer than the 32 tokens the embedder reads" in caplog.text
+    assert embedder.truncation([long]) == Truncation(1, 1, 70 / 102)
+    np.testing.assert_allclose(row, embedder.embed_questions([long.text[:59]])[0], atol=1e-5)  # the first 30 letters and their blanks
+
+
 def test_many_texts_are_tokenized_in_parts(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading = mean_pool(bert)._encoder._documents
     texts = [document.text for document in SPELLED] + [" ".join(LETTERS * 3)]

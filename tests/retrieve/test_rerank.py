@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import CrossEncoder
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizer, RobertaConfig, RobertaForSequenceClassification
 
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.record.cache import DirectoryCache
@@ -22,6 +23,7 @@ from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.marginal import MaximalMarginalRelevance, marginal_relevance
 from rag_eval.retrieve.rerank import Reranked
 from rag_eval.types import Document, Example
+from tests.retrieve.test_embedders import edited
 
 NIGHT = tuple(Document(name, f"{name} at night{' and by day' * at}") for at, name in enumerate(["owl", "bat", "cat", "moth"]))
 ASKED = Example("q", "Who is out at night?", ())
@@ -160,6 +162,37 @@ def write_cross_encoder(folder: Path, n_labels: int = 1) -> Path:
     BertForSequenceClassification(config).save_pretrained(folder)
     BertTokenizer(vocab={word: at for at, word in enumerate(WORDS)}).save_pretrained(folder)
     return folder
+
+
+def write_short_cross_encoder(folder: Path, kind: Literal["bert", "roberta"], stated: int | None) -> Path:
+    """One that reads 32 tokens, whatever it states; RoBERTa has 34 positions, numbered from 2."""
+    torch.manual_seed(0)
+    is_bert = kind == "bert"
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "num_labels": 1}
+    sizes |= {"vocab_size": len(WORDS), "max_position_embeddings": 32 if is_bert else 34, "pad_token_id": 0 if is_bert else 1}
+    made = BertForSequenceClassification(BertConfig(**sizes)) if is_bert else RobertaForSequenceClassification(RobertaConfig(**sizes))
+    made.save_pretrained(folder)
+    listed = WORDS if is_bert else [WORDS[1], WORDS[0], *WORDS[2:]]
+    BertTokenizer(vocab={word: at for at, word in enumerate(listed)}).save_pretrained(folder)
+    if stated is None:
+        return folder
+    CrossEncoder(str(folder), device="cpu").save(str(folder / "saved"))
+    edited("sentence_bert_config.json", max_seq_length=stated)(folder / "saved")
+    return folder / "saved"
+
+
+@pytest.mark.parametrize(("kind", "stated"), [("bert", 512), ("roberta", 512), ("roberta", None)])
+def test_a_cross_encoder_reads_as_many_tokens_as_it_has_positions_and_says_how_many_pairs_it_cuts(
+    kind: Literal["bert", "roberta"], stated: int | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reranker = cross_encoder(write_short_cross_encoder(tmp_path / "model", kind, stated))
+    long, cut = (Document(name, " ".join(["owl", "cat"] * n)) for name, n in (("long", 60), ("cut", 14)))
+    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.cross_encoder"):
+        (scores,) = reranker.score(["owl"], [[long, cut, NIGHT[0]]])
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)  # 28 words, the question and 3 special tokens are 32
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 of 3 pairs of question and document are longer than the 32 tokens the reranker reads; their ends are not read"
+    ]
 
 
 def cross_encoder(folder: Path, batch_size: int = 2) -> CrossEncoderReranker:

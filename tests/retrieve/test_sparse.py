@@ -17,6 +17,7 @@ from rag_eval.retrieve.sparse import SparseRetriever
 from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
 from rag_eval.types import Document, Example, Turn
 from tests.retrieve.sparse_models import write_sparse_encoder
+from tests.retrieve.test_embedders import edited
 
 WORDS = ["owls", "whales", "bees", "cats", "sing", "hunt", "dance", "purr", "night", "water", "flowers", "mice", "lava", "ants", "leaves"]
 ANIMALS = (
@@ -132,6 +133,18 @@ def test_what_is_cut_or_never_found_is_said(folder: Path, tmp_path: Path, caplog
         made(folder, tmp_path).add([Document("long", "owls " * 9), Document("strange", "dragons")])
     assert "1 of 2 documents are longer than the 8 tokens the encoder reads" in caplog.text
     assert "1 of 2 documents have no weight at all" in caplog.text
+
+
+def test_a_sparse_model_that_states_more_tokens_than_it_has_positions_reads_as_many_as_it_has(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_sparse_encoder(tmp_path / "model", WORDS, max_tokens=8)
+    edited("sentence_bert_config.json", max_seq_length=512)(folder)
+    edited("tokenizer_config.json", model_max_length=512)(folder)
+    with caplog.at_level(logging.WARNING):
+        (row,) = encoder(folder).encode_documents([Document("long", "owls " * 40)]).toarray()
+    assert row.any()
+    assert "1 of 1 documents are longer than the 8 tokens the encoder reads" in caplog.text
 
 
 def test_a_folder_with_foreign_code_other_weights_or_none_is_refused(tmp_path: Path) -> None:
