@@ -36,10 +36,10 @@ START: Mapping[str, Any] = {"learning_rate": 0.001, "rank": 16, "batch_size": 8,
 TRIED: Mapping[str, Sequence[Any]] = {
     "learning_rate": (0.0002, 0.0005, 0.001, 0.002, 0.004),
     "rank": (8, 16, 64),
-    "batch_size": (4, 8, 32),
+    "batch_size": (4, 8, 16),
 }
-STOPS = (0.9, 0.95, 0.99)  # shares of the training questions that end a training
-FULL = (0.00003, 0.0001, 0.0003)  # learning rates where every weight is trained
+STOPS = (0.9, 0.99)  # shares of the training questions that end a training
+FULL = (0.0001, 0.0003)  # learning rates where every weight is trained
 READING = """Each row is a training of its own, ended when {until:g} of the training questions are answered word for word, after 30 passes
 at most; alpha is twice the rank. to 0.5, to 0.95: passes after which so much of them was learned. held out: the gold answer stands in
 the answer to a question about the same fact in words that were not trained, with its 95 % interval. Best: learned, then held out, then
