@@ -13,7 +13,7 @@ import transformers
 from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
 from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.generate.hf_soundness import check_finite, check_whole
@@ -59,6 +59,15 @@ class Checkpoint:
     def n_embeddings(self) -> int | None:
         """Tokens that the model knows; None where its configuration does not say."""
         return getattr(self.config(), "vocab_size", None)
+
+    def generation_settings(self, weights: str | None = None) -> Any:
+        """What its folder, or that of weights that take the place of its own, says of how it generates text."""
+        where, source = (weights, {"local_files_only": True}) if weights else (self.model, self._source)
+        with self._loading():
+            try:
+                return GenerationConfig.from_pretrained(where, **source)
+            except OSError:  # there is no generation_config.json: older models say it in their configuration
+                return GenerationConfig.from_pretrained(where, config_file_name="config.json", _from_model_config=True, **source)
 
     def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
         """The network, or that of a folder of weights in its place.

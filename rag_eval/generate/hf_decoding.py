@@ -34,23 +34,26 @@ class Decoder:
     max_new_tokens: int
     token_budget: int  # tokens of a padded batch, prompt and answer together
     stop: Sequence[str]  # texts that end an answer
+    way: OwnLoop | Transformers = field(init=False)
+    why: str | None = field(init=False)  # it is not our own loop
+    is_tried: bool = field(init=False)  # whether a batch is tried before it is timed: on a device, whose memory ends in an error
     _max_rows: int | None = field(default=None, init=False)
-    _fits: int = field(default=0, init=False)  # tokens of the largest batch that is known to fit a device
+    _fits: int = field(default=0, init=False)  # tokens of the largest batch that was tried
 
     def __post_init__(self) -> None:
         self._ends = ends(self.network.generation_config, self.tokenizer)
         self.network.generation_config = plain()
         self._stops = Stops(self.tokenizer, self.stop)
         self._rules = Rules(self.max_new_tokens, self._ends, self._stops)
-        self._why = unsuited(self.network) or differs(without_adapter_class(self.network))
-        self._way = Transformers(self.network) if self._why else OwnLoop(without_adapter_class(self.network))
-        if self._why:
-            log.info("decoding by the loop of transformers: %s", self._why)
+        self.is_tried = self.network.device.type != "cpu"
+        inner = without_adapter_class(self.network)
+        self.why = unsuited(self.network) or differs(inner)
+        self.way = Transformers(self.network) if self.why else OwnLoop(inner)
 
     def facts(self) -> Mapping[str, Any]:
         """By which loop answers are decoded, or why not by our own; by which products; how many at once where the memory is short."""
-        products = vars(self._way.products) if isinstance(self._way, OwnLoop) else None
-        return {"loop": "transformers" if self._why else "own", "why": self._why, "products": products, "max_rows": self._max_rows}
+        products = vars(self.way.products) if isinstance(self.way, OwnLoop) else None
+        return {"loop": "transformers" if self.why else "own", "why": self.why, "products": products, "max_rows": self._max_rows}
 
     @torch.inference_mode()
     def generate(self, encoded: Sequence[list[int]]) -> list[Generation]:
@@ -72,7 +75,7 @@ class Decoder:
         """
         rules = self._rules if forced_tokens is None else Rules(forced_tokens, never=sorted(self._ends))
         begun = time.perf_counter()
-        with self._way.session([ids], len(ids) + rules.n_new) as answer:
+        with self.way.session([ids], len(ids) + rules.n_new) as answer:
             (line,) = answer([ids], rules, first)
         return Timed(self._generation(line, time.perf_counter() - begun), first.n_tokens)
 
@@ -83,7 +86,7 @@ class Decoder:
             batches = [[left[at] for at in rows] for rows in planned]
             largest = max(batches, key=lambda rows: self._n_tokens(encoded, rows))
             n_tokens = self._n_tokens(encoded, largest)
-            if self.network.device.type == "cpu" or n_tokens <= self._fits:
+            if not self.is_tried or n_tokens <= self._fits:
                 return batches
             try:
                 tried(self.network, [encoded[at] for at in largest], self.max_new_tokens)
@@ -101,7 +104,7 @@ class Decoder:
         rows, begun = batches[0], time.perf_counter()
         asked = [encoded[at] for rows in batches for at in rows]
         try:
-            with self._way.session(asked, max(self._n_tokens(encoded, rows) for rows in batches)) as answer:
+            with self.way.session(asked, max(self._n_tokens(encoded, rows) for rows in batches)) as answer:
                 shared_s = (time.perf_counter() - begun) / len(asked)
                 for rows in batches:
                     begun = time.perf_counter()

@@ -13,6 +13,7 @@ from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.greedy import Answer, Line, Rules
 
 PADDING = 0  # any token: none attends to it
+N_TRIED = 2  # tokens that a batch writes when it is tried: one after its prompts, one after another token
 
 
 class Writing(StoppingCriteria):  # type: ignore[misc]
@@ -46,9 +47,9 @@ class Transformers:
     @contextmanager
     def session(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> Iterator[Answer]:
         """Batches may be answered; nothing has to be known of them before."""
-        yield self._answer
+        yield self.answer
 
-    def _answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
+    def answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
         lines = [Line(prompt) for prompt in prompts]
         ids, mask = _padded(prompts, self._network.device)
         suppressed = {"min_new_tokens": rules.n_new, "eos_token_id": list(rules.never)} if rules.never else {}
@@ -71,7 +72,7 @@ def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[tor
 
 
 def tried(network: Any, prompts: Sequence[Sequence[int]], n_new: int) -> None:
-    """Let a batch read its prompts and write two tokens, while the memory that the others would take is taken.
+    """Let a batch read its prompts and write its first tokens, while the memory that all would take is taken.
 
     Args:
         network: on a device whose memory may be short.
@@ -81,12 +82,16 @@ def tried(network: Any, prompts: Sequence[Sequence[int]], n_new: int) -> None:
     Raises:
         torch.OutOfMemoryError: if it does not fit.
     """
-    n_bytes = len(prompts) * n_new * bytes_of_token(network)
-    taken = torch.empty(n_bytes, dtype=torch.uint8, device=network.device)
-    Transformers(network)._answer(prompts, Rules(min(2, n_new)))
+    taken = _memory(len(prompts) * n_new * bytes_of_token(network), network.device)
+    Transformers(network).answer(prompts, Rules(min(N_TRIED, n_new)))
     del taken
 
 
+def _memory(n_bytes: int, device: torch.device) -> torch.Tensor:
+    return torch.empty(n_bytes, dtype=torch.uint8, device=device)
+
+
+@torch.inference_mode()
 def bytes_of_token(network: Any) -> int:
     """Of the keys and values of one token of a text; what a network keeps of a text as a whole is none."""
     out = network(input_ids=torch.tensor([[PADDING]], device=network.device), use_cache=True)

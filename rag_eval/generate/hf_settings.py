@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Any
 
 from transformers import GenerationConfig
+
+log = logging.getLogger(__name__)
 
 # Settings that make greedy decoding say something else, each with the values under which it does nothing; None is always one.
 ACTING: dict[str, tuple[Any, ...]] = {
@@ -40,7 +44,7 @@ ACTING: dict[str, tuple[Any, ...]] = {
     "use_mtp": (False,),
     "prompt_lookup_num_tokens": (0,),
     "assistant_early_exit": (0,),
-    "assistant_ensemble_weight": (0, 1),
+    "assistant_ensemble_weight": (),
     "speculation_type": (),
     "token_healing": (False,),
     # keys and values in fewer bits, or in chunks, or not at all
@@ -80,6 +84,12 @@ def ends(settings: Any, tokenizer: Any) -> frozenset[int]:
 def plain() -> Any:
     """Settings of greedy decoding and nothing else."""
     return GenerationConfig(do_sample=False, num_beams=1)
+
+
+@cache
+def warn_once(said: str) -> None:
+    """A warning that several generators of one model have in common."""
+    log.warning(said)
 
 
 def _plain_data(value: Any) -> Any:
