@@ -179,8 +179,8 @@ class HF:
         return overridden(self._checkpoint.generation_settings(self._whole_weights))
 
     def decoded(self) -> Mapping[str, Any]:
-        """How answers are decoded, as far as it does not decide what they say. Loads the model."""
-        return self._decoder.facts()
+        """How answers were decoded, as far as it does not decide what they say; nothing where the model was never loaded."""
+        return self._decoder.facts() if "_decoder" in vars(self) else {}
 
     def format(self, prompt: Rendered) -> Formatted:
         """The text that the model is given for a prompt."""
@@ -210,6 +210,12 @@ class HF:
     def _peft_name(self, name: str) -> str:
         """PEFT's name for one of several adapters: any text may be the user's, and not every text may be a module's."""
         return f"given_{sorted(self.beside).index(name)}"
+
+    def warm_up(self, prompts: Sequence[Rendered]) -> None:
+        """Load the model; on CUDA also answer, for its kernels are made by the first call of each kind."""
+        _ = self._decoder
+        if self.device == "cuda":
+            self.generate(prompts)
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
