@@ -49,7 +49,7 @@ class Line:
             self.is_ended = True
             return
         self.written.append(token)
-        self.is_ended = rules.stops is not None and rules.stops.is_reached(self.written)
+        self.is_ended = rules.stops is not None and rules.stops.is_reached(self.written, self.prompt)
 
     def is_over(self, rules: Rules) -> bool:
         return self.is_ended or len(self.written) == rules.n_new

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,10 @@ class Checkpoint:
         """What its folder, or that of weights that take the place of its own, says of how it generates text."""
         where, source = (weights, {"local_files_only": True}) if weights else (self.model, self._source)
         with self._loading():
-            try:
-                return GenerationConfig.from_pretrained(where, **source)
-            except OSError:  # there is no generation_config.json: older models say it in their configuration
-                return GenerationConfig.from_pretrained(where, config_file_name="config.json", _from_model_config=True, **source)
+            for file in ({}, {"config_file_name": "config.json", "_from_model_config": True}):  # older models say it there
+                with suppress(OSError, TypeError):  # TypeError: transformers opens a file that there is not
+                    return GenerationConfig.from_pretrained(where, **file, **source)
+        return GenerationConfig()
 
     def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
         """The network, or that of a folder of weights in its place.

@@ -16,6 +16,7 @@ from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.greedy import Line, OwnLoop, Rules
 from rag_eval.generate.hf_generate import Transformers, tried
 from rag_eval.generate.hf_settings import ends, plain
+from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
 from rag_eval.generate.suited import differs, unsuited, without_adapter_class
 from rag_eval.parts import Timed
@@ -43,8 +44,8 @@ class Decoder:
     def __post_init__(self) -> None:
         self._ends = ends(self.network.generation_config, self.tokenizer)
         self.network.generation_config = plain()
-        self._stops = Stops(self.tokenizer, self.stop)
-        self._rules = Rules(self.max_new_tokens, self._ends, self._stops)
+        self._speech = Speech(self.tokenizer)
+        self._rules = Rules(self.max_new_tokens, self._ends, Stops(self._speech, self.stop))
         self.is_tried = self.network.device.type != "cpu"
         inner = without_adapter_class(self.network)
         self.why = unsuited(self.network) or differs(inner)
@@ -130,6 +131,7 @@ class Decoder:
         log.warning("out of memory with %d prompts at once; trying %d", len(prompts), self._max_rows)
 
     def _generation(self, line: Line, seconds: float) -> Generation:
-        text = self._stops.text(line.written)
+        said, n_thought = self._speech.said(line.written, line.prompt), self._speech.n_thought(line.written, line.prompt)
+        text = said.answer[: self._speech.cut(said, self.stop)].strip()
         reason: StopReason = "stop" if line.is_ended else "length"
-        return Generation(text[: self._stops.cut(text)].strip(), len(line.prompt), len(line.written), seconds, reason)
+        return Generation(text, len(line.prompt), len(line.written), seconds, reason, thought=said.thought, n_thought_tokens=n_thought)

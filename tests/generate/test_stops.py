@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
 
 from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
+from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
 from rag_eval.types import Rendered
 from tests.models import TINY, write_random_model
@@ -19,59 +21,67 @@ class Spelled:
     """A tokenizer whose tokens are given texts."""
 
     def __init__(self, *pieces: str) -> None:
-        self.pieces, self.n_decoded = pieces, 0
+        self.pieces, self.n_decoded, self.added_tokens_decoder = pieces, 0, {}
 
     def decode(self, tokens: Sequence[int], skip_special_tokens: bool) -> str:
-        assert skip_special_tokens
-        self.n_decoded += 1
+        self.n_decoded += skip_special_tokens  # of what was written, not of the prompt
         return "".join(self.pieces[token] for token in tokens)
 
 
-def first_reached(stops: Stops, tokens: Sequence[int]) -> int | None:
-    return next((n for n in range(1, len(tokens) + 1) if stops.is_reached(tokens[:n])), None)
+def stops(tokenizer: Any, *texts: str) -> Stops:
+    return Stops(Speech(tokenizer), texts)
+
+
+def first_reached(stops: Stops, tokens: Sequence[int], prompt: Sequence[int] = ()) -> int | None:
+    return next((n for n in range(1, len(tokens) + 1) if stops.is_reached(tokens[:n], prompt)), None)
 
 
 def test_the_token_that_completes_a_stop_is_the_one_that_ends_the_answer() -> None:
-    stops = Stops(Spelled("a", "b\n", "\n", "c\n\nd", "End", "."), ["\n\n", "End."])
-    assert first_reached(stops, [0, 0, 0]) is None
-    assert first_reached(stops, [0, 1, 0]) is None
-    assert first_reached(stops, [0, 1, 2, 0]) == 3  # across tokens
-    assert first_reached(stops, [0, 3, 0]) == 2  # inside one
-    assert first_reached(stops, [0, 4, 0, 4, 5]) == 5
+    found = stops(Spelled("a", "b\n", "\n", "c\n\nd", "End", "."), "\n\n", "End.")
+    assert first_reached(found, [0, 0, 0]) is None
+    assert first_reached(found, [0, 1, 0]) is None
+    assert first_reached(found, [0, 1, 2, 0]) == 3  # across tokens
+    assert first_reached(found, [0, 3, 0]) == 2  # inside one
+    assert first_reached(found, [0, 4, 0, 4, 5]) == 5
 
 
-def test_an_answer_is_cut_before_the_first_stop_that_does_not_stand_at_its_very_beginning() -> None:
-    stops = Stops(Spelled("\n", "a"), ["\n", "ab"])
-    assert stops.cut("Paris\nab\n") == 5
-    assert stops.cut("\nParis\n") == 6
-    assert stops.cut("\nParis") is None
-    assert first_reached(stops, [0, 1, 1, 0]) == 4
+def test_a_stop_at_the_very_beginning_ends_nothing() -> None:
+    found = stops(Spelled("\n", "a"), "\n", "ab")
+    assert first_reached(found, [0, 1, 1, 0]) == 4
+    assert first_reached(found, [0, 1, 1, 1]) is None
 
 
-def test_texts_are_spelled_out_only_where_a_token_may_complete_a_stop() -> None:
+def test_a_thought_may_hold_what_ends_an_answer() -> None:
+    tokenizer = Spelled("<think>", "hm", "\n", "</think>", "Paris", "!")
+    found = stops(tokenizer, "\n")
+    assert first_reached(found, [0, 1, 2, 1, 2, 3, 2, 4, 5, 2, 5]) == 11  # a line break at the end may be no more than that
+    assert first_reached(found, [1, 2, 3, 4, 2, 5], prompt=[4, 0]) == 6  # opened by the prompt
+    assert first_reached(found, [0, 1, 2, 1, 2]) is None
+
+
+def test_texts_are_spelled_out_only_once_a_token_may_complete_a_stop() -> None:
     tokenizer = Spelled("a", "\n")
-    stops = Stops(tokenizer, ["\n"])
+    found = stops(tokenizer, "\n")
     for n in range(1, 50):
-        assert not stops.is_reached([0] * n)
+        assert not found.is_reached([0] * n, [])
     assert tokenizer.n_decoded == 1
     for odd in ("é", "x "):  # bytes of a letter, and a space that stands alone, are not spelled by a token alone
-        tokenizer, stops = Spelled("a", "\n"), Stops(tokenizer, [odd])
-        assert not stops.is_reached([0, 0])
+        tokenizer = Spelled("a")
+        assert not stops(tokenizer, odd).is_reached([0, 0], [])
+        assert tokenizer.n_decoded > 0
 
 
 def test_no_stops_are_never_reached() -> None:
-    tokenizer = Spelled("a")
-    assert not Stops(tokenizer, ["", *[]]).is_reached([0, 0])
-    assert tokenizer.n_decoded == 0
+    assert not stops(Spelled("a"), "").is_reached([0, 0], [])
+    assert not stops(Spelled("a")).is_reached([0, 0], [])
 
 
 @pytest.mark.parametrize("stop", ["liver", "lung gene", "d", ".", "é!", "is "])
 def test_every_token_is_judged_as_the_whole_text_is(stop: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(TINY)
     tokens = tokenizer("Its liver, a lung gene, is mild. Où est l'été, é! and so on", add_special_tokens=False)["input_ids"]
-    stops = Stops(tokenizer, [stop])
-    whole = next((n for n in range(1, len(tokens) + 1) if stops.text(tokens[:n]).find(stop, 1) > 0), None)
-    assert first_reached(stops, tokens) == whole
+    whole = next((n for n in range(1, len(tokens) + 1) if Speech(tokenizer).text(tokens[:n]).find(stop, 1) > 0), None)
+    assert first_reached(stops(tokenizer, stop), tokens) == whole
     assert whole is not None
 
 
