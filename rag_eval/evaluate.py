@@ -25,7 +25,7 @@ from rag_eval.forgetting.measure import forgotten
 from rag_eval.form import Form, formed
 from rag_eval.hub import pinned
 from rag_eval.meter import Reading, metered
-from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching
+from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching, Telling
 from rag_eval.parts import Row as TrainingRow
 from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
 from rag_eval.record import identity
@@ -164,7 +164,8 @@ def _measure(
             lambda alone, said, probe: estimates(rows_of(alone, said, probe), primary),
             primary,
         )
-        found |= batch_disagreement(ready, predictions, questions, settings["n_probe"])
+        disagreement, again = batch_disagreement(ready, predictions, questions, settings["n_probe"])
+        found |= disagreement
         found |= forgotten(system, ready, settings["n_forgetting"], build(settings["cache"]))
         found |= against_exact(retriever, predictions, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
     spends = _spent(readings) | {
@@ -191,6 +192,8 @@ def _measure(
         "training": history_of(learned.adapter),
         "throughput": {"searches_per_s": searches_per_s(predictions)},
         "chance": chance,
+        "asked_again": asdict(again),
+        "decoded": ready.generator.decoded() if isinstance(ready.generator, Telling) else None,
     }
     return directory.finish(rows, spends, found, {**facts, **measured})
 
@@ -219,7 +222,7 @@ def _warm_up(system: System, examples: Sequence[Example], directory: RunDirector
     if left and len(left) < len(examples):
         log.warning("resuming: %d of %d questions were answered before", len(examples) - len(left), len(examples))
     if left:
-        system.answer(left[:1])
+        system.warm_up(left[:1])
     return sum(sum(done[example.id].seconds.values()) for example in examples if example.id in done)
 
 

@@ -337,6 +337,24 @@ class Ranking(Protocol):
 
 
 @runtime_checkable
+class Warming(Protocol):
+    """A generator that gets ready for less than an answer."""
+
+    def warm_up(self, prompts: Sequence[Rendered]) -> None:
+        """Load what it needs, and make the calls that would take longer the first time."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A generator that tells how it decoded, as far as that does not decide what it said."""
+
+    def decoded(self) -> Mapping[str, Any]:
+        """Plain data, for the record of a run; empty where it decoded nothing."""
+        ...
+
+
+@runtime_checkable
 class Probed(Protocol):
     """A generator that says how likely it finds plain text, which no chat template surrounds."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from rag_eval.errors import DataError
@@ -23,6 +24,8 @@ from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction
 
 N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
 N_EXACT_PROBE = 500  # questions by which an approximate search is compared with an exact one
+PROBE_SHARE = 0.08  # of the time of all answers, for asking some of them again
+ALONE = 3.0  # times a question's share of its batch that it is taken to need alone, before one was asked
 FORCED = ("choice", "yes_no_maybe")  # comparators of answers that are one of few
 
 
@@ -63,19 +66,55 @@ def learned_phrasings(
     return {train_phrasing(primary): found[primary]} if primary in found else {}
 
 
-def batch_disagreement(ready: System, predictions: Sequence[Prediction], questions: Sequence[Example], n: int) -> dict[str, Estimate]:
-    """Share of a sample of answers that change when each question is asked alone.
+@dataclass(frozen=True)
+class AskedAgain:
+    """How many answers were given again one by one."""
+
+    wanted: int
+    asked: int
+    why: str | None = None  # fewer than wanted
+
+
+def batch_disagreement(
+    ready: System, predictions: Sequence[Prediction], questions: Sequence[Example], n: int
+) -> tuple[dict[str, Estimate], AskedAgain]:
+    """Share of a sample of answers that change when each question is asked alone, and how large the sample was.
 
     Greedy decoding is a function of the prompt, but sums in another order round differently, and a near tie then falls
-    the other way. Nothing where no model ran.
+    the other way. No more questions are asked than fit into a share of the time that all answers took.
+
+    Args:
+        ready: the learned system.
+        predictions: its answers.
+        questions: in the same order.
+        n: how many to ask again, at most.
+
+    Returns:
+        No estimate where no model ran, or where one question alone takes more than that share.
     """
     if n == 0 or ready.generator.identity()["base_model"] is None:
-        return {}
+        return {}, AskedAgain(0, 0)
     said = {one.example_id: one for one in predictions if one.outcome != "error"}
-    probe = sample([example for example in questions if example.id in said], n, "batch")
-    changed = [float(ready.answer([example])[0].text != said[example.id].text) for example in probe]
-    found = estimate(changed, [example.cluster or example.id for example in probe], binary=True)
-    return {} if found is None else {DISAGREEMENT: found}
+    probe = _in_any_order([example for example in questions if example.id in said])[:n]
+    answers_s = sum(sum(one.seconds.values()) for one in predictions)
+    left_s = PROBE_SHARE * answers_s if answers_s else math.inf
+    alone_s = ALONE * answers_s / max(1, len(predictions))  # of the slowest so far
+    changed: list[float] = []
+    for example in probe:
+        if alone_s > left_s:
+            break
+        begun = time.perf_counter()
+        changed.append(float(ready.answer([example])[0].text != said[example.id].text))
+        took_s = time.perf_counter() - begun
+        left_s, alone_s = left_s - took_s, max(took_s, alone_s) if len(changed) > 1 else took_s
+    why = f"more would take over {PROBE_SHARE:.0%} of the {answers_s:.1f} s of the answers" if len(changed) < len(probe) else None
+    found = estimate(changed, [example.cluster or example.id for example in probe[: len(changed)]], binary=True)
+    return {} if found is None else {DISAGREEMENT: found}, AskedAgain(len(probe), len(changed), why)
+
+
+def _in_any_order(examples: Sequence[Example]) -> list[Example]:
+    """The examples in an order that is random, and the same for every arm and seed: each beginning of it is a sample."""
+    return random.Random("batch").sample(list(examples), len(examples))
 
 
 def against_exact(retriever: Retriever, predictions: Sequence[Prediction], questions: Sequence[Example], k: int) -> dict[str, Estimate]:

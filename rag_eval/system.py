@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Ranking, Retriever
+from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Ranking, Retriever, Warming
 from rag_eval.score.abstention import is_abstention
 from rag_eval.types import Document, Example, Generation, Likelihood, Outcome, Prediction, QADataset, Rendered, Searched
 
@@ -49,6 +49,14 @@ class System:
             _prediction(example, one, hits, written.get(at), ranked.get(at, ()))
             for at, (example, one, hits) in enumerate(zip(examples, asked, found, strict=True))
         ]
+
+    def warm_up(self, examples: Sequence[Example]) -> None:
+        """Load, and make the first calls, so that the answers that follow are timed as all others."""
+        if not isinstance(self.generator, Warming):
+            self.answer(examples)
+            return
+        asked = self._ask(examples, self.retriever.search(examples))
+        self.generator.warm_up([one.prompt for one in asked if one.fits])
 
     def _rank(self, examples: Sequence[Example], asked: Sequence[Asked], fitting: Sequence[int]) -> dict[int, tuple[Likelihood, ...]]:
         """The likelihoods of the options of multiple-choice questions, where the generator tells them; not timed."""

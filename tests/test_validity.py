@@ -27,7 +27,7 @@ from rag_eval.errors import ConfigError, DataError, UserError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.latency.protocol import LatencyProtocol
 from rag_eval.latency.schedule import poisson_arrivals
-from rag_eval.probes import batch_disagreement
+from rag_eval.probes import AskedAgain, batch_disagreement
 from rag_eval.prompt import Prompt
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_record import RunRecord
@@ -300,7 +300,8 @@ def test_m20_answers_that_change_with_the_batch_are_counted_and_said(run: Make) 
     alone = SimpleNamespace(
         generator=SimpleNamespace(identity=lambda: {"base_model": "m"}), answer=lambda asked: [replace(batch[1], example_id=asked[0].id)]
     )
-    found = batch_disagreement(alone, batch, examples, 50)  # type: ignore[arg-type]
+    found, asked = batch_disagreement(alone, batch, examples, 50)  # type: ignore[arg-type]
+    assert asked == AskedAgain(10, 10)
     assert found[DISAGREEMENT].mean == 0.1
     assert "0.100 of 10 answers change when asked one by one" in said(run("rag", extra=found))
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Generator, Ranking, Timed, TimedGenerator
+from rag_eval.parts import Generator, Ranking, Telling, Timed, TimedGenerator, Warming
 from rag_eval.types import Generation, Likelihood, Rendered
 
 
-class Switching(Generator, Ranking, TimedGenerator, Protocol):
+class Switching(Generator, Ranking, Telling, TimedGenerator, Warming, Protocol):
     """A generator with several adapters, one of which answers at a time."""
 
     beside: Mapping[str, str]  # name -> folder of the adapter
@@ -43,6 +43,13 @@ class Grouped:
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
         return self._generator.count_tokens(prompts)
+
+    def warm_up(self, prompts: Sequence[Rendered]) -> None:
+        """Load the base model and all adapters."""
+        self._generator.warm_up(prompts)
+
+    def decoded(self) -> Mapping[str, Any]:
+        return self._generator.decoded()
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         """One generation a prompt, same order; its seconds include its share of changing the adapter.

@@ -24,6 +24,7 @@ from rag_eval.generate.grouped import Grouped
 from rag_eval.generate.hf_checkpoint import Checkpoint, with_end_and_padding
 from rag_eval.generate.hf_decoding import Decoder
 from rag_eval.generate.hf_prompting import Prompting
+from rag_eval.generate.hf_settings import overridden, warn_once
 from rag_eval.generate.hf_soundness import check_causal, check_vocabulary
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, check_no_adapter, fingerprint
@@ -164,13 +165,22 @@ class HF:
             "dtype": self.dtype,
             "prompting": self._prompting.identity(),
             "brings_prompting": self._brings_prompting,
-            "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop},
+            "decoding": {"greedy": True, "max_new_tokens": self.max_new_tokens, "stop": self.stop, "overridden": self._overridden},
         }
 
     @cached_property
     def _fingerprint(self) -> str:
         """Of the model without an adapter: its files are read once."""
         return fingerprint(self.model, self.revision)
+
+    @cached_property
+    def _overridden(self) -> Mapping[str, Any]:
+        """Settings of the model's folder that would make greedy decoding say something else; they are not used."""
+        return overridden(self._checkpoint.generation_settings(self._whole_weights))
+
+    def decoded(self) -> Mapping[str, Any]:
+        """How answers were decoded, as far as it does not decide what they say; nothing where the model was never loaded."""
+        return self._decoder.facts() if "_decoder" in vars(self) else {}
 
     def format(self, prompt: Rendered) -> Formatted:
         """The text that the model is given for a prompt."""
@@ -200,6 +210,12 @@ class HF:
     def _peft_name(self, name: str) -> str:
         """PEFT's name for one of several adapters: any text may be the user's, and not every text may be a module's."""
         return f"given_{sorted(self.beside).index(name)}"
+
+    def warm_up(self, prompts: Sequence[Rendered]) -> None:
+        """Load the model; on CUDA also answer, for its kernels are made by the first call of each kind."""
+        _ = self._decoder
+        if self.device == "cuda":
+            self.generate(prompts)
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
@@ -299,6 +315,8 @@ class HF:
 
     @cached_property
     def _decoder(self) -> Decoder:
+        if self._overridden:
+            warn_once(f"generator.model={self.model}: greedy decoding without what its generation settings ask for: {self._overridden}")
         return Decoder(self._tokenizer, self._network, self.max_new_tokens, self.token_budget, self.stop)
 
     @cached_property
@@ -314,9 +332,9 @@ class HF:
         elif self.adapter and self._is_adapted:
             way = merge.merged if self.adapter_mode == "merged" else merge.adapted
             network = way(self._load_network("float32"), self.adapter)
-        elif self.adapter:
-            check_model(self.adapter)
-            network = self._load_network("float32", self.adapter)
+        elif self._whole_weights:
+            check_model(self._whole_weights)
+            network = self._load_network("float32", self._whole_weights)
         else:
             network = self._load_network(self.dtype)
         for weight in network.parameters():  # no buffer: positions are float32 in a model that is loaded in fewer bits, too
@@ -328,6 +346,11 @@ class HF:
 
     def _load_network(self, dtype: str, weights: str | None = None) -> Any:
         return self._checkpoint.network(dtype, self.device, weights)
+
+    @property
+    def _whole_weights(self) -> str | None:
+        """The folder of weights that take the place of the model's own."""
+        return None if self._is_adapted else self.adapter
 
     @property
     def _is_adapted(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import transformers
 from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
 from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.generate.hf_soundness import check_finite, check_whole
@@ -59,6 +59,15 @@ class Checkpoint:
     def n_embeddings(self) -> int | None:
         """Tokens that the model knows; None where its configuration does not say."""
         return getattr(self.config(), "vocab_size", None)
+
+    def generation_settings(self, weights: str | None = None) -> Any:
+        """What its folder, or that of weights that take the place of its own, says of how it generates text."""
+        where, source = (weights, {"local_files_only": True}) if weights else (self.model, self._source)
+        with self._loading():
+            for file in ({}, {"config_file_name": "config.json", "_from_model_config": True}):  # older models say it there
+                with suppress(OSError, TypeError):  # TypeError: transformers opens a file that there is not
+                    return GenerationConfig.from_pretrained(where, **file, **source)
+        return GenerationConfig()
 
     def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
         """The network, or that of a folder of weights in its place.

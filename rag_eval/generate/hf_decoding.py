@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,9 +13,14 @@ import torch
 from rag_eval.errors import EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
 from rag_eval.generate.first_token import FirstToken
-from rag_eval.generate.speech import Speech, StopsInAnswer
+from rag_eval.generate.greedy import Line, OwnLoop, Rules
+from rag_eval.generate.hf_generate import Transformers, tried
+from rag_eval.generate.hf_settings import ends, plain
+from rag_eval.generate.speech import Speech
+from rag_eval.generate.stops import Stops
+from rag_eval.generate.suited import differs, unsuited, without_adapter_class
 from rag_eval.parts import Timed
-from rag_eval.progress import progress
+from rag_eval.progress import Advance, progress
 from rag_eval.types import Generation, StopReason
 
 log = logging.getLogger(__name__)
@@ -27,25 +31,41 @@ class Decoder:
     """Token ids of prompts to answers."""
 
     tokenizer: Any
-    network: Any  # in eval mode, on its device
+    network: Any  # in eval mode, on its device; its generation settings are made plain
     max_new_tokens: int
     token_budget: int  # tokens of a padded batch, prompt and answer together
     stop: Sequence[str]  # texts that end an answer
+    way: OwnLoop | Transformers = field(init=False)
+    why: str | None = field(init=False)  # it is not our own loop
+    is_tried: bool = field(init=False)  # whether a batch is tried before it is timed: on a device, whose memory ends in an error
     _max_rows: int | None = field(default=None, init=False)
-    _tried: int = field(default=0, init=False)  # tokens of the largest batch that is known to fit
+    _fits: int = field(default=0, init=False)  # tokens of the largest batch that was tried
 
+    def __post_init__(self) -> None:
+        self._ends = ends(self.network.generation_config, self.tokenizer)
+        self.network.generation_config = plain()
+        self._speech = Speech(self.tokenizer)
+        self._rules = Rules(self.max_new_tokens, self._ends, Stops(self._speech, self.stop))
+        self.is_tried = self.network.device.type != "cpu"
+        inner = without_adapter_class(self.network)
+        self.why = unsuited(self.network) or differs(inner)
+        self.way = Transformers(self.network) if self.why else OwnLoop(inner)
+
+    def facts(self) -> Mapping[str, Any]:
+        """By which loop answers are decoded, or why not by our own; by which products; how many at once where the memory is short."""
+        products = vars(self.way.products) if isinstance(self.way, OwnLoop) else None
+        return {"loop": "transformers" if self.why else "own", "why": self.why, "products": products, "max_rows": self._max_rows}
+
+    @torch.inference_mode()
     def generate(self, encoded: Sequence[list[int]]) -> list[Generation]:
         """One generation a prompt, same order."""
-        batches = self._plan_that_fits(encoded)
-        results: list[Generation | None] = [None] * len(encoded)
+        found: dict[int, Generation] = {}
         with progress("answering", len(encoded)) as advance:
-            for rows in batches:
-                batch = [encoded[at] for at in rows]
-                for at, generation in zip(rows, self._batch(batch, **self._stops(batch)), strict=True):
-                    results[at] = generation
-                advance(len(rows))
-        return [result for result in results if result is not None]
+            while left := [at for at in range(len(encoded)) if at not in found]:
+                self._answer(encoded, self._batches(encoded, left), found, advance)
+        return [found[at] for at in range(len(encoded))]
 
+    @torch.inference_mode()
     def time_one(self, ids: list[int], forced_tokens: int | None, first: FirstToken) -> Timed:
         """One prompt alone; `first` reads the clock at its first token.
 
@@ -54,72 +74,64 @@ class Decoder:
             forced_tokens: the answer's length, the end token and stop texts suppressed; None = natural.
             first: sees every token as it comes.
         """
-        length = self._stops([ids]) if forced_tokens is None else {"min_new_tokens": forced_tokens, "max_new_tokens": forced_tokens}
-        (said,) = self._batch([ids], streamer=first, **length)
-        return Timed(said if forced_tokens is None else replace(said, stop_reason="length"), first.n_tokens)
+        rules = self._rules if forced_tokens is None else Rules(forced_tokens, never=sorted(self._ends))
+        begun = time.perf_counter()
+        with self.way.session([ids], len(ids) + rules.n_new) as answer:
+            (line,) = answer([ids], rules, first)
+        return Timed(self._generation(line, time.perf_counter() - begun), first.n_tokens)
 
-    @cached_property
-    def speech(self) -> Speech:
-        """Tokens to thoughts and answers."""
-        return Speech(self.tokenizer)
-
-    def _stops(self, encoded: Sequence[list[int]]) -> dict[str, Any]:
-        return {"stopping_criteria": [StopsInAnswer(self.speech, encoded, self.stop)]} if self.stop else {}
-
-    def _plan_that_fits(self, encoded: Sequence[list[int]]) -> list[list[int]]:
-        """Batches whose largest has been tried, untimed, and halved until it fitted the memory; it also warms up."""
+    def _batches(self, encoded: Sequence[list[int]], left: Sequence[int]) -> list[list[int]]:
+        """Batches of prompts that are left; on a device the largest was tried, untimed, and halved until it fitted."""
         while True:
-            batches = plan([len(ids) for ids in encoded], self.max_new_tokens, self.token_budget, self._max_rows)
-            if not batches:
-                return []
-            sizes = [len(rows) * (len(encoded[rows[0]]) + self.max_new_tokens) for rows in batches]
-            size = max(sizes)
-            largest = batches[sizes.index(size)]
-            if size <= self._tried:
+            planned = plan([len(encoded[at]) for at in left], self.max_new_tokens, self.token_budget, self._max_rows)
+            batches = [[left[at] for at in rows] for rows in planned]
+            largest = max(batches, key=lambda rows: self._n_tokens(encoded, rows))
+            n_tokens = self._n_tokens(encoded, largest)
+            if not self.is_tried or n_tokens <= self._fits:
                 return batches
             try:
-                self._batch([encoded[at] for at in largest], min_new_tokens=self.max_new_tokens)  # none ends early: the worst case
-                self._tried = size
-                return batches
+                tried(self.network, [encoded[at] for at in largest], self.max_new_tokens)
+                self._fits = n_tokens
             except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if len(largest) == 1:
-                    raise EnvironmentFault(
-                        f"out of memory with one prompt of {len(encoded[largest[0]])} tokens on {self.network.device}: "
-                        "use a smaller model, generator.dtype=bfloat16 or a smaller retriever.k."
-                    ) from error
-                self._max_rows = len(largest) // 2
-                torch.cuda.empty_cache()
-                log.warning("out of memory with %d prompts at once; trying %d", len(largest), self._max_rows)
+                self._halve(error, [encoded[at] for at in largest])
 
-    @torch.inference_mode()
-    def _batch(self, encoded: Sequence[list[int]], **decoding: Any) -> list[Generation]:
-        model, padding = self.network, self.tokenizer.pad_token_id or 0
-        begun = time.perf_counter()
-        batch = _padded(encoded, padding, model.device)
-        decoding = {"max_new_tokens": self.max_new_tokens, "do_sample": False, "pad_token_id": padding} | decoding
-        out = model.generate(**batch, **decoding)
-        written = out[:, batch["input_ids"].shape[1] :].tolist()  # the copy to the host waits for the device
-        seconds = (time.perf_counter() - begun) / len(encoded)
-        return [self._generation(ids, prompt, seconds) for ids, prompt in zip(written, encoded, strict=True)]
+    def _n_tokens(self, encoded: Sequence[list[int]], rows: Sequence[int]) -> int:
+        return len(rows) * (len(encoded[rows[0]]) + self.max_new_tokens)
 
-    def _generation(self, ids: list[int], prompt: list[int], seconds: float) -> Generation:
-        tokenizer, model = self.tokenizer, self.network
-        ends = model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id, tokenizer.pad_token_id}
-        n = next((at for at, id in enumerate(ids) if id in ends), len(ids))
-        said = self.speech.said(ids[:n], prompt)
-        cut = self.speech.cut(said, self.stop)
-        reason: StopReason = "length" if n == len(ids) >= self.max_new_tokens and cut is None else "stop"
-        n_thought = self.speech.n_thought(ids[:n], prompt)
-        text = said.answer[:cut].strip()
-        return Generation(text, len(prompt), n, seconds, reason, thought=said.thought, n_thought_tokens=n_thought)
+    def _answer(
+        self, encoded: Sequence[list[int]], batches: Sequence[Sequence[int]], found: dict[int, Generation], advance: Advance
+    ) -> None:
+        """Answer batch by batch, until all is answered or the memory is short."""
+        rows, begun = batches[0], time.perf_counter()
+        asked = [encoded[at] for rows in batches for at in rows]
+        try:
+            with self.way.session(asked, max(self._n_tokens(encoded, rows) for rows in batches)) as answer:
+                shared_s = (time.perf_counter() - begun) / len(asked)
+                for rows in batches:
+                    begun = time.perf_counter()
+                    lines = answer([encoded[at] for at in rows], self._rules)
+                    seconds = shared_s + (time.perf_counter() - begun) / len(rows)
+                    found |= {at: self._generation(line, seconds) for at, line in zip(rows, lines, strict=True)}
+                    advance(len(rows))
+        except (RuntimeError, MemoryError) as error:
+            self._halve(error, [encoded[at] for at in rows])
 
+    def _halve(self, error: Exception, prompts: Sequence[Sequence[int]]) -> None:
+        """Fewer rows at once from here on, if it was the memory."""
+        if not is_out_of_memory(error):
+            raise error
+        if len(prompts) == 1:
+            raise EnvironmentFault(
+                f"out of memory with one prompt of {len(prompts[0])} tokens on {self.network.device}: "
+                "use a smaller model, generator.dtype=bfloat16 or a smaller retriever.k."
+            ) from error
+        self._max_rows = len(prompts) // 2
+        if self.network.device.type == "cuda":
+            torch.cuda.empty_cache()
+        log.warning("out of memory with %d prompts at once; trying %d", len(prompts), self._max_rows)
 
-def _padded(encoded: Sequence[list[int]], padding: int, device: Any) -> dict[str, torch.Tensor]:
-    """Token ids padded on the left and the mask, both int64 (n_rows, longest)."""
-    longest = max(map(len, encoded))
-    ids = torch.tensor([[padding] * (longest - len(row)) + row for row in encoded], device=device)
-    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in encoded], device=device)
-    return {"input_ids": ids, "attention_mask": mask}
+    def _generation(self, line: Line, seconds: float) -> Generation:
+        said, n_thought = self._speech.said(line.written, line.prompt), self._speech.n_thought(line.written, line.prompt)
+        text = said.answer[: self._speech.cut(said, self.stop)].strip()
+        reason: StopReason = "stop" if line.is_ended else "length"
+        return Generation(text, len(line.prompt), len(line.written), seconds, reason, thought=said.thought, n_thought_tokens=n_thought)

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import torch
-from transformers import StoppingCriteria
-
 from rag_eval.thinking import MARKERS, Said, opened, split
 
 _END_OF_PROMPT = 24  # tokens of a prompt in which a thought is opened, if it is
@@ -28,22 +25,23 @@ class Speech:
             tokens: what was written, without the token that ended it.
             prompt: before it; it may have opened the thought.
         """
-        return split(self._opener(prompt) + self._text(tokens))
+        return split(self._opener(prompt) + self.text(tokens))
 
     def n_thought(self, tokens: Sequence[int], prompt: Sequence[int]) -> int | None:
         """How many of the tokens are thought, the end of it included; None = none are."""
-        answer, text = self.said(tokens, prompt).answer, self._text(tokens)
+        answer, text = self.said(tokens, prompt).answer, self.text(tokens)
         if answer == text and not self._opener(prompt):
             return None
         # What is left once the first n tokens are gone holds the answer until they are more than the thought.
-        return bisect_left(range(len(tokens)), True, key=lambda n: answer.strip() not in self._text(tokens[n + 1 :]))
+        return bisect_left(range(len(tokens)), True, key=lambda n: answer.strip() not in self.text(tokens[n + 1 :]))
 
     @staticmethod
     def cut(said: Said, stops: Sequence[str]) -> int | None:
         """Where a text that ends an answer begins in it, not at its very start; None = there is none."""
         return min((at for stop in stops if (at := said.answer.find(stop, 1)) >= 0), default=None)
 
-    def _text(self, tokens: Sequence[int]) -> str:
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens spell."""
         if self._markers.isdisjoint(tokens):
             return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
         shown = [token for token in tokens if token not in self._hidden]
@@ -64,25 +62,3 @@ class Speech:
     @cached_property
     def _hidden(self) -> frozenset[int]:
         return frozenset(self._special) - self._markers
-
-
-class StopsInAnswer(StoppingCriteria):  # type: ignore[misc]
-    """Ends a row once its answer holds one of some texts; a thought may hold them."""
-
-    def __init__(self, speech: Speech, prompts: Sequence[list[int]], stops: Sequence[str]) -> None:
-        """
-        Args:
-            speech: tokens to what was said.
-            prompts: of the rows, in order.
-            stops: texts that end an answer.
-        """
-        self._speech, self._prompts, self._stops = speech, prompts, stops
-        self._n_padded = max(map(len, prompts))
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **given: Any) -> torch.BoolTensor:
-        rows = input_ids[:, self._n_padded :].tolist()
-        ended = [
-            self._speech.cut(self._speech.said(tokens, prompt), self._stops) is not None
-            for tokens, prompt in zip(rows, self._prompts, strict=True)
-        ]
-        return torch.tensor(ended, device=input_ids.device)  # type: ignore[return-value]

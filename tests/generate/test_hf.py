@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
+from rag_eval.generate.greedy import Answer, Line, Rules
 from rag_eval.generate.hf import HF
+from rag_eval.generate.hf_generate import Transformers, bytes_of_token
 from rag_eval.types import Generation, Rendered
 from tests.models import TINY, write_random_model
 
@@ -79,8 +82,14 @@ def test_no_prompts_are_no_answers(random_model: Path) -> None:
     assert hf(random_model).generate([]) == []
 
 
+def by_transformers(generator: HF) -> HF:
+    """The same generator, decoding by the loop of transformers."""
+    generator._decoder.way = Transformers(generator._network)
+    return generator
+
+
 def test_prompts_are_padded_on_the_left_and_padding_is_masked(random_model: Path) -> None:
-    generator, seen = hf(random_model), []
+    generator, seen = by_transformers(hf(random_model)), []
     network = generator._network
     true = network.generate
     network.generate = lambda **given: seen.append(given) or true(**given)
@@ -169,41 +178,115 @@ def test_without_a_chat_template_the_plain_text_is_given(random_model: Path) -> 
 
 def limit(generator: HF, fits: Callable[[int, int], bool]) -> list[bool]:
     """Give the loaded model a memory in which only some (rows, tokens a row) fit; what comes back says which calls did."""
-    network, calls = generator._network, []
-    true = network.generate
+    way, calls = generator._decoder.way, []
+    true = way.session
 
-    def generate(**given: Any) -> Any:
-        n_rows, width = given["input_ids"].shape
-        calls.append(fits(n_rows, width + given["max_new_tokens"]))
-        if not calls[-1]:
-            raise torch.OutOfMemoryError("out of memory")
-        return true(**given)
+    @contextmanager
+    def session(*given: Any) -> Iterator[Answer]:
+        with true(*given) as answer:
 
-    network.generate = generate
+            def limited(prompts: Sequence[Sequence[int]], rules: Rules, first: Any = None) -> list[Line]:
+                calls.append(fits(len(prompts), max(map(len, prompts)) + rules.n_new))
+                if not calls[-1]:
+                    raise torch.OutOfMemoryError("out of memory")
+                return answer(prompts, rules, first)
+
+            yield limited
+
+    way.session = session  # type: ignore[method-assign, assignment]
     return calls
 
 
 @pytest.mark.parametrize("n_rows_that_fit", [1, 3, 7])
-def test_out_of_memory_halves_the_batch_before_the_clock_starts_and_changes_no_answer(random_model: Path, n_rows_that_fit: int) -> None:
+def test_out_of_memory_halves_the_batch_and_changes_no_answer(random_model: Path, n_rows_that_fit: int) -> None:
     generator = hf(random_model, token_budget=10_000)
     calls = limit(generator, lambda rows, _: rows <= n_rows_that_fit)
     assert said(generator.generate(rendered(PROMPTS))) == said(hf(random_model).generate(rendered(PROMPTS)))
     assert not calls[0]
-    assert all(calls[calls.index(True) :])  # the trial fails, never the timed call
+    assert all(calls[calls.index(True) :])
     n = len(calls)
     generator.generate(rendered(PROMPTS))
-    assert all(calls[n:])  # and what was learned is kept
+    assert all(calls[n:])  # what was learned is kept
+    assert generator.decoded()["max_rows"] == {1: 1, 3: 3, 7: 6}[n_rows_that_fit]
 
 
-def test_the_trial_is_of_the_batch_that_needs_most_memory_answers_included(random_model: Path) -> None:
+def test_what_was_answered_before_the_memory_was_short_is_not_asked_again(random_model: Path) -> None:
+    generator = hf(random_model, token_budget=60)
+    seen: list[int] = []
+    calls = limit(generator, lambda rows, _: seen.append(rows) or len(seen) != 3)
+    assert said(generator.generate(rendered(PROMPTS))) == said(hf(random_model).generate(rendered(PROMPTS)))
+    assert calls[:3] == [True, True, False]
+    assert sum(rows for rows, done in zip(seen, calls, strict=True) if done) == len(PROMPTS)
+
+
+class Device:
+    """A memory of so many tokens; what does not fit in it fails."""
+
+    def __init__(self, generator: HF, n_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.n_tokens, self.n_taken, self.calls, self._network = n_tokens, 0, [], generator._network
+        by_transformers(generator)._decoder.is_tried = True
+        self._true = self._network.generate
+        self._network.generate = self.generate
+        monkeypatch.setattr("rag_eval.generate.hf_generate._memory", self.take)
+        self._one = bytes_of_token(self._network)
+
+    def take(self, n_bytes: int, _: torch.device) -> None:
+        self.n_taken = n_bytes // self._one
+
+    def generate(self, **given: Any) -> Any:
+        """A trial takes the memory of the whole answers before; a call of its own none."""
+        n_rows, width = given["input_ids"].shape
+        n_new = given["max_new_tokens"]
+        needed = n_rows * (width + n_new) if self.n_taken == 0 else n_rows * width + self.n_taken
+        self.calls.append((n_new, needed <= self.n_tokens))
+        self.n_taken = 0
+        if not self.calls[-1][1]:
+            raise torch.OutOfMemoryError("out of memory")
+        return self._true(**given)
+
+
+@pytest.mark.parametrize("n_tokens", [40, 60, 150])
+def test_on_a_device_the_trial_fails_and_never_the_timed_call(random_model: Path, n_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = hf(random_model, token_budget=10_000)
+    device = Device(generator, n_tokens, monkeypatch)
+    assert said(generator.generate(rendered(PROMPTS))) == said(hf(random_model).generate(rendered(PROMPTS)))
+    trials = [fits for n_new, fits in device.calls if n_new < 8]
+    assert trials == [False] * (len(trials) - 1) + [True]
+    assert len(trials) > 1
+    assert all(fits for n_new, fits in device.calls if n_new == 8)
+    n = len(device.calls)
+    generator.generate(rendered(PROMPTS))
+    assert all(n_new == 8 for n_new, _ in device.calls[n:])  # what was learned is kept
+
+
+def test_the_trial_is_of_the_batch_that_needs_most_memory_answers_included(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # One long prompt, 1 x (100 + 8); 23 short ones, 23 x (1 + 8): their prompts are shorter, their batch is larger.
     generator = hf(random_model, token_budget=215)
     texts = [" a" * 100, *["a"] * 24]
     assert generator.count_tokens(rendered(texts)) == [100, *[1] * 24]
-    calls = limit(generator, lambda rows, width: rows * width <= 200)
+    device = Device(generator, 200, monkeypatch)
     assert len(generator.generate(rendered(texts))) == 25
-    assert calls[0] is False
-    assert all(calls[1:])
+    assert device.calls[0] == (2, False)
+    assert all(fits for _, fits in device.calls[1:])
+
+
+def test_a_trial_that_leaves_room_for_two_tokens_only_has_failed(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = hf(random_model, token_budget=10_000)
+    (n,) = generator.count_tokens(rendered(["liver lung"]))
+    device = Device(generator, 2 * (n + 8) - 1, monkeypatch)
+    generator.generate(rendered(["liver lung", "liver lung"]))
+    assert device.calls[:2] == [(2, False), (2, True)]
+
+
+def test_on_a_cpu_nothing_is_read_or_written_in_vain(random_model: Path) -> None:
+    generator, n_read = hf(random_model, token_budget=10_000), []
+    generator._decoder.way._network.register_forward_pre_hook(  # type: ignore[union-attr]
+        lambda _, args, given: n_read.append(given["input_ids"].numel()), with_kwargs=True
+    )
+    prompts = rendered(PROMPTS)
+    answers = generator.generate(prompts)
+    n_written = sum(one.n_output_tokens or 0 for one in answers)
+    assert sum(n_read) <= sum(generator.count_tokens(prompts)) + n_written
 
 
 def test_out_of_memory_with_a_single_prompt_is_a_fault_of_the_machine(random_model: Path) -> None:
@@ -326,6 +409,7 @@ def test_no_more_tokens_are_forced_than_an_answer_may_have(random_model: Path) -
 
 def test_a_gpu_is_waited_for_before_every_reading_of_the_clock(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator, seen = hf(random_model), []
+    _ = generator._decoder  # loaded, and compared with transformers
     generator._network.register_forward_hook(lambda *_: seen.append("pass"))
     monkeypatch.setattr("torch.cuda.synchronize", lambda: seen.append("wait"))
     monkeypatch.setattr("rag_eval.generate.hf.time.perf_counter", lambda: seen.append("read") or float(len(seen)))

@@ -1,0 +1,95 @@
+"""Whether a network is one that our own loop decodes: judged by its configuration, then by comparing its scores with and without it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from rag_eval.errors import is_out_of_memory
+from rag_eval.generate.greedy import OwnLoop
+from rag_eval.generate.slots import Part, Slots, Step, padding_mask
+
+N_COMPARED, N_SHORT = 24, 8  # tokens of the text whose scores are compared, and of its beginning, which is another
+# By how much scores may differ, in parts of the greatest: sums in another order round differently.
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
+# Position encodings that change with the longest text of a batch.
+_BY_LENGTH = {"dynamic", "longrope"}
+
+
+def without_adapter_class(network: Any) -> Any:
+    """The network of transformers inside one of PEFT's, its layers adapted; any other network itself."""
+    return network.get_base_model() if hasattr(network, "peft_config") else network
+
+
+def unsuited(network: Any) -> str | None:
+    """What in its kind and configuration our loop does not know; None = nothing."""
+    if network.device.type != "cpu":
+        return "our loop was measured on CPUs only"
+    for adapter in getattr(network, "peft_config", {}).values():
+        if adapter.peft_type != "LORA" or getattr(adapter, "alora_invocation_tokens", None):
+            return f"an adapter of type {adapter.peft_type} does more than change weights"
+    inner = without_adapter_class(network)
+    config = inner.config
+    if config.is_encoder_decoder or config.sub_configs:
+        return "it is more than a language model"
+    if config._attn_implementation != "sdpa" or not inner._supports_attention_backend:
+        return "its attention cannot be exchanged"
+    if not {"position_ids", "logits_to_keep"} <= set(inspect.signature(inner.forward).parameters):
+        return "it takes no positions, or scores every token"
+    kinds = sorted({type(layer).__name__ for layer in DynamicCache(config=config).layers})
+    if kinds != [DynamicLayer.__name__] or not inner._supports_default_dynamic_cache():
+        return f"its cache is no plain one of keys and values: {', '.join(kinds)}"
+    by_length = _BY_LENGTH.intersection(_values(config.to_dict(), {"rope_type", "type"}))
+    return f"its positions depend on the length of a batch: {', '.join(sorted(by_length))}" if by_length else None
+
+
+@torch.inference_mode()
+def differs(network: Any) -> str | None:
+    """How far the scores of a short text are from those of transformers, if too far; None = not. For one that is not unsuited."""
+    text = [at * 997 % network.config.vocab_size for at in range(N_COMPARED)]  # tokens from everywhere
+    try:
+        expected = torch.cat([_scores(network, text), _scores(network, text[:N_SHORT])])
+        found = _in_slots(network, text)
+    except Exception as error:  # whatever a network of another kind makes of what it does not know
+        if is_out_of_memory(error):
+            raise
+        return f"it cannot be read by our loop ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    apart = float((found - expected).abs().max() / expected.abs().max())
+    return None if apart <= TOLERANCE[network.dtype] else f"its scores are {apart:.3g} from those of transformers, in parts of the greatest"
+
+
+def _scores(network: Any, text: Sequence[int]) -> torch.Tensor:
+    """Scores (2, vocabulary) of what follows a text without its last token, and with it."""
+    scores: torch.Tensor = network(input_ids=torch.tensor([list(text)]), use_cache=False).logits[0, -2:].float()
+    return scores
+
+
+def _in_slots(network: Any, text: list[int]) -> torch.Tensor:
+    """The same of a text and of its beginning, (4, vocabulary), read as our loop reads: in parts, together, then one token more of each."""
+    loop = OwnLoop(network)
+    slots = Slots(loop.n_layers, 2 * N_COMPARED)
+    n, begin = N_COMPARED // 2, N_COMPARED - N_SHORT
+    rest, short = range(n, N_COMPARED - 1), range(N_SHORT - 1)
+    slots.open([0, begin], N_COMPARED)
+    with loop.attending():
+        slots.now = [Part(0, 0, 0, 0, n)]
+        loop.read(slots, [text[:n]], [range(n)], [n - 1])
+        slots.now = [Part(0, 0, n, 0, len(rest)), Part(1, begin, begin, len(rest), len(short))]
+        ends = [len(rest) - 1, len(rest) + len(short) - 1]
+        read = loop.read(slots, [[text[at] for at in (*rest, *short)]], [[*rest, *short]], ends)
+        slots.now = Step(2, 0, N_COMPARED - 1, padding_mask([0, begin], 0, N_COMPARED - 1, slots.dtype))
+        last = loop.read(slots, [[text[-1]], [text[N_SHORT - 1]]], [[N_COMPARED - 1], [N_SHORT - 1]], [0])
+    return torch.stack([read[0, 0], last[0, 0], read[0, 1], last[1, 0]]).float()
+
+
+def _values(node: Any, names: set[str]) -> Iterator[str]:
+    """What stands under some names in plain data, however deep."""
+    if isinstance(node, Mapping):
+        yield from (str(value) for name, value in node.items() if name in names and isinstance(value, str))
+        for value in node.values():
+            yield from _values(value, names)
