@@ -35,6 +35,7 @@ from rag_eval.types import Formatted, Generation, Likelihood, Rendered, Style
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
+LINE_BREAK = "\n"
 WHOLE_TEXT_TOKENS = 2048  # of a batch whose every position's distribution is held at once
 TEMPLATE_DATE = "2024-07-26"  # the day that Llama 3's own templates write where they are told none
 
@@ -66,7 +67,8 @@ class HF:
             device: `auto` is CUDA where there is one.
             max_new_tokens: where an answer is cut, recorded as stop_reason "length".
             token_budget: tokens of a padded batch, prompt and answer together.
-            stop: texts that end an answer, besides the model's own end token; they are not part of it.
+            stop: texts that end an answer, besides the model's own end token; they are not part of it. The answer to a prompt in plain
+                style also ends at a line break.
             revision: of a hub model.
             adapter: folder of a PEFT adapter, or of whole weights that take the place of the model's own.
             adapter_mode: whether a PEFT adapter is merged into the weights or computed beside them.
@@ -220,7 +222,15 @@ class HF:
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
         encoded = self._encode(prompts)
         self._refuse_too_long(encoded)
-        return self._decoder.generate(encoded) if encoded else []
+        found: dict[int, Generation] = {}
+        for stop in dict.fromkeys(self._stop_of(prompt) for prompt in prompts):
+            places = [at for at, prompt in enumerate(prompts) if self._stop_of(prompt) == stop]
+            found |= dict(zip(places, self._decoder.generate([encoded[at] for at in places], stop), strict=True))
+        return [found[at] for at in range(len(prompts))]
+
+    def _stop_of(self, prompt: Rendered) -> tuple[str, ...]:
+        """The texts that end the answer to a prompt: of plain text it is one line, after which a model would ask the next question."""
+        return (*self.stop, LINE_BREAK) if prompt.style == "plain" else tuple(self.stop)
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
         """One prompt alone, by wall clock from its text to the answer's; the device is waited for before each reading."""
@@ -231,7 +241,7 @@ class HF:
         first = FirstToken(self._now)
         encoded = self._encode([prompt])
         self._refuse_too_long(encoded)
-        timed = decoder.time_one(encoded[0], forced_tokens, first)
+        timed = decoder.time_one(encoded[0], self._stop_of(prompt), forced_tokens, first)
         total_s, first_token_s = self._now() - begun, None if first.at is None else first.at - begun
         return replace(timed, generation=replace(timed.generation, total_s=total_s, first_token_s=first_token_s))
 
@@ -317,7 +327,7 @@ class HF:
     def _decoder(self) -> Decoder:
         if self._overridden:
             warn_once(f"generator.model={self.model}: greedy decoding without what its generation settings ask for: {self._overridden}")
-        return Decoder(self._tokenizer, self._network, self.max_new_tokens, self.token_budget, self.stop)
+        return Decoder(self._tokenizer, self._network, self.max_new_tokens, self.token_budget)
 
     @cached_property
     def _network(self) -> Any:

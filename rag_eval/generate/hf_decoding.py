@@ -34,7 +34,6 @@ class Decoder:
     network: Any  # in eval mode, on its device; its generation settings are made plain
     max_new_tokens: int
     token_budget: int  # tokens of a padded batch, prompt and answer together
-    stop: Sequence[str]  # texts that end an answer
     way: OwnLoop | Transformers = field(init=False)
     why: str | None = field(init=False)  # it is not our own loop
     is_tried: bool = field(init=False)  # whether a batch is tried before it is timed: on a device, whose memory ends in an error
@@ -45,7 +44,7 @@ class Decoder:
         self._ends = ends(self.network.generation_config, self.tokenizer)
         self.network.generation_config = plain()
         self._speech = Speech(self.tokenizer)
-        self._rules = Rules(self.max_new_tokens, self._ends, Stops(self._speech, self.stop))
+        self._stops: dict[tuple[str, ...], Stops] = {}
         self.is_tried = self.network.device.type != "cpu"
         inner = without_adapter_class(self.network)
         self.why = unsuited(self.network) or differs(inner)
@@ -57,28 +56,35 @@ class Decoder:
         return {"loop": "transformers" if self.why else "own", "why": self.why, "products": products, "max_rows": self._max_rows}
 
     @torch.inference_mode()
-    def generate(self, encoded: Sequence[list[int]]) -> list[Generation]:
-        """One generation a prompt, same order."""
+    def generate(self, encoded: Sequence[list[int]], stop: tuple[str, ...]) -> list[Generation]:
+        """One generation a prompt, same order; `stop` holds texts that end an answer."""
         found: dict[int, Generation] = {}
         with progress("answering", len(encoded)) as advance:
             while left := [at for at in range(len(encoded)) if at not in found]:
-                self._answer(encoded, self._batches(encoded, left), found, advance)
+                self._answer(encoded, self._batches(encoded, left), stop, found, advance)
         return [found[at] for at in range(len(encoded))]
 
     @torch.inference_mode()
-    def time_one(self, ids: list[int], forced_tokens: int | None, first: FirstToken) -> Timed:
+    def time_one(self, ids: list[int], stop: tuple[str, ...], forced_tokens: int | None, first: FirstToken) -> Timed:
         """One prompt alone; `first` reads the clock at its first token.
 
         Args:
             ids: the prompt.
+            stop: texts that end an answer.
             forced_tokens: the answer's length, the end token and stop texts suppressed; None = natural.
             first: sees every token as it comes.
         """
-        rules = self._rules if forced_tokens is None else Rules(forced_tokens, never=sorted(self._ends))
+        rules = self._rules(stop) if forced_tokens is None else Rules(forced_tokens, never=sorted(self._ends))
         begun = time.perf_counter()
         with self.way.session([ids], len(ids) + rules.n_new) as answer:
             (line,) = answer([ids], rules, first)
-        return Timed(self._generation(line, time.perf_counter() - begun), first.n_tokens)
+        return Timed(self._generation(line, stop, time.perf_counter() - begun), first.n_tokens)
+
+    def _rules(self, stop: tuple[str, ...]) -> Rules:
+        """When an answer ends by itself; what is known of the tokens that complete a text is kept."""
+        if stop not in self._stops:
+            self._stops[stop] = Stops(self._speech, stop)
+        return Rules(self.max_new_tokens, self._ends, self._stops[stop])
 
     def _batches(self, encoded: Sequence[list[int]], left: Sequence[int]) -> list[list[int]]:
         """Batches of prompts that are left; on a device the largest was tried, untimed, and halved until it fitted."""
@@ -99,19 +105,24 @@ class Decoder:
         return len(rows) * (len(encoded[rows[0]]) + self.max_new_tokens)
 
     def _answer(
-        self, encoded: Sequence[list[int]], batches: Sequence[Sequence[int]], found: dict[int, Generation], advance: Advance
+        self,
+        encoded: Sequence[list[int]],
+        batches: Sequence[Sequence[int]],
+        stop: tuple[str, ...],
+        found: dict[int, Generation],
+        advance: Advance,
     ) -> None:
         """Answer batch by batch, until all is answered or the memory is short."""
-        rows, begun = batches[0], time.perf_counter()
+        rows, rules, begun = batches[0], self._rules(stop), time.perf_counter()
         asked = [encoded[at] for rows in batches for at in rows]
         try:
             with self.way.session(asked, max(self._n_tokens(encoded, rows) for rows in batches)) as answer:
                 shared_s = (time.perf_counter() - begun) / len(asked)
                 for rows in batches:
                     begun = time.perf_counter()
-                    lines = answer([encoded[at] for at in rows], self._rules)
+                    lines = answer([encoded[at] for at in rows], rules)
                     seconds = shared_s + (time.perf_counter() - begun) / len(rows)
-                    found |= {at: self._generation(line, seconds) for at, line in zip(rows, lines, strict=True)}
+                    found |= {at: self._generation(line, stop, seconds) for at, line in zip(rows, lines, strict=True)}
                     advance(len(rows))
         except (RuntimeError, MemoryError) as error:
             self._halve(error, [encoded[at] for at in rows])
@@ -130,8 +141,8 @@ class Decoder:
             torch.cuda.empty_cache()
         log.warning("out of memory with %d prompts at once; trying %d", len(prompts), self._max_rows)
 
-    def _generation(self, line: Line, seconds: float) -> Generation:
+    def _generation(self, line: Line, stop: tuple[str, ...], seconds: float) -> Generation:
         said, n_thought = self._speech.said(line.written, line.prompt), self._speech.n_thought(line.written, line.prompt)
-        text = said.answer[: self._speech.cut(said, self.stop)].strip()
+        text = said.answer[: self._speech.cut(said, stop)].strip()
         reason: StopReason = "stop" if line.is_ended else "length"
         return Generation(text, len(line.prompt), len(line.written), seconds, reason, thought=said.thought, n_thought_tokens=n_thought)

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,20 @@ def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(random_model: Path)
     assert answer.n_output_tokens < 8
     (just,) = hf(random_model, answer.n_output_tokens, stop=[stop]).generate(rendered([prompt]))
     assert (just.text, just.stop_reason) == (answer.text, "stop")  # a stop in the last place is no cut
+
+
+def test_the_answer_to_plain_text_ends_with_its_line_and_that_to_a_chat_goes_on(
+    random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt, full = next((one, text) for one in PROMPTS if (text := hf(random_model).generate(rendered([one]))[0].text).isascii())
+    line_break = full[len(full) // 2 : len(full) // 2 + 2]
+    monkeypatch.setattr("rag_eval.generate.hf.LINE_BREAK", line_break)  # this model writes none
+    (asked,) = rendered([prompt])
+    chat, plain, again = hf(random_model).generate([asked, replace(asked, style="plain"), asked])
+    assert (chat.text, again.text) == (full, full)
+    assert (plain.text, plain.stop_reason) == (full[: full.index(line_break)].strip(), "stop")
+    timed = hf(random_model).time_one(replace(asked, style="plain"), None).generation
+    assert (timed.text, timed.n_output_tokens) == (plain.text, plain.n_output_tokens)
 
 
 def test_a_prompt_over_the_limit_is_refused(random_model: Path) -> None:

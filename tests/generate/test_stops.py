@@ -97,7 +97,7 @@ def test_a_stop_that_the_end_of_the_prompt_would_complete_ends_nothing(loop: str
     (whole,) = free.generate([prompt])
     tokens = free._decoder.tokenizer(prompt.text)["input_ids"]
     with free._decoder.way.session([tokens], 50) as answer:
-        begin = free._decoder.tokenizer.decode(answer([tokens], free._decoder._rules)[0].written[:1])
+        begin = free._decoder.tokenizer.decode(answer([tokens], free._decoder._rules(()))[0].written[:1])
     stop = prompt.text[-1] + begin  # the prompt's last letter and the whole first token
     generator = HF(str(model), "float32", "cpu", 8, 4096, stop=[stop])
     if loop == "transformers":
