@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
-from rag_eval.adapt.history import history_of
+from rag_eval.adapt.kept_history import history_of
 from rag_eval.checks import check_overlap, check_questions, check_recorded
 from rag_eval.config import build, check, function
 from rag_eval.data.audit import audit, spelled

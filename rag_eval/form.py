@@ -39,7 +39,6 @@ N_EXEMPLARS = 4  # of the candidates that show some
 N_QUESTIONS = 40  # asked of each candidate, at most
 FEWEST_QUESTIONS = 8  # below, the probe tells nothing
 N_PASSAGES = 5  # of a question's evidence, at most
-AS_GOOD = 0.05  # of contains: candidates that near to the best are told apart by the length of their answers
 FOUND = "form.json"
 
 
@@ -142,14 +141,16 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
 def choose(tried: Sequence[Tried], gold_words: float) -> Form:
     """The form whose answers hold the gold answer most often; of those about as good, the one whose answers are nearest to gold in length.
 
-    About as good is within AS_GOOD of the best. Equal lengths leave the first.
+    About as good is within one standard error of the best, as in the one-standard-error rule of Breiman et al. (1984): so few questions
+    do not tell such forms apart. Equal lengths leave the first.
 
     Args:
         tried: the simplest first.
         gold_words: mean words of the gold answers.
     """
-    best = max(one.contains.mean for one in tried)
-    near = [one for one in tried if one.contains.mean >= best - AS_GOOD]
+    best = max((one.contains for one in tried), key=lambda one: one.mean)
+    as_good = best.mean - math.sqrt(best.mean * (1 - best.mean) / best.n)
+    near = [one for one in tried if one.contains.mean >= as_good]
     first = min(near, key=lambda one: abs(one.words - gold_words))
     others = "; ".join(_described(one) for one in tried if one is not first)
     why = f"of {len(tried)} forms on {first.contains.n} dev questions with gold passages: {_described(first)}"

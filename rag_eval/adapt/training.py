@@ -28,7 +28,8 @@ from rag_eval.adapt.checkpoints import Checkpoints, Unsaved, trained_weights
 from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
 from rag_eval.adapt.fitting import check_length
-from rag_eval.adapt.history import History, warn_unlearned
+from rag_eval.adapt.history import History
+from rag_eval.adapt.kept_history import warn_unlearned
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.shares import SharingTrainer, filled, part_randomly

@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from rag_eval.adapt import progress
 from rag_eval.adapt.data_documents import Documents
-from rag_eval.adapt.history import history_of
+from rag_eval.adapt.kept_history import history_of
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.training import trainer_of
 from rag_eval.adapt.training_set import tokenized

@@ -180,7 +180,7 @@ BOMB = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>\n'
         (disease("1", ("1-1", "Why ?", "Rust."), focus=""), "1.xml Focus: is empty"),
         (disease("1", ("", "Why ?", "Rust.")), "1.xml QAPair 1 Question qid: is empty"),
         (disease("1", ("1-1", "", "Rust.")), "1.xml QAPair 1 Question: is empty"),
-        (disease("1", ("1-1", "Why ?", "...")), "1.xml QAPair 1 id 1-1 answers: '...' is nothing without"),
+        (disease("1", ("1-1", "Why ?", "\u200b")), "1.xml QAPair 1 id 1-1 answers: holds nothing that can be seen: '\\u200b'"),
     ],
 )
 def test_a_fault_of_medquad_is_named(tmp_path: Path, content: str, message: str) -> None:
@@ -392,7 +392,7 @@ def test_kinds_that_leave_nothing_to_divide_are_refused(tmp_path: Path, kinds: l
         (INVENTED | {"mem_target": "x"}, " [0] mem_target: must be a list of texts but is a text"),
         (INVENTED | {"mem_input": [3]}, " [0] mem_input[0]: must be a text but is a number"),
         (INVENTED | {"gen_target": ["x", "y"]}, " [0] gen_target: must have one text for each of 1 in gen_input but has 2"),
-        (INVENTED | {"gen_target": ["?"]}, " [0] gen[0] id a0/gen0 answers: '?' is nothing"),
+        (INVENTED | {"gen_target": ["\u200b"]}, " [0] gen[0] id a0/gen0 answers: holds nothing that can be seen: '\\u200b'"),
     ],
 )
 def test_a_fault_of_fictional_knowledge_is_named(tmp_path: Path, article: Any, message: str) -> None:

@@ -214,11 +214,21 @@ def test_e69_e70_a_configuration_that_might_run_code_is_refused(command: Command
     assert not Path("canary").exists()
 
 
-def test_e71_an_adapter_of_another_model_is_refused_with_both_names(command: Command) -> None:
-    adapter_folder(base_model_name_or_path="owner/another")
+def test_e71_an_adapter_of_another_model_is_refused_with_both_names(command: Command, tmp_path: Path) -> None:
+    from tests.models import write_random_model
+
+    another = write_random_model(tmp_path / "another")
+    adapter_folder(base_model_name_or_path=str(another))
     ended = given(command)
     assert ended.code == 2, ended.err
-    assert "trained for owner/another; generator.model is" in ended.err
+    assert f"trained for {another}; generator.model is" in ended.err
+
+
+def test_e71_an_adapter_of_a_model_that_is_not_here_is_taken_with_a_warning(command: Command, caplog: pytest.LogCaptureFixture) -> None:
+    adapter_folder(base_model_name_or_path="owner/another")
+    ended = given(command)
+    assert ended.code == 0, ended.err
+    assert "trained for owner/another, which is not on this machine" in caplog.text
 
 
 def test_e72_an_adapter_that_does_not_fit_the_model_is_refused_with_its_first_weight(command: Command) -> None:

@@ -126,9 +126,9 @@ def test_every_adapter_is_judged_as_a_single_one_is(base: Path, paths: dict[str,
     (unsafe / "adapter_model.safetensors").rename(unsafe / "adapter_model.bin")
     with pytest.raises(DataError, match=r"unsafe: expected adapter_model\.safetensors, found pickle"):
         Given(paths={"x": first, "y": str(unsafe)}, by="tenant")
-    config = (foreign / "adapter_config.json").read_text(encoding="utf-8")
-    (foreign / "adapter_config.json").write_text(config.replace(str(base), "/elsewhere/another"), encoding="utf-8")
-    with pytest.raises(DataError, match="foreign: trained for /elsewhere/another"):
+    config, another = (foreign / "adapter_config.json").read_text(encoding="utf-8"), write_random_model(tmp_path / "another", seed=9)
+    (foreign / "adapter_config.json").write_text(config.replace(str(base), str(another)), encoding="utf-8")
+    with pytest.raises(DataError, match=f"foreign: trained for {another}"):
         grouped(base, {"x": first, "y": str(foreign)})
     torn = shutil.copytree(second, tmp_path / "torn")
     (torn / "adapter_config.json").write_text(config.replace('"up_proj"', '"k_proj"'), encoding="utf-8")
