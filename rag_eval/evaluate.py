@@ -23,6 +23,8 @@ from rag_eval.energy import idle_watts
 from rag_eval.errors import Terminated
 from rag_eval.forgetting.measure import forgotten
 from rag_eval.form import Form, formed
+from rag_eval.generate.auto_dtype import AUTO, dtype_of
+from rag_eval.generate.gguf.folder import is_gguf
 from rag_eval.hub import pinned
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching, Telling
@@ -77,11 +79,22 @@ def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
     Raises:
         ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
     """
-    settings = pinned(check(cfg))
+    settings = _with_dtype(pinned(check(cfg)))
     dataset = dataset_of(settings)
     settings["metrics"]["primary"] = chosen_primary(settings["metrics"], dataset.primary)
     settings, form = formed(settings, dataset)
     return settings, dataset, form
+
+
+def _with_dtype(settings: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose generator has a number format in place of `auto`: it decides the result, so a run is known by it."""
+    generator = settings["generator"]
+    if generator.get("dtype") != AUTO:
+        return settings
+    is_made = is_gguf(generator["model"])  # of a file whose sizes are known once it is dequantised
+    made = build(generator).dtype if is_made else None
+    dtype = made or dtype_of(generator["model"], generator.get("revision"), generator["device"], build(settings["cache"]))
+    return {**settings, "generator": {**generator, "dtype": dtype}}
 
 
 def dataset_of(settings: Mapping[str, Any]) -> QADataset:

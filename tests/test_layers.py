@@ -17,6 +17,7 @@ PURE = {
     "meter",
     "model_folder",
     "device",
+    "machine",
     "source",
     "recorded",
     "progress",

@@ -16,6 +16,7 @@ import torch
 from transformers import DynamicCache
 
 from rag_eval.generate.first_token import FirstToken
+from rag_eval.generate.heap import keep_freed
 from rag_eval.generate.products import multiplying, products_of
 from rag_eval.generate.slots import ATTENTION, Part, Slots, Step, padding_mask
 from rag_eval.generate.stops import Stops
@@ -90,6 +91,7 @@ class OwnLoop:
             prompts: all that will be asked.
             n_tokens: rows x columns of the largest batch, answers included.
         """
+        keep_freed()
         with self.attending():
             yield Greedy(self, prompts, n_tokens).answer
 

@@ -18,6 +18,7 @@ from pydantic import PositiveInt
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.adapter_tokenizer import brings_tokenizer, own_tokenizer, same_prompts
+from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.gguf.folder import dequantised, is_gguf
 from rag_eval.generate.grouped import Grouped
@@ -33,7 +34,7 @@ from rag_eval.prompt import n_shared
 from rag_eval.types import Formatted, Generation, Likelihood, Rendered, Style
 
 Device = Literal["auto", "cpu", "cuda"]
-Dtype = Literal["float32", "bfloat16", "float16"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 LINE_BREAK = "\n"
 WHOLE_TEXT_TOKENS = 2048  # of a batch whose every position's distribution is held at once
@@ -63,7 +64,8 @@ class HF:
         """
         Args:
             model: hub id, local folder with safetensors weights, or GGUF file, which is dequantised into a folder of the cache.
-            dtype: of the weights while answering; an adapter is merged in float32 and cast once.
+            dtype: of the weights while answering; an adapter is merged in float32 and cast once. `auto` is float32 or bfloat16,
+                whichever is measured to be faster on this machine.
             device: `auto` is CUDA where there is one.
             max_new_tokens: where an answer is cut, recorded as stop_reason "length".
             token_budget: tokens of a padded batch, prompt and answer together.
@@ -75,7 +77,7 @@ class HF:
             keeps_form: whether the model was trained on prompts of this project as they stand, so that the form of its answers is
                 that of gold without being shown; no probe then chooses the form of the prompt.
             sha256: that a GGUF file must have; None = any.
-            cache: where the weights of a GGUF file are kept once they are dequantised.
+            cache: where the weights of a GGUF file are kept once they are dequantised, and what was measured of this machine.
             thinking: whether the model thinks before it answers, by the variables that chat templates read; None leaves that to the
                 template.
             template_date: what a chat template gets for the current date (YYYY-MM-DD).
@@ -94,7 +96,8 @@ class HF:
         check_model(model)
         check_no_adapter(model)
         self.beside: Mapping[str, str] = {}  # name -> folder of each of several PEFT adapters, in place of `adapter`
-        self.model, self.dtype, self.revision, self.adapter, self.adapter_mode = model, dtype, revision, adapter, adapter_mode
+        self.dtype: Dtype = dtype_of(model, revision, device, cache) if dtype == AUTO else dtype
+        self.model, self.revision, self.adapter, self.adapter_mode = model, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
         self.max_new_tokens, self.token_budget, self.stop = max_new_tokens, token_budget, stop or []
         self.keeps_form, self.thinking, self.template_date = keeps_form, thinking, template_date

@@ -14,6 +14,7 @@ from rag_eval.errors import EnvironmentFault, is_out_of_memory
 from rag_eval.generate.batching import plan
 from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.greedy import Line, OwnLoop, Rules
+from rag_eval.generate.heap import give_back
 from rag_eval.generate.hf_generate import Transformers, tried
 from rag_eval.generate.hf_settings import ends, plain
 from rag_eval.generate.speech import Speech
@@ -62,6 +63,7 @@ class Decoder:
         with progress("answering", len(encoded)) as advance:
             while left := [at for at in range(len(encoded)) if at not in found]:
                 self._answer(encoded, self._batches(encoded, left), stop, found, advance)
+        give_back()
         return [found[at] for at in range(len(encoded))]
 
     @torch.inference_mode()

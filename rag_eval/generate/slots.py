@@ -60,7 +60,8 @@ class Slots(Cache):  # type: ignore[misc]
         """
         super().__init__(layers=[DynamicLayer() for _ in range(n_layers)])  # by these transformers knows what kind of cache it is
         self.now: Sequence[Part] | Step = ()
-        self._n_tokens, self._shape = n_tokens, (1, n_tokens)
+        self._n_tokens, self._width = n_tokens, n_tokens
+        self._begins: Sequence[int] = (0,)
         self._held: list[list[torch.Tensor]] = [[] for _ in range(n_layers)]  # keys and values of each layer: (heads, n_tokens, size)
 
     @property
@@ -69,12 +70,16 @@ class Slots(Cache):  # type: ignore[misc]
         return self._held[0][0].dtype
 
     def open(self, begins: Sequence[int], width: int) -> None:
-        """Make room for a batch in place of the one before: one row for each column where a text begins. What stands before it is 0."""
-        self._shape = (len(begins), width)
-        for layer in range(len(self._held)):
-            for kept in self._kept(layer):
-                for row, begin in enumerate(begins):
-                    kept[row, :, :begin] = 0  # no text attends to it, but what is no number would come through
+        """Make room for a batch in place of the one before.
+
+        Args:
+            begins: column where each text begins.
+            width: columns.
+        """
+        self._begins, self._width = begins, width
+        for layer, held in enumerate(self._held):
+            if held:
+                self._clear(layer)
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[torch.Tensor, ...]:
         """Store what is new, where `attend` reads it.
@@ -85,7 +90,7 @@ class Slots(Cache):  # type: ignore[misc]
             layer_idx: whose they are.
         """
         if not self._held[layer_idx]:
-            self._held[layer_idx] = [one.new_zeros(one.shape[1], self._n_tokens, one.shape[3]) for one in (key_states, value_states)]
+            self._hold(layer_idx, [(one, one.shape[1]) for one in (key_states, value_states)])
         for kept, new in zip(self._kept(layer_idx), (key_states, value_states), strict=True):
             if isinstance(self.now, Step):
                 kept[: self.now.n_rows, :, self.now.column] = new[:, :, 0]
@@ -98,7 +103,7 @@ class Slots(Cache):  # type: ignore[misc]
         """Let every row begin, each in a column of its own, with the n tokens that other slots hold."""
         for layer, held in enumerate(read._held):
             if not self._held[layer]:
-                self._held[layer] = [one.new_zeros(one.shape[0], self._n_tokens, one.shape[2]) for one in held]
+                self._hold(layer, [(one, one.shape[0]) for one in held])
             for kept, given in zip(self._kept(layer), read._kept(layer), strict=True):
                 for row, begin in enumerate(begins):
                     kept[row, :, begin : begin + n] = given[0, :, :n]
@@ -117,12 +122,23 @@ class Slots(Cache):  # type: ignore[misc]
         found = [_of_part(query, keys, values, part, scaling) for part in self.now]
         return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
+    def _hold(self, layer: int, like: Sequence[tuple[torch.Tensor, int]]) -> None:
+        """Take the memory of a layer, for as many heads as are said and of the size, dtype and device of what is given."""
+        self._held[layer] = [one.new_empty(n_heads, self._n_tokens, one.shape[-1]) for one, n_heads in like]
+        self._clear(layer)
+
+    def _clear(self, layer: int) -> None:
+        """Put 0 before the texts: none attends to it, but what is no number would come through."""
+        for kept in self._kept(layer):
+            for row, begin in enumerate(self._begins):
+                kept[row, :, :begin] = 0
+
     def _kept(self, layer: int) -> Iterator[torch.Tensor]:
         """Keys and values of a layer, as (n_rows, heads, columns, size)."""
-        n_rows, width = self._shape
+        n_rows = len(self._begins)
         for held in self._held[layer]:
             n_heads, _, size = held.shape
-            yield held.view(-1)[: n_rows * n_heads * width * size].view(n_rows, n_heads, width, size)
+            yield held.view(-1)[: n_rows * n_heads * self._width * size].view(n_rows, n_heads, self._width, size)
 
 
 def attend(

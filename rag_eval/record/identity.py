@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval import model_folder
+from rag_eval.machine import cpu_name, has_gpu, n_cores
 from rag_eval.record.serial import sha256_of
 from rag_eval.score.primary import GROUP
 from rag_eval.source import source_sha
@@ -45,7 +45,7 @@ def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
     versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
     parts = _by_content({name: node for name, node in settings.items() if name not in SILENT})
     asked = [example.id for example in questions]
-    return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter, _has_gpu()])[:16]
+    return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter, has_gpu()])[:16]
 
 
 def comparison(
@@ -105,8 +105,8 @@ def hardware(device: str) -> Mapping[str, str | int]:
     return {
         "device": device,
         **({"gpu": _gpu_name()} if device == "cuda" else {}),
-        "cpu": _cpu_name(),
-        "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cpu": cpu_name(),
+        "n_cores": n_cores(),
     }
 
 
@@ -116,24 +116,11 @@ def _gpu_name() -> str:
     return torch.cuda.get_device_name()
 
 
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def _files_sha(path: str) -> str:
     """sha256 over a file, or over the files of a folder by name."""
     top = Path(path)
     files = sorted(file for file in top.rglob("*") if file.is_file()) if top.is_dir() else [top]
     return sha256_of([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
-
-
-def _has_gpu() -> bool:
-    """Whether a CUDA device can be seen; asked of the system, because torch takes a second to load."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"} and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def _given_by_content(adapter: Mapping[str, Any]) -> dict[str, Any]:
