@@ -181,7 +181,7 @@ def test_end_tokens_are_those_of_the_folder_and_of_the_tokenizer(copied: Path) -
 def test_an_end_token_that_only_the_tokenizer_names_ends_an_answer(loop: str, model: Path, copied: Path) -> None:
     free = hf(model)._decoder
     with free.way.session([[452, 390]], 40) as answer:
-        tokens = answer([[452, 390]], free._rules)[0].written
+        tokens = answer([[452, 390]], free._rules(()))[0].written
     end = next(at for at in range(2, 16) if tokens[at] not in tokens[:at])
     path = copied / "tokenizer_config.json"
     tokenizer = AutoTokenizer.from_pretrained(copied)
