@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,9 @@ def config(file: GGUF, divisors: Sequence[float] | None) -> dict[str, Any]:
     """
     kind = architecture(file)
     heads, width = _number(file, "attention.head_count"), _number(file, "embedding_length")
-    head_dim = _number(file, "attention.key_length", width // heads)
+    key_heads, head_dim = _number(file, "attention.head_count_kv", heads), _number(file, "attention.key_length", width // heads)
+    if heads % key_heads or head_dim % 2:
+        raise DataError(f"{file.path}: {heads} heads of {head_dim} values over {key_heads} of keys do not fit. Get the file again.")
     for key in ("attention.value_length", "rope.dimension_count"):
         if _number(file, key, head_dim) != head_dim:
             raise DataError(f"{file.path}: {key} is {_number(file, key)}, a head has {head_dim} values. Such models are not supported.")
@@ -116,7 +119,7 @@ def config(file: GGUF, divisors: Sequence[float] | None) -> dict[str, Any]:
         "intermediate_size": _number(file, "feed_forward_length"),
         "num_hidden_layers": _number(file, "block_count"),
         "num_attention_heads": heads,
-        "num_key_value_heads": _number(file, "attention.head_count_kv", heads),
+        "num_key_value_heads": key_heads,
         "head_dim": head_dim,
         "max_position_embeddings": _number(file, "context_length"),
         "rms_norm_eps": _shortest(_number(file, "attention.layer_norm_rms_epsilon", of=float)),
@@ -134,8 +137,9 @@ def names(file: GGUF) -> dict[str, str]:
     """
     layer = {**_LAYER, **architecture(file).more}
     top = {name: other for name, other in _TOP.items() if name in file.tensors or name != "output.weight"}
-    layers = range(_number(file, "block_count"))
-    wanted = top | {f"blk.{at}.{name}": f"model.layers.{at}.{other}" for at in layers for name, other in layer.items()}
+    if (n_layers := _number(file, "block_count")) > len(file.tensors):
+        raise DataError(f"{file.path}: {n_layers} layers, but {len(file.tensors)} weights in all. Get the file again.")
+    wanted = top | {f"blk.{at}.{name}": f"model.layers.{at}.{other}" for at in range(n_layers) for name, other in layer.items()}
     if missing := wanted.keys() - file.tensors.keys():
         raise DataError(f"{file.path}: {len(missing)} weights are missing (first: {min(missing)}). Get the file again.")
     read_apart = {FACTORS} if factors(file) else set()
@@ -201,7 +205,7 @@ def _scaled(file: GGUF, head_dim: int, divisors: Sequence[float] | None) -> dict
 def _number(file: GGUF, key: str, default: float | None = None, of: type[int] | type[float] = int) -> Any:
     full = f"{file.metadata['general.architecture']}.{key}"
     found = file.metadata.get(full, default)
-    if isinstance(found, bool) or not isinstance(found, of) or found <= 0:
+    if isinstance(found, bool) or not isinstance(found, of) or not 0 < found < inf:
         raise DataError(f"{file.path}: {full} is {str(found)[:60]}; expected a number above 0. Get the file again.")
     return found
 
