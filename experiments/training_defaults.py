@@ -56,7 +56,7 @@ class Tried:
     directory: str
     facts: Mapping[str, Any]
     estimates: Mapping[str, Any]
-    seconds: float | None  # that learning took
+    cpu_s: float | None  # processor time of learning
 
     @property
     def training(self) -> Mapping[str, Any]:
@@ -146,12 +146,12 @@ def _trained(settings: Mapping[str, Any], questions: Path, options: Mapping[str,
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("config", overrides=["mode=finetune", *data, *own, *who, *trained])
     found = evaluate(cfg)
-    return Tried(settings, found.directory, found.facts, found.estimates, found.facts["spends"]["learn"].seconds)
+    return Tried(settings, found.directory, found.facts, found.estimates, found.facts["spends"]["learn"].cpu_seconds)
 
 
 def section(title: str, reading: str, tried: Sequence[Tried]) -> Section:
     """A row for each training."""
-    header = ("rate", "rank", "rows a step", "ended at", "passes", "steps", "to 0.5", "to 0.95", "learned", "held out", "n", "s to learn")
+    header = ("rate", "rank", "rows a step", "ended at", "passes", "steps", "to 0.5", "to 0.95", "learned", "held out", "n", "processor s")
     return Section(title, reading, header, tuple(map(_cells, tried)))
 
 
@@ -170,7 +170,7 @@ def _cells(one: Tried) -> tuple[Cell, ...]:
         f"{curve[-1]['share']:.3f}" if curve else "-",
         figure(asked),
         asked.n,
-        "-" if one.seconds is None else f"{one.seconds:.0f}",
+        "-" if one.cpu_s is None else f"{one.cpu_s:.0f}",
     )
 
 

@@ -95,7 +95,7 @@ def _number(piece: re.Match[str]) -> Iterator[Word]:
     is_measured = _UNIT.fullmatch(rest) and (known_unit(rest.partition("/")[0]) or rest.lower() in SCALES.keys() | SHORT_SCALES.keys())
     is_decade = rest == "s" and "." not in text and len(text) in (3, 5)
     if lead is None or is_decade or (rest and not is_measured and not _PARTED.fullmatch(rest)):
-        yield Word(text.lower().translate(_DASHES), piece.start(), piece.end())
+        yield Word("".join(piece[0].lower().split()).translate(_DASHES), piece.start(), piece.end())
         return
     currency = known_unit(piece["currency"]) if piece["currency"] else None
     yield Word(lead[0], piece.start(), start + lead.end(), value_of(lead[0]), currency)

@@ -38,13 +38,13 @@ def test_the_best_has_learned_then_answers_most_of_what_is_held_out_then_needs_t
 
 
 def test_a_row_says_after_how_many_passes_so_much_was_learned() -> None:
-    found = section("t", "r", [tried(10, 0.9), replace(tried(4, 0.9), seconds=None)])
+    found = section("t", "r", [tried(10, 0.9), replace(tried(4, 0.9), cpu_s=None)])
     by_name = [dict(zip(found.header, row, strict=True)) for row in found.rows]
     assert [(row["passes"], row["to 0.5"], row["to 0.95"], row["learned"]) for row in by_name] == [
         ("10", "5", "10", "1.000"),
         ("4", "2", "4", "1.000"),
     ]
-    assert [row["s to learn"] for row in by_name] == ["12", "-"]
+    assert [row["processor s"] for row in by_name] == ["12", "-"]
 
 
 def test_each_setting_is_tried_from_the_best_of_the_one_before(

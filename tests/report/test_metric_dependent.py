@@ -116,6 +116,13 @@ def test_significant_by_one_score_only_depends_on_the_metric(tmp_path: Path) -> 
     assert (found.better.text, found.same.text, found.winner) == ("METRIC-DEPENDENT", "METRIC-DEPENDENT", None)
 
 
+def test_better_by_both_scores_but_by_enough_only_by_one_depends_on_the_metric(arm: Make) -> None:
+    found = judge(arm("rag", 200, 0.4, 0.7), arm("finetune", 200, 0.9, 0.9), declare(EM, 0.3, 0.02))
+    assert found.said[EM].winner == found.said[CONTAINS].winner == "finetune"
+    assert (found.said[EM].better.word, found.said[CONTAINS].better.word) == ("SUPPORTED", "REFUTED")
+    assert (found.better.text, found.winner) == ("METRIC-DEPENDENT", None)
+
+
 def test_scores_that_agree_name_the_winner_and_both_numbers(arm: Make) -> None:
     found = judge(arm("rag", 200, 0.5, 0.55), arm("finetune", 200, 0.9, 0.92), DECLARED)
     assert (found.better.text, found.winner, found.judged_on) == ("SUPPORTED", "finetune", EM)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.abstention import DEVELOPMENT, HELD_OUT, RULES, Labelled, of_lara, of_smollm2, recognition, section
+from experiments.abstention import DEVELOPMENT, HELD_OUT, RULES, Labelled, main, of_lara, of_smollm2, recognition, section
 from rag_eval.score.abstention import is_abstention
 
 LABELS = Path(__file__).parent / "abstention"
@@ -113,6 +113,15 @@ def test_what_smollm2_says_is_recognised(part: str, n: int, n_abstaining: int) -
     assert found.precision.low > 0.75
     assert found.recall.low > 0.7
     assert recognition(labelled, RULES["wordings alone"]).recall.high < 0.35
+
+
+def test_the_study_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    monkeypatch.delenv("RAG_EVAL_DATA", raising=False)
+    assert main([]) == 2
+    assert "RAG_EVAL_DATA is not set; give it the folder that holds lara_predictions" in capsys.readouterr().err
+    monkeypatch.setenv("RAG_EVAL_DATA", str(tmp_path))
+    assert main([f"labels={tmp_path}"]) == 2
+    assert "lara.jsonl: no such file; run in the repository, or give labels=FOLDER" in capsys.readouterr().err
 
 
 @pytest.mark.real

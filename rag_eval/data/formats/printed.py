@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 PRESENTED = re.compile("[\ufb00-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]+")  # ligatures and shapes of letters within a word
 BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
-LETTERS = r"[^\W\d_]++"
-WORD = re.compile(f"{LETTERS}(?:[-\u2010]{LETTERS})*+")
+LETTERS = r"[^\W\d_]+"  # no possessive quantifiers: Python 3.11.2 matches their groups wrongly
+WORD = re.compile(f"{LETTERS}(?:[-\u2010]{LETTERS})*")
 CUT = re.compile(rf"(?<![^\W\d_])(?P<head>{WORD.pattern})(?P<hyphen>[-\u2010\u00ad]) ?\n(?P<tail>{LETTERS})")
 NUMBER = re.compile(r"(?<=\w[-\u2010]) ?\n(?=\w)")  # a line end after a hyphen that has a digit on a side
 SPACED = frozenset({"and", "or", "und", "oder", "sowie", "bzw"})  # before them a hyphen stands for a word: Ein- und Ausgang
