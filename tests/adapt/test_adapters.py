@@ -460,6 +460,12 @@ def test_models_are_trained_until_they_have_learned_and_the_embedded_one_as_ever
     )
 
 
+def test_smollm2_is_trained_as_models_of_real_size_are_at_a_higher_rate() -> None:
+    real, smollm2 = (composed(*more) for more in (["generator=hf", "generator.model=given"], ["generator=smollm2"]))
+    assert {name for name in real if real[name] != smollm2[name]} == {"learning_rate"}
+    assert smollm2["learning_rate"] == 0.001
+
+
 def test_the_command_line_beats_what_suits_a_generator_and_may_choose_what_suits_another() -> None:
     assert (composed("adapter.rank=5")["rank"], composed("adapter.rank=5")["alpha"]) == (5, 64)
     assert composed("adapter=rslora")["alpha"] == 8  # the scale of lora, over the root of either rank
