@@ -7,6 +7,7 @@ not given are named, and a message that it leaves out is an error.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from rag_eval.control_tokens import parsed
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.thinking import closing, opened
 from rag_eval.types import Region
+
+log = logging.getLogger(__name__)
 
 Messages = Sequence[tuple[str, str]]  # (role, content): a system prompt, then questions and answers in turn, a question last
 
@@ -84,6 +87,8 @@ class ChatTemplate:
             DataError: if the template refuses the messages, or leaves one out.
         """
         shape = self._with_turns if len(messages) > 2 else self._alone
+        if len(messages) > 2 and shape.turns == "question":
+            _ = self._turns_noted
         try:
             text, literal = _restored(self._rendered(shape.put(messages)), marked)
         except _REFUSALS as error:
@@ -168,6 +173,12 @@ class ChatTemplate:
         if None in forms:
             raise self._fault(f"asks for the current date in a form that it makes itself ({_CLOCK}), so that no day can be set")
         return {form: self.day.strftime(form) for form in forms if form is not None}
+
+    @cached_property
+    def _turns_noted(self) -> bool:
+        """True, once it was said."""
+        log.warning("the chat template of %s takes no earlier turns: they are given as text in the question", self.model)
+        return True
 
     def _fault(self, what: str) -> DataError:
         return DataError(f"the chat template of {self.model} {what}. Use prompt.style=plain, or a model with another template.")

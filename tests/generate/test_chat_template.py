@@ -61,6 +61,17 @@ def test_every_message_is_written_in_the_way_that_changes_least(tokenizer: Any, 
     assert written(tokenizer, source, TALK) == expected
 
 
+def test_turns_that_become_part_of_the_question_are_said_once(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    folding = template(tokenizer, NO_ANSWERS)
+    folding.write(ASKED, {})
+    assert not caplog.records
+    folding.write(TALK, {})
+    folding.write(TALK, {})
+    assert [one.getMessage() for one in caplog.records] == [
+        "the chat template of the model takes no earlier turns: they are given as text in the question"
+    ]
+
+
 def test_a_template_that_writes_no_message_is_refused_whatever_it_is_given(tokenizer: Any) -> None:
     for source in ("nothing", "{{ messages | length }}", "{{ messages[0].role }}{{ raise_exception('never') }}"):
         with pytest.raises(DataError, match=r"the chat template of the model does not write out a system prompt and a question"):
