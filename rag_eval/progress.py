@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 SHOWN_AFTER_S = 2.0  # a stage that is over sooner shows no bar
 REPORT_S = 30.0  # between lines where there is no terminal
 
 
 class Advance(Protocol):
-    """Tells that n more are done, perhaps with a word on how it goes, shown from then on, or with a line that stays."""
+    """Tells that n more are done, perhaps with a word on how it goes, shown from then on, or with a line that stays.
 
-    def __call__(self, n: int, note: str | None = None, line: str | None = None) -> None: ...
+    `left_s` is how many seconds are left, by whoever knows better than that each takes as long as those before.
+    """
+
+    def __call__(self, n: int, note: str | None = None, line: str | None = None, left_s: float | None = None) -> None: ...
 
 
 def duration(seconds: float) -> str:
@@ -36,13 +39,13 @@ def progress(what: str, total: int, n_before: int = 0) -> Iterator[Advance]:
     console = Console(stderr=True)
     counts = TextColumn("{task.completed}/{task.total}{task.fields[note]}")
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True), counts)
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, auto_refresh=False, disable=not console.is_terminal)
+    bar = Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal)
     task = bar.add_task(what, total=total, completed=n_before, note="")
     begun = reported = time.perf_counter()
     n_done = 0
     said = ""
 
-    def advance(n: int, note: str | None = None, line: str | None = None) -> None:
+    def advance(n: int, note: str | None = None, line: str | None = None, left_s: float | None = None) -> None:
         nonlocal reported, n_done, said
         if line is not None:
             console.print(line, highlight=False, soft_wrap=True)
@@ -51,11 +54,13 @@ def progress(what: str, total: int, n_before: int = 0) -> Iterator[Advance]:
         now = time.perf_counter()
         if now - begun >= SHOWN_AFTER_S:
             bar.start()  # does nothing where it has begun
-        bar.update(task, advance=n, note=said, refresh=True)
+        if left_s is None and n_done:
+            left_s = (now - begun) / n_done * (total - n_before - n_done)
+        shown = said if left_s is None else f"{said}, {duration(left_s)} left"
+        bar.update(task, advance=n, note=shown, refresh=True)
         if n_done and not console.is_terminal and now - reported >= REPORT_S:
             reported = now
-            left = (now - begun) / n_done * (total - n_before - n_done)
-            console.print(f"{what}: {n_before + n_done}/{total}{said}, {left:.0f} s left", highlight=False)
+            console.print(f"{what}: {n_before + n_done}/{total}{shown}", highlight=False)
 
     try:
         yield advance

@@ -29,6 +29,7 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
         self._open = ExitStack()
         self._advance: Advance | None = None
         self._n_done, self._begun, self._step_s = 0, 0.0, 0.0
+        self._n_tokens, self._n_before = 0, 0  # of a pass; read before the clock started
         self._loss = ""
 
     def __enter__(self) -> TrainingBar:
@@ -38,6 +39,7 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
         self._open.close()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> None:
+        self._n_tokens = sum(map(len, train_dataloader.dataset["input_ids"]))
         self._advance = self._open.enter_context(progress("fine-tuning", state.max_steps, n_before=state.global_step))
         self._advance(0, line=self._plan(train_dataloader.dataset, state))
 
@@ -46,14 +48,16 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
             return
         self._n_done += 1
         if self._n_done == 1:
-            self._begun = time.perf_counter()
-        else:
-            self._step_s = (time.perf_counter() - self._begun) / (self._n_done - 1)
-        rate = f", {self._step_s:.2g} s a step" if self._step_s else ""
-        self._advance(1, f"{self._loss}{rate}")
+            self._begun, self._n_before = time.perf_counter(), state.num_input_tokens_seen
+            self._advance(1, self._loss)
+            return
+        # of a step as long as the mean: batches of long rows come first
+        token_s = (time.perf_counter() - self._begun) / max(1, state.num_input_tokens_seen - self._n_before)
+        self._step_s = token_s * self._n_tokens * self._schedule.most_epochs / state.max_steps
         left_s = self._step_s * (state.max_steps - state.global_step)
+        self._advance(1, f"{self._loss}, {self._step_s:.2g} s a step", left_s=left_s)
         if self._n_done == N_TIMED and left_s >= TOLD_S:
-            self._advance(0, line=self._estimate(state, left_s))
+            self._advance(0, line=self._estimate(state, left_s), left_s=left_s)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
         if logs and "loss" in logs:
@@ -61,12 +65,11 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
 
     def _plan(self, rows: Any, state: Any) -> str:
         schedule = self._schedule
-        n_tokens = sum(map(len, rows["input_ids"]))
         n_learned = sum(sum(label >= 0 for label in labels) for labels in rows["labels"])
         most = "at most " if self._n_asked else ""
         until = f", until {schedule.until_learned:g} of {self._n_asked} training questions are learned" if self._n_asked else ""
         return (
-            f"fine-tuning on {len(rows):,} rows of {n_tokens:,} tokens, {n_learned:,} of them learned: "
+            f"fine-tuning on {len(rows):,} rows of {self._n_tokens:,} tokens, {n_learned:,} of them learned: "
             f"{most}{state.max_steps:,} steps in {schedule.most_epochs:g} passes{until}"
         )
 

@@ -248,6 +248,7 @@ def _settings(lesson: Lesson) -> SFTConfig:
         padding_free=schedule.packing,
         max_length=None,
         train_sampling_strategy="sequential" if lesson.keeps_order else "group_by_length",
+        include_num_input_tokens_seen="non_padding",
         logging_steps=10,
         logging_nan_inf_filter=False,
         dataloader_pin_memory=has_cuda,

@@ -99,7 +99,7 @@ def test_without_a_terminal_a_training_tells_how_far_it_is(
 ) -> None:
     monkeypatch.setattr(progress, "REPORT_S", 0.0)
     fit(tmp_path, base, epochs=2.0)
-    assert re.findall(r"fine-tuning: (\d)/4(?:, loss [\d.]+)?(?:, [\d.e-]+ s a step)?, \d+ s left", capfd.readouterr().err) == [
+    assert re.findall(r"fine-tuning: (\d)/4(?:, loss [\d.]+)?(?:, [\d.e-]+ s a step)?(?:, [\d.]+ s left)?\n", capfd.readouterr().err) == [
         "1",
         "2",
         "3",

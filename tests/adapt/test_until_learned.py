@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,3 +202,22 @@ def test_before_it_begins_a_training_says_what_it_will_do_and_after_three_steps_
     assert said[0].startswith(f"fine-tuning on 8 rows of {n_tokens} tokens, ")
     assert said[0].endswith("of them learned: at most 6 steps in 3 passes, until 1 of 8 training questions are learned")
     assert re.fullmatch(r"fine-tuning: [\d.]+ s a step, [\d.]+ s a pass; at most [\d.]+ s left", said[1])
+
+
+def test_time_left_counts_tokens_for_batches_of_long_rows_come_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr("rag_eval.progress.REPORT_S", 0.0)
+    rows = {"input_ids": [[1] * 300] * 3 + [[1] * 10] * 10, "labels": [[1]] * 13}  # 1,000 tokens a pass
+    state = SimpleNamespace(max_steps=26, global_step=0, num_input_tokens_seen=0)
+    with TrainingBar(SimpleNamespace(epochs=2.0, until_learned=1.0, most_epochs=2.0), 0) as bar:
+        bar.on_train_begin(None, state, None, train_dataloader=SimpleNamespace(dataset=rows))
+        for n_tokens in (300, 300, 300, 10):
+            clock[0] += n_tokens / 10  # ten tokens a second
+            state.global_step, state.num_input_tokens_seen = state.global_step + 1, state.num_input_tokens_seen + n_tokens
+            bar.on_step_end(None, state, None)
+    said = capsys.readouterr().err.splitlines()
+    assert "fine-tuning: 7.7 s a step, 100 s a pass; 3 min left" in said
+    assert said[-1] == "fine-tuning: 4/26, 7.7 s a step, 3 min left"
