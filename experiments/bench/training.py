@@ -35,11 +35,11 @@ from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import t
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 import rag_eval
+from experiments.bench.ratios import ratio, verdict
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.checkpoints import Checkpoints
 from rag_eval.adapt.data_qa import QA
@@ -219,20 +219,6 @@ def loss(model: Any, rows: Sequence[dict[str, list[int]]]) -> float:
     model.eval()
     losses = [model(input_ids=torch.tensor([row["input_ids"]]), labels=torch.tensor([row["labels"]])).loss.item() for row in rows]
     return statistics.fmean(losses)
-
-
-def ratio(seconds: Sequence[float], our_seconds: Sequence[float]) -> tuple[float, float, float]:
-    """How many times as fast ours was: geometric mean over the blocks and its 95% interval (Student's t of the logarithms)."""
-    logs = [math.log(other / mine) for other, mine in zip(seconds, our_seconds, strict=True)]
-    half = float(t.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / math.sqrt(len(logs))
-    mean = statistics.fmean(logs)
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
-
-
-def verdict(target: float, low: float, high: float) -> str:
-    if low >= target:
-        return "met"
-    return "NOT met" if high < target else "unclear"
 
 
 def row(ours: Way, way: Way) -> tuple[str, ...]:

@@ -1,0 +1,285 @@
+"""How fast a real model answers, beside lm-evaluation-harness and an earlier commit: same model, prompts, tokens and precision.
+
+The model is SmolLM2-135M-Instruct from PyPI, the questions are SQuAD's with the three passages that BM25 finds first, in the model's chat
+template, and an answer has up to 24 tokens. Each engine loads the model in a process of its own, which is not counted, and answers the
+block's questions, lm-evaluation-harness in batches of 16. The engines take turns, in one order and then in the other, and every block has
+questions of its own. CPU seconds are those of the process, all threads together: other work on the machine changes them less. An earlier
+commit of rag_eval may have spent time before its answers to find a batch that fits the memory: it counts in one row and not in the other.
+
+    python -m experiments.bench.real_model                        # beside the harness
+    python -m experiments.bench.real_model --baseline 0c1df03     # and beside a commit
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from experiments.bench.ratios import ratio, verdict
+from rag_eval.config import build, check, conf_dir, register_resolvers
+from rag_eval.generate.hf import HF
+from rag_eval.system import System
+
+ROOT, WORKER = Path(__file__).parents[2], Path(__file__).with_name("real_model_worker.py")
+REPORT = Path("reports/bench/real_model")
+HARNESS, N_NEW, TOKEN_BUDGET, N_PASSAGES = "0.4.13", 24, 16384, 3
+DTYPES = ("float32", "bfloat16")
+OURS = "rag_eval"
+BESIDE_HARNESS, BESIDE_COMMIT = 1.3, 2.0  # times as fast as rag_eval should be
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What answers, and where its code is."""
+
+    name: str
+    kind: str  # of worker
+    python: str
+    path: str  # PYTHONPATH
+    target: float | None  # times its speed that ours should be
+    is_earlier: bool = False
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked, as text and as tokens."""
+
+    text: str
+    ids: list[int]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One engine in one precision, a value for each block."""
+
+    dtype: str
+    name: str
+    target: float | None
+    wall_s: list[float]
+    cpu_s: list[float]
+    peak_bytes: list[int]
+    texts: list[list[str]]
+
+
+def prompts_of(n: int, data: str | None, model: str | None) -> tuple[str, list[Prompt]]:
+    """The model's folder, and so many prompts that mean the same tokens to every tokenizer call."""
+    squad = ["dataset=squad", f"dataset.path={data}/squad2_halfdev/dev-v2.0.json"]
+    source = squad if data else ["dataset=world", "dataset.preset=laptop"]
+    generator = ["generator=hf", f"generator.model={model}", "generator.dtype=float32"] if model else ["generator=smollm2"]
+    passages = ["mode=rag", "retriever=bm25", f"retriever.k={N_PASSAGES}", "prompt.style=chat", "prompt.n_exemplars=0", "tracking=none"]
+    register_resolvers()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        settings = check(compose("config", overrides=[*passages, *generator, *source]))
+    dataset = build(settings["dataset"])
+    system, _ = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}).learn(dataset, seed=0)
+    answering: Any = system.generator
+    assert isinstance(answering, HF)
+    questions = dataset.test[:: max(1, len(dataset.test) // (2 * n))]
+    found: list[Prompt] = []
+    for example, searched in zip(questions, system.retriever.search(questions), strict=True):
+        rendered = system.prompt.render(example, [hit.document for hit in searched.hits[:N_PASSAGES]])
+        text, (ids,) = answering.format(rendered).text, answering._encode([rendered])
+        if answering._tokenizer(text, add_special_tokens=False)["input_ids"] == ids:  # no document spells a control token
+            found.append(Prompt(text, ids))
+    return str(Path(answering.model).resolve()), found[:n]
+
+
+def harness_python(given: str | None, folder: Path) -> str:
+    """A Python with lm-evaluation-harness and the libraries of this one; made once, if none is given."""
+    if given:
+        return given
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        (inside,) = folder.glob("lib/python*/site-packages")
+        (inside / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", f"lm_eval=={HARNESS}"], check=True)
+    return str(python)
+
+
+@contextmanager
+def checkout(commit: str | None) -> Iterator[str]:
+    """The folder of an earlier commit's files; "" where none is asked for."""
+    if not commit:
+        yield ""
+        return
+    with tempfile.TemporaryDirectory() as root:
+        folder = str(Path(root) / commit)
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--quiet", "--detach", folder, commit], check=True)
+        try:
+            yield folder
+        finally:
+            subprocess.run([*git, "remove", "--force", folder], check=True)
+
+
+def answered(engine: Engine, model: str, dtype: str, prompts: Sequence[Prompt]) -> dict[str, Any]:
+    """What an engine measured of itself while it answered."""
+    job = {
+        "model": model,
+        "dtype": dtype,
+        "n_new": N_NEW,
+        "token_budget": TOKEN_BUDGET,
+        "texts": [one.text for one in prompts],
+        "ids": [one.ids for one in prompts],
+    }
+    environment = {**os.environ, "PYTHONPATH": engine.path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    with tempfile.TemporaryDirectory() as made:
+        file = Path(made) / "job.json"
+        file.write_text(json.dumps(job), encoding="utf-8")
+        ended = subprocess.run(
+            [engine.python, "-P", str(WORKER), engine.kind, str(file)],
+            env=environment,
+            cwd=made,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if ended.returncode:
+        raise SystemExit(f"{engine.name}: {ended.stderr.strip()[-2000:]}")
+    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+def measured(engines: Sequence[Engine], model: str, dtype: str, blocks: Sequence[Sequence[Prompt]]) -> list[Way]:
+    """All engines in turn, block by block."""
+    ways = {one.name: Way(dtype, one.name, one.target, [], [], [], []) for one in engines}
+    without = {one.name: Way(dtype, f"{one.name}, answers alone", None, [], [], [], []) for one in engines if one.is_earlier}
+    for at, prompts in enumerate(blocks):
+        for engine in engines[:: -1 if at % 2 else 1]:
+            found = answered(engine, model, dtype, prompts)
+            print(f"{dtype} block {at + 1} of {len(blocks)}: {engine.name} {found['wall_s']:.1f} s", file=sys.stderr, flush=True)
+            _add(ways[engine.name], found, 1.0)
+            if engine.is_earlier:
+                _add(without[engine.name], found, found["answers_s"] / found["wall_s"])
+    return [*ways.values(), *without.values()]
+
+
+def _add(way: Way, found: dict[str, Any], share: float) -> None:
+    way.wall_s.append(found["wall_s"] * share)
+    way.cpu_s.append(found["cpu_s"] * share)
+    way.peak_bytes.append(found["peak_bytes"])
+    way.texts.append(found["texts"])
+
+
+COLUMNS = (
+    "precision",
+    "engine",
+    "questions/s",
+    "CPU s a question",
+    "peak GiB",
+    "times as slow",
+    "by CPU",
+    "target",
+    "reached",
+    "same answers",
+)
+SHOWN = ("engine", "questions/s", "peak GiB", "times as slow", "target", "reached")  # what fits into 80 columns
+
+
+def row(ours: Way, way: Way, n: int) -> dict[str, str]:
+    """One line of the table; how many times as slow an engine is than ours has a 95 % interval over the blocks."""
+    pairs = [(mine, other) for block, those in zip(ours.texts, way.texts, strict=True) for mine, other in zip(block, those, strict=True)]
+    wall, by_cpu = ratio(way.wall_s, ours.wall_s), ratio(way.cpu_s, ours.cpu_s)
+    cells = {
+        "precision": way.dtype,
+        "engine": way.name,
+        "questions/s": f"{n * len(way.wall_s) / sum(way.wall_s):.3f}",
+        "CPU s a question": f"{sum(way.cpu_s) / len(way.cpu_s) / n:.2f}",
+        "peak GiB": f"{max(way.peak_bytes) / 2**30:.2f}",
+    }
+    if way is ours:
+        return cells
+    return cells | {
+        "times as slow": "{:.2f} [{:.2f}, {:.2f}]".format(*wall),
+        "by CPU": "{:.2f} [{:.2f}, {:.2f}]".format(*by_cpu),
+        "target": "" if way.target is None else f"{way.target:.1f}",
+        "reached": "" if way.target is None else verdict(way.target, *wall[1:]),
+        "same answers": f"{statistics.fmean(mine == other for mine, other in pairs):.3f}",
+    }
+
+
+def main() -> None:
+    known = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    known.add_argument("--baseline", help="an earlier commit of rag_eval")
+    known.add_argument("--harness-python", help=f"a Python that has lm_eval {HARNESS}; none = one is made in cache/harness")
+    known.add_argument("--model", help="another folder than that of SmolLM2")
+    known.add_argument("--data", default=os.environ.get("RAG_EVAL_DATA"), help="folder of the real data; none = the invented world")
+    known.add_argument("--n", type=int, default=24, help="questions of a block")
+    known.add_argument("--blocks", type=int, default=4)
+    known.add_argument("--dtypes", default=",".join(DTYPES))
+    given = known.parse_args()
+    logging.disable(logging.WARNING)
+    load = os.getloadavg()[0]
+    model, prompts = prompts_of(given.n * given.blocks, given.data, given.model)
+    blocks = [prompts[at :: given.blocks] for at in range(given.blocks)]
+    harness = Engine(
+        f"lm_eval {HARNESS}",
+        "harness",
+        harness_python(given.harness_python, Path("cache/harness")),
+        "",
+        BESIDE_HARNESS,
+    )
+    with checkout(given.baseline) as earlier:
+        engines = [Engine(OURS, "rag_eval", sys.executable, str(ROOT), None), harness]
+        if earlier:
+            engines.append(Engine(given.baseline, "rag_eval", sys.executable, earlier, BESIDE_COMMIT, is_earlier=True))
+        ways = [way for dtype in given.dtypes.split(",") for way in measured(engines, model, dtype, blocks)]
+    report(ways, given, prompts, load)
+
+
+def report(ways: Sequence[Way], given: argparse.Namespace, prompts: Sequence[Prompt], load: float) -> None:
+    """Print the table and write it beside what was measured."""
+    ours = {way.dtype: way for way in ways if way.name == OURS}
+    rows = [row(ours[way.dtype], way, given.n) for way in ways]
+    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {torch.get_num_threads()} threads"
+    versions = {name: version(name) for name in ("torch", "transformers")}
+    length = statistics.fmean(len(one.ids) for one in prompts)
+    about = (
+        f"{given.model or 'SmolLM2-135M-Instruct, dequantised'}; {'SQuAD' if given.data else 'the invented world'}, {N_PASSAGES} passages, "
+        f"{length:.0f} prompt tokens on average, up to {N_NEW} new ones. {given.blocks} blocks of {given.n} questions in turn, ratios with "
+        f"95% intervals over blocks. {machine}, {', '.join(f'{name} {number}' for name, number in versions.items())}; "
+        f"load average before {load:.1f}."
+    )
+    console = Console()
+    console.print(about)
+    for dtype in ours:
+        table = Table(*SHOWN, title=dtype, box=SIMPLE)
+        for one in rows:
+            if one["precision"] == dtype:
+                table.add_row(*(one.get(name, "") for name in SHOWN))
+        console.print(table)
+    lines = [
+        f"| {' | '.join(cells)} |"
+        for cells in (COLUMNS, ["---"] * len(COLUMNS), *([one.get(name, "") for name in COLUMNS] for one in rows))
+    ]
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.with_suffix(".md").write_text("\n".join(["# Speed of answering with a real model", about, "", *lines, ""]), encoding="utf-8")
+    kept = [{name: value for name, value in asdict(way).items() if name != "texts"} for way in ways]
+    REPORT.with_suffix(".json").write_text(
+        json.dumps({"about": about, "versions": versions, "ways": kept}, indent=1) + "\n", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
