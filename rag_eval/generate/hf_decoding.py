@@ -19,7 +19,7 @@ from rag_eval.generate.hf_generate import Transformers, tried
 from rag_eval.generate.hf_settings import ends, plain
 from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
-from rag_eval.generate.suited import differs, unsuited, without_adapter_class
+from rag_eval.generate.suited import differs, sees_padding, unsuited, without_adapter_class
 from rag_eval.parts import Timed
 from rag_eval.progress import Advance, progress
 from rag_eval.types import Generation, StopReason
@@ -50,9 +50,11 @@ class Decoder:
         inner = without_adapter_class(self.network)
         self.why = unsuited(self.network) or differs(inner)
         self.way = Transformers(self.network) if self.why else OwnLoop(inner)
+        if self.why and sees_padding(self.network):
+            self._max_rows = 1
 
     def facts(self) -> Mapping[str, Any]:
-        """By which loop answers are decoded, or why not by our own; by which products; how many at once where the memory is short."""
+        """By which loop answers are decoded, or why not by our own; by which products; how many at once, if memory or padding limits it."""
         products = vars(self.way.products) if isinstance(self.way, OwnLoop) else None
         return {"loop": "transformers" if self.why else "own", "why": self.why, "products": products, "max_rows": self._max_rows}
 

@@ -51,7 +51,7 @@ class Transformers:
 
     def answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
         lines = [Line(prompt) for prompt in prompts]
-        ids, mask = _padded(prompts, self._network.device)
+        ids, mask = padded(prompts, self._network.device)
         suppressed = {"min_new_tokens": rules.n_new, "eos_token_id": list(rules.never)} if rules.never else {}
         self._network.generate(
             input_ids=ids,
@@ -63,7 +63,7 @@ class Transformers:
         return lines
 
 
-def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens padded on the left and the mask, both (n_prompts, longest)."""
     longest = max(len(prompt) for prompt in prompts)
     ids = [[PADDING] * (longest - len(prompt)) + list(prompt) for prompt in prompts]

@@ -1,4 +1,7 @@
-"""Whether a network is one that our own loop decodes: judged by its configuration, then by comparing its scores with and without it."""
+"""Whether a network is one that our own loop decodes: judged by its configuration, then by comparing its scores with and without it.
+
+One that is left to transformers is asked whether it minds padding.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from transformers.cache_utils import DynamicLayer
 
 from rag_eval.errors import is_out_of_memory
 from rag_eval.generate.greedy import OwnLoop
+from rag_eval.generate.hf_generate import PADDING, padded
 from rag_eval.generate.slots import Part, Slots, Step, padding_mask
 
 N_COMPARED, N_SHORT = 24, 8  # tokens of the text whose scores are compared, and of its beginning, which is another
@@ -61,6 +65,24 @@ def differs(network: Any) -> str | None:
         return f"it cannot be read by our loop ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
     apart = float((found - expected).abs().max() / expected.abs().max())
     return None if apart <= TOLERANCE[network.dtype] else f"its scores are {apart:.3g} from those of transformers, in parts of the greatest"
+
+
+@torch.inference_mode()
+def sees_padding(network: Any) -> bool:
+    """Whether padding before a short text changes what the `generate` of transformers scores, as in recurrent networks that read it."""
+    n_words = network.get_input_embeddings().weight.shape[0]
+    text = [at * 997 % n_words for at in range(N_COMPARED)]
+    alone, beside = (_generated(network, prompts) for prompts in ([text[:N_SHORT]], [text, text[:N_SHORT]]))
+    n = 2 if alone[0].argmax() == beside[0].argmax() else 1  # the second score is of what follows the first token
+    return not bool((alone[:n] - beside[:n]).abs().max() <= TOLERANCE[network.dtype] * alone[:n].abs().max())
+
+
+def _generated(network: Any, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Scores (2, vocabulary) of the first and the second token behind the last prompt of a batch."""
+    ids, mask = padded(prompts, network.device)
+    way = {"max_new_tokens": 2, "output_logits": True, "return_dict_in_generate": True}
+    written = network.generate(input_ids=ids, attention_mask=mask, pad_token_id=PADDING, **way)
+    return torch.stack([scores[-1].float() for scores in written.logits])
 
 
 def _scores(network: Any, text: Sequence[int]) -> torch.Tensor:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, RwkvConfig
 
 from rag_eval.generate import greedy, suited
 from rag_eval.generate.greedy import Greedy, OwnLoop, Rules, n_alike
+from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.hf_settings import plain
 from rag_eval.generate.products import Products
 from rag_eval.generate.slots import Part, Slots, Unsuited
-from rag_eval.generate.suited import differs, unsuited
-from tests.models import TINY
+from rag_eval.generate.suited import differs, sees_padding, unsuited
+from rag_eval.types import Rendered
+from tests.models import TINY, write_random_model
 
 N_NEW = 8
 SMALL = {
@@ -201,6 +204,24 @@ def test_the_network_is_as_it_was_afterwards() -> None:
 def test_networks_that_our_loop_does_not_know_are_left_to_transformers(kind: str) -> None:
     settings, why = LEFT[kind]
     assert why in (unsuited(network_of(kind, settings)) or "")
+
+
+@pytest.mark.parametrize("kind", LEFT)
+def test_of_those_all_mask_what_pads_a_text(kind: str) -> None:
+    assert not sees_padding(network_of(kind, LEFT[kind][0]))
+
+
+def test_a_recurrent_network_that_would_read_padding_answers_each_prompt_alone(tmp_path: Path) -> None:
+    config = RwkvConfig(vocab_size=3072, hidden_size=32, num_hidden_layers=2, initializer_range=0.5, bos_token_id=None, eos_token_id=1)
+    base = write_random_model(tmp_path, config=config)
+    generator = HF(str(base), "float32", "cpu", max_new_tokens=N_NEW, token_budget=4096)
+    prompts = [
+        Rendered((), text, "", style="plain") for text in ("Where is it?", "What is the name of the largest of them all, then?", "Why?")
+    ]
+    together = generator.generate(prompts)
+    assert len({one.text for one in together}) == len(prompts)
+    assert [one.text for one in together] == [generator.generate([prompt])[0].text for prompt in prompts]
+    assert generator.decoded()["max_rows"] == 1
 
 
 def test_a_network_whose_scores_come_out_differently_is_left_to_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
