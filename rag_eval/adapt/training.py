@@ -211,7 +211,7 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
     torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
     try:
         with TrainingBar(schedule, len(until.sample)) as bar:
-            trainer = trainer_of(lesson, [*([] if rank() else [bar]), best, until, checkpoints])
+            trainer = trainer_of(lesson, [*([] if rank() else [bar]), until, best, checkpoints])
             until.watch(trainer)
             changes_base = lesson.lora is not None and lesson.lora.init_lora_weights in CHANGE_BASE
             first = {name: weight.detach().cpu().clone() for name, weight in trained_weights(trainer.model)} if changes_base else {}
@@ -220,7 +220,7 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
         torch.set_flush_denormal(False)
         enable_progress_bars()
     check_finite(trainer.model, trainer.state.global_step)
-    return Trained(trainer.model, first, checkpoints.earlier_s, History.of(trainer, until, schedule))
+    return Trained(trainer.model, first, checkpoints.earlier_s, History.of(trainer, until, best, schedule))
 
 
 def _settings(lesson: Lesson) -> SFTConfig:

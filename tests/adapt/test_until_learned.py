@@ -16,6 +16,7 @@ import pytest
 from transformers import TrainerCallback
 
 from rag_eval.adapt import progress
+from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.data_documents import Documents
 from rag_eval.adapt.kept_history import history_of
 from rag_eval.adapt.progress import TrainingBar
@@ -47,6 +48,7 @@ def test_training_ends_when_the_questions_are_learned_and_the_model_then_says_th
     generator, kept = fit(tmp_path, base, **LEARNS)
     found = history(kept)
     assert (found["stopped"], found["n_rows"], found["n_asked"], found["until_learned"]) == ("learned", 8, 8, 1.0)
+    assert found["kept_step"] == found["n_steps"]
     assert 5 < found["epochs"] < 80
     assert found["n_steps"] == 2 * found["epochs"]
     shares = [one["share"] for one in found["curve"]]
@@ -54,6 +56,24 @@ def test_training_ends_when_the_questions_are_learned_and_the_model_then_says_th
     assert shares[0] < 1 == shares[-1] > max(shares[:-1])
     said = generator.generate([PROMPT.render(example, ()) for example in TRAIN])
     assert [one.text for one in said] == [example.answers[0] for example in TRAIN]
+
+
+def test_the_step_that_ends_a_training_is_judged_on_dev_questions_too_and_the_one_whose_weights_are_kept_is_told(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: dict[int, float] = {}
+    on_evaluate = BestOnDev.on_evaluate
+
+    def watched(self: Any, args: Any, state: Any, control: Any, metrics: Any, **parts: Any) -> None:
+        losses[state.global_step] = metrics["eval_loss"]
+        on_evaluate(self, args, state, control, metrics=metrics, **parts)
+
+    monkeypatch.setattr(BestOnDev, "on_evaluate", watched)
+    found = history(fit(tmp_path, base, **LEARNS, eval_every=7)[1])
+    assert found["stopped"] == "learned"
+    assert found["n_steps"] % 7
+    assert list(losses) == [*range(7, found["n_steps"], 7), found["n_steps"]]
+    assert found["kept_step"] == min(losses, key=lambda step: losses[step]) < found["n_steps"]
 
 
 def test_all_weights_are_trained_until_then_too(base: Path, tmp_path: Path) -> None:
