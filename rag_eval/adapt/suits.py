@@ -1,4 +1,4 @@
-"""Whether a model can be taught in the way that is wanted: layers that it has, rows that it keeps apart."""
+"""Whether a model can be taught in the way that is wanted: layers that it has, scores that are its own, rows that it keeps apart."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import torch
 from rag_eval.errors import ConfigError
 
 _TOLERANCE = 1e-3  # of the largest logit; a model that looks across the border is off by many times that
+_N_SCORED = 64  # tokens of a row whose scores are compared
+_SAME_SCORES = 0.05  # of the largest log-probability: rounding in few bits is below, a part of the network that is passed over above
 _EMBEDDING = ".lora_embedding_"
 
 
@@ -37,6 +39,29 @@ def check_linear(model: Any) -> None:
     found = next((name for name, _ in model.named_parameters() if _EMBEDDING in name), None)
     if found:
         raise ConfigError(f"adapter.target_modules: {found.partition(_EMBEDDING)[0]} is an embedding; choose linear layers.")
+
+
+@torch.no_grad()
+def check_scored(trainer: Any) -> None:
+    """Refuse a model whose words TRL scores otherwise than it does itself: TRL multiplies what comes out of the layers by the head's
+    weights, and some models do more there.
+
+    Raises:
+        ConfigError: if the log-probabilities of the first row differ.
+    """
+    model, was_training = trainer.model, trainer.model.training
+    ids = torch.tensor([trainer.train_dataset["input_ids"][0][:_N_SCORED]], device=model.device)
+    model.eval()
+    with trainer.accelerator.autocast():
+        found = model(input_ids=ids, labels=ids, use_cache=False, fused_lm_head=True).log_probs.float().flatten()
+        own = model(input_ids=ids, use_cache=False).logits[0, :-1].float().log_softmax(-1).gather(1, ids[0, 1:, None]).flatten()
+    model.train(was_training)
+    if not torch.allclose(found, own, rtol=0, atol=_SAME_SCORES * own.abs().max().item()):
+        kind = model.config.model_type
+        raise ConfigError(
+            f"adapter: a model of type {kind} cannot be trained: the training library passes over a part of the network between its "
+            "layers and its words, so that another model would be trained. Use a model of another type."
+        )
 
 
 def check_blind(trainer: Any) -> None:

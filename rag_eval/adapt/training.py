@@ -34,7 +34,7 @@ from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.shares import SharingTrainer, filled, part_randomly
 from rag_eval.adapt.started import Start
-from rag_eval.adapt.suits import check_blind, check_linear, choosing_layers
+from rag_eval.adapt.suits import check_blind, check_linear, check_scored, choosing_layers
 from rag_eval.adapt.together import check_started, follow, led, n_together
 from rag_eval.adapt.training_set import tokenized, training_rows
 from rag_eval.adapt.until_learned import UntilLearned, sample_of
@@ -176,7 +176,8 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
     """A trainer that has not begun, with the seed set.
 
     Raises:
-        ConfigError: if the model has no such layers to train, or does not keep rows apart that are laid end to end.
+        ConfigError: if the model has no such layers to train, is scored otherwise in training, or does not keep rows apart that are laid
+            end to end.
     """
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
@@ -195,6 +196,7 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
     if lesson.start:
         lesson.start.begin(trainer.model)
     check_linear(trainer.model)
+    check_scored(trainer)
     if lesson.schedule.packing:
         check_blind(trainer)
     part_randomly(lesson.seed)

@@ -17,7 +17,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM, ModernBertDecoderConfig
 from trl import SFTConfig
 
 from rag_eval.adapt.best_on_dev import BestOnDev
@@ -395,6 +395,16 @@ def test_rows_end_to_end_are_refused_of_a_model_that_sees_across_the_border(base
     with pytest.raises(ConfigError, match=r"see each other in a model of type bloom; set adapter\.packing=false"):
         fit(tmp_path, alibi, packing=True)
     fit(tmp_path, alibi)
+
+
+@pytest.mark.parametrize("trains_all", [False, True], ids=["lora", "full"])
+def test_a_model_that_trl_would_score_without_a_part_of_its_head_is_refused(tmp_path: Path, trains_all: bool) -> None:
+    config = ModernBertDecoderConfig(
+        **{**SIZES, "bos_token_id": 2}, cls_token_id=2, sep_token_id=1
+    )  # another layer and a norm before its words
+    model = write_random_model(tmp_path / "model", config=config)
+    with pytest.raises(ConfigError, match="a model of type modernbert-decoder cannot be trained"):
+        fitted((full if trains_all else lora)(tmp_path), hf(model))
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
