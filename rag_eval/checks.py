@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from rag_eval.config import function
+from rag_eval.config import build, function
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.generate.grouped import check_named
@@ -47,6 +48,27 @@ def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: 
         )
     answer = {name: function(target) for name, target in settings["metrics"]["answer"].items() if name != "abstained"}
     gold_scores(answer, questions)
+
+
+def check_adapter(settings: Mapping[str, Any]) -> None:
+    """Refuse an adapter of a folder through whose tokenizer the model cannot be asked, or be trained on.
+
+    Raises:
+        DataError: as `with_adapter` and `with_adapters` of the generator, and as Start.
+    """
+    adapter = settings["adapter"]
+    path, paths, start = (adapter.get(name) for name in ("path", "paths", "start"))
+    if not (path or paths or start):
+        return
+    generator = build(settings["generator"])
+    if path:
+        generator.with_adapter(path)
+    if paths:
+        generator.with_adapters(paths, adapter["by"])
+    if start:
+        from rag_eval.adapt.started import Start  # peft is needed only here
+
+        Start(Path(start), adapter["stacked"]).check_asked_alike(generator)
 
 
 def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:

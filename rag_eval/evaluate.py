@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.kept_history import history_of
-from rag_eval.checks import check_overlap, check_questions, check_recorded
+from rag_eval.checks import check_adapter, check_overlap, check_questions, check_recorded
 from rag_eval.config import build, check, function
 from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
@@ -78,8 +78,10 @@ def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
 
     Raises:
         ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
+        DataError: if an adapter of a folder brings a tokenizer that does not go with the model.
     """
     settings = _with_dtype(pinned(check(cfg)))
+    check_adapter(settings)
     dataset = dataset_of(settings)
     settings["metrics"]["primary"] = chosen_primary(settings["metrics"], dataset.primary)
     settings, form = formed(settings, dataset)

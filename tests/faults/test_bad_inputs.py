@@ -264,6 +264,21 @@ def test_a_given_adapter_answers_and_another_content_is_another_run(command: Com
     assert other.directory != first.directory
 
 
+def test_an_adapter_with_a_tokenizer_that_does_not_suit_is_refused_before_anything_is_read_indexed_or_loaded(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = adapter_folder()
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|strange|>"}), encoding="utf-8")
+    for name in ("rag_eval.evaluate.dataset_of", "rag_eval.system.System.learn", "rag_eval.generate.hf.HF._load_network"):
+        monkeypatch.setattr(name, lambda *_, **__: pytest.fail("too late"))
+    said = "eos_token is '<|strange|>', which is no token of the model"
+    refused(given(command), "tokenizer_config.json", said)
+    several = ("adapter.path=null", "adapter.paths={a: adapter, b: adapter}", "adapter.by=tenant")
+    refused(given(command, *several), "tokenizer_config.json", said)
+    begun = ("mode=finetune", "generator=tiny", "dataset.preset=ci", f"adapter.start={folder}")
+    refused(command(*begun), "tokenizer_config.json", said)
+
+
 def grouped(command: Command, *tenants: str | None, order: str = "{acme: adapter, globex: other}") -> Ended:
     """Questions of customers, each with an adapter of its own; None = of no customer."""
     rows = [{**one, **({"meta": {"tenant": tenant}} if tenant else {})} for one, tenant in zip(QUESTIONS, tenants, strict=True)]
