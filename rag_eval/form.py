@@ -28,7 +28,7 @@ from rag_eval.retrieve.oracle import Oracle
 from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
-from rag_eval.source import source_sha
+from rag_eval.source import TOKENIZING, source_sha
 from rag_eval.system import System
 from rag_eval.types import Estimate, Example, QADataset, Style
 
@@ -117,7 +117,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         "device": generator.device,
         "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
         "questions": _sha(asked),
-        "code": [source_sha(part) for part in ("generate", "score")],
+        "code": [source_sha(part) for part in ("generate", "score", "prompt.py", *TOKENIZING)],
         "rule": [N_QUESTIONS, N_PASSAGES],
         "torch": version("torch"),
         "transformers": version("transformers"),

@@ -31,3 +31,14 @@ def test_the_hash_follows_names_and_contents_of_the_code_in_its_folder(tmp_path:
     assert changed[0] != first[0]
     part.rename(tmp_path / "adapt" / "dora.py")
     assert hashes()[0] != changed[0]
+
+
+@pytest.mark.parametrize("name", source.TOKENIZING)
+def test_the_hash_of_a_file_follows_its_content(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Path(source.__file__).parent / name).is_file()
+    monkeypatch.setattr(source, "__file__", str(tmp_path / "source.py"))
+    found = []
+    for content in ("a = 1", "a = 2"):
+        (tmp_path / name).write_text(content)
+        found.append(source.source_sha.__wrapped__(name))
+    assert found[0] != found[1]

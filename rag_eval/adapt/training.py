@@ -42,7 +42,7 @@ from rag_eval.device import faster_dtype
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, PromptWriter, Row, Trainable, TrainingData, Work
 from rag_eval.processes import rank
-from rag_eval.source import source_sha
+from rag_eval.source import TOKENIZING, source_sha
 from rag_eval.types import QADataset
 
 CHANGE_BASE = ("pissa", "olora")  # initial weights of adapters that are taken out of the frozen ones
@@ -100,7 +100,7 @@ class Lesson:
             "keeps_order": self.keeps_order,
             "dev": _sha(self.dev),
             "seed": self.seed,
-            "code": source_sha("adapt"),
+            "code": [source_sha(part) for part in ("adapt", *TOKENIZING)],
             **self.schedule.deciding,
             "lora": None if self.lora is None else json.loads(json.dumps(self.lora.to_dict(), default=sorted)),
             "is_quantized": self.is_quantized,
@@ -109,6 +109,7 @@ class Lesson:
             "device": self.generator.device,  # sums come out otherwise, in the last bits
             "torch": torch.__version__.split("+")[0],
             "transformers": transformers.__version__,
+            "tokenizers": version("tokenizers"),
             "peft": peft.__version__,
             "trl": trl.__version__,
             "accelerate": version("accelerate"),
