@@ -37,8 +37,9 @@ class Speech:
 
     @staticmethod
     def cut(said: Said, stops: Sequence[str]) -> int | None:
-        """Where a text that ends an answer begins in it, not at its very start; None = there is none."""
-        return min((at for stop in stops if (at := said.answer.find(stop, 1)) >= 0), default=None)
+        """Where a text that ends an answer begins in it, not at its very start nor in the white space there; None = there is none."""
+        begin = max(1, len(said.answer) - len(said.answer.lstrip()))
+        return min((at for stop in stops if (at := said.answer.find(stop, begin)) >= 0), default=None)
 
     def text(self, tokens: Sequence[int]) -> str:
         """What tokens spell."""

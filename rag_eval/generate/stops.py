@@ -8,7 +8,7 @@ from rag_eval.generate.speech import Speech
 
 
 class Stops:
-    """Where an answer ends: once it has one of some texts that does not stand at its very beginning."""
+    """Where an answer ends: once it has one of some texts that does not stand at its very beginning, white space aside."""
 
     def __init__(self, speech: Speech, texts: Sequence[str]) -> None:
         """

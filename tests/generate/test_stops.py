@@ -13,6 +13,7 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
+from rag_eval.thinking import Said
 from rag_eval.types import Rendered
 from tests.models import TINY, write_random_model
 
@@ -49,6 +50,14 @@ def test_a_stop_at_the_very_beginning_ends_nothing() -> None:
     found = stops(Spelled("\n", "a"), "\n", "ab")
     assert first_reached(found, [0, 1, 1, 0]) == 4
     assert first_reached(found, [0, 1, 1, 1]) is None
+
+
+def test_empty_lines_before_an_answer_do_not_end_it() -> None:
+    found = stops(Spelled("\n\n", " \n", "Paris", "\n"), "\n")
+    assert first_reached(found, [0, 2, 3]) == 3
+    assert first_reached(found, [3, 0, 1, 2, 2, 0]) == 6
+    assert first_reached(found, [0, 1, 3]) is None
+    assert Speech.cut(Said("", "\n\nParis\nQuestion:"), ["\n"]) == 7
 
 
 def test_a_thought_may_hold_what_ends_an_answer() -> None:
