@@ -37,7 +37,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 LINE_BREAK = "\n"
-WHOLE_TEXT_TOKENS = 2048  # of a batch whose every position's distribution is held at once
+WHOLE_TEXT_TOKENS = 2048  # at most, of a batch whose every position's distribution is held at once, unless a text is longer
 TEMPLATE_DATE = "2024-07-26"  # the day that Llama 3's own templates write where they are told none
 
 
@@ -264,7 +264,7 @@ class HF:
         whole = self._prompting.ids([self.answered(prompts[at], option) for at, option in asked])
         self._refuse_long_options([option for _, option in asked], whole)
         borders = [n_shared(alone[at], ids) for (at, _), ids in zip(asked, whole, strict=True)]
-        found = log_likelihoods(self._network, whole, borders, self.token_budget)
+        found = log_likelihoods(self._network, whole, borders, self._whole_text_budget)
         of_prompt: list[list[Likelihood]] = [[] for _ in prompts]
         for (at, option), (log_p, log_p_joint) in zip(asked, found, strict=True):
             of_prompt[at].append(Likelihood(option, log_p, log_p_joint))
@@ -272,11 +272,15 @@ class HF:
 
     def nats_per_token(self, texts: Sequence[str]) -> list[float]:
         encoded = self._plain(texts)
-        found = log_likelihoods(self._network, encoded, [1] * len(encoded), min(self.token_budget, WHOLE_TEXT_TOKENS))
+        found = log_likelihoods(self._network, encoded, [1] * len(encoded), self._whole_text_budget)
         return [-joint / (len(ids) - 1) for (_, joint), ids in zip(found, encoded, strict=True)]
 
     def next_token_log_probs(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return next_token_log_probs(self._network, self._plain(texts), self.token_budget)
+        return next_token_log_probs(self._network, self._plain(texts), self._whole_text_budget)
+
+    @property
+    def _whole_text_budget(self) -> int:
+        return min(self.token_budget, WHOLE_TEXT_TOKENS)
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens without a chat template, as many as the model has positions."""

@@ -78,6 +78,16 @@ def test_the_distribution_of_the_next_token_is_that_behind_each_text_alone(model
     assert next_token_log_probs(network, [], token_budget=1).shape == (0, 0)
 
 
+def test_of_long_prompts_few_are_scored_at_once_however_many_are_answered_at_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag_eval.generate.hf.WHOLE_TEXT_TOKENS", 200)
+    generator, sizes = HF(str(model), "float32", "cpu", max_new_tokens=8, token_budget=16384), []
+    generator._network.register_forward_pre_hook(lambda _, args, given: sizes.append(given["input_ids"].numel()), with_kwargs=True)
+    generator.log_likelihoods([prompt("what is it? " * 20)] * 4, [["liver", "lung"]] * 4)
+    generator.next_token_log_probs(["what is it? " * 20] * 4)
+    assert len(sizes) > 2
+    assert max(sizes) <= 200
+
+
 def test_nats_per_token_are_of_the_plain_text_as_far_as_it_fits(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hf = HF(str(model), "float32", "cpu", 8, 1024)
     monkeypatch.setattr(hf._tokenizer, "chat_template", "never {{ messages }}")
