@@ -38,6 +38,13 @@ def memory_bytes() -> int | None:
         return None
 
 
+def gpus() -> list[str]:
+    """The models of all NVIDIA devices by the names that their driver gives them; none where it does not say."""
+    files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]
+
+
 def has_gpu() -> bool:
     """Whether a CUDA device can be seen; asked of the system, because torch takes a second to load."""
     return os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"} and any(Path("/dev").glob("nvidia[0-9]*"))

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from rag_eval.machine import cpu_flags, cpu_name, has_gpu, memory_bytes, n_cores
+from rag_eval.machine import cpu_flags, cpu_name, gpus, has_gpu, memory_bytes, n_cores
 from rag_eval.parts import Cache
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def dtype_of(model: str, revision: str | None, device: str, cache: Cache | None)
     folder = Path(model)
     key = {
         "model": asdict(sizes_of(_read(folder))) if folder.is_dir() else f"{model}@{revision}",
-        "device": "cuda" if uses_gpu else "cpu",
+        "device": ["cuda", gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")] if uses_gpu else "cpu",
         "cpu": [cpu_name(), cpu_flags(), n_cores(), *(os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))],
         "memory_gib": round((memory_bytes() or 0) / 2**30),
         "torch": version("torch"),

@@ -55,6 +55,18 @@ def test_bfloat16_is_taken_only_where_it_is_clearly_faster(
     )
 
 
+def test_another_gpu_in_the_same_machine_is_measured_for_itself(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, cache = {"dtype": "bfloat16", "why": "it is faster"}, DirectoryCache(str(tmp_path / "cache"))
+    monkeypatch.setattr(auto_dtype, "has_gpu", lambda: True)
+    monkeypatch.setattr(auto_dtype, "measured", lambda *_: found)
+    monkeypatch.setattr(auto_dtype, "gpus", lambda: ["NVIDIA H200"])
+    assert dtype_of(str(model), None, "auto", cache) == "bfloat16"
+    found["dtype"] = "float32"
+    assert dtype_of(str(model), None, "auto", cache) == "bfloat16"
+    monkeypatch.setattr(auto_dtype, "gpus", lambda: ["Tesla V100"])
+    assert dtype_of(str(model), None, "auto", cache) == "float32"
+
+
 def test_what_was_measured_is_kept_for_the_machine_and_the_sizes(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, cache = faster(monkeypatch, 2.0), DirectoryCache(str(tmp_path / "cache"))
     assert dtype_of(str(model), None, "cpu", cache) == "bfloat16"
