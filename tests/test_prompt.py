@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag_eval.errors import DataError
+from rag_eval.exemplars import n_available
 from rag_eval.prompt import Prompt
 from rag_eval.types import Document, Example, QADataset, Reading, Turn
 
@@ -106,6 +107,21 @@ def test_exemplars_are_drawn_from_those_with_the_shorter_passages() -> None:
     long = tuple(replace(one, text=one.text * 1000) if at % 2 else one for at, one in enumerate(CORPUS))
     learned = Prompt("Be brief.", n_exemplars=3).learn(replace(dataset(), documents=long))
     assert max(len(passage.text) for one in learned.exemplars for passage in one.documents) < 100
+
+
+def test_where_the_shorter_passages_are_of_too_few_all_are_drawn_from() -> None:
+    five = [replace(TRAIN[at], cluster=f"c{at}") for at in range(5)]
+    growing = tuple(replace(one, text=one.text * (1 + at)) for at, one in enumerate(CORPUS))
+    few = replace(dataset(five), documents=growing)
+    assert n_available(few) == 4
+    assert len(Prompt("Be brief.", n_exemplars=4).learn(few).exemplars) == 5
+
+
+def test_a_question_in_the_words_of_a_tested_one_is_no_exemplar_even_of_another_cluster() -> None:
+    asked = tuple(replace(one, id=f"test {one.id}", cluster=f"asked {one.id}") for one in TRAIN[:15])
+    leaky = replace(dataset(), test=asked[:10], dev=asked[10:])
+    shown = Prompt("Be brief.", n_exemplars=4).learn(leaky).exemplars
+    assert {one.example.id for one in shown} == {one.id for one in TRAIN[15:]}
 
 
 def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:
