@@ -28,9 +28,10 @@ from rag_eval.retrieve.oracle import Oracle
 from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import length
 from rag_eval.source import source_sha
 from rag_eval.system import System
-from rag_eval.types import Estimate, Example, QADataset, Style
+from rag_eval.types import Document, Estimate, Example, QADataset, Style
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Tried:
     n_exemplars: int
     contains: Estimate
     em: Estimate
-    words: float  # mean of the answers, normalised
+    words: float  # mean of the answers, normalised; two characters of a script without spaces are one
     answers: tuple[str, ...]  # the first few, to be read
 
 
@@ -79,8 +80,9 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     is_own = settings["mode"]["has_exemplars"]
     if AUTO not in (style, n):
         return dict(settings), Form(style, n, "as configured")
+    shown = AUTO if is_own else n
     wanted = [
-        (one, many) for one, many in _candidates(settings["generator"], dataset) if style in (AUTO, one) and (is_own or n in (AUTO, many))
+        (one, many) for one, many in _candidates(settings["generator"], dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)
     ]
     if len(wanted) > 1:
         form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
@@ -92,13 +94,19 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
 
 
-def _candidates(part: Mapping[str, Any], dataset: QADataset) -> list[tuple[Style, int]]:
-    """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show."""
+def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
+    """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show.
+
+    Args:
+        part: the generator's settings.
+        dataset: exemplars are drawn from it.
+        n: of exemplars, as configured.
+    """
     if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
     generator: Styled = build(part)
-    shown = [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
-    return [(style, n) for style in generator.styles for n in shown]
+    shown = [n] if isinstance(n, int) else [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
+    return [(style, many) for style in generator.styles for many in shown]
 
 
 def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
@@ -117,6 +125,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         "device": generator.device,
         "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
         "questions": _sha(asked),
+        "passages": _sha(_passages(dataset, asked)),
         "code": [source_sha(part) for part in ("generate", "score")],
         "rule": [N_QUESTIONS, N_PASSAGES],
         "torch": version("torch"),
@@ -177,6 +186,12 @@ def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> l
     return []
 
 
+def _passages(dataset: QADataset, asked: Sequence[Example]) -> list[Document]:
+    """The documents that hold the answers, as far as the corpus has them."""
+    wanted = {id for one in asked for id in one.evidence}
+    return [document for document in dataset.documents if document.id in wanted]
+
+
 def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
     known = {document.id for document in dataset.documents}
     has_gold = bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
@@ -188,12 +203,12 @@ def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequ
     held, equal = (estimate(those, clusters, binary=True) for those in scores)
     if held is None or equal is None:
         raise ValueError("answered questions can be judged")
-    words = statistics.fmean(len(normalize(one.text).split()) for one in said)
+    words = statistics.fmean(length(normalize(one.text)) for one in said)
     return Tried("plain" if prompt.style == "plain" else "chat", prompt.n_shown, held, equal, words, tuple(one.text for one in said[:5]))
 
 
 def _gold_words(example: Example) -> float:
-    return statistics.fmean(len(normalize(answer).split()) for answer in example.answers) if example.answers else math.nan
+    return statistics.fmean(length(normalize(answer)) for answer in example.answers) if example.answers else math.nan
 
 
 def _sha(rows: Sequence[Any]) -> str:

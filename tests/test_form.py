@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,13 +128,37 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
         (["prompt.style=chat"], ("chat", 0), 2),
         (["prompt.n_exemplars=4"], ("plain", 4), 2),
         (["prompt.style=plain", "prompt.n_exemplars=0"], ("plain", 0), 0),
-        (["prompt.n_exemplars=7"], ("chat", 7), 0),
+        (["prompt.n_exemplars=7"], ("plain", 7), 2),
     ],
 )
 def test_what_is_configured_is_not_probed(asked: Asked, given: list[str], expected: tuple[Style, int], n_forms: int) -> None:
     settings, _, talker = asked("mode=rag", *given)
     assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == expected
     assert talker.n_asked == n_forms * form.N_QUESTIONS
+
+
+def test_a_model_without_a_chat_template_is_asked_in_plain_text_with_any_number_of_exemplars(asked: Asked, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Talker, "styles", ("plain",))
+    settings, _, talker = asked("mode=rag", "prompt.n_exemplars=2")
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("plain", 2, 0)
+
+
+def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Asked) -> None:
+    whole = world("ci", 0)
+    edited = tuple(replace(one, text=f"{one.text} Corrected.") for one in whole.documents)
+    n_asked = [asked("mode=rag", dataset=replace(whole, documents=documents))[2].n_asked for documents in (whole.documents, edited, edited)]
+    assert n_asked == [4 * form.N_QUESTIONS, 4 * form.N_QUESTIONS, 0]
+
+
+def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(asked: Asked) -> None:
+    def says(style: Style, n: int, gold: str) -> str:
+        return "東京" if n and style == "plain" else f"私が探したところ、それは東京だと書いてあります{'。' * n}"
+
+    whole = world("ci", 0)
+    dev = tuple(replace(one, answers=("東京",), meta={}) for one in whole.dev)
+    settings, chosen, _ = asked("mode=rag", says=says, dataset=replace(whole, dev=dev))
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 4)
+    assert chosen.gold_words == 1.0
 
 
 def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -> None:
