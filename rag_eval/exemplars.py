@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.errors import DataError
 from rag_eval.score.normal_form import normalize
-from rag_eval.types import Example, QADataset, Reading, Turn
+from rag_eval.score.spans import span_of
+from rag_eval.types import Document, Example, QADataset, Reading, Turn
 
 
 def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
@@ -47,8 +48,8 @@ def _pools(dataset: QADataset) -> Sequence[list[Reading]]:
         for one in dataset.reading
         if one.example.answers
     ]
-    both = [_having(exercises), _having(_read(dataset, _not_asked(dataset)))]
-    return [*map(_short, both), *both]
+    elsewhere, solved = _having(exercises), _having(_read(dataset, _not_asked(dataset)))
+    return [_short(elsewhere, {}), _short(solved, _lengths(dataset.documents)), elsewhere, solved]
 
 
 def _not_asked(dataset: QADataset) -> list[Example]:
@@ -73,14 +74,34 @@ def _having(readings: list[Reading]) -> list[Reading]:
     return [one for one in readings if one.documents] or readings
 
 
-def _short(readings: list[Reading]) -> list[Reading]:
-    """In order, those no longer than the median."""
-    lengths = sorted(map(_length, readings))
-    return [one for one in readings if _length(one) <= lengths[(len(lengths) - 1) // 2]]
+def _lengths(documents: Sequence[Document]) -> dict[str, int]:
+    """Characters of each text, whole or in chunks: exemplars must not depend on whether an arm cuts its documents."""
+    found: dict[str, int] = {}
+    for one in documents:
+        source, start = _place(one)
+        found[source] = max(found.get(source, 0), start + len(one.text.rstrip()))
+    return found
 
 
-def _length(reading: Reading) -> int:
-    return sum(len(one.text) for one in reading.documents)
+def _place(document: Document) -> tuple[str, int]:
+    """The text that a document is or is cut from, and where it starts there."""
+    try:
+        span = span_of(document.meta)
+    except ValueError:  # these words mean something else to its author
+        span = None
+    return (document.id, 0) if span is None else (span.source, span.start)
+
+
+def _short(readings: list[Reading], lengths: Mapping[str, int]) -> list[Reading]:
+    """In order, those whose texts are no longer than the median."""
+    sizes = [sum(lengths.get(source, len(text)) for source, text in _texts(one).items()) for one in readings]
+    median = sorted(sizes)[(len(sizes) - 1) // 2] if sizes else 0
+    return [one for one, size in zip(readings, sizes, strict=True) if size <= median]
+
+
+def _texts(reading: Reading) -> dict[str, str]:
+    """The texts that its passages are of."""
+    return {_place(one)[0]: one.text for one in reading.documents}
 
 
 def _by_cluster(readings: Sequence[Reading]) -> dict[str, list[Reading]]:

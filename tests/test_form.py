@@ -198,6 +198,16 @@ def test_of_forms_about_as_good_the_one_with_answers_as_long_as_gold_is_chosen(f
     assert chosen.tried == tuple(found)
 
 
+def test_a_run_records_which_solved_questions_it_shows_unless_it_is_about_them(command: Callable[..., Ended]) -> None:
+    quick = ("generator=echo", "dataset.preset=ci", "limit=4", "n_probe=0")
+    arms = [("closed_book", 2), ("oracle", 2), ("closed_book", 0), ("few_shot", 2)]
+    runs = [command(f"mode={mode}", f"prompt.n_exemplars={n}", *quick) for mode, n in arms]
+    one, same, none, own = (run.record["facts"]["comparison"]["exemplars"] for run in runs)
+    assert one == same
+    assert one is not None
+    assert (none, own) == (None, None)
+
+
 def test_runs_of_one_form_stand_in_one_table_and_others_do_not(command: Callable[..., Ended], tmp_path: Path) -> None:
     model = write_random_model(tmp_path / "model")
     path = model / "tokenizer_config.json"
