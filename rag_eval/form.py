@@ -142,12 +142,12 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         Tried(**{**one, "contains": Estimate(**one["contains"]), "em": Estimate(**one["em"]), "answers": tuple(one["answers"])})
         for one in kept
     )
-    form = choose(found, statistics.fmean(_gold_words(one) for one in asked))
+    form = choose(found, statistics.fmean(_gold_words(one) for one in asked), _described_questions(dataset, asked))
     log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
     return form
 
 
-def choose(tried: Sequence[Tried], gold_words: float) -> Form:
+def choose(tried: Sequence[Tried], gold_words: float, questions: str) -> Form:
     """The form whose answers hold the gold answer most often; of those about as good, the one whose answers are nearest to gold in length.
 
     About as good is within one standard error of the best, as in the one-standard-error rule of Breiman et al. (1984): so few questions
@@ -156,13 +156,14 @@ def choose(tried: Sequence[Tried], gold_words: float) -> Form:
     Args:
         tried: the simplest first.
         gold_words: mean words of the gold answers.
+        questions: which were asked, in words.
     """
     best = max((one.contains for one in tried), key=lambda one: one.mean)
     as_good = best.mean - math.sqrt(best.mean * (1 - best.mean) / best.n)
     near = [one for one in tried if one.contains.mean >= as_good]
     first = min(near, key=lambda one: abs(one.words - gold_words))
     others = "; ".join(_described(one) for one in tried if one is not first)
-    why = f"of {len(tried)} forms on {first.contains.n} dev questions with gold passages: {_described(first)}"
+    why = f"of {len(tried)} forms on {first.contains.n} {questions}: {_described(first)}"
     return Form(first.style, first.n_exemplars, f"{why}; others: {others}", tuple(tried), gold_words)
 
 
@@ -192,10 +193,19 @@ def _passages(dataset: QADataset, asked: Sequence[Example]) -> list[Document]:
     return [document for document in dataset.documents if document.id in wanted]
 
 
-def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
+def _has_gold(dataset: QADataset, asked: Sequence[Example]) -> bool:
+    """Whether the passages that hold the answers are known of every question; else none is shown any."""
     known = {document.id for document in dataset.documents}
-    has_gold = bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
-    system = System(Oracle(N_PASSAGES) if has_gold else NoRetriever(), prompt, NoAdapter(), generator)
+    return bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
+
+
+def _described_questions(dataset: QADataset, asked: Sequence[Example]) -> str:
+    part = "dev" if asked[0] in dataset.dev else "training"
+    return f"{part} questions {'with gold passages' if _has_gold(dataset, asked) else 'without passages, for those of some are not known'}"
+
+
+def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
+    system = System(Oracle(N_PASSAGES) if _has_gold(dataset, asked) else NoRetriever(), prompt, NoAdapter(), generator)
     system.retriever.add(dataset.documents)
     said = system.answer(asked)
     clusters = [one.cluster or one.id for one in asked]

@@ -150,6 +150,17 @@ def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Ask
     assert n_asked == [4 * form.N_QUESTIONS, 4 * form.N_QUESTIONS, 0]
 
 
+def test_the_reason_says_which_questions_were_asked_and_with_which_passages(asked: Asked) -> None:
+    whole = world("ci", 0)
+    unplaced = tuple(replace(one, evidence=()) if at == 0 else one for at, one in enumerate(whole.dev))
+    for dataset, said in (
+        (whole, "dev questions with gold passages"),
+        (replace(whole, dev=()), "training questions with gold passages"),
+        (replace(whole, dev=unplaced), "dev questions without passages"),
+    ):
+        assert f"40 {said}" in asked("mode=rag", dataset=replace(dataset, others=()))[1].why
+
+
 def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(asked: Asked) -> None:
     def says(style: Style, n: int, gold: str) -> str:
         return "東京" if n and style == "plain" else f"私が探したところ、それは東京だと書いてあります{'。' * n}"
@@ -193,7 +204,7 @@ def tried(style: Style, n: int, contains: float, words: float) -> Tried:
     ],
 )
 def test_of_forms_about_as_good_the_one_with_answers_as_long_as_gold_is_chosen(found: list[Tried], expected: int) -> None:
-    chosen = choose(found, gold_words=2.0)
+    chosen = choose(found, 2.0, "dev questions with gold passages")
     assert (chosen.style, chosen.n_exemplars) == (found[expected].style, found[expected].n_exemplars)
     assert chosen.tried == tuple(found)
 
