@@ -27,9 +27,10 @@ from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.gguf.folder import is_gguf
 from rag_eval.hub import pinned
 from rag_eval.meter import Reading, metered
-from rag_eval.parts import Cache, Cached, Chunker, Retriever, Searching, Telling
+from rag_eval.parts import Cache, Cached, Chunker, PromptWriter, Retriever, Searching, Telling
 from rag_eval.parts import Row as TrainingRow
 from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
+from rag_eval.prompt import Prompt
 from rag_eval.record import identity
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
@@ -118,7 +119,7 @@ def _run(
     _ = system.generator.count_tokens([prompt.render(one, ()) for one in questions])  # or if its chat template cannot put one
     taught = taught_rows(system.adapter, system.generator, prompt, dataset, settings["seed"])
     facts = {
-        **_facts(settings, dataset, questions, system, overlap),
+        **_facts(settings, dataset, questions, system, overlap, prompt),
         "form": asdict(form),
         "knowledge": None if taught is None else budget(replace(dataset, test=tuple(questions)), taught),
     }
@@ -311,16 +312,17 @@ def _total(counts: Sequence[int | None]) -> int | None:
 
 
 def _facts(
-    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System, overlap: Overlap
+    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System, overlap: Overlap, prompt: PromptWriter
 ) -> dict[str, Any]:
     generator = system.generator.identity()
+    solved = prompt.exemplars if isinstance(prompt, Prompt) and not settings["mode"]["has_exemplars"] else ()
     return {
         "mode": settings["mode"]["name"],
         "context": settings["mode"]["context"],
         "weights": settings["mode"]["weights"],
         "seed": settings["seed"],
         "choices": dict(_choices(settings)),
-        "comparison": identity.comparison(settings, dataset, questions, generator),
+        "comparison": identity.comparison(settings, dataset, questions, generator, [one.example.id for one in solved]),
         "base_weights": generator.get("base_weights"),
         "audit": {**audit(dataset, questions), **spelled(system.generator, dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),

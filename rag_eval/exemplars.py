@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.errors import DataError
-from rag_eval.types import Example, QADataset, Reading
+from rag_eval.score.normal_form import normalize
+from rag_eval.score.spans import span_of
+from rag_eval.types import Document, Example, QADataset, Reading, Turn
 
 
 def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
@@ -15,10 +17,10 @@ def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
     They are drawn from the first of these that has answered questions about enough clusters: reading exercises about other
     documents; questions about others than are asked (`dataset.others`) or, where there are none, training questions, so that arms
     which train on different ones show the same. Of those with passages, the half with the shorter ones is drawn from, so that
-    exemplars leave room for the question's own passages.
+    exemplars leave room for the question's own passages; all of them where neither half is about enough clusters.
 
     Args:
-        dataset: its test questions are never used.
+        dataset: its test questions are never used, nor any in the same words.
         n: how many, each of another cluster.
 
     Raises:
@@ -46,26 +48,60 @@ def _pools(dataset: QADataset) -> Sequence[list[Reading]]:
         for one in dataset.reading
         if one.example.answers
     ]
-    return [_short(exercises), _short(_read(dataset, dataset.others or dataset.train))]
+    elsewhere, solved = _having(exercises), _having(_read(dataset, _not_asked(dataset)))
+    return [_short(elsewhere, {}), _short(solved, _lengths(dataset.documents)), elsewhere, solved]
+
+
+def _not_asked(dataset: QADataset) -> list[Example]:
+    """Solved questions that neither the test nor dev asks in the same words: the answer would be shown."""
+    asked = {_words(one) for one in (*dataset.test, *dataset.dev)}
+    return [one for one in dataset.others or dataset.train if one.answers and _words(one) not in asked]
+
+
+def _words(example: Example) -> tuple[tuple[Turn, ...], str]:
+    return example.history, normalize(example.question)
 
 
 def _read(dataset: QADataset, examples: Sequence[Example]) -> list[Reading]:
-    """Each answered question with the documents that hold its answer."""
-    answered = [one for one in examples if one.answers]
-    wanted = {id for one in answered for id in one.evidence}
+    """Each question with the documents that hold its answer."""
+    wanted = {id for one in examples for id in one.evidence}
     documents = {one.id: one for one in dataset.documents if one.id in wanted}
-    return [Reading(one, tuple(documents[id] for id in one.evidence if id in documents)) for one in answered]
+    return [Reading(one, tuple(documents[id] for id in one.evidence if id in documents)) for one in examples]
 
 
-def _short(readings: list[Reading]) -> list[Reading]:
-    """In order, those no longer than the median; those without a passage only where none has one."""
-    having = [one for one in readings if one.documents] or readings
-    lengths = sorted(map(_length, having))
-    return [one for one in having if _length(one) <= lengths[(len(lengths) - 1) // 2]]
+def _having(readings: list[Reading]) -> list[Reading]:
+    """In order, those with passages; those without only where none has any."""
+    return [one for one in readings if one.documents] or readings
 
 
-def _length(reading: Reading) -> int:
-    return sum(len(one.text) for one in reading.documents)
+def _lengths(documents: Sequence[Document]) -> dict[str, int]:
+    """Characters of each text, whole or in chunks: exemplars must not depend on whether an arm cuts its documents."""
+    found: dict[str, int] = {}
+    for one in documents:
+        source, start = _place(one)
+        found[source] = max(found.get(source, 0), start + len(one.text.rstrip()))
+    return found
+
+
+def _place(document: Document) -> tuple[str, int]:
+    """The text that a document is or is cut from, and where it starts there."""
+    try:
+        span = span_of(document.meta)
+    except ValueError:  # these words mean something else to its author
+        span = None
+    return (document.id, 0) if span is None else (span.source, span.start)
+
+
+def _short(readings: list[Reading], lengths: Mapping[str, int]) -> list[Reading]:
+    """In order, those whose texts are no longer than the median."""
+    sizes = [sum(lengths.get(source, len(text)) for source, text in _texts(one).items()) for one in readings]
+    median = sorted(sizes)[(len(sizes) - 1) // 2] if sizes else 0
+    return [one for one, size in zip(readings, sizes, strict=True) if size <= median]
+
+
+def _texts(reading: Reading) -> dict[str, str]:
+    """The texts that its passages are of."""
+    return {_place(one)[0]: one.text for one in reading.documents}
 
 
 def _by_cluster(readings: Sequence[Reading]) -> dict[str, list[Reading]]:

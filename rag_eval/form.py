@@ -28,9 +28,10 @@ from rag_eval.retrieve.oracle import Oracle
 from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
+from rag_eval.score.words import length
 from rag_eval.source import TOKENIZING, source_sha
 from rag_eval.system import System
-from rag_eval.types import Estimate, Example, QADataset, Style
+from rag_eval.types import Document, Estimate, Example, QADataset, Style
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Tried:
     n_exemplars: int
     contains: Estimate
     em: Estimate
-    words: float  # mean of the answers, normalised
+    words: float  # mean of the answers, normalised; two characters of a script without spaces are one
     answers: tuple[str, ...]  # the first few, to be read
 
 
@@ -79,8 +80,9 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     is_own = settings["mode"]["has_exemplars"]
     if AUTO not in (style, n):
         return dict(settings), Form(style, n, "as configured")
+    shown = AUTO if is_own else n
     wanted = [
-        (one, many) for one, many in _candidates(settings["generator"], dataset) if style in (AUTO, one) and (is_own or n in (AUTO, many))
+        (one, many) for one, many in _candidates(settings["generator"], dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)
     ]
     if len(wanted) > 1:
         form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
@@ -92,13 +94,19 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
 
 
-def _candidates(part: Mapping[str, Any], dataset: QADataset) -> list[tuple[Style, int]]:
-    """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show."""
+def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
+    """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show.
+
+    Args:
+        part: the generator's settings.
+        dataset: exemplars are drawn from it.
+        n: of exemplars, as configured.
+    """
     if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
     generator: Styled = build(part)
-    shown = [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
-    return [(style, n) for style in generator.styles for n in shown]
+    shown = [n] if isinstance(n, int) else [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
+    return [(style, many) for style in generator.styles for many in shown]
 
 
 def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
@@ -117,6 +125,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         "device": generator.device,
         "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
         "questions": _sha(asked),
+        "passages": _sha(_passages(dataset, asked)),
         "code": [source_sha(part) for part in ("generate", "score", "prompt.py", *TOKENIZING)],
         "rule": [N_QUESTIONS, N_PASSAGES],
         "torch": version("torch"),
@@ -133,12 +142,12 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         Tried(**{**one, "contains": Estimate(**one["contains"]), "em": Estimate(**one["em"]), "answers": tuple(one["answers"])})
         for one in kept
     )
-    form = choose(found, statistics.fmean(_gold_words(one) for one in asked))
+    form = choose(found, statistics.fmean(_gold_words(one) for one in asked), _described_questions(dataset, asked))
     log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
     return form
 
 
-def choose(tried: Sequence[Tried], gold_words: float) -> Form:
+def choose(tried: Sequence[Tried], gold_words: float, questions: str) -> Form:
     """The form whose answers hold the gold answer most often; of those about as good, the one whose answers are nearest to gold in length.
 
     About as good is within one standard error of the best, as in the one-standard-error rule of Breiman et al. (1984): so few questions
@@ -147,13 +156,14 @@ def choose(tried: Sequence[Tried], gold_words: float) -> Form:
     Args:
         tried: the simplest first.
         gold_words: mean words of the gold answers.
+        questions: which were asked, in words.
     """
     best = max((one.contains for one in tried), key=lambda one: one.mean)
     as_good = best.mean - math.sqrt(best.mean * (1 - best.mean) / best.n)
     near = [one for one in tried if one.contains.mean >= as_good]
     first = min(near, key=lambda one: abs(one.words - gold_words))
     others = "; ".join(_described(one) for one in tried if one is not first)
-    why = f"of {len(tried)} forms on {first.contains.n} dev questions with gold passages: {_described(first)}"
+    why = f"of {len(tried)} forms on {first.contains.n} {questions}: {_described(first)}"
     return Form(first.style, first.n_exemplars, f"{why}; others: {others}", tuple(tried), gold_words)
 
 
@@ -177,10 +187,25 @@ def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> l
     return []
 
 
-def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
+def _passages(dataset: QADataset, asked: Sequence[Example]) -> list[Document]:
+    """The documents that hold the answers, as far as the corpus has them."""
+    wanted = {id for one in asked for id in one.evidence}
+    return [document for document in dataset.documents if document.id in wanted]
+
+
+def _has_gold(dataset: QADataset, asked: Sequence[Example]) -> bool:
+    """Whether the passages that hold the answers are known of every question; else none is shown any."""
     known = {document.id for document in dataset.documents}
-    has_gold = bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
-    system = System(Oracle(N_PASSAGES) if has_gold else NoRetriever(), prompt, NoAdapter(), generator)
+    return bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
+
+
+def _described_questions(dataset: QADataset, asked: Sequence[Example]) -> str:
+    part = "dev" if asked[0] in dataset.dev else "training"
+    return f"{part} questions {'with gold passages' if _has_gold(dataset, asked) else 'without passages, for those of some are not known'}"
+
+
+def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
+    system = System(Oracle(N_PASSAGES) if _has_gold(dataset, asked) else NoRetriever(), prompt, NoAdapter(), generator)
     system.retriever.add(dataset.documents)
     said = system.answer(asked)
     clusters = [one.cluster or one.id for one in asked]
@@ -188,12 +213,12 @@ def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequ
     held, equal = (estimate(those, clusters, binary=True) for those in scores)
     if held is None or equal is None:
         raise ValueError("answered questions can be judged")
-    words = statistics.fmean(len(normalize(one.text).split()) for one in said)
+    words = statistics.fmean(length(normalize(one.text)) for one in said)
     return Tried("plain" if prompt.style == "plain" else "chat", prompt.n_shown, held, equal, words, tuple(one.text for one in said[:5]))
 
 
 def _gold_words(example: Example) -> float:
-    return statistics.fmean(len(normalize(answer).split()) for answer in example.answers) if example.answers else math.nan
+    return statistics.fmean(length(normalize(answer)) for answer in example.answers) if example.answers else math.nan
 
 
 def _sha(rows: Sequence[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,13 +128,48 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
         (["prompt.style=chat"], ("chat", 0), 2),
         (["prompt.n_exemplars=4"], ("plain", 4), 2),
         (["prompt.style=plain", "prompt.n_exemplars=0"], ("plain", 0), 0),
-        (["prompt.n_exemplars=7"], ("chat", 7), 0),
+        (["prompt.n_exemplars=7"], ("plain", 7), 2),
     ],
 )
 def test_what_is_configured_is_not_probed(asked: Asked, given: list[str], expected: tuple[Style, int], n_forms: int) -> None:
     settings, _, talker = asked("mode=rag", *given)
     assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == expected
     assert talker.n_asked == n_forms * form.N_QUESTIONS
+
+
+def test_a_model_without_a_chat_template_is_asked_in_plain_text_with_any_number_of_exemplars(asked: Asked, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Talker, "styles", ("plain",))
+    settings, _, talker = asked("mode=rag", "prompt.n_exemplars=2")
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("plain", 2, 0)
+
+
+def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Asked) -> None:
+    whole = world("ci", 0)
+    edited = tuple(replace(one, text=f"{one.text} Corrected.") for one in whole.documents)
+    n_asked = [asked("mode=rag", dataset=replace(whole, documents=documents))[2].n_asked for documents in (whole.documents, edited, edited)]
+    assert n_asked == [4 * form.N_QUESTIONS, 4 * form.N_QUESTIONS, 0]
+
+
+def test_the_reason_says_which_questions_were_asked_and_with_which_passages(asked: Asked) -> None:
+    whole = world("ci", 0)
+    unplaced = tuple(replace(one, evidence=()) if at == 0 else one for at, one in enumerate(whole.dev))
+    for dataset, said in (
+        (whole, "dev questions with gold passages"),
+        (replace(whole, dev=()), "training questions with gold passages"),
+        (replace(whole, dev=unplaced), "dev questions without passages"),
+    ):
+        assert f"40 {said}" in asked("mode=rag", dataset=replace(dataset, others=()))[1].why
+
+
+def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(asked: Asked) -> None:
+    def says(style: Style, n: int, gold: str) -> str:
+        return "東京" if n and style == "plain" else f"私が探したところ、それは東京だと書いてあります{'。' * n}"
+
+    whole = world("ci", 0)
+    dev = tuple(replace(one, answers=("東京",), meta={}) for one in whole.dev)
+    settings, chosen, _ = asked("mode=rag", says=says, dataset=replace(whole, dev=dev))
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 4)
+    assert chosen.gold_words == 1.0
 
 
 def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -> None:
@@ -168,9 +204,19 @@ def tried(style: Style, n: int, contains: float, words: float) -> Tried:
     ],
 )
 def test_of_forms_about_as_good_the_one_with_answers_as_long_as_gold_is_chosen(found: list[Tried], expected: int) -> None:
-    chosen = choose(found, gold_words=2.0)
+    chosen = choose(found, 2.0, "dev questions with gold passages")
     assert (chosen.style, chosen.n_exemplars) == (found[expected].style, found[expected].n_exemplars)
     assert chosen.tried == tuple(found)
+
+
+def test_a_run_records_which_solved_questions_it_shows_unless_it_is_about_them(command: Callable[..., Ended]) -> None:
+    quick = ("generator=echo", "dataset.preset=ci", "limit=4", "n_probe=0")
+    arms = [("closed_book", 2), ("oracle", 2), ("closed_book", 0), ("few_shot", 2)]
+    runs = [command(f"mode={mode}", f"prompt.n_exemplars={n}", *quick) for mode, n in arms]
+    one, same, none, own = (run.record["facts"]["comparison"]["exemplars"] for run in runs)
+    assert one == same
+    assert one is not None
+    assert (none, own) == (None, None)
 
 
 def test_runs_of_one_form_stand_in_one_table_and_others_do_not(command: Callable[..., Ended], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag_eval.errors import DataError
+from rag_eval.exemplars import n_available
 from rag_eval.prompt import Prompt
 from rag_eval.types import Document, Example, QADataset, Reading, Turn
 
@@ -106,6 +107,40 @@ def test_exemplars_are_drawn_from_those_with_the_shorter_passages() -> None:
     long = tuple(replace(one, text=one.text * 1000) if at % 2 else one for at, one in enumerate(CORPUS))
     learned = Prompt("Be brief.", n_exemplars=3).learn(replace(dataset(), documents=long))
     assert max(len(passage.text) for one in learned.exemplars for passage in one.documents) < 100
+
+
+def test_exemplars_are_the_same_whether_documents_are_cut_or_not() -> None:
+    growing = [replace(one, text=one.text * (1 + at * 7 % 20) + "\n") for at, one in enumerate(CORPUS)]
+    halves = [(one, start, start + len(one.text) // 2 + 1) for one in growing for start in (0, len(one.text) // 2 + 1)]
+    chunks = [
+        Document(f"{one.id}@{start}", one.text[start:end], one.title, {"source": one.id, "start": start, "end": end})
+        for one, start, end in halves
+    ]
+    first = [replace(one, evidence=(f"{one.evidence[0]}@0",)) for one in TRAIN[:10]]
+    last = [replace(one, evidence=tuple(chunk.id for chunk in chunks if chunk.meta["source"] == one.evidence[0])) for one in TRAIN[10:]]
+    cut = replace(dataset([*first, *last]), documents=tuple(chunks))
+    shown = [Prompt("Say.", n_exemplars=3).learn(one).exemplars for one in (replace(dataset(), documents=tuple(growing)), cut)]
+    assert [one.example.id for one in shown[0]] == [one.example.id for one in shown[1]]
+
+
+def test_a_document_whose_source_is_no_place_is_taken_whole() -> None:
+    named = tuple(replace(one, meta={"source": "the web", "start": "2020", "end": "2021"}) for one in CORPUS)
+    assert n_available(replace(dataset(), documents=named)) == 4
+
+
+def test_where_the_shorter_passages_are_of_too_few_all_are_drawn_from() -> None:
+    five = [replace(TRAIN[at], cluster=f"c{at}") for at in range(5)]
+    growing = tuple(replace(one, text=one.text * (1 + at)) for at, one in enumerate(CORPUS))
+    few = replace(dataset(five), documents=growing)
+    assert n_available(few) == 4
+    assert len(Prompt("Be brief.", n_exemplars=4).learn(few).exemplars) == 5
+
+
+def test_a_question_in_the_words_of_a_tested_one_is_no_exemplar_even_of_another_cluster() -> None:
+    asked = tuple(replace(one, id=f"test {one.id}", cluster=f"asked {one.id}") for one in TRAIN[:15])
+    leaky = replace(dataset(), test=asked[:10], dev=asked[10:])
+    shown = Prompt("Be brief.", n_exemplars=4).learn(leaky).exemplars
+    assert {one.example.id for one in shown} == {one.id for one in TRAIN[15:]}
 
 
 def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:

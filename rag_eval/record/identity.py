@@ -49,9 +49,21 @@ def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[
 
 
 def comparison(
-    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], generator: Mapping[str, Any]
+    settings: Mapping[str, Any],
+    dataset: QADataset,
+    questions: Sequence[Example],
+    generator: Mapping[str, Any],
+    exemplars: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What two runs must share before their numbers may stand in one table."""
+    """What two runs must share before their numbers may stand in one table.
+
+    Args:
+        settings: checked, with the form of the prompt chosen.
+        dataset: as its system gets it.
+        questions: that are asked.
+        generator: its identity.
+        exemplars: ids of the solved questions that the prompt shows where the arm is not about them.
+    """
     prompt = {name: value for name, value in settings["prompt"].items() if name not in {"style", "n_exemplars"}}
     return {
         "dataset": dataset.counterpart or dataset.fingerprint,
@@ -63,6 +75,7 @@ def comparison(
         "style": settings["prompt"].get("style", "chat"),
         # None: solved questions are what this arm adds.
         "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
+        "exemplars": sha256_of(list(exemplars))[:12] if exemplars else None,
         "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
         "questions": sha256_of([example.id for example in questions])[:12],
         "primary": f"{GROUP}{settings['metrics']['primary']}",

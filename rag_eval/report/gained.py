@@ -62,9 +62,11 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
     bare = [arms[mode] for mode in BARE if mode in arms]
     keeps = base_keeps_form([arm.run.record for arm in bare])
     gains = ON_FORM if keeps is False else [gain for gain in AS_THEY_ARE if {gain.first, gain.second} <= arms.keys()]
+    if not gains:
+        return None
     there = [arms[mode] for gain in gains for mode in (gain.first, gain.second) if mode in arms]
     primary = primary_of(next(iter(arms.values())).run.record.facts)
-    if not gains or (there and not read_beside(there, primary)):
+    if there and not read_beside(there, primary):
         return None
     judged = {gain: _judged(gain, arms, primary, len(gains)) for gain in gains}
     names = (strict_of(primary), CONTAINS)

@@ -81,10 +81,11 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
     reason = "; ".join(form_reason(arm.label, arm.run.record, beside[0]) for arm, keeps in kept if keeps is False)
     about = rests_on(measure, primary_of(first.run.record.facts))
     strict, lenient = (said[name] for name in beside)
+    judged_on = CONTAINS if reason and about == beside[0] else measure
+    if reason and (about == CONTAINS or all(not keeps for _, keeps in kept)):
+        return _as_said(said, judged_on, reason)
     is_open = strict.better.word == lenient.better.word == "INCONCLUSIVE"
-    if reason and (about == CONTAINS or all(not keeps for _, keeps in kept) or is_open):
-        return _as_said(said, CONTAINS if about == beside[0] else measure, reason)
-    return _where_they_agree(said, measure, strict, lenient, reason)
+    return _where_they_agree(said, judged_on if is_open else measure, strict, lenient, reason)
 
 
 def read_beside(arms: Sequence[Arm], measure: str) -> tuple[str, ...]:
@@ -134,18 +135,23 @@ def _as_said(said: Mapping[str, Said], name: str, reason: str = "") -> Judgement
 
 
 def _where_they_agree(said: Mapping[str, Said], measure: str, strict: Said, lenient: Said, reason: str) -> Judgement:
-    """What the declared score says, claim by claim, where both scores say it and no form tells the arms apart."""
+    """What a score says, claim by claim, where both scores say it; where form tells the arms apart, only what both leave open."""
     one = said[measure]
-    better = one.better if strict.better.word == lenient.better.word and strict.winner == lenient.winner and not reason else None
-    same = one.same if strict.same.word == lenient.same.word and not reason else None
+    better = one.better if strict.winner == lenient.winner or reason else None
+    better = better if _agree(strict.better, lenient.better, reason) else None
+    same = one.same if _agree(strict.same, lenient.same, reason) else None
     return Judgement(
         said,
         measure,
         better or metric_dependent(one.better.claim),
         same or metric_dependent(one.same.claim),
-        one.winner if better else None,
+        one.winner if better and strict.winner == lenient.winner else None,
         reason,
     )
+
+
+def _agree(strict: Verdict, lenient: Verdict, reason: str) -> bool:
+    return strict.word == lenient.word and (not reason or strict.word == "INCONCLUSIVE")
 
 
 def _claim(one: Judgement) -> str:

@@ -16,6 +16,7 @@ from rag_eval.types import Estimate
 SAME_DATA = ("dataset", "questions", "scorer", "primary")
 SAME_MODEL = ("base_model", "dtype", "decoding", "prompt", "style")  # of runs in which a model answers
 SAME_FORM = ("n_exemplars",)  # of these, the runs whose exemplars are not what the arm is about
+SAME_EXEMPLARS = ("exemplars",)  # of these, the runs that show some and say which
 ENOUGH_LEARNED = 0.95  # below, a trained arm is under-trained and says nothing about what fine-tuning can do
 SAME_PROMPTING = ("prompting",)  # of runs in which a model is asked through a tokenizer that is known, its adapter's aside
 SAME_ADAPTER = ("adapter_mode",)  # of runs with an adapter: merged into the weights, or beside them
@@ -23,6 +24,7 @@ IN_WORDS = {
     "primary": "primary score",
     "style": "style of the prompt (chat template or plain text)",
     "n_exemplars": "number of solved questions in the prompt",
+    "exemplars": "choice of solved questions in the prompt",
 }
 UNSAID = {"primary": EM}  # what a field was before runs recorded it
 
@@ -68,12 +70,10 @@ def labels(records: Sequence[RunRecord]) -> list[str]:
 def mismatches(records: Sequence[RunRecord]) -> list[str]:
     """One line for each field in which the runs are not comparable, with both values."""
     answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
-    adapted, alike, put = (
-        [record for record in answered if record.facts["comparison"].get(name) is not None]
-        for name in ("adapter_mode", "n_exemplars", "prompting")
-    )
-    groups = ((SAME_DATA, records), (SAME_MODEL, answered), (SAME_FORM, alike), (SAME_PROMPTING, put), (SAME_ADAPTER, adapted))
-    return [line for fields, those in groups for field in fields if (line := _difference(field, those))]
+    known = (*SAME_FORM, *SAME_EXEMPLARS, *SAME_PROMPTING, *SAME_ADAPTER)
+    saying = {name: [record for record in answered if record.facts["comparison"].get(name) is not None] for name in known}
+    groups = [*((field, records) for field in SAME_DATA), *((field, answered) for field in SAME_MODEL), *saying.items()]
+    return [line for field, those in groups if (line := _difference(field, those))]
 
 
 def is_under_trained(record: RunRecord) -> bool:

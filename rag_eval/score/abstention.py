@@ -1,8 +1,8 @@
 """Does an answer say that the answer is not known, and nothing else? In English, as chat models word it.
 
 The first sentence must say that what is asked is not known, not given in the sources or cannot be told, in one of the ways
-listed here; every further sentence must say so too, say what the sources have only, or offer help. What is said after "but"
-or "however" and after a guess ("it can be inferred", "probably") is an answer, and is judged by what it says. The wordings
+listed here; every further sentence must say so too, say what the sources have only, or offer help. What is said after "but",
+"however" or a semicolon and after a guess ("it can be inferred", "probably") is an answer, and is judged by what it says. The wordings
 were collected and measured on recorded answers: docs/measuring.md, `python -m experiments.abstention`.
 """
 
@@ -145,7 +145,8 @@ _LEAD_IN = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<!\b[A-Z])(?<!\bMrs)(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bSt)[.!?]+[\"')\]]*\s+(?=[^a-z])|\n+")
 _TURN = re.compile(
-    r",?\s+(?:but|however|although|though)\b,?\s*|^(?:but|however|additionally|in fact|instead|therefore|thus|so)\b,?\s*|,\s+(?:so|nor)\s+"
+    r",?\s+(?:but|however|although|though)\b,?\s*|^(?:but|however|additionally|in fact|instead|therefore|thus|so)\b,?\s*"
+    r"|,\s+(?:so|nor)\s+|;\s+"
 )
 _MARKUP = re.compile(r"[*_`#]+")
 _HINT = re.compile(r"\b(?:no|not|none|neither|silent|cannot|unable|lacks?|insufficient|please|need|un[a-z]+)\b|n['’]t\b", re.IGNORECASE)

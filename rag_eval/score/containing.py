@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rag_eval.score.abstention import is_abstention
-from rag_eval.score.comparators import compare, gold_options, is_same_json, options, parts, read_json
+from rag_eval.score.comparators import compare, gold_options, is_same_json, option_of, options, parts, read_json
+from rag_eval.score.dates import find_dates, read_date
 from rag_eval.score.frames import extracted
 from rag_eval.score.holding import found_at, holds, holds_words
 from rag_eval.score.normal_form import normalize
@@ -34,11 +35,13 @@ def contains_answer(text: str, example: Example) -> float:
     - One that says that the answer is not known contains none.
     - One longer than three times the longest gold answer and ten words contains none. Words are what stands between white
       space after SQuAD's normalisation, articles left out; two characters of a script without spaces are one word.
-    - exact, number, date: an answer stands in the text, numbers and dates by value (`holds`).
+    - exact, number, date: an answer stands in the text, numbers and dates by value (`holds`). Where dates are asked for, a day is in
+      its month too, and 2010-05 is a month.
     - set: every item of a gold list stands in the text.
     - yes_no_maybe: as the comparator has it, by the first word.
     - json: the text, or the JSON in it, is equal to a gold value.
-    - choice: the text names a right option and no other, by its words or by its letter as in "(B)", "B." or "option B".
+    - choice: the text names a right option and no other, by its words or by its letter as in "(B)", "B.", "option B" or
+      what its frame holds.
 
     Args:
         text: what was said.
@@ -83,8 +86,17 @@ def _values(text: str) -> Iterator[Any]:
             at = start.end()
 
 
+def _date(text: str, example: Example) -> bool:
+    """As _any, and where the text tells the day of a month that is asked for, or either as 2010-05."""
+    said = [dates for _, _, dates in find_dates(text)]
+    golds = [read_date(gold) for gold in example.answers]
+    is_told = any(all(date[: len(gold)] == gold for date in dates) for dates in said for gold in golds if gold)
+    return is_told or compare(extracted(text), example) == 1.0 or _any(text, example)
+
+
 def _one_option(text: str, example: Example) -> bool:
-    named = _named_options(text, options(example))
+    framed = option_of(extracted(text), options(example))  # "**B**", "It's B", "B because ..."
+    named = _named_options(text, options(example)) | (frozenset() if framed is None else {framed})
     return len(named) == 1 and named <= gold_options(example)
 
 
@@ -106,7 +118,7 @@ def _is_inside(place: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 _CONTAINS: Mapping[str, Callable[[str, Example], bool]] = {
     "exact": _any,
     "number": _any,
-    "date": _any,
+    "date": _date,
     "set": _all_items,
     "yes_no_maybe": lambda text, example: False,
     "json": _json,

@@ -129,6 +129,14 @@ def test_without_a_lenient_score_nothing_is_said_of_form(tmp_path: Path) -> None
     assert knowledge_gained({mode: Arm(mode, run) for mode, run in runs.items()}) is None
 
 
+@pytest.mark.parametrize("mode", ["prior", "retrieval", "few_shot", "long_context"])
+def test_a_table_of_arms_that_gain_nothing_is_made_all_the_same(ran: Ran, told: Told, tmp_path: Path, mode: str) -> None:
+    ran(**{mode: (0.5, 0.5)})
+    code, _, err = told()
+    assert code == 0, err
+    assert titles(tmp_path, "table") == []
+
+
 def test_runs_that_may_not_be_compared_are_not_taken_for_the_missing_arms(ran: Ran, told: Told, tmp_path: Path) -> None:
     ran(**OF_BASE, finetune=(0.92, 0.92))
     ran(comparison={"dtype": "bfloat16"}, finetune_format=(0.3, 0.32), rag_format=(0.8, 0.84))

@@ -227,6 +227,12 @@ def test_a_base_model_that_knows_answers_in_its_own_form_is_a_leak_all_the_same(
     assert f"leakage: closed_book 0.500 is above the prior 0.100 by more than 0.02, by {CONTAINS}" in notes
 
 
+def test_of_arms_of_different_form_a_claim_that_both_scores_leave_open_stays_open(arm: Make) -> None:
+    found = judge(arm("rag", 200, 0.0, 0.3), arm("finetune", 200, 0.08, 0.35), declare(EM, 0.0, 0.07))
+    assert {(one.better.word, one.same.word) for one in found.said.values()} == {("SUPPORTED", "INCONCLUSIVE")}
+    assert (found.better.word, found.same.word, found.winner) == ("METRIC-DEPENDENT", "INCONCLUSIVE", None)
+
+
 def test_several_pairs_are_each_judged_by_their_own_form(arm: Make) -> None:
     arms: Sequence[Arm] = [arm("closed_book", 200, 0.0, 0.1), arm("rag", 200, 0.0, 0.8), arm("finetune", 200, 0.92, 0.92)]
     sections, _, _ = report(*arms)

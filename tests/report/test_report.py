@@ -135,6 +135,7 @@ def test_runs_that_are_not_comparable_are_refused(record: Record, report: Any, t
         ("primary", None, "answer/contains", "primary score differs: answer/em (rag, run a1) and answer/contains"),
         ("style", "chat", "plain", "style of the prompt (chat template or plain text) differs: chat (rag"),
         ("n_exemplars", 0, 4, "number of solved questions in the prompt differs: 0 (rag"),
+        ("exemplars", "a1", "b2", "choice of solved questions in the prompt differs: a1 (rag"),
     ],
 )
 def test_what_differs_is_said_in_words(record: Record, report: Any, field: str, one: object, other: object, said: str) -> None:

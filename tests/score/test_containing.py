@@ -92,6 +92,28 @@ def test_a_choice_names_the_right_option_and_no_other(text: str, expected: float
     assert contains_answer(text, asked("Bergen", comparator="choice", choices=PORTS)) == expected
 
 
+@pytest.mark.parametrize("text", ["**B**", "Answer: **B**", "It's B", "The answer is B because of the fjord.", "The answer is **(B)**."])
+def test_a_letter_in_a_frame_names_its_option(text: str) -> None:
+    assert contains_answer(text, asked("Bergen", choices=PORTS, comparator="choice")) == 1.0
+    assert contains_answer(text, asked("Oslo", choices=PORTS, comparator="choice")) == 0.0
+    assert contains_answer(f"{text} Not Oslo.", asked("Bergen", choices=PORTS, comparator="choice")) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "expected"),
+    [
+        ("It opened in May 2010.", "2010-05", 1.0),
+        ("It opened on 3 May 2010.", "2010-05", 1.0),
+        ("It opened on 3 June 2010.", "2010-05", 0.0),
+        ("It was 2010-05.", "2010", 1.0),
+        ("It opened in 2010.", "2010-05", 0.0),
+        ("It opened on 05/06/2010.", "5 June 2010", 0.0),  # or 6 May
+    ],
+)
+def test_where_a_date_is_asked_for_a_month_is_told_in_any_way(text: str, gold: str, expected: float) -> None:
+    assert contains_answer(text, asked(gold, comparator="date")) == expected
+
+
 def test_an_option_is_named_where_another_stands_inside_its_words() -> None:
     example = asked("Bergen, Norway", comparator="choice", choices=PORTS)
     assert contains_answer("It is Bergen, Norway.", example) == 1.0
