@@ -15,7 +15,7 @@ def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
     They are drawn from the first of these that has answered questions about enough clusters: reading exercises about other
     documents; questions about others than are asked (`dataset.others`) or, where there are none, training questions, so that arms
     which train on different ones show the same. Of those with passages, the half with the shorter ones is drawn from, so that
-    exemplars leave room for the question's own passages.
+    exemplars leave room for the question's own passages; more than half where that is about too few clusters.
 
     Args:
         dataset: its test questions are never used.
@@ -32,7 +32,7 @@ def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
             f"{dataset.name}: prompt.n_exemplars={n - 1} needs answered training questions about {n} entities or articles, "
             f"found {most}. Set prompt.n_exemplars lower, or give more training questions (dataset.train_share, dataset.split_by)."
         )
-    return _spread(pool, n)
+    return _spread(_short(pool, n), n)
 
 
 def n_available(dataset: QADataset) -> int:
@@ -46,7 +46,7 @@ def _pools(dataset: QADataset) -> Sequence[list[Reading]]:
         for one in dataset.reading
         if one.example.answers
     ]
-    return [_short(exercises), _short(_read(dataset, dataset.others or dataset.train))]
+    return [_having_passages(exercises), _having_passages(_read(dataset, dataset.others or dataset.train))]
 
 
 def _read(dataset: QADataset, examples: Sequence[Example]) -> list[Reading]:
@@ -57,11 +57,19 @@ def _read(dataset: QADataset, examples: Sequence[Example]) -> list[Reading]:
     return [Reading(one, tuple(documents[id] for id in one.evidence if id in documents)) for one in answered]
 
 
-def _short(readings: list[Reading]) -> list[Reading]:
-    """In order, those no longer than the median; those without a passage only where none has one."""
-    having = [one for one in readings if one.documents] or readings
-    lengths = sorted(map(_length, having))
-    return [one for one in having if _length(one) <= lengths[(len(lengths) - 1) // 2]]
+def _having_passages(readings: list[Reading]) -> list[Reading]:
+    """Those with a passage; all where none has one."""
+    return [one for one in readings if one.documents] or readings
+
+
+def _short(readings: Sequence[Reading], n: int) -> list[Reading]:
+    """In order, those no longer than the median, or than the least length above it up to which they are about n clusters."""
+    shortest: dict[str, int] = {}
+    for one in readings:
+        shortest[one.example.cluster] = min(_length(one), shortest.get(one.example.cluster, _length(one)))
+    median = sorted(map(_length, readings))[(len(readings) - 1) // 2]
+    most = max(median, sorted(shortest.values())[n - 1])
+    return [one for one in readings if _length(one) <= most]
 
 
 def _length(reading: Reading) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag_eval.errors import DataError
+from rag_eval.exemplars import n_available
 from rag_eval.prompt import Prompt
 from rag_eval.types import Document, Example, QADataset, Reading, Turn
 
@@ -106,6 +107,14 @@ def test_exemplars_are_drawn_from_those_with_the_shorter_passages() -> None:
     long = tuple(replace(one, text=one.text * 1000) if at % 2 else one for at, one in enumerate(CORPUS))
     learned = Prompt("Be brief.", n_exemplars=3).learn(replace(dataset(), documents=long))
     assert max(len(passage.text) for one in learned.exemplars for passage in one.documents) < 100
+
+
+def test_longer_passages_are_shown_where_the_shorter_half_is_about_too_few() -> None:
+    growing = tuple(replace(one, text=one.text * (1 + at % 5)) for at, one in enumerate(CORPUS))
+    few = replace(dataset(), documents=growing)
+    n = len({one.cluster for one in TRAIN})
+    assert n_available(few) == n - 1
+    assert len({one.example.cluster for one in Prompt("Be brief.", n_exemplars=n - 1).learn(few).exemplars}) == n
 
 
 def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:
