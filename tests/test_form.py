@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from hydra import compose, initialize_config_dir
 
-from rag_eval import config, form
+from rag_eval import config, evaluate, form
 from rag_eval.data.world.source import world
+from rag_eval.errors import DataError
 from rag_eval.evaluate import dataset_of
 from rag_eval.form import Form, Tried, choose, formed
 from rag_eval.record.run_directory import RunDirectory
@@ -145,6 +147,46 @@ def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -
     assert "dataset.split_by=question" in chosen.why
 
 
+def test_the_record_says_which_questions_were_asked_and_whether_their_passages_were_shown(asked: Asked) -> None:
+    whole = world("ci", 0)
+    taught = replace(whole, dev=(), others=())
+    bare = replace(taught, train=tuple(replace(one, evidence=()) for one in whole.train))
+    assert "on 40 dev questions with gold passages: " in asked("mode=rag")[1].why
+    assert "on 40 training questions with gold passages: " in asked("mode=rag", dataset=taught)[1].why
+    assert "on 40 training questions without passages, for not all have evidence" in asked("mode=rag", dataset=bare)[1].why
+
+
+def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = composed("mode=few_shot", *TALKER)
+    monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
+    with pytest.raises(DataError, match=r"prompt\.n_exemplars=4 needs answered training questions about 5"):
+        formed(settings, replace(world("ci", 0), train=(), others=(), reading=()))
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows", "words"),
+    [
+        ("oracle", [{"question": "Who?"}], "1 of 1 questions have no evidence in the corpus"),
+        ("rag", [{"question": "Who?", "split": "train"}, {"question": "Who?", "split": "test"}], "stand"),
+        ("rag", [{"question": "Who?", "meta": {"comparator": "number"}}], "must be one number"),
+    ],
+)
+def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, rows: list[dict[str, Any]], words: str
+) -> None:
+    (tmp_path / "d.jsonl").write_text('{"id": "d", "text": "Ra is red."}')
+    made = [json.dumps({"id": f"q{at}", "answers": "Ra", **row}) for at, row in enumerate(rows)]
+    (tmp_path / "q.jsonl").write_text("\n".join(made))
+    for loads in ("_with_dtype", "formed"):
+        monkeypatch.setattr(evaluate, loads, lambda *_: pytest.fail("a model was asked"))
+    config.register_resolvers()
+    files = (f"dataset.documents={tmp_path / 'd.jsonl'}", f"dataset.questions={tmp_path / 'q.jsonl'}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=[f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
+    with pytest.raises(DataError, match=words):
+        evaluate.prepared(cfg)
+
+
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
 def test_a_generator_whose_form_is_known_is_not_even_built(generator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
@@ -168,7 +210,7 @@ def tried(style: Style, n: int, contains: float, words: float) -> Tried:
     ],
 )
 def test_of_forms_about_as_good_the_one_with_answers_as_long_as_gold_is_chosen(found: list[Tried], expected: int) -> None:
-    chosen = choose(found, gold_words=2.0)
+    chosen = choose(found, gold_words=2.0, asked="dev questions")
     assert (chosen.style, chosen.n_exemplars) == (found[expected].style, found[expected].n_exemplars)
     assert chosen.tried == tuple(found)
 
