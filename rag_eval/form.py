@@ -108,6 +108,9 @@ def _candidates(part: Mapping[str, Any], dataset: QADataset) -> list[tuple[Style
 
 def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
     of, asked = _asked(dataset, prompt, max(n for _, n in wanted))
+    bare = [one for one in wanted if one[1] == 0]
+    if len(asked) < FEWEST_QUESTIONS and len(bare) > 1:  # the exemplars leave too few; without any, the style can be chosen
+        wanted, (of, asked) = bare, _asked(dataset, prompt, 0)
     if len(asked) < FEWEST_QUESTIONS:
         style, n = wanted[0]
         why = (

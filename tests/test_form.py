@@ -156,6 +156,16 @@ def test_the_record_says_which_questions_were_asked_and_whether_their_passages_w
     assert "on 40 training questions without passages, for not all have evidence" in asked("mode=rag", dataset=bare)[1].why
 
 
+def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any(asked: Asked) -> None:
+    whole = world("ci", 0)
+    names = sorted({one.cluster for one in whole.train if one.answers})[: form.N_EXEMPLARS + 1]
+    few = replace(whole, dev=(), others=(), reading=(), train=tuple(one for one in whole.train if one.cluster in names))
+    settings, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 0)
+    assert [(one.style, one.n_exemplars) for one in chosen.tried] == [("chat", 0), ("plain", 0)]
+    assert talker.n_asked
+
+
 def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = composed("mode=few_shot", *TALKER)
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
