@@ -11,7 +11,6 @@ from rag_eval.config import build, function
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.generate.grouped import check_named
-from rag_eval.parts import Retriever
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import Recogniser, resolved
 from rag_eval.score.selftest import gold_scores
@@ -22,20 +21,22 @@ log = logging.getLogger(__name__)
 GIVEN = ("none", "recorded")  # contexts that need no corpus
 
 
-def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: QADataset, questions: Sequence[Example]) -> None:
+def check_questions(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> None:
     """Refuse a dataset that this run cannot be about.
 
     Raises:
         DataError: there is nothing to ask or to search, evidence is missing where the mode puts it into the prompt, a
-            question names no adapter where there are several, or a metric does not give gold its full score.
+            question names no adapter where there are several, a question stands in train and in test or dev and `allow_overlap` does
+            not name "questions", or a metric does not give gold its full score.
     """
     if not questions:
         raise DataError(f"{dataset.name}: no question in split={settings['split']}. Use split=test, or give rows of that split.")
-    if not dataset.documents and retriever.context not in GIVEN:
+    context = settings["mode"]["context"]
+    if not dataset.documents and context not in GIVEN:
         raise DataError(
             f"{dataset.name} has no documents, and mode={settings['mode']['name']} needs some. Give documents or use another mode."
         )
-    if retriever.context.startswith("gold"):
+    if context.startswith("gold"):
         _check_evidence(dataset, questions)
     adapter = settings["adapter"]
     if adapter.get("paths"):
@@ -46,6 +47,7 @@ def check_questions(settings: Mapping[str, Any], retriever: Retriever, dataset: 
             f"{dataset.name}: {len(bare)} of {len(questions)} questions have no gold answers (first: {bare[0]!r}), so that no answer "
             "could be judged. Use mode=retrieval."
         )
+    check_splits(dataset, settings["allow_overlap"])
     answer = {name: function(target) for name, target in settings["metrics"]["answer"].items() if name != "abstained"}
     gold_scores(answer, questions)
 
@@ -81,13 +83,8 @@ def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:
         )
 
 
-def check_overlap(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> Overlap:
-    """What the questions share with the training questions, once whatever of it is not allowed was refused; the rest is noted.
-
-    Raises:
-        DataError: a question stands in train and in test or dev, and `allow_overlap` does not name "questions".
-    """
-    check_splits(dataset, settings["allow_overlap"])
+def noted_overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
+    """What the questions share with the training questions; a warning says how many are the same or nearly."""
     found = overlap(dataset, questions)
     kinds = (("the same as training questions", found.same, "="), ("near duplicates of training questions", found.near, "~"))
     for what, pairs, sign in kinds:

@@ -288,7 +288,9 @@ def _explained(error: BaseException) -> str:
     text = " ".join(str(error).split("\n")[:1])
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={choice} does not exist{suggest(choice, sorted(error.options))}; choices: {', '.join(sorted(error.options))}."
+        near = suggest(choice, sorted(error.options))
+        hint = near if "did you mean" in near else ""  # else it is the choices, which follow
+        return f"{group}={choice} does not exist{hint}; choices: {', '.join(sorted(error.options))}."
     if found := re.search(r"(?:Could not override|Key) '([^']+)'", str(error)):
         from hydra.core.global_hydra import GlobalHydra
 

@@ -152,6 +152,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     _refuse(settings)
     _validate(Root, settings, "")
     settings["metrics"].setdefault("primary", None)
+    _check_dataset_suits(settings)
     for name, node in settings.items():
         if isinstance(node, Mapping) and name not in {"mode", "metrics"} and "_target_" not in node:
             raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
@@ -264,19 +265,31 @@ def _validate(model: type[BaseModel], values: Mapping[str, Any], where: str) -> 
     try:
         model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(one, model, where) for one in error.errors(include_url=False)[:5])) from None
+        by_key: dict[str, list[Any]] = {}
+        for one in error.errors(include_url=False):
+            by_key.setdefault(_key(one, where), []).append(one)
+        raise ConfigError("; ".join(_explain(key, those, model) for key, those in list(by_key.items())[:5])) from None
 
 
-def _explain(error: Any, model: type[BaseModel], where: str) -> str:
-    key = ".".join(
-        [where, *(str(part) for part in error["loc"] if not str(part).startswith(("constrained", "function", "nullable")))]
+def _key(error: Any, where: str) -> str:
+    """The dotted name of what is wrong, without the names that pydantic gives to the kinds of value that it may be."""
+    parts = [str(part) for part in error["loc"]]
+    kinds = ("constrained", "function", "nullable", "literal[")
+    return ".".join(
+        [where, *(part for at, part in enumerate(parts) if not part.startswith(kinds) and (at == 0 or part not in _NAMES))]
     ).strip(".")
+
+
+def _explain(key: str, errors: Sequence[Any], model: type[BaseModel]) -> str:
+    """One message for a key: of several kinds of value that it may be, each says what it expected."""
+    error, *others = errors
     leaf = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
         return f"{key} is unknown{suggest(leaf, list(model.model_fields))}"
     if error["type"] == "missing":
         return f"{key} is missing; give it on the command line"
-    return f"{key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    more = "".join(f", or {one['msg'].removeprefix('Input should be ')}" for one in others)
+    return f"{key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}{more}"
 
 
 @cache
@@ -389,6 +402,28 @@ def _check_mode(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"mode={mode.name} trains weights, but {settings['generator']['_target_']} has none; use generator=tiny, smollm2 or hf."
         )
+
+
+def _check_dataset_suits(settings: Mapping[str, Any]) -> None:
+    """Every parameter of the dataset that the mode's file sets is one that the dataset has."""
+    mode, dataset = settings["mode"]["name"], settings["dataset"]
+    file = conf_dir() / "mode" / f"{mode}.yaml"
+    own = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("dataset", {}) if file.is_file() else {}
+    for name in own:
+        if name in dataset and "_target_" in dataset and not _takes(dataset["_target_"], name):
+            those = {
+                path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((conf_dir() / "dataset").glob("*.yaml"))
+            }
+            having = [one for one, node in those.items() if "_target_" in node and _takes(node["_target_"], name)]
+            raise ConfigError(
+                f"mode={mode} sets dataset.{name}, which this dataset does not have; use another mode, or one of the datasets that have "
+                f"it: {', '.join(having)}."
+            )
+
+
+def _takes(target: str, name: str) -> bool:
+    model = signature(target).model
+    return model is not None and name in model.model_fields
 
 
 def _deep_enough(retriever: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.kept_history import history_of
-from rag_eval.checks import check_adapter, check_overlap, check_questions, check_recorded
+from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
 from rag_eval.config import build, check, function
 from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
@@ -60,8 +60,7 @@ def evaluate(cfg: DictConfig) -> RunResult:
     """
     settings, dataset, form = prepared(cfg)
     answers = build(settings["replay"]) if settings["replay"] else {}  # read first: a run is known by its files
-    asked = dataset.test if settings["split"] == "test" else dataset.dev
-    questions = sample(asked, settings["limit"], dataset.counterpart or dataset.fingerprint)
+    questions = _questions(settings, dataset)
     run_id = identity.run_id(settings, dataset, questions)
     directory = RunDirectory.open(Path(settings["output_dir"]), settings["experiment_name"], run_id)
     record = directory.finished()
@@ -79,14 +78,21 @@ def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
 
     Raises:
         ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
-        DataError: if an adapter of a folder brings a tokenizer that does not go with the model.
+        DataError: if an adapter of a folder brings a tokenizer that does not go with the model, or the run cannot be about this dataset.
     """
-    settings = _with_dtype(pinned(check(cfg)))
+    settings = pinned(check(cfg))
     check_adapter(settings)
     dataset = dataset_of(settings)
     settings["metrics"]["primary"] = chosen_primary(settings["metrics"], dataset.primary)
-    settings, form = formed(settings, dataset)
+    check_questions(settings, dataset, _questions(settings, dataset))  # first, for what follows may load a model
+    settings, form = formed(_with_dtype(settings), dataset)
     return settings, dataset, form
+
+
+def _questions(settings: Mapping[str, Any], dataset: QADataset) -> tuple[Example, ...]:
+    """Those that are asked."""
+    asked = dataset.test if settings["split"] == "test" else dataset.dev
+    return sample(asked, settings["limit"], dataset.counterpart or dataset.fingerprint)
 
 
 def _with_dtype(settings: dict[str, Any]) -> dict[str, Any]:
@@ -110,8 +116,7 @@ def _run(
     settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory, form: Form
 ) -> RunRecord:
     system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
-    check_questions(settings, system.retriever, dataset, questions)
-    overlap = check_overlap(settings, dataset, questions)
+    overlap = noted_overlap(dataset, questions)
     if settings["replay"]:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt

@@ -20,7 +20,7 @@ from typing import Any
 
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.config import build, signature
-from rag_eval.exemplars import n_available
+from rag_eval.exemplars import chosen, n_available
 from rag_eval.parts import Cache, Generator, Styled
 from rag_eval.prompt import Prompt
 from rag_eval.retrieve.none import NoRetriever
@@ -74,10 +74,15 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     Args:
         settings: checked.
         dataset: as its system gets it.
+
+    Raises:
+        DataError: if the dataset has too few solved questions for the exemplars that are configured.
     """
     given = settings["prompt"]
     style, n = given.get("style", "chat"), given.get("n_exemplars", 0)
     is_own = settings["mode"]["has_exemplars"]
+    if n not in (AUTO, 0):
+        chosen(dataset, n + 1)  # refused before a model is asked, if there are too few
     if AUTO not in (style, n):
         return dict(settings), Form(style, n, "as configured")
     shown = AUTO if is_own else n
@@ -110,7 +115,10 @@ def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> li
 
 
 def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
-    asked = _asked(dataset, prompt, max(n for _, n in wanted))
+    of, asked = _asked(dataset, prompt, max(n for _, n in wanted))
+    bare = [one for one in wanted if one[1] == 0]
+    if len(asked) < FEWEST_QUESTIONS and len(bare) > 1:  # the exemplars leave too few; without any, the style can be chosen
+        wanted, (of, asked) = bare, _asked(dataset, prompt, 0)
     if len(asked) < FEWEST_QUESTIONS:
         style, n = wanted[0]
         why = (
@@ -142,12 +150,13 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         Tried(**{**one, "contains": Estimate(**one["contains"]), "em": Estimate(**one["em"]), "answers": tuple(one["answers"])})
         for one in kept
     )
-    form = choose(found, statistics.fmean(_gold_words(one) for one in asked), _described_questions(dataset, asked))
+    passages = "with gold passages" if _has_gold(dataset, asked) else "without passages, for not all have evidence in the corpus"
+    form = choose(found, statistics.fmean(_gold_words(one) for one in asked), f"{of} questions {passages}")
     log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
     return form
 
 
-def choose(tried: Sequence[Tried], gold_words: float, questions: str) -> Form:
+def choose(tried: Sequence[Tried], gold_words: float, asked: str) -> Form:
     """The form whose answers hold the gold answer most often; of those about as good, the one whose answers are nearest to gold in length.
 
     About as good is within one standard error of the best, as in the one-standard-error rule of Breiman et al. (1984): so few questions
@@ -156,14 +165,14 @@ def choose(tried: Sequence[Tried], gold_words: float, questions: str) -> Form:
     Args:
         tried: the simplest first.
         gold_words: mean words of the gold answers.
-        questions: which were asked, in words.
+        asked: which questions these are, and how they were asked.
     """
     best = max((one.contains for one in tried), key=lambda one: one.mean)
     as_good = best.mean - math.sqrt(best.mean * (1 - best.mean) / best.n)
     near = [one for one in tried if one.contains.mean >= as_good]
     first = min(near, key=lambda one: abs(one.words - gold_words))
     others = "; ".join(_described(one) for one in tried if one is not first)
-    why = f"of {len(tried)} forms on {first.contains.n} {questions}: {_described(first)}"
+    why = f"of {len(tried)} forms on {first.contains.n} {asked}: {_described(first)}"
     return Form(first.style, first.n_exemplars, f"{why}; others: {others}", tuple(tried), gold_words)
 
 
@@ -176,32 +185,28 @@ def _described(one: Tried) -> str:
     return f"{one.style} with {one.n_exemplars} exemplars contains {one.contains.mean:.3f}, em {one.em.mean:.3f}, {one.words:.1f} words"
 
 
-def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> list[Example]:
-    """Answered dev questions, else those that exemplars are drawn from, about others than the exemplars, evenly over their order."""
+def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> tuple[str, list[Example]]:
+    """Answered dev questions, else those that exemplars are drawn from, about others than the exemplars, evenly over their order.
+
+    Before them stands which part of the dataset they are of.
+    """
     shown = {one.example.cluster for one in _in_form(prompt, "chat", n_exemplars).learn(dataset).exemplars}
-    for pool in (dataset.dev, dataset.others or dataset.train):
+    pools: list[tuple[str, Sequence[Example]]] = [
+        ("dev", dataset.dev),
+        ("further", dataset.others) if dataset.others else ("training", dataset.train),
+    ]
+    for part, pool in pools:
         fitting = [one for one in pool if one.answers and one.cluster not in shown]
         if len(fitting) >= FEWEST_QUESTIONS:
             n = min(N_QUESTIONS, len(fitting))
-            return [fitting[at * len(fitting) // n] for at in range(n)]
-    return []
+            return part, [fitting[at * len(fitting) // n] for at in range(n)]
+    return "", []
 
 
 def _passages(dataset: QADataset, asked: Sequence[Example]) -> list[Document]:
     """The documents that hold the answers, as far as the corpus has them."""
     wanted = {id for one in asked for id in one.evidence}
     return [document for document in dataset.documents if document.id in wanted]
-
-
-def _has_gold(dataset: QADataset, asked: Sequence[Example]) -> bool:
-    """Whether the passages that hold the answers are known of every question; else none is shown any."""
-    known = {document.id for document in dataset.documents}
-    return bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
-
-
-def _described_questions(dataset: QADataset, asked: Sequence[Example]) -> str:
-    part = "dev" if asked[0] in dataset.dev else "training"
-    return f"{part} questions {'with gold passages' if _has_gold(dataset, asked) else 'without passages, for those of some are not known'}"
 
 
 def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
@@ -215,6 +220,12 @@ def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequ
         raise ValueError("answered questions can be judged")
     words = statistics.fmean(length(normalize(one.text)) for one in said)
     return Tried("plain" if prompt.style == "plain" else "chat", prompt.n_shown, held, equal, words, tuple(one.text for one in said[:5]))
+
+
+def _has_gold(dataset: QADataset, asked: Sequence[Example]) -> bool:
+    """Whether the evidence of every question is in the corpus."""
+    known = {document.id for document in dataset.documents}
+    return bool(known) and all(one.evidence and known.issuperset(one.evidence) for one in asked)
 
 
 def _gold_words(example: Example) -> float:

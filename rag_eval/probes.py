@@ -107,7 +107,8 @@ def batch_disagreement(
         changed.append(float(ready.answer([example])[0].text != said[example.id].text))
         took_s = time.perf_counter() - begun
         left_s, alone_s = left_s - took_s, max(took_s, alone_s) if len(changed) > 1 else took_s
-    why = f"more would take over {PROBE_SHARE:.0%} of the {answers_s:.1f} s of the answers" if len(changed) < len(probe) else None
+    one = "one more" if changed else "asking one alone"
+    why = f"{one} would take over {PROBE_SHARE:.0%} of the {answers_s:.1f} s of the answers" if len(changed) < len(probe) else None
     found = estimate(changed, [example.cluster or example.id for example in probe[: len(changed)]], binary=True)
     return {} if found is None else {DISAGREEMENT: found}, AskedAgain(len(probe), len(changed), why)
 

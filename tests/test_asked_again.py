@@ -52,7 +52,7 @@ def asked(
 def test_no_more_are_asked_than_fit_the_share(monkeypatch: pytest.MonkeyPatch) -> None:
     found, again, took_s = asked(500, 50, 1.0, [2.5] * 50, monkeypatch)
     assert took_s <= PROBE_SHARE * 500
-    assert again == AskedAgain(50, 16, "more would take over 8% of the 500.0 s of the answers")
+    assert again == AskedAgain(50, 16, "one more would take over 8% of the 500.0 s of the answers")
     assert found[DISAGREEMENT].n == 16
 
 
@@ -65,7 +65,7 @@ def test_all_that_are_wanted_are_asked_where_they_fit(monkeypatch: pytest.Monkey
 def test_where_one_would_take_too_long_none_is_asked_and_nothing_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     found, again, took_s = asked(20, 50, 1.0, [], monkeypatch)
     assert (found, took_s) == ({}, 0.0)
-    assert again == AskedAgain(20, 0, "more would take over 8% of the 20.0 s of the answers")
+    assert again == AskedAgain(20, 0, "asking one alone would take over 8% of the 20.0 s of the answers")
 
 
 def test_after_a_slow_one_the_rest_is_taken_to_be_as_slow(monkeypatch: pytest.MonkeyPatch) -> None:

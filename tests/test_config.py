@@ -86,7 +86,8 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
         ("metrics.answer.em=rag_eval.score.answer.emm", ["metrics.answer.em", "has no emm", "did you mean em?"]),
         ("metrics.answer.em=rag_eval.score.answer.token_f1", ["metrics.answer.em", "is no metric"]),
         ("metrics.answer.em=rag_eval.types.Example", ["metrics.answer.em", "is no metric"]),
-        ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1"]),
+        ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1: input should be greater than or equal to 0, or 'auto'"]),
+        ("prompt.n_exemplars=some", ["prompt.n_exemplars is 'some': input should be a valid integer, or 'auto'"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),
     ],
 )
@@ -139,6 +140,12 @@ def test_a_secret_is_not_repeated() -> None:
 def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert [word for word in words if word not in message] == []
+
+
+def test_a_dataset_without_what_a_mode_sets_is_refused_with_those_that_have_it() -> None:
+    message = refusal("mode=rag_stale", "dataset=squad", "dataset.path=x.json")
+    assert "mode=rag_stale sets dataset.lag, which this dataset does not have" in message
+    assert message.endswith("datasets that have it: world.")
 
 
 @pytest.mark.parametrize(

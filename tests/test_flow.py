@@ -182,6 +182,12 @@ def test_a_mode_that_shows_the_evidence_refuses_questions_without_any_before_it_
     assert not Path("outputs").exists()
 
 
+def test_a_choice_that_is_near_none_is_refused_with_the_choices_once(command: Command) -> None:
+    ended = command("retriever/index=zzzz")
+    assert ended.code == 2
+    assert ended.err.count("flat, ") == 1
+
+
 def test_a_sweep_over_modes_takes_keys_that_only_some_of_them_know(command: Command) -> None:
     ended = command("-m", "mode=closed_book,rag_random", *FAST[:2], "limit=5", "retriever.k=2")
     assert ended.code == 3

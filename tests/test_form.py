@@ -11,8 +11,9 @@ from typing import Any, Literal
 import pytest
 from hydra import compose, initialize_config_dir
 
-from rag_eval import config, form
+from rag_eval import config, evaluate, form
 from rag_eval.data.world.source import world
+from rag_eval.errors import DataError
 from rag_eval.evaluate import dataset_of
 from rag_eval.form import Form, Tried, choose, formed
 from rag_eval.record.run_directory import RunDirectory
@@ -150,17 +151,6 @@ def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Ask
     assert n_asked == [4 * form.N_QUESTIONS, 4 * form.N_QUESTIONS, 0]
 
 
-def test_the_reason_says_which_questions_were_asked_and_with_which_passages(asked: Asked) -> None:
-    whole = world("ci", 0)
-    unplaced = tuple(replace(one, evidence=()) if at == 0 else one for at, one in enumerate(whole.dev))
-    for dataset, said in (
-        (whole, "dev questions with gold passages"),
-        (replace(whole, dev=()), "training questions with gold passages"),
-        (replace(whole, dev=unplaced), "dev questions without passages"),
-    ):
-        assert f"40 {said}" in asked("mode=rag", dataset=replace(dataset, others=()))[1].why
-
-
 def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(asked: Asked) -> None:
     def says(style: Style, n: int, gold: str) -> str:
         return "東京" if n and style == "plain" else f"私が探したところ、それは東京だと書いてあります{'。' * n}"
@@ -179,6 +169,58 @@ def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -
     assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("chat", 0, 0)
     assert chosen.why.startswith("not probed: ")
     assert "dataset.split_by=question" in chosen.why
+
+
+def test_the_record_says_which_questions_were_asked_and_whether_their_passages_were_shown(asked: Asked) -> None:
+    whole = world("ci", 0)
+    taught = replace(whole, dev=(), others=())
+    bare = replace(taught, train=tuple(replace(one, evidence=()) for one in whole.train))
+    unplaced = replace(whole, dev=tuple(replace(one, evidence=()) if at == 0 else one for at, one in enumerate(whole.dev)))
+    assert "on 40 dev questions with gold passages: " in asked("mode=rag")[1].why
+    assert "on 40 training questions with gold passages: " in asked("mode=rag", dataset=taught)[1].why
+    assert "on 40 dev questions without passages, " in asked("mode=rag", dataset=unplaced)[1].why
+    assert "on 40 training questions without passages, for not all have evidence" in asked("mode=rag", dataset=bare)[1].why
+
+
+def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any(asked: Asked) -> None:
+    whole = world("ci", 0)
+    names = sorted({one.cluster for one in whole.train if one.answers})[: form.N_EXEMPLARS + 1]
+    few = replace(whole, dev=(), others=(), reading=(), train=tuple(one for one in whole.train if one.cluster in names))
+    settings, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 0)
+    assert [(one.style, one.n_exemplars) for one in chosen.tried] == [("chat", 0), ("plain", 0)]
+    assert talker.n_asked
+
+
+def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = composed("mode=few_shot", *TALKER)
+    monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
+    with pytest.raises(DataError, match=r"prompt\.n_exemplars=4 needs answered training questions about 5"):
+        formed(settings, replace(world("ci", 0), train=(), others=(), reading=()))
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows", "words"),
+    [
+        ("oracle", [{"question": "Who?"}], "1 of 1 questions have no evidence in the corpus"),
+        ("rag", [{"question": "Who?", "split": "train"}, {"question": "Who?", "split": "test"}], "stand"),
+        ("rag", [{"question": "Who?", "meta": {"comparator": "number"}}], "must be one number"),
+    ],
+)
+def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, rows: list[dict[str, Any]], words: str
+) -> None:
+    (tmp_path / "d.jsonl").write_text('{"id": "d", "text": "Ra is red."}')
+    made = [json.dumps({"id": f"q{at}", "answers": "Ra", **row}) for at, row in enumerate(rows)]
+    (tmp_path / "q.jsonl").write_text("\n".join(made))
+    for loads in ("_with_dtype", "formed"):
+        monkeypatch.setattr(evaluate, loads, lambda *_: pytest.fail("a model was asked"))
+    config.register_resolvers()
+    files = (f"dataset.documents={tmp_path / 'd.jsonl'}", f"dataset.questions={tmp_path / 'q.jsonl'}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=[f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
+    with pytest.raises(DataError, match=words):
+        evaluate.prepared(cfg)
 
 
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
@@ -204,7 +246,7 @@ def tried(style: Style, n: int, contains: float, words: float) -> Tried:
     ],
 )
 def test_of_forms_about_as_good_the_one_with_answers_as_long_as_gold_is_chosen(found: list[Tried], expected: int) -> None:
-    chosen = choose(found, 2.0, "dev questions with gold passages")
+    chosen = choose(found, gold_words=2.0, asked="dev questions")
     assert (chosen.style, chosen.n_exemplars) == (found[expected].style, found[expected].n_exemplars)
     assert chosen.tried == tuple(found)
 

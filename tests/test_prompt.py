@@ -143,6 +143,14 @@ def test_a_question_in_the_words_of_a_tested_one_is_no_exemplar_even_of_another_
     assert {one.example.id for one in shown} == {one.id for one in TRAIN[15:]}
 
 
+def test_longer_passages_are_shown_where_the_shorter_half_is_about_too_few() -> None:
+    growing = tuple(replace(one, text=one.text * (1 + at % 5)) for at, one in enumerate(CORPUS))
+    few = replace(dataset(), documents=growing)
+    n = len({one.cluster for one in TRAIN})
+    assert n_available(few) == n - 1
+    assert len({one.example.cluster for one in Prompt("Be brief.", n_exemplars=n - 1).learn(few).exemplars}) == n
+
+
 def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:
     with pytest.raises(DataError, match=r"about 5 entities or articles, found 4\. Set prompt\.n_exemplars lower"):
         Prompt("Be brief.", n_exemplars=4).learn(dataset([one for one in TRAIN if one.cluster != "c0"]))

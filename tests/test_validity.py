@@ -151,10 +151,16 @@ def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run
 
 
 def test_m06_a_metric_that_does_not_give_gold_its_full_score_is_refused() -> None:
-    settings = {"split": "test", "mode": {"name": "rag"}, "adapter": {}, "metrics": {"answer": {"em": "rag_eval.score.answer.abstained"}}}
+    settings = {
+        "split": "test",
+        "mode": {"name": "rag", "context": "none"},
+        "adapter": {},
+        "allow_overlap": [],
+        "metrics": {"answer": {"em": "rag_eval.score.answer.abstained"}},
+    }
     dataset = world("ci", 0)
     with pytest.raises(DataError, match="em is 0 for the gold answer"):
-        check_questions(settings, SimpleNamespace(context="none"), dataset, dataset.test)  # type: ignore[arg-type]
+        check_questions(settings, dataset, dataset.test)
 
 
 def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run: Make, command: Callable[..., Ended]) -> None:

@@ -130,7 +130,7 @@ def _check_evidence(name: str, corpus: Sequence[Document], examples: Sequence[Ex
     first = f"question {lost[0].id}, document {shown(missing)}"
     what = f"evidence of {len(lost)} of {len(having)} questions is not in the corpus (first: {first})"
     if not any(known.intersection(example.evidence) for example in having):
-        raise DataError(f"{name}: the {what}. Evidence must be ids of documents.")
+        raise DataError(f"{name}: the {what}. Evidence must be ids of documents, such as {shown(corpus[0].id)}.")
     log.warning("%s: the %s; it counts as not found.", name, what)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -65,15 +66,18 @@ def _rows(text: str, where: str, columns: Collection[str], problems: Problems, b
     try:
         names = next(lines, [])
         missing = [column for column in columns if column not in names]
+        if twice := [name for name, n in Counter(names).items() if name and n > 1]:
+            problems.add(f"{where}:1", f"names the columns {', '.join(map(shown, twice))} more than once; leave one of each")
+            return []
         if missing and text:
-            problems.add(f"{where}:1", f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, names[:20]))}")
+            problems.add(f"{where}:1", f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, names[:20])) or 'nothing'}")
         if missing:
             return []
         start = lines.line_num + 1
         for cells in lines:
-            if cells and len(cells) != len(names):
+            if any(cells) and len(cells) != len(names):
                 problems.add(f"{where}:{start}", f"has {len(cells)} cells where line 1 names {len(names)} columns")
-            elif cells:
+            elif any(cells):  # spreadsheets write rows of nothing but commas
                 rows.append(Row(f"{where}:{start}", dict(zip(names, cells, strict=True))))
             start = lines.line_num + 1
     except csv.Error as fault:

@@ -91,7 +91,15 @@ def _sentence(gain: Gain, one: Judgement | None, arms: Mapping[str, Arm], experi
     if one is not None:
         return f"Knowledge gained {gain.what}: {sentence(one)}"
     runs = " and ".join(f"python run.py mode={mode} experiment_name={experiment}" for mode in _lacking(gain, arms))
-    return f"Knowledge gained {gain.what} is not measured: run {runs}, with the other arguments of these runs"
+    anew = "; these runs too, all with dataset.split_by=question, for no training question of theirs is about what is tested"
+    is_apart = all(map(_trains_on_others, arms.values()))
+    return f"Knowledge gained {gain.what} is not measured: run {runs}, with the other arguments of these runs{anew if is_apart else ''}"
+
+
+def _trains_on_others(arm: Arm) -> bool:
+    """Whether a run's questions were divided by cluster, so that a training on questions about others than its own is no control."""
+    facts = arm.run.record.facts
+    return facts["choices"].get("dataset.split_by") == "cluster" and not facts["audit"]["n_facts_in_training"]
 
 
 def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[str, Arm]) -> tuple[Cell, ...]:

@@ -105,7 +105,8 @@ def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> I
     if changed is not None and changed.mean > 0:
         yield f"{label}: {changed.mean:.3f} of {changed.n} answers change when asked one by one: sums of a batch round differently"
     if changed is None and record.facts["comparison"]["base_model"] is not None:
-        yield f"{label}: whether batching changes its answers is not measured"
+        why = (record.facts.get("asked_again") or {}).get("why")
+        yield f"{label}: whether batching changes its answers is not measured{f': {why}' if why else ''}"
     if record.facts.get("brings_prompting"):
         yield f"{label}: is asked through the tokenizer or the chat template of its adapter, not the model's own"
     if record.facts["counts"]["n_cut_answers"]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import logging
+import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,18 @@ def test_a_word_file_with_a_title_is_called_by_it_and_a_pdf_without_by_its_name(
     (tmp_path / "QA.jsonl").write_text(json.dumps(asked))
     found = folder(str(tmp_path), str(tmp_path / "QA.jsonl"), 0.0, 0)
     assert [document.title for document in found.documents] == ["Terms", "b"]
+
+
+def test_a_word_file_without_properties_is_called_by_its_first_heading_or_its_name(tmp_path: Path) -> None:
+    write_docx(tmp_path / "made", "Terms")
+    with zipfile.ZipFile(tmp_path / "made") as whole, zipfile.ZipFile(tmp_path / "a.docx", "w") as bare:
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name == "_rels/.rels":
+                content = re.sub(rb'<Relationship [^>]*core-properties"[^>]*/>', b"", content)
+            if name != "docProps/core.xml":
+                bare.writestr(name, content)
+    assert read_docx(tmp_path / "a.docx").title == "Warranty"
 
 
 def test_content_controls_and_tracked_changes_of_word_are_read_in_order(tmp_path: Path) -> None:

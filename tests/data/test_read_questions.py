@@ -75,6 +75,18 @@ def test_cells_are_texts_and_only_an_empty_one_is_absent(tmp_path: Path) -> None
     assert [(one.id, one.answers) for one in load(tmp_path, "q.csv").test] == [(f"0{at}", (cell,)) for at, cell in enumerate(cells[:-1])]
 
 
+def test_rows_of_a_spreadsheet_that_hold_nothing_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("id,question,answers,\nq1,Who?,x,\n,,,\n,,\n")
+    assert [one.id for one in load(tmp_path, "q.csv").test] == ["q1"]
+
+
+def test_a_column_that_a_parquet_file_names_twice_is_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([one]) for one in ("q1", "Who?", "x", "y")], names=["id", "question", "answers", "answers"])
+    parquet.write_table(table, tmp_path / "made")
+    message = "q.parquet names the columns 'answers' more than once"
+    assert fault(tmp_path, "q.parquet", (tmp_path / "made").read_bytes()).startswith(message)
+
+
 def test_a_cell_may_be_as_long_as_a_book(tmp_path: Path) -> None:
     limit = csv.field_size_limit()
     (tmp_path / "q.csv").write_text(f"id,question,answers\nq1,{'a ' * 200_000}?,x\n")
@@ -178,6 +190,8 @@ def test_parquet_holds_every_field_as_it_is_or_as_json(tmp_path: Path) -> None:
         (HEAD + 'q1,"Who?,x\n', "q.csv:2 is broken CSV: unexpected end of data"),
         (HEAD + 'q1,"Who"?,x,,,,,,\n', "q.csv:2 is broken CSV: "),
         ("id;question;answers\n", "q.csv:1 lacks the columns id, question; found 'id;question;answers'"),
+        ("id,question,answers,answers\nq1,Who?,x,y\n", "q.csv:1 names the columns 'answers' more than once"),
+        ("\n\n", "q.csv:1 lacks the columns id, question; found nothing"),
         (HEAD, "jsonl-q: 0 examples"),
         (HEAD + "q1,Who?,,,,,,,\n", "q.csv:2 id q1 answers: is missing or null"),
         (HEAD + "q1,,x,,,,,,\n", "q.csv:2 id q1 question: is empty"),
@@ -186,7 +200,11 @@ def test_parquet_holds_every_field_as_it_is_or_as_json(tmp_path: Path) -> None:
         (HEAD + "q1,Who?,[sic],,,,,,\n", "q.csv:2 answers: is broken JSON"),
         (HEAD + "q1,Who?,x,,maybe,,,,\n", "q.csv:2 id q1 answers: unanswerable must be true or false but is 'maybe'"),
         (HEAD + "q1,Who?,x,,,,,{,\n", "q.csv:2 meta: is broken JSON"),
-        (HEAD + "q1,Who?,x,d9,,,,,\n", "jsonl-q: the evidence of 1 of 1 questions is not in the corpus"),
+        (
+            HEAD + "q1,Who?,x,d9,,,,,\n",
+            "jsonl-q: the evidence of 1 of 1 questions is not in the corpus (first: question q1, document 'd9'). "
+            "Evidence must be ids of documents, such as 'd1'.",
+        ),
         (HEAD + "q1,Who?,x,,,,,,\nq1,Who?,x,,,,,,\n", "q.csv:3 id q1 id: stands at q.csv:2 already, with the same content"),
     ],
 )
@@ -207,6 +225,7 @@ def test_a_faulty_csv_is_named_by_the_line_that_a_row_begins_in(tmp_path: Path, 
         ("q.csv", b"", "q.csv is empty (0 bytes); expected CSV"),
         ("q.parquet", b"", "q.parquet is empty (0 bytes); expected Parquet"),
         ("q.parquet", b"PAR1 cut off", "q.parquet is broken Parquet: "),
+        ("q.jsonl", b'{"id": "a", "id": "b"}', "q.jsonl:1 has the name 'id' more than once in one object; leave one"),
         ("q.jsonl", b"[{}]", "q.jsonl:1 is not an object: expected one JSON object a line, found a list"),
     ],
 )

@@ -27,10 +27,12 @@ TRAINED = {"finetune_format", "finetune", "rag_format"}
 def ran(tmp_path: Path) -> Ran:
     """`ran(rag=(0.0, 0.85))`: a run of 200 questions of each mode, with the shares that equal and hold a gold answer."""
 
-    def make(comparison: Any = (), **arms: tuple[float, float]) -> None:
+    def make(comparison: Any = (), choices: Any = None, **arms: tuple[float, float]) -> None:
         for mode, shares in arms.items():
-            weights = "trained" if mode in TRAINED else "base"
-            write_run(tmp_path / "outputs", mode, mode, scored(200, *shares), weights=weights, comparison=dict(comparison))
+            changes = {"weights": "trained" if mode in TRAINED else "base", "comparison": dict(comparison)}
+            if choices:
+                changes |= {"choices": choices, "audit": {"n_facts_in_training": 0}}
+            write_run(tmp_path / "outputs", mode, mode, scored(200, *shares), **changes)
 
     return make
 
@@ -92,6 +94,15 @@ def test_the_arms_that_are_missing_are_named_with_the_command_that_makes_them(ra
     _, out, _ = told("experiment=study")
     assert "by retrieval is not measured: run python run.py mode=rag_format experiment_name=study, with the other arguments" in out
     assert "Knowledge gained by fine-tuning: is finetune better" in out
+
+
+@pytest.mark.parametrize(("split_by", "is_said"), [("cluster", True), ("question", False)])
+def test_where_nothing_that_is_tested_is_trained_on_the_command_says_how_to_divide(
+    ran: Ran, told: Told, split_by: str, is_said: bool
+) -> None:
+    ran(**OF_BASE, choices={"dataset.split_by": split_by})
+    _, out, _ = told("experiment=study")
+    assert ("these runs too, all with dataset.split_by=question" in out) is is_said
 
 
 def test_where_the_base_model_keeps_the_form_its_arms_are_compared_as_they_are(ran: Ran, told: Told, tmp_path: Path) -> None:

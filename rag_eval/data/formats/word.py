@@ -53,10 +53,16 @@ def read_docx(path: Path) -> FileText:
         raise ValueError(f"is no .docx that can be read ({type(fault).__name__}); is it encrypted? Open it and save it anew") from fault
     reader = Reader(document)
     text = BETWEEN.join(filter(None, map(plain, [*reader.blocks(_unwrapped(document.element.body)), *reader.notes()])))
-    title = document.core_properties.title.strip() or next((plain(one) for one in reader.headings), "")
+    title = _own_title(document) or next((plain(one) for one in reader.headings), "")
     if reader.unread:
         log.warning("%s: not read are %s.", path, ", ".join(f"{n} {what}" for what, n in sorted(reader.unread.items())))
     return FileText(text, title, {"format": "docx"})
+
+
+def _own_title(document: Any) -> str:
+    """What a file calls itself; python-docx would name one without properties "Word Document"."""
+    has_properties = any(one.reltype == RELATIONSHIP_TYPE.CORE_PROPERTIES for one in document.part.package.rels.values())
+    return str(document.core_properties.title).strip() if has_properties else ""
 
 
 class Reader:
