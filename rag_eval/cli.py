@@ -219,7 +219,11 @@ def _run_and_show(cfg: Any) -> RunResult:
     from rag_eval.report.console import show
 
     result = evaluate(cfg)
-    show(result)
+    try:
+        show(result)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has gone, as head does; the run is recorded
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return result
 
 

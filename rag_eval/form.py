@@ -89,13 +89,16 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     wanted = [
         (one, many) for one, many in _candidates(settings["generator"], dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)
     ]
-    if len(wanted) > 1:
+    is_probed = len(wanted) > 1
+    if is_probed:
         form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
     elif wanted:
         form = Form(*wanted[0], "the only form that this generator and dataset allow")
     else:
         form = Form("chat" if style == AUTO else style, 0 if n == AUTO else n, "as configured, or the simplest: nothing to choose from")
     form = replace(form, style=form.style if style == AUTO else style, n_exemplars=form.n_exemplars if n == AUTO else n)
+    if is_probed:
+        log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
     return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
 
 
@@ -125,7 +128,6 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
             f"not probed: {len(asked)} answered dev or training questions about others than the exemplars, at least {FEWEST_QUESTIONS} "
             "are needed; give rows split dev, or set dataset.split_by=question"
         )
-        log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", style, n, why)
         return Form(style, n, why)
     prompts = [_in_form(prompt, style, n).learn(dataset) for style, n in wanted]
     key = {
@@ -151,9 +153,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         for one in kept
     )
     passages = "with gold passages" if _has_gold(dataset, asked) else "without passages, for not all have evidence in the corpus"
-    form = choose(found, statistics.fmean(_gold_words(one) for one in asked), f"{of} questions {passages}")
-    log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
-    return form
+    return choose(found, statistics.fmean(_gold_words(one) for one in asked), f"{of} questions {passages}")
 
 
 def choose(tried: Sequence[Tried], gold_words: float, asked: str) -> Form:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from rag_eval.generate.echo import Echo
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
+START = "import sys; from rag_eval.cli import run; sys.exit(run(sys.argv[1:]))"
 FAST = ("generator=echo", "dataset.preset=ci", "retriever/embedder=hashed")
 UNTRAINED = [
     mode.name for mode in modes() if mode.weights == "base" and mode.context != "recorded" and mode.name not in {"rag_stale", "retrieval"}
@@ -195,3 +198,16 @@ def test_a_sweep_over_modes_takes_keys_that_only_some_of_them_know(command: Comm
     assert {len(one["in_prompt"]) for one in predictions(Ended(0, ended.out, ""))} == {2}
     named = command("-m", "experiment=arms", "hydra.sweeper.params.mode='closed_book,long_context'", *FAST[:2], "limit=5", "retriever.k=2")
     assert "job 1: retriever.k is unknown" in named.err
+
+
+def test_a_reader_that_goes_before_the_end_as_head_does_costs_nothing(tmp_path: Path) -> None:
+    arguments = ["mode=closed_book", "generator=echo", "dataset.preset=ci", "limit=5", "tracking=none"]
+    begun = subprocess.Popen(
+        [sys.executable, "-c", START, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert begun.stdout is not None and begun.stderr is not None
+    begun.stdout.close()
+    said = begun.stderr.read()
+    assert (begun.wait(timeout=120), "rror" in said) == (0, False), said
+    (run,) = tmp_path.glob("outputs/default/*/run.json")
+    assert json.loads(run.read_text(encoding="utf-8"))["status"] == "FINISHED"
