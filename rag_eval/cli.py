@@ -222,7 +222,7 @@ def _run_and_show(cfg: Any) -> RunResult:
     try:
         show(result)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has gone, as head does; the run is recorded
+    except (BrokenPipeError, SystemExit):  # whoever read has gone, as head does, for which rich exits; the run is recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return result
 

@@ -205,7 +205,8 @@ def test_a_reader_that_goes_before_the_end_as_head_does_costs_nothing(tmp_path: 
     begun = subprocess.Popen(
         [sys.executable, "-c", START, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert begun.stdout is not None and begun.stderr is not None
+    assert begun.stdout is not None
+    assert begun.stderr is not None
     begun.stdout.close()
     said = begun.stderr.read()
     assert (begun.wait(timeout=120), "rror" in said) == (0, False), said
