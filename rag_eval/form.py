@@ -36,7 +36,7 @@ from rag_eval.types import Document, Estimate, Example, QADataset, Style
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
-N_EXEMPLARS = 4  # of the candidates that show some
+N_EXEMPLARS = (4, 8)  # of the candidates that show some
 N_QUESTIONS = 40  # asked of each candidate, at most
 FEWEST_QUESTIONS = 8  # below, the probe tells nothing
 N_PASSAGES = 5  # of a question's evidence, at most
@@ -113,15 +113,16 @@ def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> li
     if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
     generator: Styled = build(part)
-    shown = [n] if isinstance(n, int) else [0, N_EXEMPLARS] if n_available(dataset) >= N_EXEMPLARS else [0]
+    shown = [n] if isinstance(n, int) else [0, *(many for many in N_EXEMPLARS if many <= n_available(dataset))]
     return [(style, many) for style in generator.styles for many in shown]
 
 
 def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
-    of, asked = _asked(dataset, prompt, max(n for _, n in wanted))
-    bare = [one for one in wanted if one[1] == 0]
-    if len(asked) < FEWEST_QUESTIONS and len(bare) > 1:  # the exemplars leave too few; without any, the style can be chosen
-        wanted, (of, asked) = bare, _asked(dataset, prompt, 0)
+    for most in sorted({n for _, n in wanted}, reverse=True):  # exemplars leave fewer questions, the more they are
+        of, asked = _asked(dataset, prompt, most)
+        if len(asked) >= FEWEST_QUESTIONS:
+            break
+    wanted = [one for one in wanted if one[1] <= most]
     if len(asked) < FEWEST_QUESTIONS:
         style, n = wanted[0]
         why = (
@@ -129,7 +130,9 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
             "are needed; give rows split dev, or set dataset.split_by=question"
         )
         return Form(style, n, why)
-    prompts = [_in_form(prompt, style, n).learn(dataset) for style, n in wanted]
+    if len(wanted) == 1:
+        return Form(*wanted[0], f"not probed: with exemplars fewer than {FEWEST_QUESTIONS} questions are left to ask")
+    prompts = _with_room([_in_form(prompt, style, n).learn(dataset) for style, n in wanted], generator, dataset, asked)
     key = {
         "generator": dict(generator.identity()),
         "device": generator.device,
@@ -154,6 +157,15 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
     )
     passages = "with gold passages" if _has_gold(dataset, asked) else "without passages, for not all have evidence in the corpus"
     return choose(found, statistics.fmean(_gold_words(one) for one in asked), f"{of} questions {passages}")
+
+
+def _with_room(prompts: Sequence[Prompt], generator: Generator, dataset: QADataset, asked: Sequence[Example]) -> list[Prompt]:
+    """Those whose exemplars leave half of what the model can read to the passages of other arms; those without exemplars stay."""
+    room = generator.max_prompt_tokens
+    documents = _passages(dataset, asked[:1])[:N_PASSAGES]
+    lengths = [generator.count_tokens([one.render(asked[0], documents)])[0] for one in prompts]
+    fitting = [one for one, length in zip(prompts, lengths, strict=True) if room is None or not one.n_shown or 2 * length <= room]
+    return fitting or list(prompts)  # as many exemplars as are configured are shown
 
 
 def choose(tried: Sequence[Tried], gold_words: float, asked: str) -> Form:

@@ -88,7 +88,7 @@ def test_every_arm_has_the_same_form_and_one_probe_serves_them_all(asked: Asked)
     found = [asked(f"mode={mode}") for mode in modes]
     assert {(settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) for settings, _, _ in found} == {("plain", 4)}
     first, *others = [talker.n_asked for *_, talker in found]
-    assert first == 4 * form.N_QUESTIONS
+    assert first == 6 * form.N_QUESTIONS
     assert others == [0] * (len(modes) - 1)
     assert len({json.dumps([one.why, one.gold_words]) for _, one, _ in found}) == 1
 
@@ -101,6 +101,28 @@ def test_the_probe_asks_no_test_question_and_none_about_the_entity_of_an_exempla
     texts = [content for one in talker.prompts for _, content in one.messages]
     assert not [one for one in dataset.test if any(one.question in text for text in texts)]
     assert all("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
+
+
+def test_eight_exemplars_are_shown_where_with_four_fewer_answers_hold_gold(asked: Asked) -> None:
+    settings, chosen, _ = asked("mode=rag", says=lambda style, n, gold: gold if n == 8 and style == "plain" else "nothing")
+    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 8)
+    assert {one.n_exemplars for one in chosen.tried} == {0, 4, 8}
+
+
+def test_as_many_exemplars_are_tried_as_leave_questions_to_ask(asked: Asked) -> None:
+    whole = world("ci", 0)
+    names = sorted({one.cluster for one in whole.train if one.answers})[:9]
+    nine = [one for one in whole.train if one.cluster in names]
+    few = [one for at, name in enumerate(names) for one in [one for one in nine if one.cluster == name][: 4 if at % 2 else 1]]
+    _, chosen, _ = asked("mode=rag", dataset=replace(whole, dev=(), others=(), reading=(), train=tuple(few)))
+    assert {one.n_exemplars for one in chosen.tried} == {0, 4}
+
+
+@pytest.mark.parametrize(("room", "tried"), [(4000, {0, 4, 8}), (1200, {0, 4}), (100, {0})])
+def test_exemplars_leave_half_of_the_room_to_passages(asked: Asked, monkeypatch: Any, room: int, tried: set[int]) -> None:
+    monkeypatch.setattr(Talker, "max_prompt_tokens", room)
+    monkeypatch.setattr(Talker, "count_tokens", lambda self, prompts: [100 + 100 * (len(one.messages) // 2 - 1) for one in prompts])
+    assert {one.n_exemplars for one in asked("mode=rag")[1].tried} == tried
 
 
 def test_what_answers_hold_counts_before_their_length(asked: Asked) -> None:
@@ -126,7 +148,7 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
     ("given", "expected", "n_forms"),
     [
         (["prompt.style=chat", "prompt.n_exemplars=2"], ("chat", 2), 0),
-        (["prompt.style=chat"], ("chat", 0), 2),
+        (["prompt.style=chat"], ("chat", 0), 3),
         (["prompt.n_exemplars=4"], ("plain", 4), 2),
         (["prompt.style=plain", "prompt.n_exemplars=0"], ("plain", 0), 0),
         (["prompt.n_exemplars=7"], ("plain", 7), 2),
@@ -148,7 +170,7 @@ def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Ask
     whole = world("ci", 0)
     edited = tuple(replace(one, text=f"{one.text} Corrected.") for one in whole.documents)
     n_asked = [asked("mode=rag", dataset=replace(whole, documents=documents))[2].n_asked for documents in (whole.documents, edited, edited)]
-    assert n_asked == [4 * form.N_QUESTIONS, 4 * form.N_QUESTIONS, 0]
+    assert n_asked == [6 * form.N_QUESTIONS, 6 * form.N_QUESTIONS, 0]
 
 
 def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(asked: Asked) -> None:
@@ -184,7 +206,7 @@ def test_the_record_says_which_questions_were_asked_and_whether_their_passages_w
 
 def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any(asked: Asked) -> None:
     whole = world("ci", 0)
-    names = sorted({one.cluster for one in whole.train if one.answers})[: form.N_EXEMPLARS + 1]
+    names = sorted({one.cluster for one in whole.train if one.answers})[: min(form.N_EXEMPLARS) + 1]
     few = replace(whole, dev=(), others=(), reading=(), train=tuple(one for one in whole.train if one.cluster in names))
     settings, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
     assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 0)
