@@ -34,7 +34,7 @@ def test_pages_are_not_fetched_again_for_every_tensor() -> None:
     def n_faults(way: str) -> int:
         return int(subprocess.run([sys.executable, "-c", TOUCHED, way], capture_output=True, text=True, check=True, timeout=60).stdout)
 
-    assert n_faults("keep") < 0.5 * n_faults("as it is")
+    assert n_faults("keep") <= 0.5 * n_faults("as it is")  # none either way where the C library has kept all by itself
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
