@@ -31,7 +31,7 @@ from rag_eval.score.normal_form import normalize
 from rag_eval.score.words import length
 from rag_eval.source import TOKENIZING, source_sha
 from rag_eval.system import System
-from rag_eval.types import Document, Estimate, Example, QADataset, Style
+from rag_eval.types import Document, Estimate, Example, QADataset, Reading, Style
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +118,9 @@ def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> li
 
 
 def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
-    for most in sorted({n for _, n in wanted}, reverse=True):  # exemplars leave fewer questions, the more they are
-        of, asked = _asked(dataset, prompt, most)
+    exemplars = {n: chosen(dataset, n + 1) if n else () for n in {n for _, n in wanted}}
+    for most in sorted(exemplars, reverse=True):  # exemplars leave fewer questions, the more they are
+        of, asked = _asked(dataset, exemplars[most])
         if len(asked) >= FEWEST_QUESTIONS:
             break
     wanted = [one for one in wanted if one[1] <= most]
@@ -132,7 +133,9 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         return Form(style, n, why)
     if len(wanted) == 1:
         return Form(*wanted[0], f"not probed: with exemplars fewer than {FEWEST_QUESTIONS} questions are left to ask")
-    prompts = _with_room([_in_form(prompt, style, n).learn(dataset) for style, n in wanted], generator, dataset, asked)
+    given: Prompt = build(prompt)
+    learned = [Prompt(given.system, given.header, style, n, exemplars[n]) for style, n in wanted]
+    prompts = _with_room(learned, generator, dataset, asked)
     key = {
         "generator": dict(generator.identity()),
         "device": generator.device,
@@ -188,21 +191,16 @@ def choose(tried: Sequence[Tried], gold_words: float, asked: str) -> Form:
     return Form(first.style, first.n_exemplars, f"{why}; others: {others}", tuple(tried), gold_words)
 
 
-def _in_form(prompt: Mapping[str, Any], style: Style, n_exemplars: int) -> Prompt:
-    made: Prompt = build({**prompt, "style": style, "n_exemplars": n_exemplars})
-    return made
-
-
 def _described(one: Tried) -> str:
     return f"{one.style} with {one.n_exemplars} exemplars contains {one.contains.mean:.3f}, em {one.em.mean:.3f}, {one.words:.1f} words"
 
 
-def _asked(dataset: QADataset, prompt: Mapping[str, Any], n_exemplars: int) -> tuple[str, list[Example]]:
+def _asked(dataset: QADataset, exemplars: Sequence[Reading]) -> tuple[str, list[Example]]:
     """Answered dev questions, else those that exemplars are drawn from, about others than the exemplars, evenly over their order.
 
     Before them stands which part of the dataset they are of.
     """
-    shown = {one.example.cluster for one in _in_form(prompt, "chat", n_exemplars).learn(dataset).exemplars}
+    shown = {one.example.cluster for one in exemplars}
     pools: list[tuple[str, Sequence[Example]]] = [
         ("dev", dataset.dev),
         ("further", dataset.others) if dataset.others else ("training", dataset.train),

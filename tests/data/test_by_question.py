@@ -353,7 +353,7 @@ def test_exemplars_and_the_questions_of_the_probe_are_the_same_whatever_an_arm_t
     shown = [chosen(dataset, 5) for _, dataset in found]
     assert shown[0] == shown[1] == shown[2]
     assert {one.example.cluster for one in shown[0]} <= clusters(found[0][1].others)
-    probed = [_asked(dataset, settings["prompt"], 0)[1] for settings, dataset in found]
+    probed = [_asked(dataset, ())[1] for _, dataset in found]
     assert probed[0] == probed[1] == probed[2]
     assert clusters(probed[0]) <= clusters(found[0][1].others)  # dev has too few
 
