@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
+from experiments.bench.written import write
 from rag_eval.retrieve.embed import SentenceTransformerEmbedder
 from rag_eval.retrieve.offline import minilm_path
 from rag_eval.retrieve.vectors import in_memory
@@ -143,11 +144,8 @@ def main() -> None:
     console = Console(width=160)
     console.print(about)
     console.print(table)
-    lines = [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ["---"] * len(COLUMNS), *map(row, results))]
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.with_suffix(".md").write_text("\n".join(["# Embedding speed", about, "", *lines, ""]), encoding="utf-8")
-    measured = {"about": about, "versions": versions, "compared": [asdict(one) for one in results]}
-    REPORT.with_suffix(".json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    compared = [asdict(one) for one in results]
+    write(REPORT, "Embedding speed", about, COLUMNS, map(row, results), {"versions": versions, "compared": compared})
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.bench.ratios import ratio, verdict
+from experiments.bench.written import write
 from rag_eval.config import build, check, conf_dir, register_resolvers
 from rag_eval.generate.hf import HF
 from rag_eval.system import System
@@ -269,16 +270,9 @@ def report(ways: Sequence[Way], given: argparse.Namespace, prompts: Sequence[Pro
             if one["precision"] == dtype:
                 table.add_row(*(one.get(name, "") for name in SHOWN))
         console.print(table)
-    lines = [
-        f"| {' | '.join(cells)} |"
-        for cells in (COLUMNS, ["---"] * len(COLUMNS), *([one.get(name, "") for name in COLUMNS] for one in rows))
-    ]
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.with_suffix(".md").write_text("\n".join(["# Speed of answering with a real model", about, "", *lines, ""]), encoding="utf-8")
     kept = [{name: value for name, value in asdict(way).items() if name != "texts"} for way in ways]
-    REPORT.with_suffix(".json").write_text(
-        json.dumps({"about": about, "versions": versions, "ways": kept}, indent=1) + "\n", encoding="utf-8"
-    )
+    cells = [[one.get(name, "") for name in COLUMNS] for one in rows]
+    write(REPORT, "Speed of answering with a real model", about, COLUMNS, cells, {"versions": versions, "ways": kept})
 
 
 if __name__ == "__main__":

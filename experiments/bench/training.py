@@ -15,7 +15,6 @@ ours differs by from seed to seed.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -40,6 +39,7 @@ from trl import SFTConfig, SFTTrainer
 
 import rag_eval
 from experiments.bench.ratios import ratio, verdict
+from experiments.bench.written import write
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.checkpoints import Checkpoints
 from rag_eval.adapt.data_qa import QA
@@ -258,11 +258,8 @@ def main() -> None:
     console = Console(width=180)
     console.print(about)
     console.print(table)
-    lines = [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.with_suffix(".md").write_text("\n".join(["# Training speed", about, "", *lines, ""]), encoding="utf-8")
-    measured = {"about": about, "versions": versions, "ways": [asdict(way) for those in ways for way in those]}
-    REPORT.with_suffix(".json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    ways_of_all = [asdict(way) for those in ways for way in those]
+    write(REPORT, "Training speed", about, COLUMNS, rows, {"versions": versions, "ways": ways_of_all})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from rag_eval.errors import DataError
@@ -24,6 +26,13 @@ class Problems:
         """Note a fault; `where` begins with the file, as in `file:line`."""
         self.found.append(f"{where} {what}")
 
+    def has_repeated(self, where: str, columns: Iterable[str]) -> bool:
+        """Note the columns that are named more than once. Returns whether there are any."""
+        twice = repeated(columns)
+        if twice:
+            self.add(where, f"names the columns {', '.join(map(shown, twice))} more than once; leave one of each")
+        return bool(twice)
+
     def raise_any(self) -> None:
         """Raise what was found, at most 20 of it and the count.
 
@@ -40,6 +49,11 @@ class Problems:
         if len(self.found) > N_SHOWN:
             lines.append(f"... and {len(self.found) - N_SHOWN} more")
         raise DataError("\n  ".join(lines))
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """The names that stand there more than once, in the order in which they come first."""
+    return [name for name, n in Counter(names).items() if n > 1]
 
 
 def shown(value: Any) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rag_eval.data.problems import Problems, shown
+from rag_eval.data.problems import Problems, repeated, shown
 
 _BOM = b"\xef\xbb\xbf"
 _NO_TEXT = {  # first bytes of files that are taken for text
@@ -164,7 +163,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object each of whose names stands once: of two values Python would keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
+        twice = repeated(name for name, _ in pairs)[0]
         raise ValueError(f"has the name {shown(twice)} more than once in one object; leave one")
     return found
 

@@ -8,7 +8,6 @@ field, the last two may be JSON, and answers may be of any type that typed.py ha
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,8 +56,7 @@ def read_parquet_questions(path: str, problems: Problems) -> list[Row]:
         found = ", ".join(map(shown, names[:20]))
         problems.add(path, f"lacks the columns {', '.join(missing)}; found {found}. Rename them, or name them to dataset=hub")
         return []
-    if twice := [name for name, n in Counter(names).items() if n > 1]:
-        problems.add(path, f"names the columns {', '.join(map(shown, twice))} more than once; leave one of each")
+    if problems.has_repeated(path, names):
         return []
     rows = enumerate(values, start=1)
     return [one for number, fields in rows for one in _row(f"{path}:{number}", _without_nulls(fields), problems)]

@@ -6,7 +6,6 @@ import csv
 import io
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -66,8 +65,7 @@ def _rows(text: str, where: str, columns: Collection[str], problems: Problems, b
     try:
         names = next(lines, [])
         missing = [column for column in columns if column not in names]
-        if twice := [name for name, n in Counter(names).items() if name and n > 1]:
-            problems.add(f"{where}:1", f"names the columns {', '.join(map(shown, twice))} more than once; leave one of each")
+        if problems.has_repeated(f"{where}:1", filter(None, names)):
             return []
         if missing and text:
             problems.add(f"{where}:1", f"lacks the columns {', '.join(missing)}; found {', '.join(map(shown, names[:20])) or 'nothing'}")
