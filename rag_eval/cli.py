@@ -85,6 +85,11 @@ def latency(arguments: list[str]) -> int:
 
         refuse_secrets(arguments)
         cfgs = _composed(arguments)
+        left_out = _LeftOut(arguments)
+        for cfg in cfgs.values():
+            left_out.leave_out(cfg)
+        if (unused := left_out.unused()) is not None:
+            raise unused
         from rag_eval.report.latency_console import show_latency
         from rag_eval.timing import time_arms
 
@@ -174,12 +179,15 @@ def _take_part() -> int:
 
 def _run(arguments: list[str]) -> int:
     is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
+    left_out = _LeftOut(arguments) if _sweeps_modes(arguments) else None
     n_finished = 0
     codes: list[int] = []
 
     def job(cfg: Any) -> float | None:
         nonlocal n_finished
         try:
+            if left_out is not None:
+                left_out.leave_out(cfg)
             result = _run_and_show(cfg)
         except Exception as error:
             # Kept from Hydra, which would print the whole command line, secrets included.
@@ -199,6 +207,8 @@ def _run(arguments: list[str]) -> int:
 
         refuse_secrets(arguments)
         _hydra(job, arguments)
+        if left_out is not None and (unused := left_out.unused()) is not None:
+            codes.append(_fail(unused, "", is_debug=False))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     except BaseException as error:
@@ -250,6 +260,31 @@ def _added(arguments: Sequence[str]) -> list[str]:
     a job know it is checked for each job.
     """
     return [f"++{one}" if re.match(r"(?!hydra\.)\w+\.[\w.]+=", one) else one for one in arguments]
+
+
+class _LeftOut:
+    """Settings of parts that only some arms of a sweep over modes have, as adapter.rank in mode=rag,finetune."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._given = [found[1] for one in arguments if (found := re.match(r"[+~]*(\w+\.[\w.]+)=", one))]
+        self._n_jobs = 0
+        self._n_times: dict[str, int] = {}
+
+    def leave_out(self, cfg: Any) -> None:
+        """Take from a job's configuration, with a word, what its arm has no use for."""
+        from rag_eval.config import without_foreign
+
+        self._n_jobs += 1
+        for key in without_foreign(cfg, self._given):
+            self._n_times[key] = self._n_times.get(key, 0) + 1
+            print(f"{cfg.mode.name}: {key} is left out, this arm's {key.partition('.')[0]} has no such setting.", file=sys.stderr)
+
+    def unused(self) -> RagEvalError | None:
+        """An error that names the settings for which no arm had a use, if there are any."""
+        from rag_eval.errors import ConfigError
+
+        keys = ", ".join(key for key, n_times in self._n_times.items() if n_times == self._n_jobs)
+        return ConfigError(f"{keys}: no arm of {self._n_jobs} has such a setting; name an arm that has, or leave it out.") if keys else None
 
 
 def _fail(error: BaseException, prefix: str, is_debug: bool) -> int:

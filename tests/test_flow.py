@@ -191,13 +191,33 @@ def test_a_choice_that_is_near_none_is_refused_with_the_choices_once(command: Co
     assert ended.err.count("flat, ") == 1
 
 
-def test_a_sweep_over_modes_takes_keys_that_only_some_of_them_know(command: Command) -> None:
+def test_a_sweep_over_modes_leaves_a_setting_out_for_the_arms_that_have_no_such_part(command: Command) -> None:
     ended = command("-m", "mode=closed_book,rag_random", *FAST[:2], "limit=5", "retriever.k=2")
-    assert ended.code == 3
-    assert "error: job 0: retriever.k is unknown" in ended.err
+    assert ended.code == 0
+    assert "closed_book: retriever.k is left out" in ended.err
+    assert "rag_random: " not in ended.err
     assert {len(one["in_prompt"]) for one in predictions(Ended(0, ended.out, ""))} == {2}
-    named = command("-m", "experiment=arms", "hydra.sweeper.params.mode='closed_book,long_context'", *FAST[:2], "limit=5", "retriever.k=2")
-    assert "job 1: retriever.k is unknown" in named.err
+    alone = command("mode=closed_book", *FAST[:2], "limit=5")
+    assert str(alone.directory) in ended.out, "the run is the one without the setting"
+
+
+def test_a_sweep_over_named_modes_leaves_settings_out_too(command: Command) -> None:
+    modes = "hydra.sweeper.params.mode='closed_book,rag_random'"
+    ended = command("-m", "experiment=arms", modes, *FAST[:2], "limit=5", "retriever.k=2")
+    assert (ended.code, "closed_book: retriever.k is left out" in ended.err) == (0, True)
+
+
+def test_a_setting_of_a_sweep_for_which_no_arm_has_a_use_is_an_error(command: Command) -> None:
+    ended = command("-m", "mode=closed_book,rag_random", *FAST[:2], "limit=5", "adapter.rank=8", "adapter.data.reading_share=0.1")
+    assert ended.code == 3
+    assert "error: adapter.rank, adapter.data.reading_share: no arm of 2 has such a setting" in ended.err
+
+
+def test_a_misspelt_setting_of_a_sweep_is_refused_and_not_left_out(command: Command) -> None:
+    ended = command("-m", "mode=closed_book,rag_random", *FAST[:2], "limit=5", "retriever.kk=2")
+    assert ended.code == 2
+    assert "error: job 0: retriever.kk is unknown" in ended.err
+    assert "error: job 1: retriever.kk is unknown; did you mean k?" in ended.err
 
 
 def test_a_reader_that_goes_before_the_end_as_head_does_costs_nothing(tmp_path: Path) -> None:
