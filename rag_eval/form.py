@@ -1,8 +1,9 @@
 """Which form of the prompt a generator answers best in: chosen by a probe on dev questions before any arm is compared.
 
-A model that was fine-tuned has learned the form of the answers; one that was not must be shown it. The probe asks the base model with
-the passages that hold the answers, in each style with and without exemplars. What it chooses holds for every arm, for it depends on the
-generator and the dataset alone.
+A model that was fine-tuned has learned the form of the answers; one that was not must be shown it. The probe asks the base model in each
+style with and without exemplars, the passage that holds the answer among others, as in the prompt of an arm that retrieves: a form in
+which a model reads one passage may fail with three. What is chosen holds for every arm, for it depends on the generator and the dataset
+alone.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from typing import Any
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.config import build, signature
 from rag_eval.exemplars import chosen, n_available
-from rag_eval.parts import Cache, Generator, Styled
+from rag_eval.parts import Cache, Generator, Retriever, Styled
 from rag_eval.prompt import Prompt
 from rag_eval.retrieve.none import NoRetriever
-from rag_eval.retrieve.oracle import Oracle
+from rag_eval.retrieve.oracle import OracleDistract
+from rag_eval.retrieve.random_pick import RandomPick
 from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
@@ -39,7 +41,8 @@ AUTO = "auto"
 N_EXEMPLARS = (4, 8)  # of the candidates that show some
 N_QUESTIONS = 40  # asked of each candidate, at most
 FEWEST_QUESTIONS = 8  # below, the probe tells nothing
-N_PASSAGES = 5  # of a question's evidence, at most
+N_READ = 3  # passages of a question, gold and others: as many as conf/retriever gives to an arm
+N_GOLD = 5  # of its evidence, at most, where that is more
 FOUND = "form.json"
 
 
@@ -135,38 +138,56 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         return Form(*wanted[0], f"not probed: with exemplars fewer than {FEWEST_QUESTIONS} questions are left to ask")
     given: Prompt = build(prompt)
     learned = [Prompt(given.system, given.header, style, n, exemplars[n]) for style, n in wanted]
-    prompts = _with_room(learned, generator, dataset, asked)
+    retriever = _retriever(dataset, asked)
+    found = [[hit.document for hit in one.hits] for one in retriever.search(asked)]
+    prompts = _with_room(learned, generator, asked[0], found[0])
     key = {
         "generator": dict(generator.identity()),
         "device": generator.device,
         "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
         "questions": _sha(asked),
-        "passages": _sha(_passages(dataset, asked)),
+        "passages": [_sha(documents) for documents in found],
         "code": [source_sha(part) for part in ("generate", "score", "prompt.py", *TOKENIZING)],
-        "rule": [N_QUESTIONS, N_PASSAGES],
+        "rule": [N_QUESTIONS, N_READ, N_GOLD],
         "torch": version("torch"),
         "transformers": version("transformers"),
     }
 
     def write(folder: Path) -> None:
         log.warning("form of the prompt: asking %d questions in each of %d forms, once for all arms", len(asked), len(prompts))
-        tried = [_tried(generator, prompt, dataset, asked) for prompt in prompts]
+        tried = [_tried(generator, retriever, prompt, asked) for prompt in prompts]
         (folder / FOUND).write_text(json.dumps([asdict(one) for one in tried], ensure_ascii=False, indent=1), encoding="utf-8")
 
     kept = json.loads((cache.build("forms", key, write).path / FOUND).read_text(encoding="utf-8"))
-    found = tuple(
+    tried = tuple(
         Tried(**{**one, "contains": Estimate(**one["contains"]), "em": Estimate(**one["em"]), "answers": tuple(one["answers"])})
         for one in kept
     )
-    passages = "with gold passages" if _has_gold(dataset, asked) else "without passages, for not all have evidence in the corpus"
-    return choose(found, statistics.fmean(_gold_words(one) for one in asked), f"{of} questions {passages}")
+    passages = "with gold among others" if retriever.k else "without passages, for not all have evidence in the corpus"
+    return choose(tried, statistics.fmean(_gold_words(one) for one in asked), f"{of} questions {passages}")
 
 
-def _with_room(prompts: Sequence[Prompt], generator: Generator, dataset: QADataset, asked: Sequence[Example]) -> list[Prompt]:
-    """Those whose exemplars leave half of what the model can read to the passages of other arms; those without exemplars stay."""
+def _retriever(dataset: QADataset, asked: Sequence[Example]) -> Retriever:
+    """Finds what the questions are asked with: their evidence among other documents; nothing where that of some is not in the corpus."""
+    retriever: Retriever = NoRetriever()
+    if _has_gold(dataset, asked):
+        k = max(N_READ, min(N_GOLD, max(len(one.evidence) for one in asked)))
+        retriever = OracleDistract(RandomPick(k, seed=0), k, seed=0)
+    retriever.add(dataset.documents)
+    return retriever
+
+
+def _with_room(prompts: Sequence[Prompt], generator: Generator, first: Example, documents: Sequence[Document]) -> list[Prompt]:
+    """Those whose exemplars leave half of what the model can read to the passages of other arms; those without exemplars stay.
+
+    Args:
+        prompts: one a form.
+        generator: counts their tokens.
+        first: of the questions.
+        documents: that it is asked with.
+    """
     room = generator.max_prompt_tokens
-    documents = _passages(dataset, asked[:1])[:N_PASSAGES]
-    lengths = [generator.count_tokens([one.render(asked[0], documents)])[0] for one in prompts]
+    lengths = [generator.count_tokens([one.render(first, documents)])[0] for one in prompts]
     fitting = [one for one, length in zip(prompts, lengths, strict=True) if room is None or not one.n_shown or 2 * length <= room]
     return fitting or list(prompts)  # as many exemplars as are configured are shown
 
@@ -213,16 +234,8 @@ def _asked(dataset: QADataset, exemplars: Sequence[Reading]) -> tuple[str, list[
     return "", []
 
 
-def _passages(dataset: QADataset, asked: Sequence[Example]) -> list[Document]:
-    """The documents that hold the answers, as far as the corpus has them."""
-    wanted = {id for one in asked for id in one.evidence}
-    return [document for document in dataset.documents if document.id in wanted]
-
-
-def _tried(generator: Generator, prompt: Prompt, dataset: QADataset, asked: Sequence[Example]) -> Tried:
-    system = System(Oracle(N_PASSAGES) if _has_gold(dataset, asked) else NoRetriever(), prompt, NoAdapter(), generator)
-    system.retriever.add(dataset.documents)
-    said = system.answer(asked)
+def _tried(generator: Generator, retriever: Retriever, prompt: Prompt, asked: Sequence[Example]) -> Tried:
+    said = System(retriever, prompt, NoAdapter(), generator).answer(asked)
     clusters = [one.cluster or one.id for one in asked]
     scores = [[metric(one, example) for one, example in zip(said, asked, strict=True)] for metric in (contains, em)]
     held, equal = (estimate(those, clusters, binary=True) for those in scores)

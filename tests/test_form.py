@@ -103,6 +103,19 @@ def test_the_probe_asks_no_test_question_and_none_about_the_entity_of_an_exempla
     assert all("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
 
 
+def test_the_probe_reads_the_gold_passage_among_others_as_an_arm_that_retrieves_does(asked: Asked) -> None:
+    *_, talker = asked("mode=rag")
+    dataset = world("ci", 0)
+    evidence = {one.id: one.evidence for one in dataset.dev}
+    texts = {document.id: document.text for document in dataset.documents}
+    shown = [(one.example_id, one.messages[-1][1]) for one in talker.prompts]
+    n_shown = [sum(text in content for text in texts.values()) for _, content in shown]
+    assert set(n_shown) == {form.N_READ}
+    assert all(any(texts[id] in content for id in evidence[question]) for question, content in shown)
+    places = {content.index(texts[evidence[question][0]]) > 200 for question, content in shown}
+    assert places == {True, False}, "gold does not always stand first"
+
+
 def test_eight_exemplars_are_shown_where_with_four_fewer_answers_hold_gold(asked: Asked) -> None:
     settings, chosen, _ = asked("mode=rag", says=lambda style, n, gold: gold if n == 8 and style == "plain" else "nothing")
     assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 8)
@@ -198,8 +211,8 @@ def test_the_record_says_which_questions_were_asked_and_whether_their_passages_w
     taught = replace(whole, dev=(), others=())
     bare = replace(taught, train=tuple(replace(one, evidence=()) for one in whole.train))
     unplaced = replace(whole, dev=tuple(replace(one, evidence=()) if at == 0 else one for at, one in enumerate(whole.dev)))
-    assert "on 40 dev questions with gold passages: " in asked("mode=rag")[1].why
-    assert "on 40 training questions with gold passages: " in asked("mode=rag", dataset=taught)[1].why
+    assert "on 40 dev questions with gold among others: " in asked("mode=rag")[1].why
+    assert "on 40 training questions with gold among others: " in asked("mode=rag", dataset=taught)[1].why
     assert "on 40 dev questions without passages, " in asked("mode=rag", dataset=unplaced)[1].why
     assert "on 40 training questions without passages, for not all have evidence" in asked("mode=rag", dataset=bare)[1].why
 
