@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from experiments.continual import (
+from experiments.effects.continual import (
     POLICIES,
     Answered,
     backward_transfer,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments import admission
-from experiments.effects import judge, main, read_kinds
-from experiments.effects_claims import EFFECTS, Effect
-from experiments.effects_measures import groups_gained, groups_missed, hops_together, mean, slope
-from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools
-from experiments.effects_trained import trained_effects
+from experiments.effects.arms import ARMS, Plan, Pool, n_runs, pools
+from experiments.effects.claims import EFFECTS, Effect
+from experiments.effects.measures import groups_gained, groups_missed, hops_together, mean, slope
+from experiments.effects.report import judge, main, read_kinds
+from experiments.effects.trained_arms import trained_effects
+from experiments.tiny_model import admission
 from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
 from tests.experiments.pools_of_effects import pool

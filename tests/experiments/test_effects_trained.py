@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments import effects_trained, finetuning
-from experiments.effects import judge, plan_of
-from experiments.effects_measures import difference, estimate_of
-from experiments.effects_runs import ARMS, _composed, _configuration, trains
-from experiments.effects_trained import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
-from experiments.finetuning import arms_of, sweep_section
-from experiments.isotonic import isotonic
+from experiments.effects import finetuning
+from experiments.effects import trained_arms as effects_trained
+from experiments.effects.arms import ARMS, _composed, _configuration, trains
+from experiments.effects.finetuning import arms_of, sweep_section
+from experiments.effects.isotonic import isotonic
+from experiments.effects.measures import difference, estimate_of
+from experiments.effects.report import judge, plan_of
+from experiments.effects.trained_arms import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
 from rag_eval.config import check
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.types import Estimate

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.effects_runs import Pool
+from experiments.effects.arms import Pool
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.primary import EM
 from rag_eval.score.stats import DIFFERENCE

@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.recipe import Direction, Recipe, read_recipe, recipe_names
+from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_names
 from rag_eval.config import conf_dir, register_resolvers, suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, RagEvalError, UserError
 from rag_eval.evaluate import evaluate
@@ -98,7 +98,7 @@ def verify(recipe: Recipe, options: Mapping[str, str], console: Console) -> int:
     Raises:
         EnvironmentFault: with a line for each thing that is missing.
     """
-    from experiments.recipe_needs import missing  # torch takes seconds to load, and `list` needs none
+    from experiments.recipes.requirements import missing  # torch takes seconds to load, and `list` needs none
 
     models, runs = _chosen(options["models"], recipe.models, "models"), _chosen(options["runs"], recipe.runs, "runs")
     lacking = missing(recipe, models, runs, Path(options["data"]))

@@ -4,8 +4,8 @@
     python -m experiments.effects generator=scripted embedder=hashed
 
 Keys: preset=ci, seeds=0,1,2 (worlds), generator=tiny, embedder=minilm, runs=outputs, out=reports. Finished runs are taken from disk.
-Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects_claims.py, those of
-training in experiments/effects_trained.py; a generator that cannot be trained leaves these unmeasured.
+Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects/claims.py, those of
+training in experiments/effects/trained_arms.py; a generator that cannot be trained leaves these unmeasured.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.admission import READ_AT
-from experiments.effects_claims import EFFECTS, Effect
-from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops
-from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
-from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
+from experiments.effects.arms import ARMS, Plan, Pool, n_runs, pools, trains
+from experiments.effects.claims import EFFECTS, Effect
+from experiments.effects.measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops
+from experiments.effects.trained_arms import BASE, TRAINED, raft_section, trained_effects
 from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
+from experiments.tiny_model.admission import READ_AT
 from rag_eval.config import conf_dir
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.source import PRESETS

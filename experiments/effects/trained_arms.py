@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.continual import UNCHANGED, renamed
-from experiments.effects_claims import MARGIN, Effect
-from experiments.effects_measures import HELD, Pools, Values, difference, estimate_of, mean, slope, values_of
-from experiments.effects_runs import START, Arms, Overrides, searching
+from experiments.effects.arms import START, Arms, Overrides, searching
+from experiments.effects.claims import MARGIN, Effect
+from experiments.effects.continual import UNCHANGED, renamed
+from experiments.effects.measures import HELD, Pools, Values, difference, estimate_of, mean, slope, values_of
 from rag_eval.data.world.source import world
 from rag_eval.report.sections import Section, figure
 from rag_eval.score.primary import EM
