@@ -29,7 +29,7 @@ from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.identity import git, hardware
 from rag_eval.report.options import parsed
 from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, show
-from tests.chat_endpoint import Answer, completion, serving
+from rag_eval.testing.chat_endpoint import Answer, completion, serving
 
 DEFAULTS = {"n_documents": "60", "work": "outputs/lessons", "out": "reports"}
 FILE_WIDTH = 160  # where the output is no terminal

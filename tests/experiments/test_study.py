@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.study import form_notes
-from tests.finished_runs import write_run
+from rag_eval.testing.finished_runs import write_run
 from tests.report.test_metric_dependent import scored
 
 
