@@ -11,24 +11,17 @@ from disk. What the adapter or the generator cannot do is declared not measured.
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
-
-from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
-from experiments.trained_folder import trained_folder
-from rag_eval.config import conf_dir, register_resolvers, signature
+from experiments.effects.trained_folder import trained_folder
+from experiments.options import Embedder, Generator, Seeds, World
+from experiments.study import Found, Report, Run, Study, composed, form_notes, recorded
+from rag_eval.config import signature
 from rag_eval.data.world.source import past_of
-from rag_eval.evaluate import evaluate
-from rag_eval.progress import progress
-from rag_eval.report.options import Options
-from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import is_under_trained
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.comparators import compare
@@ -37,10 +30,6 @@ from rag_eval.score.primary import EM
 from rag_eval.score.stats import paired_difference
 from rag_eval.types import Estimate, Example
 
-DEFAULTS = {
-    **{"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm"},
-    **{"given": "", "runs": "outputs", "out": "reports"},
-}
 VERSION = 1
 UNCHANGED = ("locality", "retained")
 NOTHING = "nothing"  # the policy that the others are compared with
@@ -51,6 +40,9 @@ new name, are in none of these. Update, s: what following took once, over worlds
 given. Reading: change of exact match on the frozen reading set, base to adapted; every world is asked the same, so its interval is the
 mean of theirs, which is not too narrow however they go together. Intervals of 95 % are of these adapters, one a world, and take questions
 about one entity of one world as dependent."""
+
+
+PolicyRun = tuple[str, int]  # name of the policy, seed of the world
 
 
 @dataclass(frozen=True)
@@ -105,56 +97,65 @@ class Answered:
         return {name: math.nan if (value := row.get(measure)) is None else float(value) for name, row in rows.items()}
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run, print and write; returns the exit code."""
-    return ended(lambda: _study(argv))
+@dataclass(frozen=True)
+class Options:
+    """Which worlds, who answers, what searches, what else is set, and where runs and reports are."""
+
+    preset: World = "ci"
+    seeds: Seeds = (0, 1, 2)
+    generator: Generator = "tiny"
+    embedder: Embedder = "minilm"
+    given: str = ""
+    runs: Path = Path("outputs")
+    out: Path = Path("reports")
 
 
-def _study(argv: Sequence[str]) -> None:
-    options = options_of(argv, DEFAULTS)
-    seeds = seeds_of(options["seeds"])
-    with progress("runs", len(POLICIES) * len(seeds)) as advance:
-        found = answered(options, seeds, advance)
-    _write(found, options, seeds, "python -m experiments.continual " + " ".join(argv))
+def runs(options: Options) -> list[Run[PolicyRun, RecordedRun]]:
+    """Each policy that the generator and the adapter can follow, in each world."""
+    lacking = _lacking(options)
+    return [_run(policy, options, seed) for policy in POLICIES if not lacking[policy.name] for seed in options.seeds]
 
 
-def answered(options: Options, seeds: Sequence[int], advance: Callable[[int], None]) -> dict[str, Answered | str]:
-    """Every policy over all worlds, or why it is not measured."""
-    register_resolvers()
-    GlobalHydra.instance().clear()
-    found: dict[str, Answered | str] = {}
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        parts = _parts(options)
-        for policy in POLICIES:
-            lacking = policy.lacking(parts)
-            runs = [(seed, _run(policy, options, seed)) for seed in seeds] if not lacking else []
-            found[policy.name] = lacking or pooled(runs, {seed: renamed(options["preset"], seed) for seed in seeds})
-            advance(len(seeds))
-    return found
+def _lacking(options: Options) -> dict[str, str]:
+    """By policy what the generator or the adapter would have to offer; "" = nothing."""
+    cfg = composed(["mode=finetune", f"generator={options.generator}", *options.given.split()])
+    parts = {name: cfg[name]["_target_"] for name in ("generator", "adapter")}
+    return {policy.name: policy.lacking(parts) for policy in POLICIES}
 
 
-def _parts(options: Options) -> dict[str, str]:
-    cfg = compose("config", overrides=["mode=finetune", f"generator={options['generator']}", *options["given"].split()])
-    return {name: cfg[name]["_target_"] for name in ("generator", "adapter")}
+def _run(policy: Policy, options: Options, seed: int) -> Run[PolicyRun, RecordedRun]:
+    def make(_: Found[PolicyRun, RecordedRun]) -> RecordedRun:
+        start = _adapter(options, seed) if "start" in policy.needs else ""
+        given = [one.format(start=start, embedder=options.embedder) for one in policy.overrides]
+        return recorded(_settings(given, options, seed, policy.trains))
 
-
-def _run(policy: Policy, options: Options, seed: int) -> RecordedRun:
-    start = _adapter(options, seed) if "start" in policy.needs else ""
-    given = [one.format(start=start, embedder=options["embedder"]) for one in policy.overrides]
-    return read_run(Path(evaluate(_composed(given, options, seed, policy.trains)).directory))
+    return Run((policy.name, seed), make)
 
 
 def _adapter(options: Options, seed: int) -> str:
     """The folder of what was trained on the version before: that of `nothing`."""
-    return trained_folder(_composed(["mode=finetune", f"dataset.version={VERSION - 1}"], options, seed, trains=True))
+    return trained_folder(composed(_settings(["mode=finetune", f"dataset.version={VERSION - 1}"], options, seed, trains=True)))
 
 
-def _composed(overrides: Sequence[str], options: Options, seed: int, trains: bool) -> DictConfig:
+def _settings(overrides: Sequence[str], options: Options, seed: int, trains: bool) -> list[str]:
     world = "dataset.after." if "dataset=update" in overrides else "dataset."
-    common = [f"{world}preset={options['preset']}", f"{world}seed={seed}", f"{world}questions.nothings=[deleted fact]"]
-    common += [f"generator={options['generator']}", "n_probe=0", "tracking=none", "experiment_name=continual"]
-    given = [one for one in options["given"].split() if trains or not one.startswith("adapter.")]
-    return compose("config", overrides=[*overrides, *common, f"output_dir={options['runs']}", *given])
+    common = [f"{world}preset={options.preset}", f"{world}seed={seed}", f"{world}questions.nothings=[deleted fact]"]
+    common += [f"generator={options.generator}", "n_probe=0", "tracking=none", "experiment_name=continual"]
+    given = [one for one in options.given.split() if trains or not one.startswith("adapter.")]
+    return [*overrides, *common, f"output_dir={options.runs}", *given]
+
+
+def answered_by(options: Options, found: Found[PolicyRun, RecordedRun]) -> dict[str, Answered | str]:
+    """By policy what was answered in all worlds, or why nothing was."""
+    lacking = _lacking(options)
+    names = {seed: renamed(options.preset, seed) for seed in options.seeds}
+    failed = {name: f"world {seed} failed: {message}" for (name, seed), message in found.failed.items()}
+    return {
+        policy.name: lacking[policy.name]
+        or failed.get(policy.name)
+        or pooled([(seed, found[policy.name, seed]) for seed in options.seeds], names)
+        for policy in POLICIES
+    }
 
 
 def pooled(runs: Sequence[tuple[int, RecordedRun]], renamed: Mapping[int, Collection[str]]) -> Answered:
@@ -252,11 +253,10 @@ def forgotten(changes: Sequence[Estimate | None]) -> Figure:
     return Figure(mean, low, high, known[0].n, known[0].n_clusters)
 
 
-def _notes(found: Mapping[str, Answered | str], options: Options, command: str) -> list[str]:
-    records = [run.record for one in found.values() if isinstance(one, Answered) for run in one.runs]
+def _notes(found: Mapping[str, Answered | str], options: Options) -> list[str]:
+    seeds = ",".join(map(str, options.seeds))
     return [
-        *provenance(records, command),
-        f"worlds: preset {options['preset']}, seeds {options['seeds']}, version {VERSION - 1} to {VERSION}; embedder {options['embedder']}",
+        f"worlds: preset {options.preset}, seeds {seeds}, version {VERSION - 1} to {VERSION}; embedder {options.embedder}",
         *(f"{NOT_MEASURED}: {name}: {one}" for name, one in found.items() if isinstance(one, str)),
         *form_notes({name: [run.record for run in one.runs] for name, one in found.items() if isinstance(one, Answered)}),
         *(f"under-trained: {name}: it says nothing about what training can do" for name in under_trained(found)),
@@ -269,10 +269,11 @@ def under_trained(found: Mapping[str, Answered | str]) -> list[str]:
     return [name for name, one in measured.items() if any(is_under_trained(run.record) for run in one.runs)]
 
 
-def _write(found: Mapping[str, Answered | str], options: Options, seeds: Sequence[int], command: str) -> None:
-    sections = [policies_section(found, deleted_values(options["preset"], seeds))]
-    write_report(Path(options["out"]), "continual", "Continual learning", sections, _notes(found, options, command))
+def report(options: Options, found: Found[PolicyRun, RecordedRun]) -> Report:
+    """A table of the policies."""
+    policies = answered_by(options, found)
+    return Report([policies_section(policies, deleted_values(options.preset, options.seeds))], _notes(policies, options))
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+STUDY = Study("continual", "Continual learning", "experiments.continual", Options, runs, report)
+main = STUDY.main

@@ -8,21 +8,20 @@ from disk, adapters from the cache; most are those of experiments.effects. Write
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
-from experiments.effects.arms import ARMS, Arms, Overrides, Plan, Pool, n_runs, pools, trains
+from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, Pool, pools, runs_of, trains
 from experiments.effects.continual import forgotten
 from experiments.effects.isotonic import isotonic
-from experiments.effects.measures import HELD, Pools, Values, difference, estimate_of, mean
-from experiments.effects.report import DEFAULTS, learned, notes_of, plan_of
+from experiments.effects.measures import HELD, Pools, Values, difference, estimate_of, mean, n_of
+from experiments.effects.report import Options, learned, notes_of, plan_of
 from experiments.effects.trained_arms import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, UNASKED, phrased, untaught
-from experiments.study import ended, options_of, write_report
+from experiments.study import Found, Report, Run, Study, possible
 from rag_eval.errors import ConfigError
-from rag_eval.progress import progress
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import ENOUGH_LEARNED
 from rag_eval.report.sections import Cell, Figure, Section, figure, number
 from rag_eval.score.estimate import estimate
@@ -56,20 +55,15 @@ SWEEP = """Every fact is seen as often in each row. Rising line: the isotonic fi
 between rows; p: how often shuffling the rows within entities gives as good a fit (10,000 shuffles), of these adapters."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run, print and write; returns the exit code."""
-    return ended(lambda: _study(argv))
+def runs(options: Options) -> list[Run[ArmRun, RecordedRun]]:
+    """Those of every arm of the report.
 
-
-def _study(argv: Sequence[str]) -> None:
-    options = options_of(argv, DEFAULTS)
-    plan = plan_of(options)
-    if not trains(plan):
-        raise ConfigError(f"generator={plan.generator} has no weights to train; choose tiny or hf.")
-    arms = arms_of()
-    with progress("runs", n_runs(plan, arms)) as advance:
-        found = pools(plan, arms, advance)
-    _write(found, plan, "python -m experiments.finetuning " + " ".join(argv), Path(options["out"]))
+    Raises:
+        ConfigError: nothing can be trained.
+    """
+    if not trains(options.generator):
+        raise ConfigError(f"generator={options.generator} has no weights to train; choose tiny or hf.")
+    return runs_of(plan_of(options), arms_of())
 
 
 def arms_of() -> Arms:
@@ -82,7 +76,7 @@ def arms_of() -> Arms:
 def sides_section(found: Pools) -> Section:
     """Both sides, with their controls."""
     header = ("arm", "EM", "contains", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
-    rows = tuple(_side(name, found) for name in SIDES)
+    rows = tuple(_side(name, found) for name in SIDES if name in found)
     return Section("Both sides", READING, header, rows)
 
 
@@ -90,9 +84,8 @@ def _side(name: str, found: Pools) -> tuple[Cell, ...]:
     pool = found[name]
     score, lenient, held = (estimate_of(mean(name, measure)(found)) for measure in (EM, CONTAINS, HELD))
     apart: Cell = "-" if name == "rag" else figure(estimate_of(difference("rag", name)(found)))
-    n = "0" if score is None else f"{score.n} ({score.n_clusters})"
     scores = (figure(score), figure(lenient), figure(_recipe(mean(name)(found))), apart)
-    return name, *scores, _in_each(pool), learned(pool), _forgot(pool), figure(held), n
+    return name, *scores, _in_each(pool), learned(pool), _forgot(pool), figure(held), n_of(score)
 
 
 def _recipe(values: Values) -> Estimate | None:
@@ -121,16 +114,7 @@ def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], 
     for (n, arm), fitted in zip(arms.items(), test.fitted, strict=True):
         values = mean(arm)(found).only(set(names))
         one = estimate_of(values)
-        rows.append(
-            (
-                str(n),
-                figure(one),
-                figure(_recipe(values)),
-                number(fitted),
-                learned(found[arm]),
-                0 if one is None else f"{one.n} ({one.n_clusters})",
-            )
-        )
+        rows.append((str(n), figure(one), figure(_recipe(values)), number(fitted), learned(found[arm]), n_of(one)))
     rows.append(("explained", Figure(test.explained), "", f"p = {test.p:.2g}", "", ""))
     return Section(title, SWEEP, (what, "EM", "recipe", "rising line", "learned", "n (entities)"), tuple(rows))
 
@@ -138,24 +122,29 @@ def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], 
 def order_section(found: Pools) -> Section:
     """Facts an entity at a time, and shuffled."""
     names = ("finetune, grouped", BASE)
-    rows: list[tuple[Cell, ...]] = [(name, figure(estimate_of(mean(name)(found))), learned(found[name])) for name in names]
-    rows.append(("shuffled - grouped", figure(estimate_of(difference(*names)(found))), ""))
-    return Section(
-        "Order", "The same questions in six phrasings: all about one entity in a row, or shuffled.", ("arm", "EM", "learned"), tuple(rows)
+    rows = [_row_of_order(name, mean(name)(found), learned(found[name])) for name in names]
+    rows.append(_row_of_order("shuffled - grouped", difference(*names)(found), ""))
+    reading = "The same questions in six phrasings: all about one entity in a row, or shuffled."
+    return Section("Order", reading, ("arm", "EM", "learned", "n (entities)"), tuple(rows))
+
+
+def _row_of_order(name: str, values: Values, learned: str) -> tuple[Cell, ...]:
+    one = estimate_of(values)
+    return name, figure(one), learned, n_of(one)
+
+
+def report(options: Options, found: Found[ArmRun, RecordedRun]) -> Report:
+    """Both sides, the sweeps and the order of the questions."""
+    arms = pools(found)
+    about = "Restatements of a document, entities that no training question is about"
+    sections = possible(
+        partial(sides_section, arms),
+        partial(sweep_section, "Phrasings of a question", "phrasings", arms, PHRASED, None),
+        partial(sweep_section, about, "restatements", arms, RESTATEMENTS, untaught),
+        partial(order_section, arms),
     )
+    return Report(sections, notes_of(arms, options))
 
 
-def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
-    sections = [
-        sides_section(found),
-        sweep_section("Phrasings of a question", "phrasings", found, PHRASED, None),
-        sweep_section(
-            "Restatements of a document, entities that no training question is about", "restatements", found, RESTATEMENTS, untaught
-        ),
-        order_section(found),
-    ]
-    write_report(out, "finetuning", "Fine-tuning", sections, notes_of(found, plan, command))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+STUDY = Study("finetuning", "Fine-tuning", "experiments.finetuning", Options, runs, report)
+main = STUDY.main

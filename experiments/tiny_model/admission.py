@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from rich.console import Console
 from rich.table import Table
 
 import rag_eval
+from experiments.options import options_of, whole
+from experiments.study import ended
 from experiments.tiny_model.base_prompt import base_prompt
 from rag_eval.data.world.known import plain
 from rag_eval.data.world.language import Attribute, Split, attributes, named
@@ -29,17 +29,14 @@ from rag_eval.data.world.names import TYPES
 from rag_eval.data.world.questions import KINDS, Kind
 from rag_eval.data.world.reading import Course, exercises
 from rag_eval.data.world.writing import Manner, write
-from rag_eval.errors import RagEvalError, UserError
 from rag_eval.generate.hf import HF
 from rag_eval.prompt import Prompt
-from rag_eval.report.options import parsed
 from rag_eval.score.answer import abstained, em
 from rag_eval.score.estimate import estimate
 from rag_eval.system import outcome
 from rag_eval.types import Document, Estimate, Example, Prediction
 
 SHIPPED = Path(rag_eval.__file__).parent / "assets" / "tiny"
-DEFAULTS = {"model": str(SHIPPED), "n": "400"}  # options of the command; n: questions a seed
 SEEDS = (101, 102, 103)  # worlds that nothing was trained on
 N_FACTS = 3  # that a passage states
 N_PEOPLE = 100  # of each type in a world
@@ -52,6 +49,14 @@ MEASURED: tuple[Measured, ...] = (*(kind for kind in KINDS if kind not in UNTRAI
 READ: tuple[Measured, ...] = ("forward", "paraphrase", "two_hop", "three_hop", "boolean", "choice", "true_premise", "number", "long")
 ALONE = ("1",)  # of most counts over few passages: a constant answer would pass for counting
 Asked = Literal["answerable", "unknown entity", "unstated attribute"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which weights, and how many questions a seed and gate."""
+
+    model: str = str(SHIPPED)
+    n: Annotated[int, whole(2, 999_999)] = 400
 
 
 @dataclass(frozen=True)
@@ -212,19 +217,9 @@ def show(found: dict[str, Estimate]) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Measure and print; returns the exit code, after one line on an expected failure."""
-    try:
-        words, options = parsed(argv, DEFAULTS)
-        if words:
-            raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-        if not re.fullmatch("[0-9]{1,6}", options["n"]) or int(options["n"]) < 2:
-            raise UserError(f"n: expected a whole number from 2 to 999999, got {options['n'][:40]!r}.")
-        model, n = options["model"], int(options["n"])
-        show(measure(model, n) | measure_kinds(model, max(1, n // 4)))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return ended(lambda: _main(options_of(argv, Options)))
+
+
+def _main(options: Options) -> int:
+    show(measure(options.model, options.n) | measure_kinds(options.model, max(1, options.n // 4)))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

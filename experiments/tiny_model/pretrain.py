@@ -12,8 +12,8 @@ import copy
 import json
 import os
 import random
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from experiments.options import options_of
+from experiments.study import ended
 from experiments.tiny_model.guidance import Guidance
 from experiments.tiny_model.rows import CONTEXT_TOKENS, LEVELS, Row, micro_batches, rows_of, tensors, train_tokenizer
 from rag_eval.data.world.model import RESERVED_SEED
@@ -55,6 +57,13 @@ class Recipe:
     level_read_at: float = 0.3  # nats a token of the answers; below it the next level begins
     late_at: float = 0.66  # share of the tokens after which the kinds of question that take longest are asked most
     level_latest: float = 0.2  # share of the tokens at which the second level begins at the latest, the others 0.15 apart
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where weights, checkpoints and the log go."""
+
+    out: Path = Path("build/tiny")
 
 
 @dataclass
@@ -144,7 +153,7 @@ def train_step(
     guide_weight = recipe.guide_weight * max(0.0, 1 - progress / 0.75)
     for group in micro_batches(rows, MICRO_BATCH_TOKENS):
         loss, answer_loss, looks = step_loss(model, guidance, group, recipe, tokenizer.pad_token_id, n_answer, guide_weight)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         state.window[0] += answer_loss
         state.window[2] += looks
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -207,13 +216,24 @@ def tokenizer_of(out: Path, recipe: Recipe) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def main() -> None:
-    arguments = dict(one.split("=", 1) for one in sys.argv[1:])
-    out = Path(arguments.pop("out", "build/tiny"))
-    recipe = Recipe(**{key: type(getattr(Recipe, key))(value) for key, value in arguments.items()})
+def main(argv: Sequence[str]) -> int:
+    """Train, from the last checkpoint on; returns the exit code."""
+    return ended(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str]) -> int:
+    """`out` is where to, everything else is of the recipe."""
+    places = [one for one in argv if one.startswith("out=")]
+    out, recipe = options_of(places, Place).out, options_of([one for one in argv if one not in places], Recipe)
     torch.set_flush_denormal(True)  # sharp attention makes numbers so small that they cost ten times the time
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+    train(out, recipe)
+    return 0
+
+
+def train(out: Path, recipe: Recipe) -> None:
+    """Train until the recipe's tokens are seen, with a checkpoint every CHECKPOINT_S seconds."""
     tokenizer = tokenizer_of(out, recipe)
     model = new_model(recipe, tokenizer)
     guidance = Guidance(model)
@@ -233,7 +253,3 @@ def main() -> None:
             if time.perf_counter() - saved_at > CHECKPOINT_S or state.tokens >= recipe.tokens:
                 saved_at = time.perf_counter()
                 save(out, model, opts, state)
-
-
-if __name__ == "__main__":
-    main()
