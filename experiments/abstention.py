@@ -10,15 +10,16 @@ and labelled. Writes abstention.md and abstention.json.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from experiments.study import ended, options_of, write_report
+from experiments.options import real_data
+from experiments.study import Found, Report, Run, Study
 from rag_eval.errors import UserError
-from rag_eval.record.identity import git
+from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.lara import lara_answers
 from rag_eval.report.sections import Cell, Figure, Section
 from rag_eval.score.abstention import REFUSALS, is_abstention
@@ -26,7 +27,6 @@ from rag_eval.score.interval import Interval
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.stats import wilson
 
-DEFAULTS = {"labels": "tests/score/abstention", "out": "reports"}
 LARA, SMOLLM2 = "LaRA (gpt-4o, llama-3.2-3b, mistral-nemo)", "SmolLM2-135M-Instruct"
 DEVELOPMENT, HELD_OUT = "development", "held out"
 READING = f"""Precision: of the answers taken for abstentions, the share that a reader takes for one; recall: of those that a reader takes
@@ -61,31 +61,31 @@ Rule = Callable[[str], bool]
 RULES: dict[str, Rule] = {"rule": is_abstention, "wordings alone": lambda text: normalize(text) in REFUSALS}
 
 
-def main(argv: Sequence[str]) -> int:
-    """Measure, print and write; returns the exit code."""
+@dataclass(frozen=True)
+class Options:
+    """Where labels and reports are."""
 
-    def work() -> None:
-        options = options_of(argv, DEFAULTS)
-        if not os.environ.get("RAG_EVAL_DATA"):
-            raise UserError("RAG_EVAL_DATA is not set; give it the folder that holds lara_predictions.")
-        labels = Path(options["labels"])
-        labelled = [*of_lara(labels, Path(os.environ["RAG_EVAL_DATA"]) / "lara_predictions"), *of_smollm2(labels)]
-        commit = git()
-        notes = [
-            f"command: {' '.join(['python -m experiments.abstention', *argv])}",
-            f"commit: {commit['commit'] or 'unknown'}{' with changes' if commit['dirty'] else ''}",
-        ]
-        write_report(Path(options["out"]), "abstention", "Are abstentions recognised?", [section(labelled)], notes)
+    labels: Path = Path("tests/score/abstention")
+    out: Path = Path("reports")
 
-    return ended(work)
+
+def runs(options: Options) -> list[Run[str, list[Labelled]]]:
+    """The labelled answers of each recording."""
+    data = real_data("lara_predictions")
+    return [Run(LARA, lambda _: list(of_lara(options.labels, data))), Run(SMOLLM2, lambda _: list(of_smollm2(options.labels)))]
+
+
+def report(_: Options, found: Found[str, list[Labelled]]) -> Report:
+    """Precision and recall of the rule and of a list of wordings."""
+    return Report([section([*found[LARA], *found[SMOLLM2]])])
 
 
 def of_lara(labels: Path, folder: Path) -> Iterator[Labelled]:
     """The labelled answers of LaRA, whose texts are read from its folder."""
-    texts = {}
+    texts: dict[tuple[str, str], Answers] = {}
     for row in _rows(labels / "lara.jsonl"):
         key = (row["model"], row["system"])
-        texts[key] = texts.get(key) or lara_answers(str(folder), *key)
+        texts[key] = texts.get(key) or lara_answers(str(folder), row["model"], row["system"])
         yield Labelled(LARA, row["part"], texts[key][row["id"]].text or "", row["abstains"])
 
 
@@ -122,7 +122,7 @@ def section(labelled: Sequence[Labelled]) -> Section:
     return Section("Precision and recall", " ".join(READING.split()), header, tuple(rows))
 
 
-def _rows(path: Path) -> list[dict[str, object]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; run in the repository, or give labels=FOLDER.")
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -136,6 +136,9 @@ def _share(k: int, n: int) -> Interval:
 def _figure(share: Interval) -> Figure:
     return Figure(share.value, share.low, share.high, share.n, share.n_clusters)
 
+
+STUDY = Study("abstention", "Are abstentions recognised?", "experiments.abstention", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -4,37 +4,32 @@
 
 Keys: n_documents=60, work=outputs/lessons, out=reports. The documents are answers about rare diseases (GARD of MedQuAD) and the
 questions of that collection may not be among the lessons. The stub takes its questions from the text by rules and gets some
-wrong on purpose, so that its shares say whether the filters do what they should, and nothing about a model. Runs in the
-repository, whose tests hold the server. Writes lessons.md and lessons.json.
+wrong on purpose, so that its shares say whether the filters do what they should, and nothing about a model. Writes
+lessons.md and lessons.json.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rich.console import Console
-
-from rag_eval.config import conf_dir
-from rag_eval.errors import RagEvalError, UserError
+from experiments.options import real_data, whole
+from experiments.study import Found, Report, Run, Study
 from rag_eval.lessons.command import Made, make, read_plan
 from rag_eval.lessons.making import Counts
-from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.identity import git, hardware
-from rag_eval.report.options import parsed
-from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, show
-from tests.chat_endpoint import Answer, completion, serving
+from rag_eval.report.sections import Cell, Figure, Section
+from rag_eval.score.stats import wilson
+from rag_eval.testing.chat_endpoint import Answer, completion, serving
+from rag_eval.testing.models import TINY
 
-DEFAULTS = {"n_documents": "60", "work": "outputs/lessons", "out": "reports"}
-FILE_WIDTH = 160  # where the output is no terminal
 N_QUESTIONS, N_RESTATED, ANSWER_TOKENS = 5, 1, 64
-STUB, TINY = "stub behind an address (no model)", "embedded model, generator=hf"
+STUB, MODEL = "stub behind an address (no model)", "embedded model, generator=hf"
 PASSAGE = re.compile(r"(?:Title: (?P<title>.*)\n)?<text>\n(?P<text>.*)\n</text>", re.DOTALL)
 # The fate of a passage's third question, by the hash of the passage.
 SLIPS = ("malformed", "asked twice", "not in the passage", "a question of the test", "good")
@@ -44,16 +39,19 @@ on purpose, so that its shares say that the filters find these and nothing about
 restatements written. Tokens of the stub are words. usd: the stub as if by conf/hardware/api_small.yaml, the model by laptop_cpu.yaml."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Make lessons both ways, print and write; returns the exit code."""
-    try:
-        options = _options(argv)
-        made = {STUB: _by_stub(options), TINY: _by_model(options)}
-        _write(made, options, " ".join(["python -m experiments.lessons_study", *argv]))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+@dataclass(frozen=True)
+class Options:
+    """Of how many documents, and where replies and reports go."""
+
+    n_documents: Annotated[int, whole(1)] = 60
+    work: Path = Path("outputs/lessons")
+    out: Path = Path("reports")
+
+
+def runs(options: Options) -> list[Run[str, Made]]:
+    """Both ways of having questions written."""
+    data = real_data("medquad_gard")
+    return [Run(STUB, lambda _: _by_stub(options, data)), Run(MODEL, lambda _: _by_model(options, data))]
 
 
 def stub_answer(body: Mapping[str, Any], n_before: int) -> Answer:
@@ -100,33 +98,21 @@ def _moved(text: str, by: int) -> str:
     return " ".join(" ".join(group) for group in reversed(groups))
 
 
-def _options(argv: Sequence[str]) -> Mapping[str, str]:
-    words, options = parsed(argv, DEFAULTS)
-    if words:
-        raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-    folder = os.environ.get("RAG_EVAL_DATA", "")
-    if not (Path(folder) / "medquad_gard").is_dir():
-        raise UserError(f"expected a folder that holds medquad_gard in the variable RAG_EVAL_DATA, found {folder!r}.")
-    return {**options, "data": folder}
-
-
-def _by_stub(options: Mapping[str, str]) -> Made:
+def _by_stub(options: Options, data: Path) -> Made:
     with serving(stub_answer) as endpoint:
         where = ["generator=openai", "generator.model=stub", f"generator.base_url={endpoint.url}", "generator.api_key_env=null"]
-        return _made(options, "stub", [*where, "hardware=api_small"])
+        return _made(options, data, "stub", [*where, "hardware=api_small"])
 
 
-def _by_model(options: Mapping[str, str]) -> Made:
-    model = conf_dir().parent / "rag_eval" / "assets" / "tiny"
-    return _made(
-        options, "tiny", ["generator=hf", f"generator.model={model}", f"generator.max_new_tokens={ANSWER_TOKENS}", "hardware=laptop_cpu"]
-    )
+def _by_model(options: Options, data: Path) -> Made:
+    who = ["generator=hf", f"generator.model={TINY}", f"generator.max_new_tokens={ANSWER_TOKENS}"]
+    return _made(options, data, "tiny", [*who, "hardware=laptop_cpu"])
 
 
-def _made(options: Mapping[str, str], name: str, generator: Sequence[str]) -> Made:
-    documents = ["dataset=medquad", f"dataset.path={options['data']}/medquad_gard/2_GARD_QA"]
-    wanted = [f"n_documents={options['n_documents']}", f"n_questions={N_QUESTIONS}", f"n_restated={N_RESTATED}"]
-    return make(*read_plan([*documents, *wanted, *generator, f"out={options['work']}/{name}"]))
+def _made(options: Options, data: Path, name: str, generator: Sequence[str]) -> Made:
+    documents = ["dataset=medquad", f"dataset.path={data}/2_GARD_QA"]
+    wanted = [f"n_documents={options.n_documents}", f"n_questions={N_QUESTIONS}", f"n_restated={N_RESTATED}"]
+    return make(*read_plan([*documents, *wanted, *generator, f"out={options.work}/{name}"]))
 
 
 def rows(made: Mapping[str, Made]) -> list[tuple[Cell, ...]]:
@@ -138,7 +124,7 @@ def rows(made: Mapping[str, Made]) -> list[tuple[Cell, ...]]:
         return [getattr(one, name) for one in counts]
 
     def share(name: str, whole: Sequence[int]) -> list[Cell]:
-        return [Figure(n / all if all else None, note=f"{n} of {all}") for n, all in zip(of(name), whole, strict=True)]
+        return [_share(n, of_all) for n, of_all in zip(of(name), whole, strict=True)]
 
     restated = [_n_restated(one) for one in counts]
     parts = [one.n_pairs + one.n_malformed for one in counts]
@@ -167,21 +153,19 @@ def _n_restated(counts: Counts) -> int:
     return counts.n_poor_restatements + counts.n_leaking_restatements + counts.n_restatements
 
 
-def _write(made: Mapping[str, Made], options: Mapping[str, str], command: str) -> None:
-    section = Section("Training questions written from documents", " ".join(READING.split("\n")), ("what", *made), tuple(rows(made)))
-    commit, machine, out = git(), hardware("cpu"), Path(options["out"])
-    state = " with changes" if commit["dirty"] else ""
-    notes = [
-        f"command: {command}",
-        f"commit {str(commit['commit'])[:12]}{state}; {machine['cpu']}, {machine['n_cores']} cores used",
-        "data: GARD of MedQuAD, CC BY 4.0",
-    ]
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "lessons.json", json.dumps({"notes": notes, "sections": as_json([section])}, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "lessons.md", as_markdown("Lessons", [section], notes))
-    show([section], notes, Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH))
+def _share(n: int, n_all: int) -> Figure:
+    note = f"{n} of {n_all}"
+    return Figure(n / n_all, *wilson(n, n_all), n=n_all, note=note) if n_all else Figure(None, note=note)
 
+
+def report(_: Options, found: Found[str, Made]) -> Report:
+    """A table of what was made, dropped and spent."""
+    title, reading = "Training questions written from documents", " ".join(READING.split("\n"))
+    return Report([Section(title, reading, ("what", *found), tuple(rows(found)))], ["data: GARD of MedQuAD, CC BY 4.0"])
+
+
+STUDY = Study("lessons", "Lessons", "experiments.lessons_study", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -8,19 +8,15 @@ tokens. Each recording becomes an ordinary run directory under outputs/replay_la
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-
-from rag_eval.config import conf_dir, register_resolvers
-from rag_eval.errors import RagEvalError, UserError
-from rag_eval.evaluate import evaluate
+from experiments.options import real_data
+from experiments.study import ended, recorded
+from rag_eval.errors import UserError
 from rag_eval.report.paired import shared
-from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.estimate import clustered_se
 
 MODELS = ("mistral-nemo", "gpt-4o", "llama-3.2-3b")
@@ -30,17 +26,16 @@ HEADER = "model         metric    n  long context  retrieval  difference  SE pai
 
 def main(argv: Sequence[str]) -> int:
     """`lara [output folder]`; returns the exit code."""
-    try:
-        if not argv or argv[0] != "lara":
-            raise UserError(f"expected the name of a recording (lara), got {' '.join(argv) or 'nothing'}.")
-        if not os.environ.get("RAG_EVAL_DATA"):
-            raise UserError("RAG_EVAL_DATA is not set; give it the folder that holds lara_predictions.")
-        print(HEADER)
-        for line in lara(Path(os.environ["RAG_EVAL_DATA"]) / "lara_predictions", argv[1] if len(argv) > 1 else "outputs"):
-            print(line, flush=True)
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return ended(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str]) -> int:
+    if not argv or argv[0] != "lara":
+        raise UserError(f"expected the name of a recording (lara), got {' '.join(argv) or 'nothing'}.")
+    data = real_data("lara_predictions")
+    print(HEADER)
+    for line in lara(data, argv[1] if len(argv) > 1 else "outputs"):
+        print(line, flush=True)
     return 0
 
 
@@ -53,12 +48,8 @@ def lara(folder: Path, output_dir: str) -> Iterator[str]:
 
 
 def _replayed(folder: Path, model: str, system: str, output_dir: str) -> RecordedRun:
-    register_resolvers()
-    GlobalHydra.instance().clear()
-    overrides = ["mode=replay", "replay=lara", "dataset=lara", f"dataset.path={folder}", f"replay.model={model}", f"replay.system={system}"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings = ["metrics=long", "tracking=none", "experiment_name=replay_lara", f"output_dir={output_dir}"]
-        return read_run(Path(evaluate(compose("config", overrides=overrides + settings)).directory))
+    answers = ["mode=replay", "replay=lara", "dataset=lara", f"dataset.path={folder}", f"replay.model={model}", f"replay.system={system}"]
+    return recorded([*answers, "metrics=long", "tracking=none", "experiment_name=replay_lara", f"output_dir={output_dir}"])
 
 
 def _line(model: str, title: str, measure: str, full: RecordedRun, rag: RecordedRun) -> str:

@@ -10,33 +10,28 @@ and retrieval.png.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
-from rich.console import Console
 
-from rag_eval.config import conf_dir, register_resolvers
-from rag_eval.errors import RagEvalError, UserError
-from rag_eval.evaluate import evaluate
-from rag_eval.progress import progress
-from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.options import parsed
-from rag_eval.report.recorded_run import RecordedRun, read_run
-from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, figure, show
+from experiments.options import of_group, several
+from experiments.study import Found, Picture, Report, Run, Study, evaluation
+from rag_eval.errors import UserError
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.report.sections import Cell, Figure, Section, figure
 from rag_eval.score.estimate import estimate
 from rag_eval.types import Estimate
 
-DEFAULTS = {"preset": "laptop", "retrievers": "bm25,dense,hybrid", "sets": "all", "runs": "outputs", "out": "reports"}
 MEASURES = {"retrieval/hit_1": "hit@1", "retrieval/recall_10": "recall@10", "retrieval/mrr_10": "MRR@10", "retrieval/ndcg_10": "nDCG@10"}
+ALL = "all"
 MARGIN = 0.03  # how far BM25 may be from its known values
 CI_LIMIT = 100
 DPI = 150
@@ -81,6 +76,9 @@ SETS: Mapping[str, Setting] = {
 }
 
 
+SetRun = tuple[str, str]  # name of the set, retriever
+
+
 @dataclass(frozen=True)
 class Cellwise:
     """What one retriever reaches on one kind of question of one set."""
@@ -105,33 +103,15 @@ class Cellwise:
         return "as known" if gaps and max(gaps) <= MARGIN else f"off by {max(gaps, default=float('nan')):.3f}"
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run, print and write; returns the exit code."""
-    try:
-        options = _options(argv)
-        data = _data()
-        runs = _runs(options, data)
-        _write(runs, options, "python -m experiments.retrieval " + " ".join(argv))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+@dataclass(frozen=True)
+class Options:
+    """Which sets, how many of their questions, who searches, and where runs and reports are."""
 
-
-def _options(argv: Sequence[str]) -> Mapping[str, str]:
-    words, options = parsed(argv, DEFAULTS)
-    if words:
-        raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
-    choices = {
-        "preset": {"ci", "laptop"},
-        "retrievers": {file.stem for file in (conf_dir() / "retriever").glob("*.yaml")},
-        "sets": {*SETS, "all"},
-    }
-    for name, known in choices.items():
-        unknown = [one for one in options[name].split(",") if one not in known]
-        if unknown:
-            raise UserError(f"{name}={unknown[0]} does not exist; choices: {', '.join(sorted(known))}.")
-    return options
+    preset: Literal["ci", "laptop"] = "laptop"
+    retrievers: Annotated[tuple[str, ...], of_group("retriever")] = ("bm25", "dense", "hybrid")
+    sets: Annotated[tuple[str, ...], several((*SETS, ALL))] = (ALL,)
+    runs: Path = Path("outputs")
+    out: Path = Path("reports")
 
 
 def _data() -> Path:
@@ -143,33 +123,30 @@ def _data() -> Path:
     return Path(folder).resolve()
 
 
-def _wanted(options: Mapping[str, str]) -> dict[str, Setting]:
-    named = SETS if options["sets"] == "all" else {name: SETS[name] for name in options["sets"].split(",")}
-    wanted = {name: one for name, one in named.items() if one.is_small or options["preset"] == "laptop"}
+def _wanted(options: Options) -> dict[str, Setting]:
+    named = SETS if ALL in options.sets else {name: SETS[name] for name in options.sets}
+    wanted = {name: one for name, one in named.items() if one.is_small or options.preset == "laptop"}
     if not wanted:
-        raise UserError(f"sets={options['sets']}: none of these is small enough for preset=ci; use preset=laptop.")
+        raise UserError(f"sets={','.join(options.sets)}: none of these is small enough for preset=ci; use preset=laptop.")
     return wanted
 
 
-def _runs(options: Mapping[str, str], data: Path) -> dict[tuple[str, str], RecordedRun]:
-    """A finished run of each set and retriever."""
-    register_resolvers()
-    GlobalHydra.instance().clear()
-    pairs = [(name, retriever) for name in _wanted(options) for retriever in options["retrievers"].split(",")]
-    common = ["mode=retrieval", "tracking=none", "experiment_name=retrieval", f"output_dir={options['runs']}"]
-    if options["preset"] == "ci":
-        common.append(f"limit={CI_LIMIT}")
-    found = {}
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"), progress("runs", len(pairs)) as advance:
-        for name, retriever in pairs:
-            given = [one.format(data=data) for one in SETS[name].overrides]
-            cfg = compose("config", overrides=[*common, *given, f"retriever={retriever}"])
-            found[name, retriever] = read_run(Path(evaluate(cfg).directory))
-            advance(1)
-    return found
+def runs(options: Options) -> list[Run[SetRun, RecordedRun]]:
+    """A run of each set and retriever."""
+    data, limit = _data(), [f"limit={CI_LIMIT}"] if options.preset == "ci" else []
+    return [
+        evaluation(
+            (name, retriever),
+            ["mode=retrieval", *limit, *(one.format(data=data) for one in setting.overrides), f"retriever={retriever}"],
+            "retrieval",
+            options.runs,
+        )
+        for name, setting in _wanted(options).items()
+        for retriever in options.retrievers
+    ]
 
 
-def cells(runs: Mapping[tuple[str, str], RecordedRun], sets: Mapping[str, Setting]) -> list[Cellwise]:
+def cells(runs: Mapping[SetRun, RecordedRun], sets: Mapping[str, Setting]) -> list[Cellwise]:
     """What each run reached, kinds of question apart where their known values are."""
     return [
         Cellwise(name, kind, retriever, _measured(run, kind), known)
@@ -204,7 +181,7 @@ def _table(found: Sequence[Cellwise]) -> Section:
     return Section("Retrieval", READING, header, tuple(rows))
 
 
-def _costs(runs: Mapping[tuple[str, str], RecordedRun]) -> Section:
+def _costs(runs: Mapping[SetRun, RecordedRun]) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for (name, retriever), run in runs.items():
         facts, learn = run.record.facts, run.record.spends["learn"]
@@ -241,26 +218,15 @@ def _draw(found: Sequence[Cellwise], path: Path) -> None:
     drawing.savefig(path, dpi=DPI)
 
 
-def _write(runs: Mapping[tuple[str, str], RecordedRun], options: Mapping[str, str], command: str) -> None:
-    found = cells(runs, _wanted(options))
-    sections, out = [_table(found), _costs(runs)], Path(options["out"])
-    records = [run.record for run in runs.values()]
-    git, hardware = records[-1].facts["git"], records[-1].facts["hardware"]
-    notes = [
-        f"command: {command.strip()}",
-        f"commit: {git['commit'] or 'unknown'}{' with changes' if git['dirty'] else ''}",
-        f"hardware: {hardware['device']}, {hardware['cpu']}, {hardware['n_cores']} cores",
-        f"run: {min(one.started for one in records)} to {max(one.ended or '' for one in records)}, {len(records)} runs",
-    ]
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    _draw(found, out / "retrieval.png")
-    plain = {"schema_version": 1, "notes": notes, "sections": as_json(sections)}
-    write_atomically(out / "retrieval.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    picture = "\n![nDCG@10 of each set and retriever](retrieval.png)\n"
-    write_atomically(out / "retrieval.md", as_markdown("Retrieval on real data", sections, notes) + picture)
-    show(sections, [*notes, f"written: {out / 'retrieval.md'}"], Console() if sys.stdout.isatty() else Console(width=200))
+def report(options: Options, found: Found[SetRun, RecordedRun]) -> Report:
+    """What was found, what it cost, and a figure."""
+    reached = cells(found, _wanted(options))
+    picture = Picture("nDCG@10 of each set and retriever", partial(_draw, reached))
+    return Report([_table(reached), _costs(found)], picture=picture)
 
+
+STUDY = Study("retrieval", "Retrieval on real data", "experiments.retrieval", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

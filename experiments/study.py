@@ -1,79 +1,224 @@
-"""What every study does around its numbers: worlds by their seeds, where the numbers come from, the files, faults in one line."""
+"""One pattern of study: its options, its runs, its sections. CONTRIBUTING.md has the smallest one.
+
+`Study.main` reads the options, makes the runs one by one, which takes those that are finished from disk, and prints and writes
+NAME.md and NAME.json. A run that fails does not stop the others. Exit codes: 0 done, 2 user error, 3 partly failed with what succeeded
+kept, 4 environment, 130 and 143 signals, 1 a bug.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
-from hydra.errors import HydraException
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
 from rich.console import Console
 
-from rag_eval.data.world.model import RESERVED_SEED
-from rag_eval.errors import RagEvalError, UserError
+from experiments.options import options_of
+from rag_eval.cli import fail, prepare
+from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.errors import RagEvalError, Terminated
+from rag_eval.evaluate import evaluate
+from rag_eval.progress import duration, progress
 from rag_eval.record.disk import write_atomically, writing
+from rag_eval.record.identity import git, hardware, versions
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import form_reason, keeps_some_form
-from rag_eval.report.options import Options, parsed
+from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.sections import Section, as_json, as_markdown, show
 
-MAX_DIGITS = 18  # of a seed
-FILE_WIDTH = 220  # where the output is no terminal
+PARTLY = 3  # exit code
+FILE_WIDTH = 80  # columns where the output is no terminal
+WINDOW = 10  # last runs that the time left is told by: at first they may all come from disk
 
 
-def ended(work: Callable[[], None]) -> int:
-    """The exit code of the work; what is wrong goes to standard error."""
+class Written(Protocol):
+    """Options of what writes a report."""
+
+    @property
+    def out(self) -> Path: ...
+
+
+Given = TypeVar("Given", bound=Written)
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+
+
+class NotMade(RagEvalError):
+    """Something takes a run that failed."""
+
+    exit_code = PARTLY
+
+
+class Found(dict[Key, Result]):
+    """What the runs gave, by their keys; `failed` has the messages of the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: dict[Key, str] = {}
+
+    def __missing__(self, key: Key) -> Result:
+        raise NotMade(f"{named(key)} is needed and failed ({self.failed[key]}); the same command makes what is missing.")
+
+
+@dataclass(frozen=True)
+class Run(Generic[Key, Result]):
+    """A piece of work whose result is kept under a key."""
+
+    key: Key
+    make: Callable[[Found[Key, Result]], Result]  # from what the runs before it gave
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure below the tables."""
+
+    text: str  # instead of it
+    draw: Callable[[Path], None]  # writes the PNG file
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study found."""
+
+    sections: Sequence[Section]
+    notes: Sequence[str] = ()  # beside where the numbers come from, which is always said
+    more: Mapping[str, object] = field(default_factory=dict)  # of the JSON file
+    picture: Picture | None = None
+    is_as_expected: bool = True  # False ends with 3
+
+
+@dataclass(frozen=True)
+class Study(Generic[Given, Key, Result]):
+    """A command `python -m MODULE key=value ...`."""
+
+    name: str  # of the files that it writes
+    title: str
+    module: str
+    options: type[Given]
+    runs: Callable[[Given], Sequence[Run[Key, Result]]]
+    report: Callable[[Given, Found[Key, Result]], Report]  # may raise NotMade, by looking up what failed
+
+    def main(self, argv: Sequence[str]) -> int:
+        """Make the runs, print and write; returns the exit code."""
+        return ended(lambda: self.carry_out(options_of(argv, self.options), argv))
+
+    def carry_out(self, options: Given, argv: Sequence[str]) -> int:
+        """The same with options that were read; `argv` is what the report says of the command."""
+        load = os.getloadavg()[0]
+        found = made(self.runs(options))
+        report = self.report(options, found)
+        records = [one.record for one in found.values() if isinstance(one, RecordedRun)]
+        n_unasked = sum(record.facts["counts"]["n_error"] for record in records)
+        notes = [*provenance(records, " ".join(["python -m", self.module, *argv])), *report.notes]
+        notes += [] if records else [f"load average before: {load:.1f}"]  # recorded runs may be of another time and machine
+        notes += [f"failed: {named(key)}: {message}" for key, message in found.failed.items()]
+        notes += [f"failed: {n_unasked} questions could not be asked"] if n_unasked else []
+        write_report(options.out, self.name, self.title, report, notes)
+        return PARTLY if found.failed or n_unasked or not report.is_as_expected else 0
+
+
+def ended(work: Callable[[], int]) -> int:
+    """The exit code of a command's work; what is wrong goes to standard error in one line, a bug with its traceback."""
+    prepare()
     try:
-        work()
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except HydraException as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return UserError.exit_code
-    return 0
+        return work()
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        return fail(error)
 
 
-def options_of(argv: Sequence[str], defaults: Options) -> Options:
-    """The options of a command that takes nothing else.
+def made(runs: Sequence[Run[Key, Result]]) -> Found[Key, Result]:
+    """Make the runs in their order, telling how many are done, how long one takes and how much time is left.
 
-    Raises:
-        UserError: naming what may be given.
+    A run that fails is told and left out. As long as none has succeeded, a fault is the command's own and is raised.
     """
-    words, options = parsed(argv, defaults)
-    if words:
-        raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in defaults)}, got {words[0]!r}.")
-    return options
+    found: Found[Key, Result] = Found()
+    seconds: deque[float] = deque(maxlen=WINDOW)
+    with progress("runs", len(runs)) as advance:
+        for n_done, run in enumerate(runs, start=1):
+            begun = time.perf_counter()
+            try:
+                found[run.key] = run.make(found)
+            except Exception as error:
+                if not found:
+                    raise
+                fail(error, f"{named(run.key)}: ")
+                found.failed[run.key] = str(error) if isinstance(error, RagEvalError) else f"{type(error).__name__}: {error}"
+            seconds.append(time.perf_counter() - begun)
+            each_s = statistics.fmean(seconds)
+            advance(1, note=f", {duration(each_s)} each", left_s=each_s * (len(runs) - n_done))
+    return found
 
 
-def seeds_of(text: str) -> tuple[int, ...]:
-    """Seeds of worlds, as in "0,1,2".
+def possible(*sections: Callable[[], Section]) -> list[Section]:
+    """The sections that can be made of what succeeded."""
+    found = []
+    for section in sections:
+        with suppress(NotMade):
+            found.append(section())
+    return found
 
-    Raises:
-        UserError: if they are no different numbers below those that are reserved.
-    """
-    parts = text.split(",")
-    if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UserError(f"seeds: expected different whole numbers with commas between, as in 0,1,2, got {text[:40]!r}.")
-    seeds = tuple(map(int, parts))
-    if max(seeds) >= RESERVED_SEED:
-        raise UserError(
-            f"seeds: expected numbers below {RESERVED_SEED:,}, got {max(seeds)}: on worlds from there on the model was trained."
-        )
-    return seeds
+
+def evaluation(key: Key, overrides: Sequence[str], experiment: str, output_dir: Path) -> Run[Key, RecordedRun]:
+    """A run as `python run.py` makes it, in the folder output_dir/experiment; from disk where it is finished."""
+    own = ("tracking=none", f"experiment_name={experiment}", f"output_dir={output_dir}")
+    return Run(key, lambda _: recorded([*overrides, *own]))
+
+
+def recorded(overrides: Sequence[str]) -> RecordedRun:
+    """The finished run of these settings, from disk or made now."""
+    return read_run(Path(evaluate(composed(overrides)).directory))
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a run, as `python run.py` composes it."""
+    register_resolvers()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def named(key: Hashable) -> str:
+    """A key in words."""
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 def provenance(records: Sequence[RunRecord], command: str) -> list[str]:
-    """Command, commit, time and models, a line each."""
-    git, models = records[-1].facts["git"], dict.fromkeys(record.facts["comparison"]["base_model"] for record in records)
-    started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
-    return [
-        f"command: {command.strip()}",
-        f"commit: {git['commit'] or 'unknown'}{' with changes' if git['dirty'] else ''}",
-        f"run: {started} to {ended}, {len(records)} runs",
-        f"model: {', '.join(str(one) for one in models if one is not None)}",
+    """Where numbers come from, a line each: command, commit, versions, machine, and of recorded runs when they ran and which models."""
+    facts = [record.facts for record in records] or [{"git": git(), "versions": versions(), "hardware": hardware("cpu")}]
+    lines = [
+        f"command: {command}",
+        f"commit: {_distinct(_commit(one['git']) for one in facts)}",
+        f"versions: {_distinct(', '.join(f'{name} {found}' for name, found in one['versions'].items()) for one in facts)}",
+        f"hardware: {_distinct(_machine(one['hardware']) for one in facts)}",
     ]
+    if records:
+        started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
+        lines.append(f"run: {started} to {ended}, {len(records)} runs")
+    models = [str(one["comparison"]["base_model"]) for one in facts if one.get("comparison", {}).get("base_model") is not None]
+    return [*lines, f"model: {_distinct(models, ', ')}"] if models else lines
+
+
+def _commit(found: Mapping[str, Any]) -> str:
+    return f"{found['commit'] or 'unknown'}{' with changes' if found['dirty'] else ''}"
+
+
+def _machine(found: Mapping[str, Any]) -> str:
+    return f"{found.get('gpu', found['device'])}, {found['cpu']}, {found['n_cores']} cores"
+
+
+def _distinct(values: Iterable[str], between: str = "; ") -> str:
+    return between.join(dict.fromkeys(values))
 
 
 def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
@@ -82,16 +227,24 @@ def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
     return [f"{form_reason(name, those[0])}; what is claimed of it by exact match says nothing" for name, those in measured if those]
 
 
-def write_report(out: Path, name: str, title: str, sections: Sequence[Section], notes: Sequence[str], **more: object) -> None:
-    """Write name.md and name.json, which holds `more` too, and print both.
+def console() -> Console:
+    """Standard output: as wide as the terminal, FILE_WIDTH where it is none."""
+    return Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+
+
+def write_report(out: Path, name: str, title: str, report: Report, notes: Sequence[str]) -> None:
+    """Write NAME.md and NAME.json, with NAME.png if there is a picture, and print what they say.
 
     Raises:
         EnvironmentFault: if the folder cannot be written.
     """
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    plain = {"schema_version": 1, "notes": list(notes), **more, "sections": as_json(sections)}
+    text = as_markdown(title, report.sections, notes)
+    if report.picture is not None:
+        report.picture.draw(out / f"{name}.png")
+        text += f"\n![{report.picture.text}]({name}.png)\n"
+    plain = {"schema_version": 1, "notes": list(notes), **report.more, "sections": as_json(report.sections)}
     write_atomically(out / f"{name}.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / f"{name}.md", as_markdown(title, sections, notes))
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    show(sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], console)
+    write_atomically(out / f"{name}.md", text)
+    show(report.sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], console())

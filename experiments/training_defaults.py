@@ -14,22 +14,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from hydra import compose, initialize_config_dir
-
-from experiments.study import ended, options_of, provenance, write_report
-from rag_eval.config import conf_dir, register_resolvers
+from experiments.options import Generator, whole
+from experiments.study import Found, Report, Run, Study, recorded
 from rag_eval.data.world.source import world
-from rag_eval.errors import UserError
-from rag_eval.evaluate import evaluate
-from rag_eval.progress import progress
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.recorded_run import read_run
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import Cell, Section, figure
 from rag_eval.types import Example
 
-DEFAULTS = {"generator": "smollm2", "facts": "20", "seed": "0", "runs": "outputs", "out": "reports"}
 TRAINED, HELD_OUT = (0, 1), 5  # phrasings of a fact that are trained on, and one that is asked
 CONTAINS = "answer/contains"
 START: Mapping[str, Any] = {"learning_rate": 0.001, "rank": 16, "batch_size": 8, "until_learned": 0.99}
@@ -48,12 +42,39 @@ WHEN = "The best of these, ended at other shares, and after twice the passes of 
 ALL = "Every weight is trained (adapter=full), by learning rate."
 
 
+STOP, LONGER, ALL_WEIGHTS = "until_learned", "longer", "all weights"  # what is tried after TRIED
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which model, how many facts, and where runs and reports are."""
+
+    generator: Generator = "smollm2"
+    facts: Annotated[int, whole(2)] = 20
+    seed: int = 0
+    runs: Path = Path("outputs")
+    out: Path = Path("reports")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is tried in one training; the rest is the best of what was tried before."""
+
+    setting: str  # of TRIED, or STOP, LONGER, ALL_WEIGHTS
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.setting} {self.value:g}"
+
+
+Trainings = Found[Trial, RecordedRun]
+
+
 @dataclass(frozen=True)
 class Tried:
     """One training."""
 
     settings: Mapping[str, Any]
-    directory: str
     facts: Mapping[str, Any]
     estimates: Mapping[str, Any]
     cpu_s: float | None  # processor time of learning
@@ -73,37 +94,47 @@ class Tried:
         return next((f"{one['epoch']:g}" for one in self.training["curve"] if one["share"] >= share), "-")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Train, print and write; returns the exit code."""
-    return ended(lambda: _study(argv))
+def trials() -> dict[str, list[Trial]]:
+    """What is tried, in order, by what differs."""
+    found = {name: [Trial(name, value) for value in values] for name, values in TRIED.items()}
+    stops = [*(Trial(STOP, share) for share in STOPS), Trial(LONGER, 2)]
+    return found | {STOP: stops, ALL_WEIGHTS: [Trial(ALL_WEIGHTS, rate) for rate in FULL]}
 
 
-def _study(argv: Sequence[str]) -> None:
-    options = options_of(argv, DEFAULTS)
-    if not options["facts"].isdecimal() or int(options["facts"]) < 2:
-        raise UserError(f"facts: expected a whole number of at least 2, got {options['facts'][:40]!r}.")
-    questions = written(Path(options["runs"]), int(options["facts"]))
-    best, tried = dict(START), {}
-    with progress("trainings", sum(map(len, TRIED.values())) + len(STOPS) + 1 + len(FULL)) as advance:
-        for name, values in TRIED.items():
-            tried[name] = []
-            for value in values:
-                tried[name].append(_trained({**best, name: value}, questions, options))
-                advance(1)
-            best = dict(max(tried[name], key=lambda one: one.rank).settings)
-        stopped = [_trained({**best, "until_learned": share}, questions, options) for share in STOPS]
-        longer = {**best, "epochs": 2 * stopped[-1].training["epochs"]}
-        stopped.append(_trained(longer, questions, options))
-        advance(len(stopped))
-        of_all = {name: value for name, value in best.items() if name != "rank"}
-        whole = [_trained({**of_all, "learning_rate": rate}, questions, options) for rate in FULL]
-        advance(len(whole))
-    _write(
-        tried,
-        {("When to stop", WHEN): stopped, ("All weights", ALL): whole},
-        " ".join(["python -m experiments.training_defaults", *argv]),
-        Path(options["out"]),
-    )
+def runs(options: Options) -> list[Run[Trial, RecordedRun]]:
+    """A training for each trial."""
+    questions = written(options.runs, options.facts)
+    return [_run(trial, questions, options) for of_one in trials().values() for trial in of_one]
+
+
+def _run(trial: Trial, questions: Path, options: Options) -> Run[Trial, RecordedRun]:
+    return Run(trial, lambda found: _trained(settings_of(trial, found), questions, options))
+
+
+def settings_of(trial: Trial, found: Trainings) -> dict[str, Any]:
+    """The settings of a trial, given the trainings before it."""
+    best = best_of(found, trial.setting)
+    if trial.setting == LONGER:
+        return {**best, "epochs": trial.value * tried(Trial(STOP, STOPS[-1]), found).training["epochs"]}
+    if trial.setting == ALL_WEIGHTS:
+        return {**{name: value for name, value in best.items() if name != "rank"}, "learning_rate": trial.value}
+    return {**best, trial.setting: trial.value}
+
+
+def best_of(found: Trainings, before: str) -> dict[str, Any]:
+    """The best of each setting that is tried before this one."""
+    best = dict(START)
+    for name, values in TRIED.items():
+        if name == before:
+            break
+        best = dict(max((tried(Trial(name, value), found) for value in values), key=lambda one: one.rank).settings)
+    return best
+
+
+def tried(trial: Trial, found: Trainings) -> Tried:
+    """How the training of a trial went."""
+    record = found[trial].record
+    return Tried(settings_of(trial, found), record.facts, record.estimates, record.spends["learn"].cpu_seconds)
 
 
 def written(runs: Path, n_facts: int) -> Path:
@@ -136,17 +167,13 @@ def _row(example: Example) -> dict[str, Any]:
     return {"id": example.id, "question": example.question, "answers": example.answers, "cluster": example.cluster, "split": split}
 
 
-def _trained(settings: Mapping[str, Any], questions: Path, options: Mapping[str, str]) -> Tried:
-    register_resolvers()
+def _trained(settings: Mapping[str, Any], questions: Path, options: Options) -> RecordedRun:
     data = ("dataset=jsonl", "dataset.documents=null", f"dataset.questions={questions}", "prompt.style=chat", "prompt.n_exemplars=0")
-    own = ("tracking=none", "n_probe=0", "n_forgetting=0", "experiment_name=training_defaults", f"output_dir={options['runs']}")
+    own = ("tracking=none", "n_probe=0", "n_forgetting=0", "experiment_name=training_defaults", f"output_dir={options.runs}")
     kind = [f"adapter.alpha={2 * settings['rank']}"] if "rank" in settings else ["adapter=full"]
-    who = (f"generator={options['generator']}", f"seed={options['seed']}", *kind)
+    who = (f"generator={options.generator}", f"seed={options.seed}", *kind)
     trained = [f"adapter.{name}={value}" for name, value in {"epochs": "null", **settings}.items()]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("config", overrides=["mode=finetune", *data, *own, *who, *trained])
-    found = evaluate(cfg)
-    return Tried(settings, found.directory, found.facts, found.estimates, found.facts["spends"]["learn"].cpu_seconds)
+    return recorded(["mode=finetune", *data, *own, *who, *trained])
 
 
 def section(title: str, reading: str, tried: Sequence[Tried]) -> Section:
@@ -174,15 +201,18 @@ def _cells(one: Tried) -> tuple[Cell, ...]:
     )
 
 
-def _write(tried: Mapping[str, Sequence[Tried]], more: Mapping[tuple[str, str], Sequence[Tried]], command: str, out: Path) -> None:
+def report(_: Options, found: Trainings) -> Report:
+    """A table for each setting, one for when to stop, one for all weights, and the curves of all trainings."""
     reading = READING.format(until=START["until_learned"])
-    titled = {(f"By {name.replace('_', ' ')}", reading): those for name, those in tried.items()} | dict(more)
-    sections = [section(*title, those) for title, those in titled.items()]
-    every = [one for those in titled.values() for one in those]
-    curves = [{**one.settings, "curve": one.training["curve"]} for one in every]
-    records = [read_run(Path(one.directory)).record for one in every]
-    write_report(out, "training_defaults", "Training defaults", sections, provenance(records, command), curves=curves)
+    titles = {STOP: ("When to stop", WHEN), ALL_WEIGHTS: ("All weights", ALL)}
+    made = {name: [tried(trial, found) for trial in of_one if trial in found] for name, of_one in trials().items()}
+    sections = [section(*titles.get(name, (f"By {name.replace('_', ' ')}", reading)), those) for name, those in made.items()]
+    curves = [{**one.settings, "curve": one.training["curve"]} for those in made.values() for one in those]
+    return Report(sections, more={"curves": curves})
 
+
+STUDY = Study("training_defaults", "Training defaults", "experiments.training_defaults", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

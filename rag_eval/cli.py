@@ -79,7 +79,7 @@ def latency(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(LATENCY_USAGE)
         return 0
-    _prepare()
+    prepare()
     try:
         from rag_eval.config import refuse_secrets
 
@@ -101,7 +101,7 @@ def latency(arguments: list[str]) -> int:
         print("error: terminated; nothing of an unfinished session is kept", file=sys.stderr)
         return 143
     except BaseException as error:
-        return _fail(error, "", is_debug="debug=true" in arguments)
+        return fail(error, "", is_debug="debug=true" in arguments)
     show_latency([one.record for one in timed])
     for one in timed:
         print(one.path)
@@ -113,7 +113,7 @@ def lessons(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(LESSONS_USAGE)
         return 0
-    _prepare()
+    prepare()
     try:
         from rag_eval.config import refuse_secrets
 
@@ -123,7 +123,7 @@ def lessons(arguments: list[str]) -> int:
 
         made = make(*read_plan(arguments))
     except BaseException as error:
-        return _fail(error, "", is_debug="debug=true" in arguments)
+        return fail(error, "", is_debug="debug=true" in arguments)
     show_lessons(made)
     return 3 if made.lessons.counts.n_failed else 0
 
@@ -151,7 +151,7 @@ def run(arguments: list[str]) -> int:
 
     Of several processes the first does this; the others train with it.
     """
-    _prepare()
+    prepare()
     if rank():
         return _take_part()
     try:
@@ -173,7 +173,7 @@ def _take_part() -> int:
 
         take_part()
     except Exception as error:
-        return _fail(error, f"process {rank()}: ", is_debug=False)
+        return fail(error, f"process {rank()}: ", is_debug=False)
     return 0
 
 
@@ -191,7 +191,7 @@ def _run(arguments: list[str]) -> int:
             result = _run_and_show(cfg)
         except Exception as error:
             # Kept from Hydra, which would print the whole command line, secrets included.
-            codes.append(_fail(error, f"job {HydraConfig.get().job.num}: " if is_sweep else "", is_debug=cfg.get("debug", False)))
+            codes.append(fail(error, f"job {HydraConfig.get().job.num}: " if is_sweep else "", is_debug=cfg.get("debug", False)))
             return FAILED
         n_finished += 1
         if result.facts["counts"]["n_error"]:
@@ -208,15 +208,16 @@ def _run(arguments: list[str]) -> int:
         refuse_secrets(arguments)
         _hydra(job, arguments)
         if left_out is not None and (unused := left_out.unused()) is not None:
-            codes.append(_fail(unused, "", is_debug=False))
+            codes.append(fail(unused, "", is_debug=False))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     except BaseException as error:
-        return _fail(error, "", is_debug="debug=true" in arguments)
+        return fail(error, "", is_debug="debug=true" in arguments)
     return 3 if codes and n_finished else max(codes, default=0)
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """Set up a command's process: warnings as one line on standard error, SIGTERM as an exception, errors of Hydra handed to us."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of ending the process
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     warnings.simplefilter("ignore", FutureWarning)  # of libraries about themselves
@@ -287,8 +288,14 @@ class _LeftOut:
         return ConfigError(f"{keys}: no arm of {self._n_jobs} has such a setting; name an arm that has, or leave it out.") if keys else None
 
 
-def _fail(error: BaseException, prefix: str, is_debug: bool) -> int:
-    """Print an error as one line and return its exit code."""
+def fail(error: BaseException, prefix: str = "", is_debug: bool = False) -> int:
+    """Print an error as one line and return its exit code.
+
+    Args:
+        error: what ended a command or one of its jobs.
+        prefix: before the message, such as the job's name.
+        is_debug: whether the traceback is printed too; that of a bug always is.
+    """
     message, code = _verdict(error)
     if is_debug or code == 1:
         traceback.print_exception(error)

@@ -389,7 +389,11 @@ class Trainable(Generator, Protocol):
 
     model: str  # hub id or folder of the base model
     revision: str | None
-    n_positions: int | None  # tokens that it reads at once, prompt and answer together; None = it names no limit
+
+    @property
+    def n_positions(self) -> int | None:
+        """Tokens that it reads at once, prompt and answer together; None = it names no limit."""
+        ...
 
     def count_row_tokens(self, rows: Sequence[Row]) -> list[int]:
         """Tokens of each training row, a begin token and the end token included."""

@@ -16,9 +16,9 @@ from rag_eval.probes import PROBE_SHARE, AskedAgain, batch_disagreement
 from rag_eval.prompt import Prompt
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
+from rag_eval.testing.models import TINY
 from rag_eval.types import DISAGREEMENT, Estimate, Example, Prediction
 from tests.commands import Ended
-from tests.models import TINY
 
 
 class Clock:

@@ -11,8 +11,8 @@ import pytest
 
 from rag_eval.data.world.source import world
 from rag_eval.evaluate import sample
+from rag_eval.testing.models import write_random_model
 from tests.commands import Ended
-from tests.models import write_random_model
 
 Command = Callable[..., Ended]
 ECHO = ("generator=echo", "dataset.preset=ci")

@@ -26,9 +26,9 @@ from rag_eval.prompt import Prompt
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
+from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Example, Generation, Rendered
 from tests.commands import Ended
-from tests.models import TINY, write_random_model
 
 PROMPT = Prompt("Say.")
 N = 10

@@ -18,9 +18,9 @@ from rag_eval.evaluate import dataset_of
 from rag_eval.form import Form, Tried, choose, formed
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.runs import mismatches
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import Estimate, Generation, QADataset, Rendered, Style
 from tests.commands import Ended
-from tests.models import write_random_model
 
 CONF = Path(__file__).parents[1] / "conf"
 Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said

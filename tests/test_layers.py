@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "rag_eval"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "rag_eval"
 PURE = {
     "parts",
     "prompt",
@@ -37,7 +38,7 @@ LAYERS = (
     {"config", "record", "report"},
     {"checks", "probes", "forgetting", "form"},
     {"evaluate"},
-    {"timing", "lessons"},
+    {"timing", "lessons", "testing"},
     {"cli"},
 )
 ALLOWED_UP = {("config", "retrieve")}  # the resolver that finds the embedder from PyPI, without importing it
@@ -47,17 +48,24 @@ def layer(name: str) -> int:
     return next(at for at, names in enumerate(LAYERS) if name in names)
 
 
-def imports() -> list[tuple[str, str, Path]]:
+def imported(path: Path) -> list[str]:
+    """Modules that a file imports, wherever in it; `from a import b` counts as a and as a.b."""
     found = []
-    for path in PACKAGE.rglob("*.py"):
-        inside = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            found += [(inside, name.split(".")[1], path) for name in names if name.startswith("rag_eval.")]
-            if isinstance(node, ast.ImportFrom) and node.module == "rag_eval":
-                found += [(inside, alias.name, path) for alias in node.names]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return found
+
+
+def imports() -> list[tuple[str, str, Path]]:
+    return [
+        (path.relative_to(PACKAGE).parts[0].removesuffix(".py"), name.split(".")[1], path)
+        for path in PACKAGE.rglob("*.py")
+        for name in imported(path)
+        if name.startswith("rag_eval.")
+    ]
 
 
 def test_imports_point_downwards_and_stages_do_not_import_each_other() -> None:
@@ -75,6 +83,21 @@ def _same_upper_layer(inside: str, other: str) -> bool:
     """Record and report may use config and each other; they are the upper house."""
     upper = {"config", "record", "report"}
     return {inside, other} <= upper or {inside, other} <= PURE
+
+
+def test_nothing_outside_the_tests_imports_them_and_the_package_imports_no_study() -> None:
+    forbidden = {"rag_eval": ("tests", "experiments"), "experiments": ("tests",)}
+    files = {folder: list((ROOT / folder).rglob("*.py")) for folder in forbidden}
+    assert len(files["rag_eval"]) > 300
+    assert len(files["experiments"]) > 35
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for folder, paths in files.items()
+        for path in paths
+        for name in imported(path)
+        if name.split(".")[0] in forbidden[folder]
+    ]
+    assert wrong == []
 
 
 def test_package_files_are_empty() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from experiments.admission import GATES, MEASURED, READ, SHIPPED, Gate, measure, measure_kinds, read
+from experiments.tiny_model.admission import GATES, MEASURED, READ, SHIPPED, Gate, measure, measure_kinds, read
 from rag_eval.types import Estimate
 from tests.commands import Ended
 

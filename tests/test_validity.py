@@ -47,9 +47,9 @@ from rag_eval.score.percentile import percentile
 from rag_eval.score.primary import EM, chosen_primary, train_phrasing
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
+from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Prediction, QADataset, Spend
 from tests.commands import Ended
-from tests.finished_runs import write_run
 
 DOC = Path(__file__).parents[1] / "docs" / "validity.md"
 DECLARED = declare(EM, 0.0, 0.02)

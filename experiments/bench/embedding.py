@@ -14,30 +14,34 @@ from __future__ import annotations
 import json
 import logging
 import os
-import platform
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
-from experiments.bench.written import write
+from experiments.study import Found, Report, Run, Study
+from rag_eval.report.sections import Section
 from rag_eval.retrieve.embed import SentenceTransformerEmbedder
 from rag_eval.retrieve.offline import minilm_path
 from rag_eval.retrieve.vectors import in_memory
 from rag_eval.types import Document
 
-REPORT = Path("reports/bench/embedding")
 N_TEXTS, N_PAIRS = 24, 5
 TOKEN_BUDGET, MAX_ROWS = None, 1024  # those of conf/retriever/embedder/minilm.yaml
 SQUAD = "squad2_halfdev/dev-v2.0.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the report is."""
+
+    out: Path = Path("reports/bench")
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,23 @@ def timed_s(embed: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def runs(_: Options) -> list[Run[int, list[Compared]]]:
+    """All comparisons with one thread and with as many as there are."""
+    logging.getLogger("rag_eval.retrieve.encoder").setLevel(logging.ERROR)  # that passages are cut is the same on both sides
+    texts = passages()[1]
+    return [_run(n_threads, texts) for n_threads in sorted({1, torch.get_num_threads()})]
+
+
+def _run(n_threads: int, texts: Sequence[str]) -> Run[int, list[Compared]]:
+    def make(_: Found[int, list[Compared]]) -> list[Compared]:
+        torch.set_num_threads(n_threads)
+        return all_compared(texts)
+
+    return Run(n_threads, make)
+
+
 def all_compared(texts: Sequence[str]) -> list[Compared]:
+    """Ours beside theirs in both number formats, with the threads that torch has."""
     documents = [Document(str(n), text) for n, text in enumerate(texts)]
     theirs = SentenceTransformer(minilm_path(), device="cpu", model_kwargs={"dtype": "float32"})
     theirs_short = SentenceTransformer(minilm_path(), device="cpu", model_kwargs={"dtype": "bfloat16"})
@@ -122,31 +142,19 @@ def row(one: Compared) -> tuple[str, ...]:
     return (str(one.n_threads), one.ours, one.theirs, *rates, target, met)
 
 
-COLUMNS = ("threads", "ours", "sentence-transformers", "ours, texts/s", "theirs, texts/s", "ratio, wall", "ratio, CPU", "target", "")
+COLUMNS = ("threads", "ours", "sentence-transformers", "ours, texts/s", "theirs, texts/s", "ratio, wall", "ratio, CPU", "target", "reached")
 
 
-def main() -> None:
-    logging.getLogger("rag_eval.retrieve.encoder").setLevel(logging.ERROR)  # that passages are cut is the same on both sides
-    what, texts = passages()
-    results = []
-    for n_threads in sorted({1, torch.get_num_threads()}):
-        torch.set_num_threads(n_threads)
-        results += all_compared(texts)
-    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    versions = {name: version(name) for name in ("torch", "transformers", "sentence-transformers")}
-    about = (
-        f"all-MiniLM-L6-v2, {N_TEXTS} {what}, {N_PAIRS} alternating pairs, median (least to most). {machine}, "
-        f"{', '.join(f'{name} {number}' for name, number in versions.items())}; load average {os.getloadavg()[0]:.1f}."
-    )
-    table = Table(*COLUMNS)
-    for one in results:
-        table.add_row(*row(one))
-    console = Console(width=160)
-    console.print(about)
-    console.print(table)
-    compared = [asdict(one) for one in results]
-    write(REPORT, "Embedding speed", about, COLUMNS, map(row, results), {"versions": versions, "compared": compared})
+def report(_: Options, found: Found[int, list[Compared]]) -> Report:
+    """A line for each comparison."""
+    every = [one for of_threads in found.values() for one in of_threads]
+    about = f"all-MiniLM-L6-v2, {N_TEXTS} {passages()[0]}, {N_PAIRS} alternating pairs, median (least to most)."
+    section = Section("Texts a second", about, COLUMNS, tuple(map(row, every)))
+    return Report([section], more={"compared": [asdict(one) for one in every]})
 
+
+STUDY = Study("embedding", "Embedding speed", "experiments.bench.embedding", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

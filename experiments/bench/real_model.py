@@ -16,7 +16,6 @@ import argparse
 import json
 import logging
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -25,28 +24,39 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 from experiments.bench.ratios import ratio, verdict
-from experiments.bench.written import write
-from rag_eval.config import build, check, conf_dir, register_resolvers
+from experiments.study import Found, Report, Run, Study, composed, ended
+from rag_eval.config import build, check
+from rag_eval.errors import EnvironmentFault
 from rag_eval.generate.hf import HF
+from rag_eval.report.sections import Section
 from rag_eval.system import System
 
 ROOT, WORKER = Path(__file__).parents[2], Path(__file__).with_name("real_model_worker.py")
-REPORT = Path("reports/bench/real_model")
 HARNESS, N_NEW, TOKEN_BUDGET, N_PASSAGES = "0.4.13", 24, 16384, 3
 DTYPES = ("float32", "bfloat16")
 OURS = "rag_eval"
 BESIDE_HARNESS, BESIDE_COMMIT = 1.3, 2.0  # times as fast as rag_eval should be
+
+
+@dataclass(frozen=True)
+class Options:
+    """As the command line says them: see `read_options`."""
+
+    baseline: str | None
+    harness_python: str | None
+    model: str | None
+    data: str | None
+    n: int
+    blocks: int
+    dtypes: str
+    out: Path = Path("reports/bench")
 
 
 @dataclass(frozen=True)
@@ -82,15 +92,14 @@ class Way:
     texts: list[list[str]]
 
 
+@cache
 def prompts_of(n: int, data: str | None, model: str | None) -> tuple[str, list[Prompt]]:
     """The model's folder, and so many prompts that mean the same tokens to every tokenizer call."""
     squad = ["dataset=squad", f"dataset.path={data}/squad2_halfdev/dev-v2.0.json"]
     source = squad if data else ["dataset=world", "dataset.preset=laptop"]
     generator = ["generator=hf", f"generator.model={model}", "generator.dtype=float32"] if model else ["generator=smollm2"]
     passages = ["mode=rag", "retriever=bm25", f"retriever.k={N_PASSAGES}", "prompt.style=chat", "prompt.n_exemplars=0", "tracking=none"]
-    register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings = check(compose("config", overrides=[*passages, *generator, *source]))
+    settings = check(composed([*passages, *generator, *source]))
     dataset = build(settings["dataset"])
     system, _ = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}).learn(dataset, seed=0)
     answering: Any = system.generator
@@ -135,7 +144,11 @@ def checkout(commit: str | None) -> Iterator[str]:
 
 
 def answered(engine: Engine, model: str, dtype: str, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    """What an engine measured of itself while it answered."""
+    """What an engine measured of itself while it answered.
+
+    Raises:
+        EnvironmentFault: it failed.
+    """
     job = {
         "model": model,
         "dtype": dtype,
@@ -148,7 +161,7 @@ def answered(engine: Engine, model: str, dtype: str, prompts: Sequence[Prompt]) 
     with tempfile.TemporaryDirectory() as made:
         file = Path(made) / "job.json"
         file.write_text(json.dumps(job), encoding="utf-8")
-        ended = subprocess.run(
+        process = subprocess.run(
             [engine.python, "-P", str(WORKER), engine.kind, str(file)],
             env=environment,
             cwd=made,
@@ -156,9 +169,9 @@ def answered(engine: Engine, model: str, dtype: str, prompts: Sequence[Prompt]) 
             text=True,
             check=False,
         )
-    if ended.returncode:
-        raise SystemExit(f"{engine.name}: {ended.stderr.strip()[-2000:]}")
-    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    if process.returncode:
+        raise EnvironmentFault(f"{engine.name}: {process.stderr.strip()[-2000:]}")
+    found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return found
 
 
@@ -184,7 +197,6 @@ def _add(way: Way, found: dict[str, Any], share: float) -> None:
 
 
 COLUMNS = (
-    "precision",
     "engine",
     "questions/s",
     "CPU s a question",
@@ -195,7 +207,6 @@ COLUMNS = (
     "reached",
     "same answers",
 )
-SHOWN = ("engine", "questions/s", "peak GiB", "times as slow", "target", "reached")  # what fits into 80 columns
 
 
 def row(ours: Way, way: Way, n: int) -> dict[str, str]:
@@ -203,7 +214,6 @@ def row(ours: Way, way: Way, n: int) -> dict[str, str]:
     pairs = [(mine, other) for block, those in zip(ours.texts, way.texts, strict=True) for mine, other in zip(block, those, strict=True)]
     wall, by_cpu = ratio(way.wall_s, ours.wall_s), ratio(way.cpu_s, ours.cpu_s)
     cells = {
-        "precision": way.dtype,
         "engine": way.name,
         "questions/s": f"{n * len(way.wall_s) / sum(way.wall_s):.3f}",
         "CPU s a question": f"{sum(way.cpu_s) / len(way.cpu_s) / n:.2f}",
@@ -220,8 +230,50 @@ def row(ours: Way, way: Way, n: int) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    known = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def runs(options: Options) -> list[Run[str, list[Way]]]:
+    """All engines in each precision."""
+    logging.disable(logging.WARNING)
+    model, prompts = _asked(options)
+    blocks = [prompts[at :: options.blocks] for at in range(options.blocks)]
+    return [Run(dtype, partial(_measured, options, model, dtype, blocks)) for dtype in options.dtypes.split(",")]
+
+
+def _asked(options: Options) -> tuple[str, list[Prompt]]:
+    return prompts_of(options.n * options.blocks, options.data, options.model)
+
+
+def _measured(options: Options, model: str, dtype: str, blocks: Sequence[Sequence[Prompt]], _: Found[str, list[Way]]) -> list[Way]:
+    python = harness_python(options.harness_python, Path("cache/harness"))
+    engines = [Engine(OURS, "rag_eval", sys.executable, str(ROOT), None)]
+    engines.append(Engine(f"lm_eval {HARNESS}", "harness", python, "", BESIDE_HARNESS))
+    with checkout(options.baseline) as earlier:
+        if options.baseline:
+            engines.append(Engine(options.baseline, "rag_eval", sys.executable, earlier, BESIDE_COMMIT, is_earlier=True))
+        return measured(engines, model, dtype, blocks)
+
+
+def report(options: Options, found: Found[str, list[Way]]) -> Report:
+    """A table for each precision."""
+    sections = [_section(dtype, ways, options) for dtype, ways in found.items()]
+    kept = [{name: value for name, value in asdict(way).items() if name != "texts"} for ways in found.values() for way in ways]
+    return Report(sections, [f"threads: {torch.get_num_threads()}"], {"ways": kept})
+
+
+def _section(dtype: str, ways: Sequence[Way], options: Options) -> Section:
+    (ours,) = (way for way in ways if way.name == OURS)
+    rows = [row(ours, way, options.n) for way in ways]
+    length = statistics.fmean(len(one.ids) for one in _asked(options)[1])
+    reading = (
+        f"{options.model or 'SmolLM2-135M-Instruct, dequantised'}; {'SQuAD' if options.data else 'the invented world'}, {N_PASSAGES} "
+        f"passages, {length:.0f} prompt tokens on average, up to {N_NEW} new ones. {options.blocks} blocks of "
+        f"{options.n} questions in turn; ratios with 95 % intervals over the blocks."
+    )
+    return Section(dtype, reading, COLUMNS, tuple(tuple(one.get(name, "") for name in COLUMNS) for one in rows))
+
+
+def read_options(argv: Sequence[str]) -> Options:
+    """The options of the command line, which this bench takes as `--name value`."""
+    known = argparse.ArgumentParser(prog=f"python -m {STUDY.module}", description=(__doc__ or "").splitlines()[0])
     known.add_argument("--baseline", help="an earlier commit of rag_eval")
     known.add_argument("--harness-python", help=f"a Python that has lm_eval {HARNESS}; none = one is made in cache/harness")
     known.add_argument("--model", help="another folder than that of SmolLM2")
@@ -229,51 +281,17 @@ def main() -> None:
     known.add_argument("--n", type=int, default=24, help="questions of a block")
     known.add_argument("--blocks", type=int, default=4)
     known.add_argument("--dtypes", default=",".join(DTYPES))
-    given = known.parse_args()
-    logging.disable(logging.WARNING)
-    load = os.getloadavg()[0]
-    model, prompts = prompts_of(given.n * given.blocks, given.data, given.model)
-    blocks = [prompts[at :: given.blocks] for at in range(given.blocks)]
-    harness = Engine(
-        f"lm_eval {HARNESS}",
-        "harness",
-        harness_python(given.harness_python, Path("cache/harness")),
-        "",
-        BESIDE_HARNESS,
-    )
-    with checkout(given.baseline) as earlier:
-        engines = [Engine(OURS, "rag_eval", sys.executable, str(ROOT), None), harness]
-        if earlier:
-            engines.append(Engine(given.baseline, "rag_eval", sys.executable, earlier, BESIDE_COMMIT, is_earlier=True))
-        ways = [way for dtype in given.dtypes.split(",") for way in measured(engines, model, dtype, blocks)]
-    report(ways, given, prompts, load)
+    return Options(**vars(known.parse_args(argv)))
 
 
-def report(ways: Sequence[Way], given: argparse.Namespace, prompts: Sequence[Prompt], load: float) -> None:
-    """Print the table and write it beside what was measured."""
-    ours = {way.dtype: way for way in ways if way.name == OURS}
-    rows = [row(ours[way.dtype], way, given.n) for way in ways]
-    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {torch.get_num_threads()} threads"
-    versions = {name: version(name) for name in ("torch", "transformers")}
-    length = statistics.fmean(len(one.ids) for one in prompts)
-    about = (
-        f"{given.model or 'SmolLM2-135M-Instruct, dequantised'}; {'SQuAD' if given.data else 'the invented world'}, {N_PASSAGES} passages, "
-        f"{length:.0f} prompt tokens on average, up to {N_NEW} new ones. {given.blocks} blocks of {given.n} questions in turn, ratios with "
-        f"95% intervals over blocks. {machine}, {', '.join(f'{name} {number}' for name, number in versions.items())}; "
-        f"load average before {load:.1f}."
-    )
-    console = Console()
-    console.print(about)
-    for dtype in ours:
-        table = Table(*SHOWN, title=dtype, box=SIMPLE)
-        for one in rows:
-            if one["precision"] == dtype:
-                table.add_row(*(one.get(name, "") for name in SHOWN))
-        console.print(table)
-    kept = [{name: value for name, value in asdict(way).items() if name != "texts"} for way in ways]
-    cells = [[one.get(name, "") for name in COLUMNS] for one in rows]
-    write(REPORT, "Speed of answering with a real model", about, COLUMNS, cells, {"versions": versions, "ways": kept})
+STUDY = Study("real_model", "Speed of answering with a real model", "experiments.bench.real_model", Options, runs, report)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print and write; returns the exit code."""
+    options = read_options(argv)
+    return ended(lambda: STUDY.carry_out(options, argv))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

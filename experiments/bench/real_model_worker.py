@@ -23,7 +23,7 @@ def rag_eval(job: dict[str, Any]) -> tuple[Callable[[], list[Any]], Callable[[An
     from rag_eval.types import Rendered
 
     generator = HF(job["model"], job["dtype"], "cpu", job["n_new"], job["token_budget"], [])
-    generator._encode = lambda _: job["ids"]  # type: ignore[method-assign]
+    generator._encode = lambda _: job["ids"]  # type: ignore[method-assign, assignment]
     prompts = [Rendered((), "", "")] * len(job["ids"])
     _ = generator._network, getattr(generator, "_decoder", None)  # loaded; earlier commits have no decoder of its own
     return lambda: generator.generate(prompts), lambda one: (one.text, one.total_s)

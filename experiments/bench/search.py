@@ -12,27 +12,41 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from rag_eval.errors import RagEvalError, UserError
+from experiments.options import whole
+from experiments.study import Found, Report, Run, Study
 from rag_eval.parts import Vectors
-from rag_eval.report.options import parsed
+from rag_eval.report.sections import Section
 
 BATCHES = (1, 8, 32, 128, 256, 1_024)
 TARGETS = {32: 4.0, 128: 4.0, 256: 4.0}  # how many times as fast as FAISS as it comes
 DIM, K = 384, 10
 PAUSE_S = 0.2  # before each turn: threads that wait for more work keep their core for a while
-DEFAULTS = {"rows": "100000", "pairs": "15", "out": "reports/bench"}
 SERVE = "import sys; from experiments.bench.search import serve; serve(int(sys.argv[1]))"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How many vectors, how often each batch is timed, and where the report is."""
+
+    rows: Annotated[int, whole(K)] = 100_000  # at least the neighbours that are searched
+    pairs: Annotated[int, whole(1)] = 15
+    out: Path = Path("reports/bench")
+
+
+def runs(options: Options) -> list[Run[str, list[dict[str, Any]]]]:
+    """All batch sizes in one go, beside one other process."""
+    return [Run("all batch sizes", lambda _: measure(options.rows, options.pairs))]
 
 
 def vectors(n: int, seed: int) -> Vectors:
@@ -116,50 +130,29 @@ def _row(n: int, times: Sequence[tuple[float, float, float, float]]) -> dict[str
     }
 
 
-def write(found: Sequence[dict[str, Any]], n_rows: int, n_pairs: int, out: Path) -> str:
-    """The report as Markdown, written beside its numbers."""
-    import faiss
-
-    flags = "CPU of " + platform.machine() + f", {os.cpu_count()} cores, FAISS {faiss.__version__}"
-    core = f"OPENBLAS_CORETYPE={os.environ.get('OPENBLAS_CORETYPE', 'unset')}"
-    lines = [
-        "# Exact search beside FAISS as it comes",
-        "",
-        f"{n_rows:,} vectors of {DIM}, best {K}; medians of {n_pairs} alternating pairs; {flags}; {core}.",
-        "Command: `python -m experiments.bench.search`. A ratio above 1: ours is faster; in brackets the smallest and the largest.",
-        "",
-        "| queries at once | FAISS, ms | ours, ms | torch, ms | ratio | same ids | target |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for one in found:
-        target = "" if one["target"] is None else f"{one['target']:g} x: {'met' if one['ratio'] >= one['target'] else 'NOT met'}"
-        spread = f"{one['ratio']:.2f} [{one['ratio_low']:.2f}, {one['ratio_high']:.2f}]"
-        numbers = f"{one['faiss_ms']:.1f} | {one['ours_ms']:.1f} | {one['torch_ms']:.1f}"
-        lines.append(f"| {one['n_queries']} | {numbers} | {spread} | {one['same_ids']:.4f} | {target} |")
-    text = "\n".join(lines) + "\n"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "search.md").write_text(text, encoding="utf-8")
-    (out / "search.json").write_text(
-        json.dumps({"rows": n_rows, "pairs": n_pairs, "found": list(found)}, indent=1) + "\n", encoding="utf-8"
+def report(options: Options, found: Found[str, list[dict[str, Any]]]) -> Report:
+    """A line for each batch size."""
+    (sizes,) = found.values()
+    reading = (
+        f"{options.rows:,} vectors of {DIM}, best {K}; medians of {options.pairs} alternating pairs. "
+        "A ratio above 1: ours is faster than FAISS as it comes; in brackets the smallest and the largest."
     )
-    return text
+    header = ("queries at once", "FAISS, ms", "ours, ms", "torch, ms", "ratio", "same ids", "target", "reached")
+    core = f"OPENBLAS_CORETYPE: {os.environ.get('OPENBLAS_CORETYPE', 'unset')}"
+    more = {"rows": options.rows, "pairs": options.pairs, "found": sizes}
+    return Report([Section("Milliseconds a search", reading, header, tuple(map(_cells, sizes)))], [core], more)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Measure, write, print; returns the exit code."""
-    try:
-        words, options = parsed(argv, DEFAULTS)
-        if words or not (options["rows"].isdecimal() and options["pairs"].isdecimal() and int(options["pairs"])):
-            raise UserError("expected rows=100000 pairs=15 out=reports/bench, whole numbers.")
-        n_rows, n_pairs = int(options["rows"]), int(options["pairs"])
-        if n_rows < K:
-            raise UserError(f"rows={n_rows}: expected at least {K}, the neighbours that are searched.")
-        print(write(measure(n_rows, n_pairs), n_rows, n_pairs, Path(options["out"])))
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    times = (f"{one[f'{name}_ms']:.1f}" for name in ("faiss", "ours", "torch"))
+    ratio = f"{one['ratio']:.2f} [{one['ratio_low']:.2f}, {one['ratio_high']:.2f}]"
+    target = "" if one["target"] is None else f"{one['target']:g}"
+    reached = "" if one["target"] is None else "met" if one["ratio"] >= one["target"] else "NOT met"
+    return f"{one['n_queries']:,}", *times, ratio, f"{one['same_ids']:.4f}", target, reached
 
+
+STUDY = Study("search", "Exact search beside FAISS as it comes", "experiments.bench.search", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,11 @@ import torch
 import transformers
 from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig
-from rich.console import Console
-from rich.table import Table
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-import rag_eval
 from experiments.bench.ratios import ratio, verdict
-from experiments.bench.written import write
+from experiments.study import Found, Report, Run, Study
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.checkpoints import Checkpoints
 from rag_eval.adapt.data_qa import QA
@@ -47,18 +43,27 @@ from rag_eval.adapt.data_raft import Raft
 from rag_eval.adapt.lora import Lora
 from rag_eval.adapt.training import Lesson, trainer_of
 from rag_eval.adapt.training_set import tokenized
+from rag_eval.adapt.until_learned import UntilLearned
 from rag_eval.data.world.source import world
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Row, TrainingData
 from rag_eval.prompt import Prompt
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.record.work import WorkDirectory
+from rag_eval.report.sections import Section
+from rag_eval.testing.models import TINY
 
-REPORT = Path("reports/bench/training")
 N_BLOCKS, N_SKIPPED, N_HELD_OUT = 4, 2, 16
 RANK = 64
 OURS = "rag_eval"
 TARGETS = {OURS: None, "TRL as it comes": 2.0, "TRL tuned": 1.0}  # times its speed that ours should be
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the report is."""
+
+    out: Path = Path("reports/bench")
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,14 @@ class Clock(TrainerCallback):  # type: ignore[misc]
             self._begun = self._ended
 
 
+def runs(_: Options) -> list[Run[str, list[Way]]]:
+    """All ways with each kind of rows."""
+    logging.disable(logging.WARNING)
+    disable_progress_bars()
+    torch.set_flush_denormal(True)
+    return [Run(kind.name, partial(compare, kind)) for kind in KINDS]
+
+
 def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
     """What all ways train on, and rows that none does."""
     lora = Lora(
@@ -124,8 +137,13 @@ def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
         dora=False,
         quantized=False,
         learning_rate=0.002,
+        schedule="linear",
+        warmup_share=0.03,
         epochs=1.0,
+        until_learned=0.99,
+        max_epochs=30.0,
         batch_size=kind.batch,
+        batch_tokens=2048,
         precision="float32",
         gradient_checkpointing=False,
         packing=False,
@@ -136,8 +154,7 @@ def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
         stacked=False,
         n_processes=1,
     )
-    tiny = Path(rag_eval.__file__).parent / "assets" / "tiny"
-    generator = HF(str(tiny), "float32", "cpu", max_new_tokens=8, token_budget=4096)
+    generator = HF(str(TINY), "float32", "cpu", max_new_tokens=8, token_budget=4096)
     prompt = Prompt("Answer the question in a few words. If the answer is not known, say unknown.")
     lesson = lora.lesson(generator, prompt, world("ci", 0), seed=0)
     end = kind.n_rows + N_HELD_OUT
@@ -145,9 +162,9 @@ def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
 
 
 def ours(lesson: Lesson, clock: Clock) -> SFTTrainer:
-    best = BestOnDev(0, 0)
+    best, until = BestOnDev(0, 0), UntilLearned(lesson.schedule, lesson.rows, lesson.seed)
     work = WorkDirectory(Path(tempfile.mkdtemp()) / "work")
-    return trainer_of(lesson, [best, Checkpoints(work, lesson.schedule.checkpoint_every, best), clock])
+    return trainer_of(lesson, [best, until, Checkpoints(work, lesson.schedule.checkpoint_every, best, until), clock])
 
 
 def theirs(lesson: Lesson, clock: Clock, **changed: Any) -> SFTTrainer:
@@ -181,9 +198,10 @@ def theirs(lesson: Lesson, clock: Clock, **changed: Any) -> SFTTrainer:
     return trainer
 
 
-def compare(kind: Kind, root: Path) -> list[Way]:
+def compare(kind: Kind, _: Found[str, list[Way]]) -> list[Way]:
     """Blocks of all ways in turn, after a few steps of each that do not count."""
-    lesson, held_out = lesson_of(kind, root)
+    with tempfile.TemporaryDirectory() as root:
+        lesson, held_out = lesson_of(kind, Path(root))
     n_steps = math.ceil(kind.n_rows / kind.batch)
     tuned: dict[str, Any] = {
         "gradient_checkpointing": False,
@@ -234,33 +252,20 @@ def row(ours: Way, way: Way) -> tuple[str, ...]:
     return (way.rows, way.name, speed, *times, f"{target:.1f}", verdict(target, *wall[1:]), after, gate)
 
 
-COLUMNS = ("rows", "", "tokens/s", "rag_eval, times as fast, wall", "CPU", "target", "", "loss after", "gate")
+COLUMNS = ("rows", "trainer", "tokens/s", "rag_eval, times as fast, wall", "CPU", "target", "reached", "loss after", "gate")
 
 
-def main() -> None:
-    logging.disable(logging.WARNING)
-    disable_progress_bars()
-    torch.set_flush_denormal(True)
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as made:
-        ways = [compare(kind, Path(made)) for kind in KINDS]
-    rows = [row(those[0], way) for those in ways for way in those]
-    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {torch.get_num_threads()} threads"
-    versions = {name: version(name) for name in ("torch", "transformers", "peft", "trl")}
+def report(_: Options, found: Found[str, list[Way]]) -> Report:
+    """A line for each way and kind of rows."""
+    rows = [row(ways[0], way) for ways in found.values() for way in ways]
     sizes = "; ".join(f"{kind.name}: {kind.n_rows} rows, {kind.batch} a step" for kind in KINDS)
-    about = (
-        f"LoRA of rank {RANK} on the embedded model, float32. {sizes}. {N_BLOCKS} blocks in turn, ratios with 95% intervals over blocks. "
-        f"{machine}, {', '.join(f'{name} {number}' for name, number in versions.items())}; load average before {load:.1f}."
-    )
-    table = Table(*COLUMNS)
-    for one in rows:
-        table.add_row(*one)
-    console = Console(width=180)
-    console.print(about)
-    console.print(table)
-    ways_of_all = [asdict(way) for those in ways for way in those]
-    write(REPORT, "Training speed", about, COLUMNS, rows, {"versions": versions, "ways": ways_of_all})
+    about = f"LoRA of rank {RANK} on the embedded model, float32. {sizes}. {N_BLOCKS} blocks in turn, 95 % intervals over blocks."
+    ways = [asdict(way) for of_kind in found.values() for way in of_kind]
+    return Report([Section("Tokens a second", about, COLUMNS, tuple(rows))], [f"threads: {torch.get_num_threads()}"], {"ways": ways})
 
+
+STUDY = Study("training", "Training speed", "experiments.bench.training", Options, runs, report)
+main = STUDY.main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

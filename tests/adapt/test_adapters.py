@@ -31,9 +31,9 @@ from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Cached
 from rag_eval.source import source_sha
+from rag_eval.testing.models import SIZES, write_random_model
 from rag_eval.types import Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
-from tests.models import SIZES, write_random_model
 
 KINDS: dict[str, dict[str, Any]] = {
     "lora": {},

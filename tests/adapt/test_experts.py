@@ -15,8 +15,9 @@ from rag_eval.adapt.given import Given
 from rag_eval.adapt.labelled import LabelledTrainer, n_alike
 from rag_eval.adapt.training import trainer_of
 from rag_eval.generate.hf import HF
+from rag_eval.testing.models import write_random_model
+from tests.adapt.experts import EXPERTS
 from tests.adapt.tiny_training import DATASET, PROMPT, fit, hf, logits, lora
-from tests.models import EXPERTS, write_random_model
 
 
 @pytest.fixture(scope="module", params=EXPERTS)

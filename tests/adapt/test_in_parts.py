@@ -14,8 +14,9 @@ from rag_eval.adapt.in_parts import PartwiseTrainer, divided, lengths_of, parts_
 from rag_eval.adapt.labelled import n_alike
 from rag_eval.adapt.training import Lesson, trainer_of
 from rag_eval.parts import Row
+from rag_eval.testing.models import write_random_model
+from tests.adapt.experts import EXPERTS
 from tests.adapt.tiny_training import DATASET, PROMPT, fit, hf, lora
-from tests.models import EXPERTS, write_random_model
 
 HEADS = ("Answer in few words. " * 3, "Say what it is, and say no more than that. ")
 

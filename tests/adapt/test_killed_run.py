@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from rag_eval.testing.models import write_random_model
 from tests.adapt.killed_commands import RUN
-from tests.models import write_random_model
 
 # Nine steps in three epochs of three; most states stand in the middle of one. Dropout, dev and training questions draw and keep numbers.
 TRAINING = (

@@ -14,8 +14,8 @@ from trl import SFTTrainer
 from rag_eval.adapt import labelled
 from rag_eval.adapt.labelled import LabelledTrainer, n_alike
 from rag_eval.adapt.training import Lesson, trainer_of
+from rag_eval.testing.models import write_random_model
 from tests.adapt.tiny_training import DATASET, PROMPT, hf, lora
-from tests.models import write_random_model
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from rag_eval import progress
 from rag_eval.adapt.training import trainer_of
 from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.generate.merge import merged
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, hf, logits, lora
-from tests.models import write_random_model
 
 
 @pytest.fixture(scope="module")

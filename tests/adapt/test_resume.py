@@ -18,9 +18,9 @@ from rag_eval.adapt.progress import TrainingBar
 from rag_eval.evaluate import _learning
 from rag_eval.parts import Cached
 from rag_eval.system import Learned
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import Spend
 from tests.adapt.tiny_training import fit
-from tests.models import write_random_model
 
 # Twelve steps in three epochs of four batches. Dropout, dev and training questions draw random numbers and keep numbers of their own.
 TRAINING = {"epochs": None, "max_epochs": 3.0, "batch_size": 2, "dropout": 0.1, "checkpoint_every": 3, "eval_every": 2, "patience": 100}

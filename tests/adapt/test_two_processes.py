@@ -17,10 +17,10 @@ import yaml
 from safetensors.torch import load_file
 
 from rag_eval.errors import ConfigError
+from rag_eval.testing.models import write_random_model
 from tests.adapt.tiny_training import fit as fit_lora
 from tests.adapt.together_worker import CASES, fit, recorded
 from tests.commands import Ended
-from tests.models import write_random_model
 
 ROOT = Path(__file__).parents[2]
 TWO_ON_CPU = ROOT / "docs" / "accelerate" / "ddp_cpu.yaml"

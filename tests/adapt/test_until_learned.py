@@ -25,10 +25,10 @@ from rag_eval.adapt.training_set import tokenized
 from rag_eval.adapt.until_learned import N_ASKED, padded, sample_of
 from rag_eval.errors import DataError
 from rag_eval.parts import Cached, Row
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import Document
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, lora
 from tests.commands import Ended
-from tests.models import write_random_model
 
 LEARNS: dict[str, Any] = {"epochs": None, "rank": 32, "alpha": 32, "learning_rate": 0.003, "max_epochs": 80.0}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from experiments.effects_runs import Pool
+from experiments.effects.arms import Pool
 from rag_eval.types import Prediction
 
 

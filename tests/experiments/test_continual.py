@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from experiments.continual import (
+from experiments.effects.continual import (
     POLICIES,
     Answered,
+    Options,
+    answered_by,
     backward_transfer,
     deleted_values,
     forgotten,
@@ -23,6 +25,7 @@ from experiments.continual import (
     score,
     under_trained,
 )
+from experiments.study import Found
 from rag_eval.data.world.source import past_of, world
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Figure
@@ -89,6 +92,18 @@ def test_what_is_asked_under_a_new_name_is_neither_unchanged_nor_beside_a_change
     assert set(one.scores("answer/em", ["locality", "retained"])) == {"0/old", "0/beside", "1/beside", "1/named anew"}
     assert set(one.scores("answer/em", ["canary"])) == {"0/changed", "1/changed"}
     assert one.clusters["1/changed"] == "1/e3"
+
+
+def test_a_policy_that_failed_in_one_world_is_not_measured_and_says_why() -> None:
+    options = Options(seeds=(0, 1), generator="scripted", embedder="hashed")
+    found: Found[tuple[str, int], RecordedRun] = Found()
+    for seed in options.seeds:
+        found["rag, old index", seed] = run_of({"q": {"answer/em": 1.0, "change": "retained", "cluster": "e1"}})
+    found["rag, indexed anew", 0] = found["rag, old index", 0]
+    found.failed["rag, indexed anew", 1] = "no disk"
+    policies = answered_by(options, found)
+    assert policies["rag, indexed anew"] == "world 1 failed: no disk"
+    assert score(policies["rag, old index"], ["retained"]).n == 2  # type: ignore[arg-type, union-attr]
 
 
 def test_a_new_name_is_taught_although_nothing_else_changed() -> None:

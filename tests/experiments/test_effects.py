@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from experiments import admission
-from experiments.effects import judge, main, read_kinds
-from experiments.effects_claims import EFFECTS, Effect
-from experiments.effects_measures import groups_gained, groups_missed, hops_together, mean, slope
-from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools
-from experiments.effects_trained import trained_effects
+from experiments.effects.arms import ARMS, ArmRun, Plan, Pool, pools, runs_of
+from experiments.effects.claims import EFFECTS, Effect
+from experiments.effects.measures import MISLED, groups_gained, groups_missed, hops_together, mean, slope
+from experiments.effects.report import judge, main, read_kinds
+from experiments.effects.trained_arms import trained_effects
+from experiments.study import Found, made
+from experiments.tiny_model import admission
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
+from rag_eval.testing.finished_runs import write_run
 from tests.experiments.pools_of_effects import pool
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
@@ -62,9 +65,9 @@ def test_a_scripted_reader_shows_what_is_known_beforehand(
 def test_a_second_call_takes_finished_runs_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     arms = {name: ARMS[name] for name in ("closed_book", "oracle")}
-    plan, advanced = Plan("ci", (0, 1), "scripted", "hashed", str(tmp_path)), list[int]()
-    first, second = pools(plan, arms, advanced.append), pools(plan, arms, advanced.append)
-    assert len(advanced) == 2 * n_runs(plan, arms) == 8
+    runs = runs_of(Plan("ci", (0, 1), "scripted", "hashed", tmp_path), arms)
+    first, second = pools(made(runs)), pools(made(runs))
+    assert len(runs) == 4
     assert {name: one.records for name, one in first.items()} == {name: one.records for name, one in second.items()}
     assert len(list((tmp_path / "effects").iterdir())) == 4
     assert {cluster[:2] for cluster in first["oracle"].clusters.values()} == {"0/", "1/"}
@@ -89,6 +92,18 @@ def test_what_takes_a_kind_that_is_not_read_is_not_shown_though_its_number_would
 def test_what_nobody_was_asked_is_not_measured() -> None:
     effect = replace(EFFECTS[1], needs=())
     assert judge(effect, {"oracle": pool({EM: [math.nan, math.nan]})}, [], [0]).text == "NOT MEASURED"
+
+
+def test_an_arm_of_which_a_run_failed_is_missing_and_what_takes_it_is_not_measured(tmp_path: Path) -> None:
+    found: Found[ArmRun, RecordedRun] = Found()
+    found[ArmRun("rag", 0, 0)] = found[ArmRun("oracle", 0, 0)] = write_run(tmp_path, "r", "rag", [{EM: 1.0}])
+    found.failed[ArmRun("rag", 1, 0)] = "no disk"
+    arms = pools(found)
+    assert list(arms) == ["oracle"]
+    arms["rag, false pages"] = pool({EM: [1.0] * 40, MISLED: [1.0] * 40})
+    effects = {one.claim.name: one for one in EFFECTS}
+    assert judge(effects["E17 flips"], arms, [], [0, 1]).text == "NOT MEASURED"
+    assert judge(effects["E17 misled"], arms, [], [0]).text == "SUPPORTED"
 
 
 def test_the_slope_is_the_least_squares_line_of_each_question() -> None:

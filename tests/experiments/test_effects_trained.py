@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from experiments import effects_trained, finetuning
-from experiments.effects import judge, plan_of
-from experiments.effects_measures import difference, estimate_of
-from experiments.effects_runs import ARMS, _composed, _configuration, trains
-from experiments.effects_trained import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
-from experiments.finetuning import arms_of, sweep_section
-from experiments.isotonic import isotonic
+from experiments.effects import finetuning, trained_arms
+from experiments.effects.arms import ARMS, settings_of, trains
+from experiments.effects.finetuning import arms_of, sweep_section
+from experiments.effects.isotonic import isotonic
+from experiments.effects.measures import difference, estimate_of
+from experiments.effects.report import Options, judge, plan_of
+from experiments.effects.trained_arms import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
+from experiments.study import composed
 from rag_eval.config import check
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.types import Estimate
 from tests.experiments.pools_of_effects import named
 
-OPTIONS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "hashed", "runs": "outputs"}
+OPTIONS = Options(embedder="hashed")
 
 
 def test_every_arm_that_an_effect_or_the_report_names_is_one() -> None:
@@ -34,29 +36,27 @@ def test_every_arm_that_an_effect_or_the_report_names_is_one() -> None:
 def test_the_settings_of_every_trained_arm_hold_together_and_follow_the_world(name: str) -> None:
     plan = plan_of(OPTIONS)
     (overrides,) = (TRAINED | finetuning.OTHERS)[name]
-    with _configuration():
-        settings = check(_composed(plan, 7, overrides, "/a/folder"))
+    settings = check(composed(settings_of(plan, 7, overrides, "/a/folder")))
     world = settings["dataset"].get("after", settings["dataset"])
     assert (world["preset"], world["seed"]) == ("ci", 7)
     trained = settings["adapter"]["_target_"].endswith("Lora")
     assert settings["seed"] == (7 if trained else 0)
     if trained:
-        assert settings["adapter"]["start"] == ("/a/folder" if effects_trained.START in overrides else None)
+        assert settings["adapter"]["start"] == ("/a/folder" if trained_arms.START in overrides else None)
 
 
 def test_only_a_generator_with_weights_is_trained() -> None:
-    assert trains(plan_of(OPTIONS))
-    assert not trains(plan_of({**OPTIONS, "generator": "scripted"}))
+    assert trains(OPTIONS.generator)
+    assert not trains("scripted")
 
 
 def test_every_fact_is_seen_as_often_whatever_the_phrasings() -> None:
     plan = plan_of(OPTIONS)
     seen = set()
-    with _configuration():
-        for arm in effects_trained.PHRASED.values():
-            settings = check(_composed(plan, 0, TRAINED[arm][0], ""))
-            seen.add(settings["adapter"]["epochs"] * settings["dataset"]["n_phrasings"])
-    assert seen == {effects_trained.PASSES}
+    for arm in trained_arms.PHRASED.values():
+        settings = check(composed(settings_of(plan, 0, TRAINED[arm][0])))
+        seen.add(settings["adapter"]["epochs"] * settings["dataset"]["n_phrasings"])
+    assert seen == {trained_arms.PASSES}
 
 
 def test_what_was_not_run_is_not_measured() -> None:
@@ -82,7 +82,7 @@ def test_reversing_is_compared_by_the_fact_that_is_asked_for() -> None:
 
 def test_the_slope_of_popularity_is_that_of_least_squares_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {"a": 1, "b": 2, "c": 8, "d": 16}
-    monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: counts)
+    monkeypatch.setattr(trained_arms, "n_documents", lambda preset, seed: counts)
     entities, scores = [*counts] * 5, [0, 0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 0]
     pool = named({f"0.0/{at}": float(score) for at, score in enumerate(scores)}, cluster=entities)
     pool = pool.__class__(pool.rows, pool.predictions, {name: name for name in pool.rows}, ())  # questions by themselves
@@ -100,20 +100,20 @@ def test_the_slope_of_popularity_is_that_of_least_squares_with_its_error(monkeyp
 
 
 def test_where_all_are_as_popular_there_is_no_slope(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: {"a": 2, "b": 2})
+    monkeypatch.setattr(trained_arms, "n_documents", lambda preset, seed: {"a": 2, "b": 2})
     found = popularity("arm", "ci")({"arm": named({"0.0/1": 1.0, "0.0/2": 0.0, "0.0/3": 0.0}, cluster=["a", "b", "a"])})
     assert all(map(math.isnan, found.values))
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_where_all_answers_are_right_or_all_wrong_popularity_says_nothing(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
-    monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: {"a": 1, "b": 8})
+    monkeypatch.setattr(trained_arms, "n_documents", lambda preset, seed: {"a": 1, "b": 8})
     found = popularity("arm", "ci")({"arm": named(dict.fromkeys(["0.0/1", "0.0/2", "0.0/3"], score), cluster=["a", "b", "a"])})
     assert estimate_of(found) is None
 
 
 def test_what_one_world_knows_more_of_is_not_taken_for_its_popularity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effects_trained, "n_documents", lambda preset, seed: {"a": 1, "b": 2} if seed == 0 else {"a": 8, "b": 16})
+    monkeypatch.setattr(trained_arms, "n_documents", lambda preset, seed: {"a": 1, "b": 2} if seed == 0 else {"a": 8, "b": 16})
     names = [f"{world}.0/{at}" for world in (0, 1) for at in range(4)]
     found = {"arm": named(dict(zip(names, [0, 0, 0, 1, 1, 1, 1, 0], strict=True)), cluster=["a", "a", "b", "b"] * 2)}
     assert np.mean(popularity("arm", "ci")(found).values) == pytest.approx(0.0)  # +.5 in one world, -.5 in the other
@@ -135,9 +135,8 @@ def test_a_verdict_names_the_arms_that_did_not_learn() -> None:
 
 
 def test_settings_of_the_world_go_to_its_new_version_and_folders_stay() -> None:
-    plan = plan_of({**OPTIONS, "runs": "dataset.runs"})
-    with _configuration():
-        cfg = _composed(plan, 3, TRAINED["finetune, continued"][0], "/a/folder")
+    plan = plan_of(replace(OPTIONS, runs=Path("dataset.runs")))
+    cfg = composed(settings_of(plan, 3, TRAINED["finetune, continued"][0], "/a/folder"))
     assert (cfg.output_dir, cfg.dataset.after.seed, cfg.dataset.before.seed) == ("dataset.runs", 3, 3)
 
 
@@ -148,7 +147,7 @@ def test_the_report_asks_who_was_trained_for_it_what_was_forgotten_and_no_sweep(
 
 
 def test_documents_are_counted_by_the_entity_that_they_are_about() -> None:
-    counts = effects_trained.n_documents("ci", 0)
+    counts = trained_arms.n_documents("ci", 0)
     assert len(counts) == 32
     assert max(counts.values()) > 10 * min(counts.values())
 
@@ -159,7 +158,7 @@ def test_untaught_are_entities_that_training_asks_nothing_about() -> None:
 
 
 def test_unchanged_leaves_out_what_changed_and_who_has_a_new_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effects_trained, "renamed", lambda preset, seed: {"b"} if seed == 0 else set())
+    monkeypatch.setattr(trained_arms, "renamed", lambda preset, seed: {"b"} if seed == 0 else set())
     names = {"0.0/1": 1.0, "0.0/2": 1.0, "0.0/3": 1.0, "1.0/4": 1.0}
     pool = named(names, change=["retained", "retained", "canary", "locality"], cluster=["a", "b", "a", "b"])
     assert unchanged("ci")({"arm": pool}, "arm") == ["0.0/1", "1.0/4"]

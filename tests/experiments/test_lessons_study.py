@@ -12,8 +12,8 @@ import pytest
 from experiments.lessons_study import SLIPS, STUB, main, rows, stub_answer
 from rag_eval.lessons.asking import questions_prompt
 from rag_eval.lessons.command import make, read_plan
+from rag_eval.testing.chat_endpoint import serving
 from rag_eval.types import Document
-from tests.chat_endpoint import serving
 
 DOCUMENTS = [
     Document(f"d{at}", " ".join(f"{ordinal} w{at} one two three four five six seven eight nine." for ordinal in "ABCD"), f"Disease {at}")

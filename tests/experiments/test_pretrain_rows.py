@@ -9,9 +9,9 @@ from typing import get_args
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from experiments.base_prompt import base_prompt
-from experiments.guidance import HOPS, Guide
-from experiments.pretrain_rows import HARDER, LATE, Row, gold, micro_batches, rows_of, tensors, to_row, train_tokenizer
+from experiments.tiny_model.base_prompt import base_prompt
+from experiments.tiny_model.guidance import HOPS, Guide
+from experiments.tiny_model.rows import HARDER, LATE, Row, gold, micro_batches, rows_of, tensors, to_row, train_tokenizer
 from rag_eval.data.world.model import Fact
 from rag_eval.data.world.names import Names, Type, stem, syllables
 from rag_eval.data.world.reading import Exercise, exercises

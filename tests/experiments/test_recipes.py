@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.recipe import Direction, Recipe, read_recipe, recipe_names, recipe_of
-from experiments.recipe_needs import _has_model
-from experiments.recipes import DEFAULTS, compare, composed, directions, main
+from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_names, recipe_of
+from experiments.recipes.requirements import _has_model
+from experiments.recipes.verify import Options, compare, directions, main, settings_of
+from experiments.study import composed
 from rag_eval.config import check
 from rag_eval.errors import ConfigError
 from rag_eval.types import Estimate
@@ -38,7 +39,7 @@ def test_these_are_the_recipes() -> None:
 
 @pytest.mark.parametrize(("recipe", "model", "run"), ALL, ids=[f"{recipe.name}-{model}-{run}" for recipe, model, run in ALL])
 def test_every_run_of_a_recipe_is_a_configuration_that_passes_the_check(recipe: Recipe, model: str, run: str) -> None:
-    settings = check(composed(recipe, model, run, "DATA", DEFAULTS))
+    settings = check(composed(settings_of(recipe, model, run, Options(data=Path("DATA")))))
     assert settings["generator"]["model"] == recipe.models[model]
     assert recipe.measure in {f"answer/{name}" for name in settings["metrics"]["answer"]}
 
@@ -85,7 +86,7 @@ def test_a_direction_is_judged_by_the_side_of_0_and_counts_in_the_end() -> None:
 def test_a_copy_of_a_model_that_was_only_begun_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("config.json", "model.safetensors.index.json"):
         (tmp_path / name).write_text(json.dumps({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}), encoding="utf-8")
-    monkeypatch.setattr("experiments.recipe_needs.try_to_load_from_cache", lambda id, file: str(tmp_path / file))
+    monkeypatch.setattr("experiments.recipes.requirements.try_to_load_from_cache", lambda id, file: str(tmp_path / file))
     (tmp_path / "1.safetensors").touch()
     assert not _has_model("a/b")
     (tmp_path / "2.safetensors").touch()
@@ -123,8 +124,8 @@ def test_what_is_there_is_run_and_compared(capsys: pytest.CaptureFixture[str], t
         contrasts={"tiny": {"oracle - base": 1.0}},
         directions=[Direction("answer/em", "oracle - base", "below 0")],
     )
-    monkeypatch.setattr("experiments.recipes.read_recipe", lambda name: small)
-    monkeypatch.setattr("experiments.recipe_needs._has_model", lambda id: True)
+    monkeypatch.setattr("experiments.recipes.verify.read_recipe", lambda name: small)
+    monkeypatch.setattr("experiments.recipes.requirements._has_model", lambda id: True)
     assert main(["verify", "small"]) == 3
     out = capsys.readouterr().out
     assert "AS REPORTED" in out

@@ -11,14 +11,23 @@ import pytest
 
 from experiments import training_defaults
 from experiments.training_defaults import Tried, main, section, written
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Estimate
 
 
-def tried(epochs: float, contains: float, stopped: str = "learned") -> Tried:
+def training(epochs: float, stopped: str = "learned") -> dict[str, Any]:
     curve = [{"epoch": float(at), "step": at, "share": at / epochs} for at in range(1, int(epochs) + 1)]
-    training = {"stopped": stopped, "epochs": epochs, "n_steps": int(epochs), "curve": curve, "until_learned": 1.0}
+    return {"stopped": stopped, "epochs": epochs, "n_steps": int(epochs), "curve": curve, "until_learned": 1.0}
+
+
+def held_out(contains: float) -> dict[str, Estimate]:
+    return {"answer/contains": Estimate(contains, contains, contains, 20, 20)}
+
+
+def tried(epochs: float, contains: float, stopped: str = "learned") -> Tried:
     settings = {"learning_rate": 0.001, "rank": 16, "batch_size": 8, "until_learned": 1.0}
-    return Tried(settings, "", {"training": training}, {"answer/contains": Estimate(contains, contains, contains, 20, 20)}, 12.0)
+    return Tried(settings, {"training": training(epochs, stopped)}, held_out(contains), 12.0)
 
 
 def test_facts_are_trained_in_some_words_and_asked_in_others(tmp_path: Path) -> None:
@@ -52,14 +61,13 @@ def test_each_setting_is_tried_from_the_best_of_the_one_before(
 ) -> None:
     made: list[dict[str, Any]] = []
 
-    def trained(settings: dict[str, Any], *_: Any) -> Tried:
+    def trained(settings: dict[str, Any], *_: Any) -> RecordedRun:
         made.append(dict(settings))
-        one = tried(4, 0.9 - abs(settings["learning_rate"] - 0.002) - abs(settings.get("rank", 0) - 64) / 1000)
-        return replace(one, settings=dict(settings))
+        contains = 0.9 - abs(settings["learning_rate"] - 0.002) - abs(settings.get("rank", 0) - 64) / 1000
+        return write_run(tmp_path, f"run-{len(made)}", "finetune", [{}], training=training(4), extra=held_out(contains))
 
     monkeypatch.setattr(training_defaults, "_trained", trained)
-    monkeypatch.setattr(training_defaults, "_write", lambda *_: None)
-    assert main([f"runs={tmp_path}"]) == 0
+    assert main([f"runs={tmp_path}", f"out={tmp_path}"]) == 0
     assert [one["learning_rate"] for one in made[:5]] == [0.0002, 0.0005, 0.001, 0.002, 0.004]
     assert {one["learning_rate"] for one in made[5:14]} == {0.002}
     assert [one["rank"] for one in made[5:8]] == [8, 16, 64]

@@ -215,7 +215,7 @@ def test_e69_e70_a_configuration_that_might_run_code_is_refused(command: Command
 
 
 def test_e71_an_adapter_of_another_model_is_refused_with_both_names(command: Command, tmp_path: Path) -> None:
-    from tests.models import write_random_model
+    from rag_eval.testing.models import write_random_model
 
     another = write_random_model(tmp_path / "another")
     adapter_folder(base_model_name_or_path=str(another))

@@ -16,8 +16,8 @@ from transformers import AutoTokenizer
 from rag_eval.adapt.started import Start
 from rag_eval.errors import DataError
 from rag_eval.generate.hf import HF
+from rag_eval.testing.models import N_TOKENS, TINY, write_random_model
 from rag_eval.types import Rendered
-from tests.models import N_TOKENS, TINY, write_random_model
 
 EACH = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
 OTHER = EACH.replace("[", "(").replace("]", ")")

@@ -17,8 +17,8 @@ from rag_eval.generate import auto_dtype
 from rag_eval.generate.auto_dtype import Sizes, answer_seconds, dtype_of, sizes_of
 from rag_eval.generate.hf import HF
 from rag_eval.record.cache import DirectoryCache
+from rag_eval.testing.models import write_random_model
 from tests.commands import Ended
-from tests.models import write_random_model
 
 SMOLLM2 = {
     "hidden_size": 576,

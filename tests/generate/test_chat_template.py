@@ -13,7 +13,7 @@ from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.chat_template import ChatTemplate, chat_template
 from rag_eval.generate.hf_prompting import Prompting
 from rag_eval.types import Rendered
-from tests.small_tokenizers import KINDS, with_special_tokens
+from tests.generate.small_tokenizers import KINDS, with_special_tokens
 
 DAY = date(2024, 7, 26)
 ASKED = (("system", "Be brief."), ("user", "Who?"))

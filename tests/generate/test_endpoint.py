@@ -14,8 +14,8 @@ import pytest
 from rag_eval.cost.prices import price, read_sheet
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.generate.endpoint import Endpoint
+from rag_eval.testing.chat_endpoint import Answer, ChatEndpoint, completion, serving, stream
 from rag_eval.types import Generation, Rendered, Spend
-from tests.chat_endpoint import Answer, ChatEndpoint, completion, serving, stream
 from tests.commands import Ended
 
 KEY = "sk-very-secret"

@@ -19,8 +19,8 @@ from rag_eval.generate.hf_settings import plain
 from rag_eval.generate.products import Products
 from rag_eval.generate.slots import Part, Slots, Unsuited
 from rag_eval.generate.suited import differs, sees_padding, unsuited
+from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Rendered
-from tests.models import TINY, write_random_model
 
 N_NEW = 8
 SMALL = {

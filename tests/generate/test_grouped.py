@@ -20,8 +20,8 @@ from rag_eval.generate.hf import HF
 from rag_eval.parts import Probed
 from rag_eval.prompt import Prompt
 from rag_eval.record.identity import run_id
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import Example, QADataset, Rendered
-from tests.models import write_random_model
 
 PROMPT = Prompt("Say.")
 NAMES = ("values", "a.b c")  # any text is a name, also one that no module can have

@@ -18,8 +18,8 @@ from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.greedy import Answer, Line, Rules
 from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers, bytes_of_token
+from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Generation, Rendered
-from tests.models import TINY, write_random_model
 
 WORDS = ["liver", "lung", "fever", "gene", "the", "of", "disease", "treated", "with", "a", "an", "is", "affects", "organ", "which", "mild"]
 # Lengths go up and down, so that sorting by length changes the order.

@@ -14,7 +14,7 @@ from rag_eval.errors import DataError
 from rag_eval.generate.hf_prompting import Prompting
 from rag_eval.tokenization import Tokenization
 from rag_eval.types import Formatted, Rendered
-from tests.small_tokenizers import ADDED, KINDS, SPECIAL, with_special_tokens
+from tests.generate.small_tokenizers import ADDED, KINDS, SPECIAL, with_special_tokens
 
 ORDINARY = (
     "Where does Ada live?",

@@ -14,8 +14,8 @@ from transformers import AutoTokenizer, GenerationConfig, LlamaConfig
 from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.hf_settings import ACTING, HARMLESS, USED, ends, overridden, warn_once
+from rag_eval.testing.models import SIZES, write_random_model
 from rag_eval.types import Rendered
-from tests.models import SIZES, write_random_model
 
 PROMPTS = [Rendered((), text, "") for text in ("liver", "fever gene", "the lung of a gene", "mild")]
 # For every acting setting a value under which transformers would write something else, fail, or hold keys and values otherwise.

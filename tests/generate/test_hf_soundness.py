@@ -13,8 +13,8 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
 from rag_eval.errors import DataError
 from rag_eval.generate.hf import HF
+from rag_eval.testing.models import TINY, write_random_model
 from tests.generate.test_hf import hf, rendered
-from tests.models import TINY, write_random_model
 
 
 @pytest.fixture

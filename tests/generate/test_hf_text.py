@@ -16,9 +16,10 @@ from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_checkpoint import with_end_and_padding
 from rag_eval.system import outcome
+from rag_eval.testing.models import N_TOKENS, append_end_token, write_random_model
 from rag_eval.types import Generation, Rendered
+from tests.generate.small_tokenizers import write_words
 from tests.generate.test_hf import free_run
-from tests.models import N_TOKENS, append_end_token, write_random_model, write_words
 
 TEXTS = ["Velor affects the liver.", "Which organ is affected by Velor?", "fever"]
 CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"

@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM
 from rag_eval.errors import DataError
 from rag_eval.generate.hf import HF
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import Rendered
-from tests.models import write_random_model
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
+from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.thinking import Said
 from rag_eval.types import Rendered
-from tests.models import TINY, write_random_model
 
 
 class Spelled:

@@ -10,8 +10,8 @@ from rag_eval.latency.measure import measure
 from rag_eval.latency.model import fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
 from rag_eval.record.serial import from_line, to_line
+from rag_eval.testing.models import write_random_model
 from tests.latency.systems import QUESTIONS, echo, protocol, rag
-from tests.models import write_random_model
 
 RUNS = {"closed_book": "c0", "rag": "r0"}
 

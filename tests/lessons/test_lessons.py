@@ -13,8 +13,8 @@ from rag_eval.cli import main
 from rag_eval.lessons.asking import questions_prompt
 from rag_eval.lessons.making import Counts, Pair, _distinct
 from rag_eval.lessons.reading import QuestionAnswer
+from rag_eval.testing.chat_endpoint import Answer, ChatEndpoint, completion, serving
 from rag_eval.types import Document
-from tests.chat_endpoint import Answer, ChatEndpoint, completion, serving
 from tests.commands import Ended
 
 RIVERS = {"nile": ("Nile", "The Nile flows through Egypt."), "rhine": ("Rhine", "The Rhine flows through Germany.")}

@@ -11,7 +11,7 @@ from rag_eval.report.contrast import Arm, contrast
 from rag_eval.score.bootstrap import bootstrap_t_interval
 from rag_eval.score.primary import EM
 from rag_eval.score.stats import paired_difference
-from tests.finished_runs import write_run
+from rag_eval.testing.finished_runs import write_run
 
 
 def arms(root: Path, right: list[float]) -> tuple[Arm, Arm]:

@@ -14,7 +14,7 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Figure, Section
 from rag_eval.report.strata import known_section, strata_section
 from rag_eval.score.primary import EM
-from tests.finished_runs import write_run
+from rag_eval.testing.finished_runs import write_run
 
 KNOWN, UNKNOWN = "known to the base model", "unknown to the base model"
 

@@ -15,8 +15,8 @@ from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.primary import EM
+from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
-from tests.finished_runs import write_run
 
 Told = Callable[..., tuple[int, str, str]]
 

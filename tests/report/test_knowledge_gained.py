@@ -13,7 +13,7 @@ from rag_eval.report.__main__ import main
 from rag_eval.report.contrast import Arm
 from rag_eval.report.gained import TITLE, knowledge_gained
 from rag_eval.score.primary import CONTAINS, EM
-from tests.finished_runs import write_run
+from rag_eval.testing.finished_runs import write_run
 from tests.report.test_metric_dependent import scored
 
 Ran = Callable[..., None]

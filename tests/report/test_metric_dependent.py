@@ -15,7 +15,7 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import Section
 from rag_eval.report.spending import Terms, machine_seconds
 from rag_eval.score.primary import CONTAINS, EM, F1
-from tests.finished_runs import write_run
+from rag_eval.testing.finished_runs import write_run
 
 Make = Callable[..., Arm]
 DECLARED = declare(EM, 0.0, 0.02)

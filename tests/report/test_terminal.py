@@ -13,8 +13,8 @@ from rich.console import Console
 from rag_eval.report import arms, compare, console
 from rag_eval.report.__main__ import main
 from rag_eval.report.terminal import print_table
+from rag_eval.testing.finished_runs import facts, write_run
 from rag_eval.types import Estimate, RunResult, Spend
-from tests.finished_runs import facts, write_run
 from tests.report.test_metric_dependent import scored
 
 WIDTH = 80

@@ -33,8 +33,8 @@ from rag_eval.retrieve.tfidf_svd import TfidfSvd
 from rag_eval.retrieve.token_batches import Limits, Reading, embed, plan, tokenized
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.weights import resolved
+from rag_eval.testing.models import write_random_model
 from rag_eval.types import Document
-from tests.models import write_random_model
 from tests.retrieve.encoders import write_bert, write_roberta, write_sentence_transformer
 
 ANIMALS = (

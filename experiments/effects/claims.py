@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.effects_measures import (
+from experiments.effects.measures import (
     MISLED,
     STALE,
     Pools,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.effects_runs import Pool
+from experiments.effects.arms import Pool
+from rag_eval.report.sections import Cell
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.primary import EM
 from rag_eval.score.stats import DIFFERENCE
@@ -21,6 +22,7 @@ MISLED = "answer/misled"
 FEWEST_HOPS = 30  # two-hop questions, from which on finding both documents is compared with finding each
 
 Pools = Mapping[str, Pool]
+ByNumber = Mapping[int, str] | Mapping[float, str]  # arms by the number in which they differ
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,8 @@ class Values:
     def only(self, names: Collection[str]) -> Values:
         """Those of the questions named."""
         kept = [at for at, name in enumerate(self.names) if name in names]
-        picked = ([those[at] for at in kept] for those in (self.values, self.names, self.clusters))
-        values, left, clusters = map(tuple, picked)
-        return Values(values, left, clusters, self.bounds)
+        left, clusters = tuple(self.names[at] for at in kept), tuple(self.clusters[at] for at in kept)
+        return Values(tuple(self.values[at] for at in kept), left, clusters, self.bounds)
 
 
 def estimate_of(values: Values, confidence: float = 0.95) -> Estimate | None:
@@ -45,6 +46,11 @@ def estimate_of(values: Values, confidence: float = 0.95) -> Estimate | None:
     known = [one for one in values.values if not np.isnan(one)]
     is_binary = values.bounds == SHARE and set(known) <= {0.0, 1.0}
     return estimate(values.values, values.clusters, is_binary, values.bounds, confidence)
+
+
+def n_of(found: Estimate | None) -> Cell:
+    """Questions, and in brackets entities, that a mean rests on."""
+    return 0 if found is None else f"{found.n} ({found.n_clusters})"
 
 
 def mean(arm: str, measure: str = EM) -> Callable[[Pools], Values]:
@@ -68,7 +74,7 @@ def difference(first: str, second: str, measure: str = EM) -> Callable[[Pools], 
     return of
 
 
-def slope(arms: Mapping[float, str]) -> Callable[[Pools], Values]:
+def slope(arms: ByNumber) -> Callable[[Pools], Values]:
     """Of the line through a question's scores in arms that differ in a number: the change of the score a unit (least squares)."""
 
     def of(found: Pools) -> Values:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.continual import UNCHANGED, renamed
-from experiments.effects_claims import MARGIN, Effect
-from experiments.effects_measures import HELD, Pools, Values, difference, estimate_of, mean, slope, values_of
-from experiments.effects_runs import START, Arms, Overrides, searching
+from experiments.effects.arms import START, Arms, Overrides, searching
+from experiments.effects.claims import MARGIN, Effect
+from experiments.effects.continual import UNCHANGED, renamed
+from experiments.effects.measures import HELD, ByNumber, Pools, Values, difference, estimate_of, mean, n_of, slope, values_of
+from experiments.options import World
 from rag_eval.data.world.source import world
-from rag_eval.report.sections import Section, figure
+from rag_eval.report.sections import Cell, Section, figure
 from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
 from rag_eval.types import Document
@@ -107,7 +108,7 @@ def _gap(first: str, second: str, only: Callable[[Pools, str], list[str]] | None
     return of
 
 
-def _trend(arms: Mapping[float, str], only: Callable[[Pools, str], list[str]] | None = None) -> Callable[[Pools], Values]:
+def _trend(arms: ByNumber, only: Callable[[Pools, str], list[str]] | None = None) -> Callable[[Pools], Values]:
     """Change of exact match a doubling or a unit: the slope over what arms differ in."""
 
     def of(found: Pools) -> Values:
@@ -130,7 +131,7 @@ def asymmetry(found: Pools) -> Values:
     return values_of(forward, lost, names, (-2.0, 2.0))
 
 
-def popularity(arm: str, preset: str, only: Callable[[Pools, str], list[str]] | None = None) -> Callable[[Pools], Values]:
+def popularity(arm: str, preset: World, only: Callable[[Pools, str], list[str]] | None = None) -> Callable[[Pools], Values]:
     """Slope of exact match over the base-2 logarithm of how many documents an entity has: its linear terms, whose mean it is.
 
     Both are taken from the mean of their world, which has an adapter of its own. The terms are those of least squares,
@@ -162,7 +163,7 @@ def _centred(values: NDArray[np.float64], worlds: NDArray[np.int64]) -> NDArray[
     return found
 
 
-def n_documents(preset: str, seed: int) -> Mapping[str, int]:
+def n_documents(preset: World, seed: int) -> Mapping[str, int]:
     """How many documents of the popular world are about each entity, by its id."""
     return Counter(fact.partition(".")[0] for one in world(preset, seed, popularity=1.0).documents for fact in _about(one))
 
@@ -175,7 +176,7 @@ def _seed(name: str) -> int:
     return int(name.partition(".")[0])
 
 
-def unchanged(preset: str) -> Callable[[Pools, str], list[str]]:
+def unchanged(preset: World) -> Callable[[Pools, str], list[str]]:
     """Questions about what the new version left as it was, of entities that kept their names."""
 
     def of(found: Pools, arm: str) -> list[str]:
@@ -190,7 +191,7 @@ def _effect(claim: Claim, source: str, compared: str, measure: Callable[[Pools],
     return Effect(claim, source, compared, measure, needs=(), arms=arms)
 
 
-def trained_effects(preset: str) -> tuple[Effect, ...]:
+def trained_effects(preset: World) -> tuple[Effect, ...]:
     """What is claimed of training on worlds of a preset."""
     single, many = RESTATEMENTS[RESTATED[0]], RESTATEMENTS[RESTATED[-1]]
     stayed = unchanged(preset)
@@ -315,15 +316,12 @@ def trained_effects(preset: str) -> tuple[Effect, ...]:
 
 def raft_section(found: Pools) -> Section:
     """What the share of training rows with the evidence does: reported, not judged."""
-    rows = tuple(
-        (
-            f"{share:g}",
-            figure(estimate_of(mean(arm)(found))),
-            figure(estimate_of(difference("rag", arm)(found))),
-            figure(estimate_of(mean(arm, HELD)(found))),
-        )
-        for share in GOLD_SHARES
-        if (arm := f"raft, gold in {share:g}") in found
-    )
+    rows = tuple(_row_of_raft(share, arm, found) for share in GOLD_SHARES if (arm := f"raft, gold in {share:g}") in found)
     reading = "Training rows with the evidence among the passages, by share; no optimum is expected. EM - rag is paired by question."
-    return Section("RAFT", reading, ("share with gold", "EM", "EM - rag", "evidence"), rows)
+    return Section("RAFT", reading, ("share with gold", "EM", "EM - rag", "evidence", "n (entities)"), rows)
+
+
+def _row_of_raft(share: float, arm: str, found: Pools) -> tuple[Cell, ...]:
+    score = estimate_of(mean(arm)(found))
+    apart, held = estimate_of(difference("rag", arm)(found)), estimate_of(mean(arm, HELD)(found))
+    return f"{share:g}", figure(score), figure(apart), figure(held), n_of(score)

@@ -4,31 +4,28 @@
     python -m experiments.effects generator=scripted embedder=hashed
 
 Keys: preset=ci, seeds=0,1,2 (worlds), generator=tiny, embedder=minilm, runs=outputs, out=reports. Finished runs are taken from disk.
-Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects_claims.py, those of
-training in experiments/effects_trained.py; a generator that cannot be trained leaves these unmeasured.
+Writes effects.md and effects.json. Claims, thresholds and sources stand in experiments/effects/claims.py, those of
+training in experiments/effects/trained_arms.py; a generator that cannot be trained leaves these unmeasured.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from experiments.admission import READ_AT
-from experiments.effects_claims import EFFECTS, Effect
-from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops
-from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
-from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
-from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
-from rag_eval.config import conf_dir
+from experiments.effects.arms import ARMS, ArmRun, Plan, Pool, pools, runs_of, trains
+from experiments.effects.claims import EFFECTS, Effect
+from experiments.effects.measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops, n_of
+from experiments.effects.trained_arms import BASE, TRAINED, raft_section, trained_effects
+from experiments.options import Embedder, Generator, Seeds, World
+from experiments.study import Found, NotMade, Report, Run, Study, form_notes, possible
+from experiments.tiny_model.admission import READ_AT
 from rag_eval.data.world.questions import KINDS
-from rag_eval.data.world.source import PRESETS
-from rag_eval.errors import UserError
-from rag_eval.progress import progress
-from rag_eval.report.options import Options
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
@@ -37,7 +34,6 @@ from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.score.verdict import verdict
 from rag_eval.types import Estimate
 
-DEFAULTS = {"preset": "ci", "seeds": "0,1,2", "generator": "tiny", "embedder": "minilm", "runs": "outputs", "out": "reports"}
 NOT_SHOWN = "NOT SHOWN"
 READING = f"""Each claim was declared with its threshold before a model was asked. Differences are paired by question; intervals of 95 %
 take questions about one entity of one world as dependent; those of trained arms are of these adapters, one a world. SUPPORTED: the
@@ -47,7 +43,19 @@ its evidence (exact match under {READ_AT:.2f}): it says nothing."""
 
 
 @dataclass(frozen=True)
-class Found:
+class Options:
+    """Which worlds, who answers, what searches, and where runs and reports are."""
+
+    preset: World = "ci"
+    seeds: Seeds = (0, 1, 2)
+    generator: Generator = "tiny"
+    embedder: Embedder = "minilm"
+    runs: Path = Path("outputs")
+    out: Path = Path("reports")
+
+
+@dataclass(frozen=True)
+class Judged:
     """An effect as it was measured."""
 
     effect: Effect
@@ -56,45 +64,35 @@ class Found:
     text: str  # the verdict
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run, judge, print and write; returns the exit code."""
-    return ended(lambda: _study(argv))
-
-
-def _study(argv: Sequence[str]) -> None:
-    options = options_of(argv, DEFAULTS)
-    plan = plan_of(options)
-    arms = ARMS | TRAINED if trains(plan) else ARMS
-    with progress("runs", n_runs(plan, arms)) as advance:
-        found = pools(plan, arms, advance)
-    _write(found, plan, "python -m experiments.effects " + " ".join(argv), Path(options["out"]))
-
-
 def plan_of(options: Options) -> Plan:
-    """What the options ask for.
-
-    Raises:
-        UserError: if they name what does not exist.
-    """
-    for name, choices in _choices().items():
-        if options[name] not in choices:
-            raise UserError(f"{name}={options[name]} does not exist; choices: {', '.join(choices)}.")
-    preset, generator, embedder, runs = (options[name] for name in ("preset", "generator", "embedder", "runs"))
-    return Plan(preset, seeds_of(options["seeds"]), generator, embedder, runs, TRAINED[BASE][0])
+    """What all runs have in common."""
+    return Plan(options.preset, options.seeds, options.generator, options.embedder, options.runs, TRAINED[BASE][0])
 
 
-def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[int]) -> Found:
-    """The number of an effect and what it says of the claim; nothing where the model does not read what it takes."""
+def runs(options: Options) -> list[Run[ArmRun, RecordedRun]]:
+    """Those of every arm; of the trained ones where the generator can be trained."""
+    return runs_of(plan_of(options), ARMS | TRAINED if trains(options.generator) else ARMS)
+
+
+def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[int]) -> Judged:
+    """The number of an effect and what it says of the claim; nothing where the model does not read what it takes, or an arm is missing."""
     if not set(effect.arms) <= found.keys():
-        return Found(effect, None, (None,) * len(seeds), verdict(effect.claim, None, None, None).text)
-    values = effect.measure(found)
+        return _not_measured(effect, len(seeds))
+    try:
+        values = effect.measure(found)
+    except NotMade:
+        return _not_measured(effect, len(seeds))
     one = estimate_of(values)
     said = verdict(effect.claim, one, _mde(values), estimate_of(values, confidence=0.90))
     lacking = [kind for kind in effect.needs if kind in unread]
     text = f"{NOT_SHOWN}: does not read {', '.join(lacking)}" if lacking else said.text
     behind = [arm for arm in effect.arms if any(is_under_trained(record) for record in found[arm].records)]
     text += f" (under-trained: {', '.join(behind)})" if behind else ""
-    return Found(effect, one, tuple(_in_world(effect, found, seed) for seed in seeds), text)
+    return Judged(effect, one, tuple(_in_world(effect, found, seed) for seed in seeds), text)
+
+
+def _not_measured(effect: Effect, n_worlds: int) -> Judged:
+    return Judged(effect, None, (None,) * n_worlds, verdict(effect.claim, None, None, None).text)
 
 
 def _in_world(effect: Effect, found: Pools, seed: int) -> float | None:
@@ -127,13 +125,7 @@ def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estim
     return estimate(scores, [pool.clusters[name] for name in names], binary=all(one in (0.0, 1.0) or np.isnan(one) for one in scores))
 
 
-def _choices() -> dict[str, list[str]]:
-    """Options that name something, with what there is."""
-    folders = {"generator": conf_dir() / "generator", "embedder": conf_dir() / "retriever" / "embedder"}
-    return {"preset": list(PRESETS), **{name: sorted(file.stem for file in folder.glob("*.yaml")) for name, folder in folders.items()}}
-
-
-def effects_section(found: Sequence[Found]) -> Section:
+def effects_section(found: Sequence[Judged]) -> Section:
     """The table of hypotheses with what was found."""
     rows = tuple(
         (
@@ -144,7 +136,7 @@ def effects_section(found: Sequence[Found]) -> Section:
             one.effect.source,
             figure(one.estimate),
             " / ".join("-" if mean is None else number(mean) for mean in one.worlds),
-            _n(one.estimate),
+            n_of(one.estimate),
             one.text,
         )
         for one in found
@@ -158,14 +150,10 @@ def _threshold(effect: Effect) -> str:
     return f"within {claim.threshold:g} ± {claim.margin:g}" if claim.direction == "equivalent" else f"{claim.direction} {claim.threshold:g}"
 
 
-def _n(found: Estimate | None) -> Cell:
-    return 0 if found is None else f"{found.n} ({found.n_clusters})"
-
-
 def kinds_section(kinds: Mapping[str, Estimate | None]) -> Section:
     """What the oracle gives of each kind of question."""
     rows = tuple(
-        (kind, figure(one), _n(one), "-" if one is None else "yes" if one.mean >= READ_AT else "no") for kind, one in kinds.items()
+        (kind, figure(one), n_of(one), "-" if one is None else "yes" if one.mean >= READ_AT else "no") for kind, one in kinds.items()
     )
     reading = f"Exact match of the oracle with k = 5 where all evidence stood in the prompt. Read: a mean of {READ_AT:.2f} or more."
     return Section("Kinds of question", reading, ("kind", "EM", "n (entities)", "read"), rows)
@@ -198,21 +186,27 @@ def hops_section(found: Pools) -> Section:
     return Section("Two hops", f"In the prompt of rag, {len(names)} questions, k = 5.", ("what", "share"), tuple(rows))
 
 
-def notes_of(found: Pools, plan: Plan, command: str) -> list[str]:
-    """Where the numbers of a report come from."""
-    records = [record for pool in found.values() for record in pool.records]
-    worlds = f"worlds: preset {plan.preset}, seeds {', '.join(map(str, plan.seeds))}; embedder {plan.embedder}"
-    return [*provenance(records, command), worlds, *form_notes({name: pool.records for name, pool in found.items()})]
+def notes_of(found: Pools, options: Options) -> list[str]:
+    """The worlds of a report, and the arms whose exact match measures form."""
+    worlds = f"worlds: preset {options.preset}, seeds {', '.join(map(str, options.seeds))}; embedder {options.embedder}"
+    return [worlds, *form_notes({name: pool.records for name, pool in found.items()})]
 
 
-def _write(found: Pools, plan: Plan, command: str, out: Path) -> None:
-    kinds = read_kinds(found)
+def report(options: Options, found: Found[ArmRun, RecordedRun]) -> Report:
+    """Every claim judged, and what the judgements rest on."""
+    arms = pools(found)
+    kinds = read_kinds(arms)
     unread = [kind for kind, one in kinds.items() if one is None or one.mean < READ_AT]
-    judgements = [judge(effect, found, unread, plan.seeds) for effect in (*EFFECTS, *trained_effects(plan.preset))]
-    sections = [effects_section(judgements), kinds_section(kinds), hops_section(found), raft_section(found), arms_section(found)]
-    verdicts = {one.effect.claim.name: one.text for one in judgements}
-    write_report(out, "effects", "Effects", sections, notes_of(found, plan, command), verdicts=verdicts)
+    judgements = [judge(effect, arms, unread, options.seeds) for effect in (*EFFECTS, *trained_effects(options.preset))]
+    sections = possible(
+        partial(effects_section, judgements),
+        partial(kinds_section, kinds),
+        partial(hops_section, arms),
+        partial(raft_section, arms),
+        partial(arms_section, arms),
+    )
+    return Report(sections, notes_of(arms, options), {"verdicts": {one.effect.claim.name: one.text for one in judgements}})
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+STUDY = Study("effects", "Effects", "experiments.effects", Options, runs, report)
+main = STUDY.main

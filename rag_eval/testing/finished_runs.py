@@ -1,4 +1,4 @@
-"""Finished runs made by hand, for tests of what is computed from them."""
+"""Finished run directories with given scores, made without a model: for tests and studies of what is computed from runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ COMPARISON = {
 
 
 def facts(mode: str, n: int, **changes: Any) -> dict[str, Any]:
-    """What a run of n answerable questions records, with changes; those of `comparison` and `audit` are merged."""
+    """The facts that a run records.
+
+    Args:
+        mode: of the run.
+        n: number of its questions, all answerable.
+        changes: facts by name, in place of those here; `comparison` and `audit` change single fields of theirs.
+    """
     made: dict[str, Any] = {
         "mode": mode,
         "context": "none",
@@ -43,6 +49,7 @@ def facts(mode: str, n: int, **changes: Any) -> dict[str, Any]:
         "choices": {"mode": mode, "seed": 0},
         "source": "code",
         "git": {"commit": "c" * 40, "dirty": False},
+        "versions": {"python": "3.11.2", "torch": "2.11.0"},
         "hardware": {"device": "cpu", "cpu": "a cpu", "n_cores": 2},
         "counts": {
             "n_questions": n,

@@ -6,23 +6,19 @@ An arm is one or more runs in each world; each is an ordinary run directory, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
-
-from experiments.trained_folder import trained_folder
-from rag_eval.config import conf_dir, register_resolvers, signature
+from experiments.effects.trained_folder import trained_folder
+from experiments.options import World
+from experiments.study import Found, Run, composed, recorded
+from rag_eval.config import signature
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.writing import STYLES
-from rag_eval.evaluate import evaluate
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.types import Prediction
 
 EXPERIMENT = "effects"
@@ -30,18 +26,18 @@ N_OF_KIND = 20  # questions of each kind in a world, where there are as many
 VERSIONS = (1, 2, 3)
 
 Overrides = tuple[str, ...]
-Arms = Mapping[str, tuple[Overrides, ...]]
+Arms = dict[str, tuple[Overrides, ...]]
 
 
 @dataclass(frozen=True)
 class Plan:
     """Which worlds, who answers, and what searches."""
 
-    preset: str
+    preset: World
     seeds: tuple[int, ...]
     generator: str
     embedder: str
-    output_dir: str
+    output_dir: Path
     base: Overrides = ()  # the training that those with START go on from
 
     @property
@@ -49,6 +45,18 @@ class Plan:
         """What all runs have in common."""
         settings = (f"dataset.preset={self.preset}", "dataset.questions.nothings=[]", "n_probe=0", "tracking=none")
         return *settings, f"experiment_name={EXPERIMENT}", f"output_dir={self.output_dir}"
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One run of an arm."""
+
+    arm: str
+    seed: int  # of the world
+    at: int  # among the arm's runs in that world
+
+    def __str__(self) -> str:
+        return f"{self.arm}, world {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -63,9 +71,12 @@ class Pool:
     def of_world(self, seed: int) -> Pool:
         """The questions of one world."""
         names = [name for name in self.rows if name.startswith(f"{seed}.")]
-        kept = ({name: those[name] for name in names} for those in (self.rows, self.predictions, self.clusters))
-        rows, predictions, clusters = kept
-        return Pool(rows, predictions, clusters, self.records)
+        return Pool(
+            {name: self.rows[name] for name in names},
+            {name: self.predictions[name] for name in names},
+            {name: self.clusters[name] for name in names},
+            self.records,
+        )
 
     def column(self, measure: str, names: Sequence[str]) -> list[float]:
         """One score of these questions, nan where it could not be judged."""
@@ -126,64 +137,63 @@ ARMS: Arms = {
 }
 
 
-def trains(plan: Plan) -> bool:
-    """Whether who answers has weights that can be trained."""
-    with _configuration():
-        return "with_adapter" in signature(compose("config", overrides=[f"generator={plan.generator}"])["generator"]["_target_"]).methods
+def trains(generator: str) -> bool:
+    """Whether a generator of conf/generator has weights that can be trained."""
+    return "with_adapter" in signature(composed([f"generator={generator}"])["generator"]["_target_"]).methods
 
 
-def n_runs(plan: Plan, arms: Arms) -> int:
-    """How many runs the plan takes."""
-    return len(plan.seeds) * sum(map(len, arms.values()))
+def runs_of(plan: Plan, arms: Arms) -> list[Run[ArmRun, RecordedRun]]:
+    """The runs of these arms in all worlds."""
+    return [
+        _run(plan, ArmRun(name, seed, at), overrides)
+        for name, of_world in arms.items()
+        for seed in plan.seeds
+        for at, overrides in enumerate(of_world)
+    ]
 
 
-def pools(plan: Plan, arms: Arms, advance: Callable[[int], None]) -> dict[str, Pool]:
-    """These arms over all worlds; what is finished on disk is not run again. `advance(1)` after each run.
+def _run(plan: Plan, one: ArmRun, overrides: Overrides) -> Run[ArmRun, RecordedRun]:
+    def make(_: Found[ArmRun, RecordedRun]) -> RecordedRun:
+        start = trained_folder(composed(settings_of(plan, one.seed, plan.base))) if START in overrides else ""
+        return recorded(settings_of(plan, one.seed, overrides, start))
 
-    Raises:
-        RagEvalError: a run failed.
+    return Run(one, make)
+
+
+def settings_of(plan: Plan, seed: int, overrides: Overrides, start: str = "") -> list[str]:
+    """The settings of one run. A training has the random numbers of its world's seed.
+
+    Args:
+        plan: what all runs have in common.
+        seed: of the world.
+        overrides: of the arm.
+        start: folder of the adapter that an arm with START goes on from.
     """
-    found = {}
-    with _configuration():
-        for name, of_world in arms.items():
-            runs = []
-            for seed in plan.seeds:
-                for at, overrides in enumerate(of_world):
-                    runs.append((seed, at, _run(plan, seed, overrides)))
-                    advance(1)
-            found[name] = _pooled(runs)
-    return found
-
-
-@contextmanager
-def _configuration() -> Iterator[None]:
-    register_resolvers()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield
-
-
-def _run(plan: Plan, seed: int, overrides: Overrides) -> RecordedRun:
-    start = trained_folder(_composed(plan, seed, plan.base, "")) if START in overrides else ""
-    return read_run(Path(evaluate(_composed(plan, seed, overrides, start)).directory))
-
-
-def _composed(plan: Plan, seed: int, overrides: Overrides, start: str) -> DictConfig:
-    """A training has the random numbers of its world's seed."""
     given = [one.format(embedder=plan.embedder, start=start) for one in overrides]
     who = [] if overrides == PRIOR else [f"generator={plan.generator}"]
     who += [f"seed={seed}"] if any(one.startswith("adapter.") for one in given) else []
     common = [*plan.overrides, f"dataset.seed={seed}"]
     if "dataset=update" in given:
         common = ["dataset.after." + one.removeprefix("dataset.") if one.startswith("dataset.") else one for one in common]
-    return compose("config", overrides=[*common, *given, *who])
+    return [*common, *given, *who]
 
 
-def _pooled(runs: Sequence[tuple[int, int, RecordedRun]]) -> Pool:
-    named = {f"{seed}.{at}/{id}": (seed, id, run) for seed, at, run in runs for id in run.rows}
+def pools(found: Found[ArmRun, RecordedRun]) -> Found[str, Pool]:
+    """The arms of which every run succeeded, over all worlds; the others have failed."""
+    arms: Found[str, Pool] = Found()
+    arms.failed |= {one.arm: message for one, message in found.failed.items()}
+    runs: dict[str, list[tuple[ArmRun, RecordedRun]]] = {}
+    for one, run in found.items():
+        runs.setdefault(one.arm, []).append((one, run))
+    arms |= {arm: _pooled(those) for arm, those in runs.items() if arm not in arms.failed}
+    return arms
+
+
+def _pooled(runs: Sequence[tuple[ArmRun, RecordedRun]]) -> Pool:
+    named = {f"{one.seed}.{one.at}/{id}": (one.seed, id, run) for one, run in runs for id in run.rows}
     return Pool(
         rows={name: run.rows[id] for name, (_, id, run) in named.items()},
         predictions={name: run.predictions[id] for name, (_, id, run) in named.items()},
         clusters={name: f"{seed}/{run.rows[id]['cluster']}" for name, (seed, id, run) in named.items()},
-        records=tuple(run.record for _, _, run in runs),
+        records=tuple(run.record for _, run in runs),
     )

@@ -10,7 +10,7 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import HF_HUB_CACHE
 
-from experiments.recipe import Recipe
+from experiments.recipes.recipe import Recipe
 
 GIB = 2**30
 

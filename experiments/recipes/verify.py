@@ -9,35 +9,35 @@ or the GPU it says what is missing and ends with 4; it fetches nothing. Ends wit
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
-from rich.console import Console
-
-from experiments.recipe import Direction, Recipe, read_recipe, recipe_names
-from rag_eval.config import conf_dir, register_resolvers, suggest
-from rag_eval.errors import ConfigError, EnvironmentFault, RagEvalError, UserError
-from rag_eval.evaluate import evaluate
-from rag_eval.record.disk import write_atomically, writing
-from rag_eval.report.options import parsed
-from rag_eval.report.sections import Cell, Figure, Section, as_json, as_markdown, figure, show
+from experiments.options import options_of
+from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_names
+from experiments.study import Found, Report, Run, Study, console, ended, evaluation
+from rag_eval.config import suggest
+from rag_eval.errors import ConfigError, EnvironmentFault, UserError
+from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.report.sections import Cell, Figure, Section, figure, show
 from rag_eval.types import Estimate
 
-DEFAULTS = {
-    "models": "all",
-    "runs": "all",
-    "data": os.environ.get("RAG_EVAL_DATA", "data"),
-    "seed": "0",
-    "runs_dir": "outputs",
-    "out": "reports",
-}
-FILE_WIDTH = 200  # where the output is no terminal
+
+@dataclass(frozen=True)
+class Options:
+    """Which models and runs of the recipe, and where data, runs and reports are."""
+
+    models: str = "all"
+    runs: str = "all"
+    data: Path = Path(os.environ.get("RAG_EVAL_DATA", "data"))
+    seed: int = 0
+    runs_dir: Path = Path("outputs")
+    out: Path = Path("reports")
+
+
+RecipeRun = tuple[str, str]  # model, run
 
 
 @dataclass(frozen=True)
@@ -78,51 +78,61 @@ class Directed:
 
 def main(argv: Sequence[str]) -> int:
     """List or verify; returns the exit code."""
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    try:
-        words, options = parsed(argv, DEFAULTS)
-        if words == ["list"]:
-            show([_listed([read_recipe(name) for name in recipe_names()])], [], console)
-            return 0
-        if len(words) != 2 or words[0] != "verify":
-            raise UserError(f"expected `list` or `verify NAME`, got {' '.join(words) or 'nothing'}; recipes: {', '.join(recipe_names())}.")
-        return verify(read_recipe(words[1]), options, console)
-    except RagEvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return ended(lambda: _main(argv))
 
 
-def verify(recipe: Recipe, options: Mapping[str, str], console: Console) -> int:
-    """Run what is chosen of a recipe, compare, write; 0 if every number is as reported, 3 otherwise.
+def _main(argv: Sequence[str]) -> int:
+    words, pairs = [one for one in argv if "=" not in one], [one for one in argv if "=" in one]
+    options = options_of(pairs, Options)
+    if words == ["list"]:
+        show([_listed([read_recipe(name) for name in recipe_names()])], [], console())
+        return 0
+    if len(words) != 2 or words[0] != "verify":
+        raise UserError(f"expected `list` or `verify NAME`, got {' '.join(words) or 'nothing'}; recipes: {', '.join(recipe_names())}.")
+    return study_of(read_recipe(words[1])).carry_out(options, argv)
+
+
+def study_of(recipe: Recipe) -> Study[Options, RecipeRun, RecordedRun]:
+    """What is chosen of a recipe, run and compared: ends with 0 if every number is as reported, 3 otherwise."""
+    runs, report = partial(runs_of, recipe), partial(report_of, recipe)
+    return Study(f"recipe-{recipe.name}", recipe.name, "experiments.recipes", Options, runs, report)
+
+
+def runs_of(recipe: Recipe, options: Options) -> list[Run[RecipeRun, RecordedRun]]:
+    """The chosen runs of the chosen models.
 
     Raises:
         EnvironmentFault: with a line for each thing that is missing.
     """
-    from experiments.recipe_needs import missing  # torch takes seconds to load, and `list` needs none
+    from experiments.recipes.requirements import missing  # torch takes seconds to load, and `list` needs none
 
-    models, runs = _chosen(options["models"], recipe.models, "models"), _chosen(options["runs"], recipe.runs, "runs")
-    lacking = missing(recipe, models, runs, Path(options["data"]))
+    models, names = _chosen(options.models, recipe.models, "models"), _chosen(options.runs, recipe.runs, "runs")
+    lacking = missing(recipe, models, names, options.data)
     if lacking:
         raise EnvironmentFault("\n  ".join([f"{recipe.name} cannot run here; missing:", *lacking]))
-    found: dict[str, dict[str, Estimate | None]] = {}
-    directed: list[Directed] = []
-    for model in models:
-        configs = {run: composed(recipe, model, run, options["data"], options) for run in runs}
-        estimates = {run: evaluate(cfg).estimates for run, cfg in configs.items()}
-        found[model] = {run: those.get(recipe.measure) for run, those in estimates.items()}
-        directed += directions(recipe, model, estimates)
-    compared = [one for model in models for one in compare(recipe, model, found[model])]
-    sections = [_section(recipe, compared), *([_directed(directed)] if directed else []), _measured(recipe, found)]
-    _write(recipe, sections, Path(options["out"]), console)
-    return 0 if all(one.verdict == "AS REPORTED" for one in (*compared, *directed)) else 3
+    return [
+        evaluation((model, name), settings_of(recipe, model, name, options), f"recipe-{recipe.name}", options.runs_dir)
+        for model in models
+        for name in names
+    ]
 
 
-def composed(recipe: Recipe, model: str, run: str, data: str, options: Mapping[str, str]) -> DictConfig:
-    """The configuration of one run."""
-    register_resolvers()
-    own = [f"experiment_name=recipe-{recipe.name}", f"output_dir={options['runs_dir']}", f"seed={options['seed']}", "tracking=none"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("config", overrides=[*recipe.arguments(model, run, data), *own])
+def settings_of(recipe: Recipe, model: str, run: str, options: Options) -> list[str]:
+    """The settings of one run."""
+    return [*recipe.arguments(model, run, str(options.data)), f"seed={options.seed}"]
+
+
+def report_of(recipe: Recipe, _: Options, found: Found[RecipeRun, RecordedRun]) -> Report:
+    """Every number and direction of the paper whose runs were made, beside what was measured."""
+    estimates: dict[str, dict[str, Mapping[str, Estimate]]] = {}
+    for (model, name), run in found.items():
+        estimates.setdefault(model, {})[name] = run.record.estimates
+    measured = {model: {name: one.get(recipe.measure) for name, one in by_run.items()} for model, by_run in estimates.items()}
+    compared = [one for model, by_run in measured.items() for one in compare(recipe, model, by_run)]
+    directed = [one for model, by_run in estimates.items() for one in directions(recipe, model, by_run)]
+    sections = [_section(recipe, compared), *([_directed(directed)] if directed else []), _measured(recipe, measured)]
+    verdicts = [*(one.verdict for one in compared), *(one.verdict for one in directed)]
+    return Report(sections, [f"differs: {one}" for one in recipe.differs], is_as_expected=set(verdicts) <= {"AS REPORTED"})
 
 
 def compare(recipe: Recipe, model: str, found: Mapping[str, Estimate | None]) -> list[Compared]:
@@ -212,19 +222,3 @@ def _measured(recipe: Recipe, found: Mapping[str, Mapping[str, Estimate | None]]
         ("model", "run", recipe.measure, "n"),
         rows,
     )
-
-
-def _write(recipe: Recipe, sections: Sequence[Section], out: Path, console: Console) -> None:
-    notes = [f"differs: {one}" for one in recipe.differs]
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    path = out / f"recipe-{recipe.name}"
-    write_atomically(
-        path.with_suffix(".json"), json.dumps({"notes": notes, "sections": as_json(sections)}, indent=1, allow_nan=False) + "\n"
-    )
-    write_atomically(path.with_suffix(".md"), as_markdown(recipe.name, sections, notes))
-    show(sections, [*notes, f"written: {path}.md, {path}.json"], console)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

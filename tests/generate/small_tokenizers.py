@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
+
+from rag_eval.testing.models import N_TOKENS
 
 CORPUS = [
     "Where does Ada live? Ada lives in Adatown, by the old mill.",
@@ -74,3 +79,15 @@ def with_special_tokens(made: Tokenizer, begins: bool = False, ends: bool = Fals
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", pad_token="<pad>", **unknown)
     tokenizer.chat_template = template
     return tokenizer
+
+
+def write_words(folder: Path, names: Mapping[int, str], chat_template: str | None = None) -> Path:
+    """Give a random model a tokenizer of words, each a token: w0, w1, ..., but for control tokens with names of their own."""
+    named = {0: "<pad>", 1: "<end>", 2: "<unknown>", **names}
+    tokenizer = Tokenizer(WordLevel({named.get(id, f"w{id}"): id for id in range(N_TOKENS)}, unk_token="<unknown>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.add_special_tokens(list(named.values()))
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<pad>", padding_side="left")
+    made.chat_template = chat_template
+    made.save_pretrained(folder)
+    return folder

@@ -10,8 +10,8 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
-from experiments.base_prompt import base_prompt
-from experiments.guidance import HOPS, Guide
+from experiments.tiny_model.base_prompt import base_prompt
+from experiments.tiny_model.guidance import HOPS, Guide
 from rag_eval.data.world.model import Fact
 from rag_eval.data.world.names import MEDICINES, TOWNS, syllables
 from rag_eval.data.world.questions import Kind

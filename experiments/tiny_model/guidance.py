@@ -83,4 +83,5 @@ class Guidance:
         part = slice(head * dim, (head + 1) * dim)
         q, k = (self._seen[layer, name][..., part][:, None] for name in ("q_proj", "k_proj"))
         q, k = apply_rotary_pos_emb(q, k, *self._model.model.rotary_emb(q, positions))
-        return torch.einsum("nd,ntd->nt", q[row, 0, query], k[row, 0]) / dim**0.5
+        found: torch.Tensor = torch.einsum("nd,ntd->nt", q[row, 0, query], k[row, 0]) / dim**0.5
+        return found

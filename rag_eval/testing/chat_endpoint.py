@@ -1,4 +1,9 @@
-"""A chat endpoint on this machine's loopback, for tests of what stands behind an address."""
+"""An OpenAI-compatible chat endpoint on this machine's loopback, whose replies a function decides.
+
+with serving(lambda request, n_before: completion("Paris")) as endpoint:
+    ...  # a client of endpoint.url
+assert endpoint.asked[0]["messages"][-1]["role"] == "user"
+"""
 
 from __future__ import annotations
 
@@ -11,22 +16,30 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = tuple[int, bytes]
-SOON = ("retry-after-ms", "1")
+Answer = tuple[int, bytes]  # HTTP status and body
+Answering = Callable[[dict[str, Any], int], Answer]  # of a request's JSON, and how many times the same request came before
+SOON = ("retry-after-ms", "1")  # header of every reply, so that a client that tries again does so at once
 
 
 @dataclass
 class ChatEndpoint:
-    """What it was asked, and how it answers: `answer` takes the request and how many times that same request came before."""
+    """An endpoint that serves, and the requests that it got so far, in the order in which they came."""
 
-    answer: Callable[[dict[str, Any], int], Answer]
-    url: str = ""
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+    answer: Answering
+    url: str = ""  # http://127.0.0.1:PORT/v1
+    asked: list[dict[str, Any]] = field(default_factory=list)  # JSON of each request
+    keys: list[str] = field(default_factory=list)  # "authorization" header of each request
 
 
 def completion(text: str | None, n_prompt: int = 7, n_output: int = 3, finish_reason: str = "stop") -> Answer:
-    """A well-formed reply."""
+    """A well-formed reply.
+
+    Args:
+        text: what the model says; None = the message has no content.
+        n_prompt: tokens that the reply says were read.
+        n_output: tokens that the reply says were written.
+        finish_reason: such as "stop", or "length" where the text was cut.
+    """
     usage = {"prompt_tokens": n_prompt, "completion_tokens": n_output, "total_tokens": n_prompt + n_output}
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
     head = {"id": "c1", "object": "chat.completion", "created": 0, "model": "m"}
@@ -34,7 +47,7 @@ def completion(text: str | None, n_prompt: int = 7, n_output: int = 3, finish_re
 
 
 def stream(pieces: list[str], has_usage: bool = True) -> Answer:
-    """The same in pieces, with the token counts at the end."""
+    """A reply to a request with `stream`: pieces of a text, and if `has_usage` the token counts at the end."""
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
     parts: list[dict[str, Any]] = [{**head, "choices": [{"index": 0, "delta": {"content": one}, "finish_reason": None}]} for one in pieces]
     parts.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -44,8 +57,8 @@ def stream(pieces: list[str], has_usage: bool = True) -> Answer:
 
 
 @contextmanager
-def serving(answer: Callable[[dict[str, Any], int], Answer]) -> Iterator[ChatEndpoint]:
-    """The endpoint while it serves."""
+def serving(answer: Answering) -> Iterator[ChatEndpoint]:
+    """An endpoint that serves on a free port until the block is left; each request has a thread of its own."""
     endpoint = ChatEndpoint(answer)
     lock = threading.Lock()
     n_asked: Counter[bytes] = Counter()
@@ -67,7 +80,7 @@ def serving(answer: Callable[[dict[str, Any], int], Answer]) -> Iterator[ChatEnd
             self.wfile.write(reply)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: the test says what matters."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
