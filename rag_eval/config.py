@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib
 import importlib.util
 import os
 import re
@@ -216,12 +215,6 @@ def build(node: Mapping[str, Any]) -> Any:
     """
     _refuse(node)
     return instantiate(dict(node), _convert_="all")
-
-
-def function(name: str) -> Any:
-    """The function of a checked dotted name, such as a metric."""
-    module, _, attribute = name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def is_secret(key: str) -> bool:

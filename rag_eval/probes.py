@@ -12,12 +12,12 @@ from uuid import uuid4
 
 from rag_eval.errors import DataError
 from rag_eval.meter import metered
-from rag_eval.parts import Metric, Retriever
+from rag_eval.parts import Retriever
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import train_phrasing
-from rag_eval.score.selftest import below_chance, shuffled_scores
+from rag_eval.score.selftest import Score, below_chance, shuffled_scores
 from rag_eval.score.summary import Row
 from rag_eval.system import System
 from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction, QADataset, Spend
@@ -132,7 +132,7 @@ def against_exact(retriever: Retriever, predictions: Sequence[Prediction], quest
 
 
 def check_chance(
-    metric: Metric, primary: str, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]
+    metric: Score, primary: str, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]
 ) -> float | None:
     """The score that these answers would get on other questions: the level of knowing nothing about which is which.
 

@@ -192,10 +192,6 @@ def test_a_part_is_not_built_from_outside_the_package_however_deep() -> None:
         config.build({"_target_": "rag_eval.prompt.Prompt", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
 
 
-def test_a_function_is_found_by_its_dotted_name() -> None:
-    assert config.function("rag_eval.score.answer.em").__name__ == "em"
-
-
 @pytest.mark.parametrize(
     "argument", ["+generator.hf_token=hf_abc", "+token=hf_abc", "+generator={hf_token: hf_abc}", "++a.b.api_key='hf_abc'"]
 )

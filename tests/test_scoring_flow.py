@@ -231,3 +231,14 @@ def test_choices_without_options_are_not_judged_where_the_option_named_is_primar
     ended = command(*replay(tmp_path, questions, ["(a)", "east"], "metrics=choice", "metrics.primary=choice_text"))
     assert ended.code == 0, ended.err
     assert ended.record["estimates"]["outcome/right"]["n"] == 1
+
+
+def test_a_run_records_what_its_metrics_declare(command: Command, tmp_path: Path) -> None:
+    ended = command(*replay(tmp_path, UIDS, SAID))
+    assert ended.code == 0, ended.err
+    declared = ended.record["facts"]["metrics"]
+    assert {name for name in ended.record["estimates"] if not name.startswith(("strata/", "probe/"))} <= set(declared)
+    assert (declared["answer/em"]["asks"], declared["answer/contains"]["asks"]) == ("form", "content")
+    assert (declared["abstain/answerable"]["better"], declared["abstain/unanswerable"]["better"]) == ("lower", "higher")
+    assert declared["answer/reliability"]["low"] == -1.0
+    assert (declared["retrieval/recall_5"]["title"], declared["retrieval/recall_5"]["k"]) == ("recall@5", 5)

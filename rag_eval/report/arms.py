@@ -25,7 +25,7 @@ from rag_eval.report.sections import Section, markdown_of, show
 from rag_eval.report.sections import as_json as sections_json
 from rag_eval.report.table import Table, as_json, table
 from rag_eval.report.terminal import print_table
-from rag_eval.score.primary import CONTAINS, EM, GROUP, primary_of
+from rag_eval.score.scoring import Scoring, scoring_of
 
 DEFAULTS = {"runs": "outputs", "out": "reports", "experiment": "", "allow_mismatch": "false"}
 FILE_WIDTH = 240  # where the output is no terminal
@@ -62,7 +62,7 @@ def report(argv: Sequence[str]) -> None:
     sections = [] if gained is None else [gained.section]
     if gained is not None and gained.leads:
         notes = [*gained.sentences, *notes]
-    figures = _figures(made, primary_of(records[0].facts))
+    figures = _figures(made, scoring_of(*records))
     with writing(out):
         for name, file in figures.items():
             write_bars(made, name, out / file)
@@ -79,11 +79,12 @@ def _by_mode(records: Sequence[RunRecord], root: Path) -> dict[str, Arm]:
     return {mode: Arm(label, read_run(root / record.experiment / record.run_id)) for mode, (label, record) in arms.items() if mode in MODES}
 
 
-def _figures(made: Table, primary: str) -> dict[str, str]:
-    """The files of the figures by the score that they show: the primary one, and of exact match and containment what was scored."""
+def _figures(made: Table, scoring: Scoring) -> dict[str, str]:
+    """The files of the figures by the score that they show: the primary one, and of strict and lenient ones what was scored."""
     at = {column.name: number for number, column in enumerate(made.columns)}
-    names = [name for name in (EM, CONTAINS) if any(line.cells[at[name]].value is not None for line in made.lines)]
-    return {name: f"figures/{name.removeprefix(GROUP)}.png" for name in dict.fromkeys((primary, *names))}
+    both = [name for name in scoring.asking("form", "content") if name in at]
+    names = [name for name in both if any(line.cells[at[name]].value is not None for line in made.lines)]
+    return {name: f"figures/{name.partition('/')[2]}.png" for name in dict.fromkeys((scoring.primary, *names)) if name in at}
 
 
 def _show(made: Table, sections: Sequence[Section], notes: Sequence[str], written: Sequence[Path]) -> None:

@@ -21,6 +21,7 @@ from rag_eval.report.paired import shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, interval_figure
 from rag_eval.score.estimate import estimate
 from rag_eval.score.ratio import ratio_of_means
+from rag_eval.score.scoring import scoring_of
 from rag_eval.types import Estimate, Spend
 
 MACHINE_SECONDS = "machine seconds"
@@ -104,7 +105,7 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures
 
 def _right(arm: Arm, measure: str) -> float | None:
     """Mean over all questions: the score of the answerable ones, and of the others whether the arm said that it does not know."""
-    names = {True: measure, False: "abstain/unanswerable"}
+    names = {True: measure, False: scoring_of(arm.run.record).of_unanswerable}
     values = [row.get(names[bool(row["is_answerable"])]) for row in arm.run.rows.values()]
     known = [float(value) for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None

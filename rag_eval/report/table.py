@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import keeps_some_form
 from rag_eval.report.runs import is_under_trained, labels
-from rag_eval.score.primary import GROUP, TITLES, primary_of
+from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.types import Estimate, Spend
 
 NOT_MEASURED = "not measured"
 CACHED = "cached"
 UNDER_TRAINED = "under-trained"
 OF_FORM = "exact match measures form"
-RECALL = re.compile(r"retrieval/recall_(\d+)")
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,7 @@ class Table:
 
 def table(records: Sequence[RunRecord]) -> Table:
     """One line a run, in the given order."""
-    depths = _depths(records)
-    primary = {name: name.removeprefix(GROUP) for record in records if (name := primary_of(record.facts)) not in TITLES}
-    measured = {
-        **primary,
-        **TITLES,
-        **{f"retrieval/recall_{k}": f"recall@{k}" for k in depths or [1]},
-        "abstain/unanswerable": "abstains if unanswerable",
-    }
+    measured = _measured(records)
     plain = {"seconds/e2e_p50": "s/question (p50)", "learn/seconds": "learn s", "tokens/total_mean": "tokens/question", "n": "n"}
     lines = (
         Line(
@@ -101,11 +92,26 @@ def _marks(record: RunRecord) -> Iterator[str]:
         yield OF_FORM
 
 
-def _depths(records: Sequence[RunRecord]) -> list[int]:
-    """The depths whose recall is shown: as many passages as enter the prompt, where a run has scored that, else all."""
-    scored = {int(match[1]) for record in records for name in record.estimates if (match := RECALL.fullmatch(name))}
+def _measured(records: Sequence[RunRecord]) -> dict[str, str]:
+    """The titles of the measures that are shown: primary scores, then what has a title, scores of right answers first."""
+    scoring = scoring_of(*records)
+    primary = [name for record in records if (name := scoring_of(record).primary) in scoring.declared and not scoring.of(name).title]
+    titled = [name for name, declaration in scoring.declared.items() if declaration.title and declaration.asks == ""]
+    at_depth = [name for name in titled if scoring.of(name).k is not None]
+    shown = [
+        *(name for name in scoring.asking("form", "content", "words") if scoring.of(name).title),
+        *_at_depths(at_depth, scoring, records),
+        *(name for name in titled if name not in at_depth),
+    ]
+    return {name: name.partition("/")[2] for name in primary} | {name: scoring.of(name).title for name in shown}
+
+
+def _at_depths(names: Sequence[str], scoring: Scoring, records: Sequence[RunRecord]) -> list[str]:
+    """Those at as many passages as enter the prompt, where a run has scored that, else all that were scored, else the shallowest."""
+    by_depth = sorted(names, key=lambda name: scoring.of(name).k or 0)
+    scored = [name for name in by_depth if any(name in record.estimates for record in records)]
     in_prompt = {record.facts["choices"].get("retriever.k") for record in records}
-    return sorted(scored & in_prompt) or sorted(scored)
+    return [name for name in scored if scoring.of(name).k in in_prompt] or scored or by_depth[:1]
 
 
 def as_json(table: Table) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from rag_eval.score.answer import answer_text
 from rag_eval.score.comparators import choice, gold_options, options
+from rag_eval.score.metric import Declaration, declares
 from rag_eval.types import Example, Likelihood, Prediction
 
 
@@ -32,6 +33,7 @@ def choice_joint(prediction: Prediction, example: Example) -> float:
     return _credit(prediction, example, lambda one: one.log_p_joint)
 
 
+@declares(Declaration(asks="form", tells_right=True))
 def choice_text(prediction: Prediction, example: Example) -> float:
     """By the option that the answer names, in its text or its letter; 0 for an error."""
     return choice(answer_text(prediction), example) if options(example) else math.nan

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rag_eval.score.metric import Declaration, declares
+
 
 @dataclass(frozen=True)
 class Span:
@@ -51,6 +53,7 @@ def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
     return tuple(map(_span, spans))
 
 
+@declares(Declaration("retrieval", judges="spans", depths="each"))
 def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
     """Share of the gold characters that the first k chunks hold; a character counts once, however often it is found or gold.
 
@@ -70,6 +73,7 @@ def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: 
     return n_found / sum(one.n_characters for one in wanted) if wanted else math.nan
 
 
+@declares(Declaration("retrieval", judges="spans", depths="each"))
 def span_hit_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
     """Share of the distinct gold spans of which the first k chunks hold at least a character. Arguments and nan as in span_recall_at_k."""
     found = _first(retrieved, k)

@@ -44,24 +44,25 @@ def test_ndcg_of_graded_judgements_agrees_with_ir_measures(k: int) -> None:
     run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
     judged = {q: own | {"not relevant": 0} for q, own in grades.items()}
     values = {one.query_id: one.value for one in ir_measures.iter_calc([nDCG @ k], judged, run)}
-    assert {q: ndcg_at_k(lists[q], gold[q], k, grades[q]) for q in lists} == pytest.approx(values)
+    assert {q: ndcg_at_k(lists[q], grades[q], k) for q in lists} == pytest.approx(values)
     assert values != pytest.approx({q: ndcg_at_k(lists[q], gold[q], k) for q in lists})
 
 
-def test_evidence_without_a_grade_has_the_grade_1() -> None:
-    assert ndcg_at_k(["a", "b"], ["a", "b"], 2, {"b": 3}) == pytest.approx((1 + 3 / math.log2(3)) / (3 + 1 / math.log2(3)))
+def test_the_gain_of_evidence_is_its_grade() -> None:
+    assert ndcg_at_k(["a", "b"], {"a": 1, "b": 3}, 2) == pytest.approx((1 + 3 / math.log2(3)) / (3 + 1 / math.log2(3)))
 
 
 def test_r_precision_agrees_with_ir_measures_on_random_lists() -> None:
     lists, gold = random_lists(0)
-    assert {q: r_precision(lists[q], gold[q]) for q in lists} == pytest.approx(theirs(Rprec, lists, gold))
+    assert {q: r_precision(lists[q], gold[q], 12) for q in lists} == pytest.approx(theirs(Rprec, lists, gold))
 
 
 def test_r_precision_looks_as_deep_as_there_is_distinct_evidence() -> None:
-    assert r_precision(["a", "x", "b"], ["a", "b", "a"]) == 0.5  # b stands third, two are looked at
-    assert r_precision(["a"], ["a", "b"]) == 0.5
-    assert r_precision([], ["a"]) == 0.0
-    assert math.isnan(r_precision(["a"], ()))
+    assert r_precision(["a", "x", "b"], ["a", "b", "a"], 3) == 0.5  # b stands third, two are looked at
+    assert r_precision(["a"], ["a", "b"], 2) == 0.5
+    assert r_precision([], ["a"], 1) == 0.0
+    assert math.isnan(r_precision(["a"], (), 1))
+    assert math.isnan(r_precision(["a"], ["a", "b"], 1))  # no more than one was searched for
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -105,7 +106,7 @@ def test_a_document_that_stands_for_all_of_the_evidence_finds_all_of_it() -> Non
     example = Example("q", "?", ("a",), ("d1", "d2", "d3"), meta={"same_as": {"pair": ["d1", "d2"], "all": ["d1", "d2", "d3"]}})
     whole = as_evidence(["x", "all", "d1"], example)
     assert [measure(whole, example.evidence, 2) for measure in (recall_at_k, hit_at_k, reciprocal_rank)] == [1.0, 1.0, 0.5]
-    assert r_precision(whole, example.evidence) == 1.0
+    assert r_precision(whole, example.evidence, 3) == 1.0
     assert ndcg_at_k(as_evidence(["all"], example), example.evidence, 1) == 1.0  # three gains at one rank, capped
     ideal = 1 + 1 / math.log2(3) + 1 / 2
     assert ndcg_at_k(as_evidence(["x", "x", "pair"], example), example.evidence, 3) == pytest.approx((1 / 2 + 1 / 2) / ideal)

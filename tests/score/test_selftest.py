@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rag_eval.config import function
 from rag_eval.errors import DataError
-from rag_eval.parts import Metric
-from rag_eval.score.answer import abstained, em, f1
+from rag_eval.score.answer import em, f1
 from rag_eval.score.choice import choice_sum, choice_text
 from rag_eval.score.formats import format_ok
-from rag_eval.score.selftest import below_chance, gold_scores, shuffled_scores
+from rag_eval.score.metric import Metric, metric
+from rag_eval.score.selftest import Score, below_chance, gold_scores, shuffled_scores
 from rag_eval.types import Estimate, Example, Likelihood, Prediction
 
 CONF = Path(__file__).parents[2] / "conf" / "metrics"
@@ -41,7 +40,7 @@ def guesses(examples: Sequence[Example], p_right: float, seed: int = 1) -> list[
     return [place(one) if rng.random() < p_right else (place(one) + rng.randint(1, 3)) % 4 for one in examples]
 
 
-def verdict(metric: Metric, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Estimate | None:
+def verdict(metric: Score, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Estimate | None:
     scores = [metric(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
     return below_chance(scores, shuffled_scores(metric, predictions, examples, seed=0), [example.cluster for example in examples])
 
@@ -66,8 +65,7 @@ WAYS = [(choice_text, with_letters), (choice_text, with_texts), (choice_sum, wit
 
 @pytest.mark.parametrize("name", ["qa", "long", "choice"])
 def test_gold_scores_1_by_every_metric_of_every_configuration(name: str) -> None:
-    metrics = {key: function(target) for key, target in yaml.safe_load((CONF / f"{name}.yaml").read_text())["answer"].items()}
-    assert metrics.pop("abstained") is abstained
+    metrics = {key: metric(target) for key, target in yaml.safe_load((CONF / f"{name}.yaml").read_text())["answer"].items()}
     examples = [
         Example("a", "?", ("Marie Curie", "unknown")),
         Example("b", "?", ("1,200 mg",), meta={"comparator": "number", "format": "number_with_unit"}),
@@ -82,21 +80,23 @@ def test_gold_scores_1_by_every_metric_of_every_configuration(name: str) -> None
     ]
     found = gold_scores(metrics, examples)
     assert found == {
-        key: pytest.approx(math.nan if key in {"choice_sum", "choice_per_byte", "choice_joint"} else 1.0, nan_ok=True) for key in metrics
+        key: pytest.approx(math.nan if key in {"choice_sum", "choice_per_byte", "choice_joint"} else 1.0, nan_ok=True)
+        for key in metrics
+        if key != "abstained"
     }
 
 
 def test_the_metric_and_the_question_that_fail_on_gold_are_named() -> None:
     with pytest.raises(DataError, match=r"em is 0 for the gold answer ' ' of question q7 but must be 1"):
-        gold_scores({"em": em}, [Example("q1", "?", ("Rome",)), Example("q7", "?", ("Rome", " "))])
+        gold_scores({"em": Metric.of(em)}, [Example("q1", "?", ("Rome",)), Example("q7", "?", ("Rome", " "))])
     with pytest.raises(DataError, match="format_ok is 0 for the gold answer 'Rome' of question q7"):
-        gold_scores({"f1": f1, "format_ok": format_ok}, [Example("q7", "?", ("Rome",), meta={"format": "json"})])
+        gold_scores({"f1": Metric.of(f1), "format_ok": Metric.of(format_ok)}, [Example("q7", "?", ("Rome",), meta={"format": "json"})])
     with pytest.raises(DataError, match=r"em cannot judge question q7: .*'about ten' must be one number"):
-        gold_scores({"em": em}, [Example("q7", "?", ("about ten",), meta={"comparator": "number"})])
+        gold_scores({"em": Metric.of(em)}, [Example("q7", "?", ("about ten",), meta={"comparator": "number"})])
 
 
 @pytest.mark.parametrize(("metric", "answer"), WAYS)
-def test_options_off_by_one_are_below_chance(metric: Metric, answer) -> None:  # type: ignore[no-untyped-def]
+def test_options_off_by_one_are_below_chance(metric: Score, answer) -> None:  # type: ignore[no-untyped-def]
     examples = four_way(200)
     places = guesses(examples, p_right=0.6)
     assert verdict(metric, answer(examples, places), examples) is None
@@ -108,7 +108,7 @@ def test_options_off_by_one_are_below_chance(metric: Metric, answer) -> None:  #
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
 @pytest.mark.parametrize(("metric", "answer"), WAYS)
-def test_a_constant_predictor_is_never_below_chance(metric: Metric, answer, share: float) -> None:  # type: ignore[no-untyped-def]
+def test_a_constant_predictor_is_never_below_chance(metric: Score, answer, share: float) -> None:  # type: ignore[no-untyped-def]
     rng = random.Random(0)
     examples = four_way(200, [0 if rng.random() < share else rng.randint(1, 3) for _ in range(200)])
     predictions = answer(examples, [0] * 200)
