@@ -40,10 +40,10 @@ from rag_eval.recorded.resolve import passages
 from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
-from rag_eval.score.metric import Metric, metric
+from rag_eval.score.metric import metric
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.primary import chosen_primary
-from rag_eval.score.summary import RETRIEVAL, Scorer, counts, estimates, searches_per_s, seconds, tokens
+from rag_eval.score.summary import Scorer, counts, estimates, searches_per_s, seconds, tokens
 from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
 from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
@@ -168,7 +168,8 @@ def _measure(
     documents = {document.id: document for document in dataset.documents}
     others = passages(answers)
 
-    retrieval, depths = {name: Metric.of(target) for name, target in RETRIEVAL.items()}, settings["metrics"]["retrieval_k"]
+    retrieval = {name: metric(target) for name, target in settings["metrics"]["retrieval"].items()}
+    depths = settings["metrics"]["retrieval_k"]
 
     def scorer_of(asked: System) -> Scorer:
         retriever = asked.retriever

@@ -117,6 +117,11 @@ class Metric:
         return any(one.tells_right for one in self.declarations)
 
     @property
+    def is_of_rankings(self) -> bool:
+        """Whether it can judge what was found for a question."""
+        return all(one.depths and one.judges in ("evidence", "spans") for one in self.declarations)
+
+    @property
     def gold_scores_1(self) -> bool:
         """Whether a gold answer in place of the prediction must score 1."""
         return all(one.gold_scores_1 for one in self.declarations)

@@ -54,12 +54,12 @@ def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
 
 
 @declares(Declaration("retrieval", judges="spans", depths="each"))
-def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
+def span_recall_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
     """Share of the gold characters that the first k chunks hold; a character counts once, however often it is found or gold.
 
     Args:
         retrieved: where the chunks come from, best first; None = not known, which holds nothing.
-        gold: where the answer stands.
+        evidence: where the answer stands.
         k: cut-off, at least 1.
 
     Returns:
@@ -68,16 +68,16 @@ def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: 
     Raises:
         ValueError: if k < 1.
     """
-    wanted, found = _merged(gold), _merged(_first(retrieved, k))
+    wanted, found = _merged(evidence), _merged(_first(retrieved, k))
     n_found = sum(one.n_shared(other) for one in wanted for other in found)
     return n_found / sum(one.n_characters for one in wanted) if wanted else math.nan
 
 
 @declares(Declaration("retrieval", judges="spans", depths="each"))
-def span_hit_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
+def span_hit_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
     """Share of the distinct gold spans of which the first k chunks hold at least a character. Arguments and nan as in span_recall_at_k."""
     found = _first(retrieved, k)
-    touched = [any(one.n_shared(other) for other in found) for one in set(gold)]
+    touched = [any(one.n_shared(other) for other in found) for one in set(evidence)]
     return sum(touched) / len(touched) if touched else math.nan
 
 

@@ -14,9 +14,9 @@ from rag_eval.score.attribution import attribute, wanted
 from rag_eval.score.metric import Declaration, Metric, tracked
 from rag_eval.score.outcome import OUTCOME_MEASURES, outcome_row
 from rag_eval.score.primary import EM
-from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
+from rag_eval.score.retrieval import as_evidence
 from rag_eval.score.scoring import Scoring
-from rag_eval.score.spans import gold_spans, span_hit_at_k, span_of, span_recall_at_k
+from rag_eval.score.spans import gold_spans, span_of
 from rag_eval.types import Document, Estimate, Example, Prediction
 
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
@@ -37,15 +37,6 @@ _MEASURES = tracked(
     Declaration("prompt", "was_given_evidence", judges="evidence"),
     Declaration("prompt", "holds_answer_words"),
 )
-RETRIEVAL: Mapping[str, Callable[..., float]] = {
-    "hit": hit_at_k,
-    "recall": recall_at_k,
-    "mrr": reciprocal_rank,
-    "ndcg": ndcg_at_k,
-    "r_precision": r_precision,
-    "span_recall": span_recall_at_k,
-    "span_hit": span_hit_at_k,
-}
 
 
 @dataclass(frozen=True)

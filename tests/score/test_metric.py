@@ -58,6 +58,13 @@ def test_who_says_other_things_of_other_questions_is_tracked_under_two_names() -
     assert {name: value for name, value in row.items() if "/" in name} == {"abstain/answerable": 0.0}
 
 
+def test_what_judges_a_ranking_declares_by_which_evidence_and_at_which_depths() -> None:
+    assert metric("rag_eval.score.retrieval.ndcg_at_k").is_of_rankings
+    assert metric("rag_eval.score.spans.span_hit_at_k").is_of_rankings
+    assert not Metric(lambda retrieved, evidence, k: 0.0).is_of_rankings
+    assert not Metric(lambda retrieved, evidence, k: 0.0, (Declaration(depths="each"),)).is_of_rankings
+
+
 def test_an_estimate_ends_where_its_metric_says_and_not_at_0_and_1() -> None:
     length = Declaration(better="lower", high=None)
     clusters = ["a", "b", "c", "d"]
@@ -136,3 +143,9 @@ def test_estimates_of_a_run_use_what_its_scorer_declares() -> None:
     assert (found["answer/words"].mean, found["answer/words"].high) == (3.0, 3.0)
     assert found["answer/em"].low < 1.0
     assert not any(math.isnan(one.mean) for one in found.values())
+
+
+def test_a_sweep_without_answers_optimises_the_ranking_metric_that_declares_so() -> None:
+    retrieval = {name: metric(f"rag_eval.score.retrieval.{name}") for name in ("reciprocal_rank", "ndcg_at_k")}
+    scoring = Scorer({}, retrieval, [1, 5], 10, "retrieved").scoring
+    assert scoring.objective == (EM, "retrieval/ndcg_at_k_5")

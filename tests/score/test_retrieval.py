@@ -4,10 +4,14 @@ from typing import Any
 
 import ir_measures
 import pytest
+import yaml
 from ir_measures import RR, R, Rprec, Success, nDCG
 
+from rag_eval.config import conf_dir
+from rag_eval.score.metric import Metric, metric
 from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
-from rag_eval.types import Example
+from rag_eval.score.summary import Scorer
+from rag_eval.types import Document, Example, Prediction
 
 MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG}
 
@@ -117,3 +121,44 @@ def test_all_is_found_exactly_where_the_documents_hold_it(ids: list[str]) -> Non
     example = Example("q", "?", ("a",), ("d1", "d2", "d3"), meta={"same_as": {"pair": ["d1", "d2"], "all": ["d1", "d2", "d3"]}})
     for k in range(1, len(ids) + 1):
         assert (recall_at_k(as_evidence(ids, example), example.evidence, k) == 1.0) == example.held(ids[:k])
+
+
+def configured() -> dict[str, Metric]:
+    plain = yaml.safe_load((conf_dir() / "metrics" / "retrieval.yaml").read_text(encoding="utf-8"))["retrieval"]
+    return {name: metric(target) for name, target in plain.items()}
+
+
+def scored(retrieval: dict[str, Metric], found: list[str], example: Example, depths: list[int], depth: int = 12) -> dict[str, float]:
+    said = Prediction(example.id, "", tuple(found), (0.0,) * len(found), (), 0, "", 1, 1, {}, "answered", "stop")
+    documents = {id: Document(id, id) for id in (*found, *example.evidence)}
+    row = Scorer({}, retrieval, depths, depth, "retrieved", documents).row(said, example)
+    return {name: score for name, score in row.items() if name.startswith("retrieval/")}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_graded_questions_are_scored_by_the_configured_metrics_as_by_ir_measures(seed: int) -> None:
+    lists, gold = random_lists(seed)
+    rng = random.Random(seed)
+    grades = {q: {id: rng.randint(1, 4) for id in evidence} for q, evidence in gold.items()}
+    run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
+    judged = {q: own | {"not relevant": 0} for q, own in grades.items()}
+    examples = {q: Example(q, "?", ("a",), tuple(own), meta={"grades": own}) for q, own in grades.items()}
+    ours = {q: scored(configured(), lists[q], examples[q], [3, 10]) for q in lists}
+    measures = {nDCG @ 10: "ndcg_10", RR @ 10: "mrr_10", R @ 3: "recall_3", Success @ 10: "hit_10", Rprec: "r_precision"}
+    for measure, name in measures.items():
+        values = {one.query_id: one.value for one in ir_measures.iter_calc([measure], judged, run)}
+        assert {q: scores[f"retrieval/{name}"] for q, scores in ours.items()} == pytest.approx(values), name
+
+
+def test_a_metric_is_tracked_under_its_name_in_the_configuration_at_the_depths_that_it_declares() -> None:
+    example = Example("q", "?", ("a",), ("d1",))
+    found = scored({"found": Metric.of(recall_at_k), "first": Metric.of(reciprocal_rank)}, ["d2", "d1"], example, [1, 5, 50])
+    assert found == {"retrieval/found_1": 0.0, "retrieval/found_5": 1.0, "retrieval/first_5": 0.5}  # 50 were not searched for
+
+
+def test_characters_are_judged_where_a_question_knows_its_own() -> None:
+    asked = Example("q", "?", ("a",), ("d1",))
+    names = {name.rpartition("_")[0] for name in scored(configured(), ["d1"], asked, [1])}
+    assert names == {"retrieval/hit", "retrieval/recall", "retrieval/mrr", "retrieval/ndcg", "retrieval/r"}
+    spanned = Example("q", "?", ("a",), ("d1",), meta={"spans": [{"source": "d1", "start": 0, "end": 2}]})
+    assert scored(configured(), ["d1"], spanned, [1])["retrieval/span_recall_1"] == 0.0  # the document does not say where it stands
