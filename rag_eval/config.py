@@ -64,6 +64,7 @@ class Metrics(BaseModel):
     model_config = STRICT
     answer: dict[str, str]  # name -> dotted name of a function of (prediction, example)
     retrieval: dict[str, str]  # of (retrieved, evidence, k)
+    run: dict[str, str]  # of (run): of all its questions together
     retrieval_k: list[pydantic.PositiveInt]
     primary: str | None = None  # which score says that an answer is right; None = what the dataset declares, else em
 
@@ -161,6 +162,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         _check_part(node, name)
     _check_metrics(settings["metrics"], "answer", ["prediction", "example"])
     _check_metrics(settings["metrics"], "retrieval", ["retrieved", "evidence", "k"])
+    _check_metrics(settings["metrics"], "run", ["run"])
     if settings["metrics"]["primary"] is not None:
         check_primary(settings["metrics"]["answer"], settings["metrics"]["primary"], "metrics.primary")
     _check_mode(settings)
@@ -407,13 +409,15 @@ def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
 
 
 def _check_metrics(metrics: Mapping[str, Any], group: str, parameters: Sequence[str]) -> None:
-    """Every metric of a group is a function of these parameters, and one of rankings declares what it judges, at which depth."""
+    """Every metric of a group is a function of these parameters and declares what such a metric must."""
     for name, target in metrics[group].items():
         model = signature(target, f"metrics.{group}.{name}").model
         if model is None or list(model.model_fields) != parameters:
             raise ConfigError(f"metrics.{group}.{name}: {target} is no metric; expected a function of ({', '.join(parameters)}).")
         if group == "retrieval" and not metric(target).is_of_rankings:
             raise ConfigError(f"metrics.{group}.{name}: {target} must declare that it judges by evidence or spans, and at which depths.")
+        if group == "run" and not metric(target).is_of_runs:
+            raise ConfigError(f"metrics.{group}.{name}: {target} must declare that it judges the run.")
 
 
 def _check_mode(settings: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ from rag_eval.recorded.resolve import passages
 from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
-from rag_eval.score.metric import metric
+from rag_eval.score.metric import metric, of_runs
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.primary import chosen_primary
 from rag_eval.score.summary import Scorer, counts, estimates, searches_per_s, seconds, tokens
@@ -216,7 +216,7 @@ def _measure(
         "training": history_of(learned.adapter),
         "throughput": {"searches_per_s": searches_per_s(predictions)},
         "chance": chance,
-        "metrics": {name: asdict(one) for name, one in scorer.scoring.declared.items()},
+        "metrics": {name: asdict(one) for name, one in {**scorer.scoring.declared, **of_runs(settings["metrics"]["run"])}.items()},
         "asked_again": asdict(again),
         "decoded": ready.generator.decoded() if isinstance(ready.generator, Telling) else None,
     }

@@ -18,8 +18,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rag_eval.config import conf_dir
-from rag_eval.cost.prices import read_sheet
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
@@ -40,14 +38,16 @@ from rag_eval.report.guards import cluster_notes, notes, prompt_notes
 from rag_eval.report.judgement import judgements, read_beside
 from rag_eval.report.latency import latency_sections
 from rag_eval.report.ledger import energy_section, ledger_section
-from rag_eval.report.markdown import hardware, inert
-from rag_eval.report.options import Options, numbers, one_number, parsed
+from rag_eval.report.markdown import inert
+from rag_eval.report.options import Options, one_number, parsed, utilisations
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import labels, mismatches, recorded
 from rag_eval.report.sections import Section, as_json, as_markdown, show
-from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm
+from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm, sheet_named
 from rag_eval.report.strata import known_section, strata_section
+from rag_eval.report.summary import hardware
+from rag_eval.report.whole_runs import whole_runs_section
 from rag_eval.score.estimate import SHARE
 from rag_eval.score.scoring import Scoring, scoring_of
 
@@ -159,12 +159,11 @@ def _instead(measure: str, by: str, share: str) -> list[str]:
     return [f"{measure} is no share: where answers and differences come from, and rescue and harm, are by {share}"] if share != by else []
 
 
-def _cost_sections(
-    arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring
-) -> tuple[Section, Section]:
+def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring) -> list[Section]:
     first = scoring.rests_on(measure) if scoring.of(measure).is_share else scoring.primary
+    whole = whole_runs_section([arm.label for arm in arms], [arm.run for arm in arms], terms)
     priced = [priced_arm(arm, experiment, terms, list(dict.fromkeys((first, *read_beside(arms, first))))) for arm in arms]
-    return cost_section(priced, terms), break_even_section(priced, terms)
+    return [cost_section(priced, terms), break_even_section(priced, terms), *([] if whole is None else [whole])]
 
 
 def runs_section(arms: Sequence[Arm]) -> Section:
@@ -180,6 +179,8 @@ def runs_section(arms: Sequence[Arm]) -> Section:
 
 def _check_measure(runs: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:
     known = of_questions(runs)
+    if scoring.of(measure).judges == "run":
+        raise UserError(f"measure={measure}: is of a run as a whole; python -m rag_eval.report rank={measure} puts runs in order by it.")
     if measure not in known:
         raise UserError(f"measure={measure}: not every run has it of its questions; all have {', '.join(known)}.")
     if scoring.of(measure).better == "neither":
@@ -202,21 +203,13 @@ def _terms(options: Options) -> list[Terms]:
         if not given:
             return [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)]
         return [Terms(machine_seconds(), 1.0, one_number(options, "hours"), _asked(options), one_number(options, "updates"))]
-    folder = conf_dir() / "hardware"
-    path = folder / f"{options['hardware']}.yaml"
-    if not path.exists():
-        raise UserError(
-            f"hardware={options['hardware']}: no such price sheet; choices: {', '.join(sorted(one.stem for one in folder.glob('*.yaml')))}."
-        )
+    sheet = sheet_named(options["hardware"])
     missing = [name for name in HORIZON if not options[name]]
     if missing:
         raise UserError(
             f"hardware={options['hardware']} needs {', '.join(f'{name}=' for name in missing)} too: a cost without them says nothing."
         )
-    sheet = read_sheet(path)
-    shares = numbers(options, "utilisation")
-    if any(not 0 < share <= 1 for share in shares):
-        raise UserError(f"utilisation: expected shares above 0 and at most 1, got {options['utilisation']!r}.")
+    shares = utilisations(options)
     return [Terms(sheet, share, one_number(options, "hours"), _asked(options), one_number(options, "updates")) for share in shares]
 
 

@@ -12,7 +12,7 @@ from rag_eval.score.frames import extracted
 from rag_eval.score.holding import holds_words
 from rag_eval.score.metric import Declaration, declares
 from rag_eval.score.normal_form import in_form_of
-from rag_eval.score.words import segments, words
+from rag_eval.score.words import length, segments, words
 from rag_eval.types import Example, Prediction
 
 
@@ -119,6 +119,12 @@ def contains(prediction: Prediction, example: Example) -> float:
 def abstained(prediction: Prediction, example: Example) -> float:
     """1.0 if the system said that it does not know, else 0.0: right for unanswerable questions, wrong for the others."""
     return float(prediction.outcome == "abstained")
+
+
+@declares(Declaration(better="lower", high=None, gold_scores_1=False))
+def n_words(prediction: Prediction, example: Example) -> float:
+    """Words of the answer: what stands between white space, two characters of a script without spaces being one; nan for an error."""
+    return math.nan if prediction.outcome == "error" else length(prediction.text)
 
 
 def _f1(said: Sequence[str], gold: Sequence[str]) -> float:

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.types import Estimate, Example
 
 Better = Literal["higher", "lower", "neither"]
-Judges = Literal["all", "answerable", "unanswerable", "evidence", "spans"]  # evidence, spans: answerable ones of which these are known
+# Questions: all, those with an answer or without one, answerable ones whose evidence is known by ids or by characters. run: all together.
+Judges = Literal["all", "answerable", "unanswerable", "evidence", "spans", "run"]
 Asks = Literal["form", "words", "content", ""]
 Depths = Literal["each", "deepest", "searched", ""]
 
@@ -47,6 +48,7 @@ class Declaration:
     depths: Depths = ""  # of a ranking: at each of metrics.retrieval_k, at the deepest of them, once for all that was searched
     k: int | None = None  # that depth, in a record
     is_objective: bool = False  # what a sweep optimises where no answers are scored
+    function: str = ""  # in a record: the dotted name of a metric of a whole run, which reports compute
 
     def __post_init__(self) -> None:
         if self.tells_right and (self.bounds != SHARE or self.better != "higher"):
@@ -103,11 +105,11 @@ class Declaration:
 class Metric:
     """A function that scores, and what it declares: once, or once for each kind of question of which it says another thing."""
 
-    function: Callable[..., float]
+    function: Callable[..., Any]  # of a whole run an Interval or None, else a float
     declarations: tuple[Declaration, ...] = (Declaration(),)
 
     @classmethod
-    def of(cls, function: Callable[..., float]) -> Metric:
+    def of(cls, function: Callable[..., Any]) -> Metric:
         """The metric that a function is."""
         return cls(function, getattr(function, _DECLARED, (Declaration(),)))
 
@@ -122,9 +124,23 @@ class Metric:
         return all(one.depths and one.judges in ("evidence", "spans") for one in self.declarations)
 
     @property
+    def is_of_runs(self) -> bool:
+        """Whether it is of all questions of a run together."""
+        return all(one.judges == "run" for one in self.declarations)
+
+    @property
     def gold_scores_1(self) -> bool:
         """Whether a gold answer in place of the prediction must score 1."""
         return all(one.gold_scores_1 for one in self.declarations)
+
+
+@dataclass(frozen=True)
+class RunColumns:
+    """What a metric of a whole run is computed from: one value a question, in order; nan = not known."""
+
+    right: Sequence[float]  # the primary score; of an unanswerable question whether the system said that it does not know
+    usd: Sequence[float]  # what answering it costs by the price sheet of the report; nan throughout without one
+    clusters: Sequence[str]  # questions of one cluster are not independent
 
 
 def declares(*declarations: Declaration) -> Callable[[Function], Function]:
@@ -140,6 +156,16 @@ def declares(*declarations: Declaration) -> Callable[[Function], Function]:
 def tracked(*declarations: Declaration) -> dict[str, Declaration]:
     """Declarations that have a name of their own, by the name that they are tracked under."""
     return {one.tracked(""): one for one in declarations}
+
+
+def of_runs(targets: Mapping[str, str]) -> dict[str, Declaration]:
+    """What metrics of whole runs declare, by tracked name, together with their functions.
+
+    Args:
+        targets: dotted functions by their names in the configuration.
+    """
+    found = [(name, target, one) for name, target in targets.items() for one in metric(target).declarations]
+    return {one.tracked(name): replace(one, function=target) for name, target, one in found}
 
 
 def metric(name: str) -> Metric:

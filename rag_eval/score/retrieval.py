@@ -80,6 +80,18 @@ def ndcg_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> 
     return min(1.0, _discounted((gains[id], rank) for id, rank in ranks.items()) / _discounted(zip(best, range(1, k + 1), strict=False)))
 
 
+@declares(Declaration("retrieval", judges="evidence", depths="deepest"))
+def average_precision(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
+    """Precision at the rank of each piece of evidence, 0 for one that is not among the first k, averaged over all evidence.
+
+    As trec_eval computes `map_cut`; the mean over questions is MAP. A document that stands for several pieces counts as one rank
+    for all of them, at a precision of 1 at most. Arguments and nan as in recall_at_k.
+    """
+    ranks = sorted(_ranks(retrieved, evidence, k).values())
+    precisions = (min(1.0, n / rank) for n, rank in enumerate(ranks, start=1))
+    return math.fsum(precisions) / len(set(evidence)) if evidence else math.nan
+
+
 @declares(Declaration("retrieval", judges="evidence", depths="searched"))
 def r_precision(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Share of the evidence among the first R documents, R being how many distinct ids the evidence has.

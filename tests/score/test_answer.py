@@ -12,6 +12,7 @@ from rag_eval.score.answer import (
     contains,
     em,
     f1,
+    n_words,
     recall,
     rouge_l,
     subsequence_f1,
@@ -190,3 +191,10 @@ def test_abstaining_is_told_by_the_outcome_on_every_question() -> None:
     for example in (ANSWERABLE, UNANSWERABLE):
         assert abstained(said("unknown", "abstained"), example) == 1.0
         assert [abstained(said("unknown", outcome), example) for outcome in ("answered", "malformed", "error")] == [0.0] * 3
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 0.0), ("Oslo", 1.0), ("It is  in\nOslo.", 4.0), ("京都府", 1.5)])
+def test_the_length_of_an_answer_is_its_words(text: str, expected: float) -> None:
+    asked = Example("q", "?", ("a",))
+    assert n_words(Prediction("q", text, (), (), (), 0, "", 1, 1, {}, "answered", "stop"), asked) == expected
+    assert math.isnan(n_words(Prediction("q", text, (), (), (), 0, "", 1, 1, {}, "error", "error"), asked))

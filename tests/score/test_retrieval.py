@@ -5,15 +5,15 @@ from typing import Any
 import ir_measures
 import pytest
 import yaml
-from ir_measures import RR, R, Rprec, Success, nDCG
+from ir_measures import AP, RR, R, Rprec, Success, nDCG
 
 from rag_eval.config import conf_dir
 from rag_eval.score.metric import Metric, metric
-from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
+from rag_eval.score.retrieval import as_evidence, average_precision, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
 from rag_eval.score.summary import Scorer
 from rag_eval.types import Document, Example, Prediction
 
-MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG}
+MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG, average_precision: AP}
 
 
 def random_lists(seed: int) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -50,6 +50,16 @@ def test_ndcg_of_graded_judgements_agrees_with_ir_measures(k: int) -> None:
     values = {one.query_id: one.value for one in ir_measures.iter_calc([nDCG @ k], judged, run)}
     assert {q: ndcg_at_k(lists[q], grades[q], k) for q in lists} == pytest.approx(values)
     assert values != pytest.approx({q: ndcg_at_k(lists[q], gold[q], k) for q in lists})
+
+
+def test_average_precision_of_all_that_was_found_agrees_with_ir_measures() -> None:
+    lists, gold = random_lists(1)
+    assert {q: average_precision(lists[q], gold[q], 12) for q in lists} == pytest.approx(theirs(AP, lists, gold))
+
+
+def test_average_precision_by_hand() -> None:
+    assert average_precision(["a", "x", "b", "y"], ["a", "b", "c"], 4) == pytest.approx((1 / 1 + 2 / 3) / 3)
+    assert average_precision(["a", "x", "b"], ["a", "b", "c"], 2) == pytest.approx(1 / 3)
 
 
 def test_the_gain_of_evidence_is_its_grade() -> None:
@@ -112,6 +122,8 @@ def test_a_document_that_stands_for_all_of_the_evidence_finds_all_of_it() -> Non
     assert [measure(whole, example.evidence, 2) for measure in (recall_at_k, hit_at_k, reciprocal_rank)] == [1.0, 1.0, 0.5]
     assert r_precision(whole, example.evidence, 3) == 1.0
     assert ndcg_at_k(as_evidence(["all"], example), example.evidence, 1) == 1.0  # three gains at one rank, capped
+    assert average_precision(as_evidence(["all"], example), example.evidence, 1) == 1.0
+    assert average_precision(whole, example.evidence, 2) == pytest.approx((1 / 2 + 1 + 1) / 3)
     ideal = 1 + 1 / math.log2(3) + 1 / 2
     assert ndcg_at_k(as_evidence(["x", "x", "pair"], example), example.evidence, 3) == pytest.approx((1 / 2 + 1 / 2) / ideal)
 
@@ -144,7 +156,7 @@ def test_graded_questions_are_scored_by_the_configured_metrics_as_by_ir_measures
     judged = {q: own | {"not relevant": 0} for q, own in grades.items()}
     examples = {q: Example(q, "?", ("a",), tuple(own), meta={"grades": own}) for q, own in grades.items()}
     ours = {q: scored(configured(), lists[q], examples[q], [3, 10]) for q in lists}
-    measures = {nDCG @ 10: "ndcg_10", RR @ 10: "mrr_10", R @ 3: "recall_3", Success @ 10: "hit_10", Rprec: "r_precision"}
+    measures = {nDCG @ 10: "ndcg_10", RR @ 10: "mrr_10", R @ 3: "recall_3", AP @ 10: "ap_10", Success @ 10: "hit_10", Rprec: "r_precision"}
     for measure, name in measures.items():
         values = {one.query_id: one.value for one in ir_measures.iter_calc([measure], judged, run)}
         assert {q: scores[f"retrieval/{name}"] for q, scores in ours.items()} == pytest.approx(values), name
@@ -159,6 +171,6 @@ def test_a_metric_is_tracked_under_its_name_in_the_configuration_at_the_depths_t
 def test_characters_are_judged_where_a_question_knows_its_own() -> None:
     asked = Example("q", "?", ("a",), ("d1",))
     names = {name.rpartition("_")[0] for name in scored(configured(), ["d1"], asked, [1])}
-    assert names == {"retrieval/hit", "retrieval/recall", "retrieval/mrr", "retrieval/ndcg", "retrieval/r"}
+    assert names == {"retrieval/hit", "retrieval/recall", "retrieval/mrr", "retrieval/ndcg", "retrieval/ap", "retrieval/r"}
     spanned = Example("q", "?", ("a",), ("d1",), meta={"spans": [{"source": "d1", "start": 0, "end": 2}]})
     assert scored(configured(), ["d1"], spanned, [1])["retrieval/span_recall_1"] == 0.0  # the document does not say where it stands
