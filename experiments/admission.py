@@ -36,7 +36,7 @@ from rag_eval.report.options import parsed
 from rag_eval.score.answer import abstained, em
 from rag_eval.score.estimate import estimate
 from rag_eval.system import outcome
-from rag_eval.types import Document, Estimate, Example, Prediction
+from rag_eval.types import Document, Estimate, Example, Grading, Prediction
 
 SHIPPED = Path(rag_eval.__file__).parent / "assets" / "tiny"
 DEFAULTS = {"model": str(SHIPPED), "n": "400"}  # options of the command; n: questions a seed
@@ -105,8 +105,8 @@ def probes(seed: int, n: int, n_distractors: int, kind: Asked = "answerable", sp
         if kind == "unstated attribute":  # the distractors do state it, of themselves
             documents[1:] = [_document(one, [*rng.sample(passages, len(passages) - 1), asked], rng, split) for one in others]
         answers = (about.values[asked.name],) if kind == "answerable" else ()
-        meta = {"comparator": asked.comparator, "attribute": asked.name}
-        example = Example(str(at), plain(Fact(about, asked, ""), "test", rng), answers, cluster=about.name, meta=meta)
+        given = {"meta": {"attribute": asked.name}, "grading": Grading(asked.comparator)}
+        example = Example(str(at), plain(Fact(about, asked, ""), "test", rng), answers, cluster=about.name, **given)
         yield Probe(example, tuple(rng.sample(documents, len(documents))))
 
 

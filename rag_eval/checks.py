@@ -42,7 +42,7 @@ def check_questions(settings: Mapping[str, Any], dataset: QADataset, questions: 
     adapter = settings["adapter"]
     if adapter.get("paths"):
         check_named(((one.id, one.meta) for one in (*dataset.train, *questions)), adapter["by"], adapter["paths"])
-    bare = [one.id for one in questions if one.is_for_retrieval]
+    bare = [one.id for one in questions if one.grading.retrieval_only]
     if bare and settings["metrics"]["answer"]:
         raise DataError(
             f"{dataset.name}: {len(bare)} of {len(questions)} questions have no gold answers (first: {bare[0]!r}), so that no answer "

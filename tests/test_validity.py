@@ -50,7 +50,7 @@ from rag_eval.score.primary import EM, chosen_primary, train_phrasing
 from rag_eval.score.retrieval import recall_at_k
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
-from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Prediction, QADataset, Spend
+from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Grading, Prediction, QADataset, Spend
 from tests.commands import Ended
 from tests.finished_runs import write_run
 
@@ -356,7 +356,7 @@ def test_m25_a_base_model_that_knows_the_answers_is_said(run: Make) -> None:
 
 
 def test_m26_another_corpus_is_another_comparison_and_stale_answers_are_counted() -> None:
-    example = Example("q", "?", ("new",), ("d",), meta={"stale_answers": ["old"]})
+    example = Example("q", "?", ("new",), ("d",), grading=Grading(stale_answers=("old",)))
     scorer = Scorer({"em": Metric(never_right)}, {}, [1], 1, "retrieved", {"d": Document("d", "now new, once old")})
     row = scorer.row(Prediction("q", "Old.", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), example)
     assert row["answer/stale"] == 1.0

@@ -67,7 +67,7 @@ def answer_text(prediction: Prediction) -> str:
 
 @declares(Declaration(title="EM", asks="form", tells_right=True))
 def em(prediction: Prediction, example: Example) -> float:
-    """Equality by the comparator that `example.meta["comparator"]` names, else exact match.
+    """Equality by the comparator that the question names, which is exact match unless it says otherwise.
 
     0 for an error, nan for an unanswerable question, which is scored by whether the system abstains.
     """

@@ -16,11 +16,11 @@ from rag_eval.types import Example, Prediction
 
 @declares(Declaration(judges="all"))
 def format_ok(prediction: Prediction, example: Example) -> float:
-    """1.0 if the answer has the form that `example.meta["format"]` demands, else 0.0, so for an error; nan where none is demanded.
+    """1.0 if the answer has the form that the question demands, else 0.0, so for an error; nan where none is demanded.
 
     Whether the answer is right does not matter.
     """
-    return float(obeys(answer_text(prediction), example.meta["format"])) if "format" in example.meta else math.nan
+    return float(obeys(answer_text(prediction), example.grading.format)) if example.grading.format else math.nan
 
 
 def obeys(text: str, format: str) -> bool:

@@ -38,7 +38,7 @@ def four_outcome(prediction: Prediction, example: Example, score: float) -> Four
 
     Args:
         prediction: what was answered.
-        example: the question; `meta["format"]` names the form that it demands, if any.
+        example: the question, whose grading names the form that it demands, if any.
         score: the primary score, 1.0 = right.
 
     Raises:
@@ -51,7 +51,7 @@ def four_outcome(prediction: Prediction, example: Example, score: float) -> Four
         return "right"
     if prediction.outcome == "abstained":
         return "abstained"
-    is_well_formed = bool(text.strip()) and ("format" not in example.meta or obeys(text, example.meta["format"]))
+    is_well_formed = bool(text.strip()) and (not example.grading.format or obeys(text, example.grading.format))
     return "wrong" if is_well_formed else "malformed"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.errors import DataError
-from rag_eval.score.comparators import option_of, options
+from rag_eval.score.comparators import option_of
 from rag_eval.score.estimate import estimate
 from rag_eval.score.metric import Metric
 from rag_eval.types import Estimate, Example, Prediction
@@ -121,7 +121,7 @@ def _partners(clusters: Sequence[str], rng: random.Random) -> list[int]:
 
 def _carried(prediction: Prediction, source: Example, target: Example, keeps_text: bool) -> Prediction:
     """The prediction as if it had been made for another question: the option at the same place."""
-    here, there = options(source), options(target)
+    here, there = source.grading.choices, target.grading.choices
     if not here or not there:
         return prediction
     at = option_of(prediction.text, here)

@@ -4,32 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rag_eval.score.metric import Declaration, declares
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of a source text."""
-
-    source: str  # id of the text that was cut
-    start: int  # in characters, from 0
-    end: int  # exclusive
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end:
-            raise ValueError(f"a span must have 0 <= start < end but has start {self.start} and end {self.end}.")
-
-    @property
-    def n_characters(self) -> int:
-        """Its length."""
-        return self.end - self.start
-
-    def n_shared(self, other: Span) -> int:
-        """How many characters two spans have in common."""
-        return max(0, min(self.end, other.end) - max(self.start, other.start)) if self.source == other.source else 0
+from rag_eval.types import Span
 
 
 def span_of(meta: Mapping[str, Any]) -> Span | None:
@@ -42,7 +20,7 @@ def span_of(meta: Mapping[str, Any]) -> Span | None:
 
 
 def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
-    """The evidence by characters: `spans` of an example's meta, a list of {"source", "start", "end"}; () if there is none.
+    """The evidence by characters: `spans` of the meta of a row, a list of {"source", "start", "end"}; () if there is none.
 
     Raises:
         ValueError: if it is no such list.

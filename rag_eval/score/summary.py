@@ -16,7 +16,7 @@ from rag_eval.score.outcome import OUTCOME_MEASURES, outcome_row
 from rag_eval.score.primary import EM
 from rag_eval.score.retrieval import as_evidence
 from rag_eval.score.scoring import Scoring
-from rag_eval.score.spans import gold_spans, span_of
+from rag_eval.score.spans import span_of
 from rag_eval.types import Document, Estimate, Example, Prediction
 
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
@@ -83,18 +83,18 @@ class Scorer:
             row[DISTRACTED] = float(why is not None and why.distracted_by is not None)
             if why is not None:
                 row |= {"cause": why.cause if self._is_judged(prediction, example) else "not_known", "distracted_by": why.distracted_by}
-        if "stale_answers" in example.meta:
+        if example.grading.stale_answers:
             row[STALE] = float(why is not None and why.is_stale)
-        if "misleading_answers" in example.meta:
+        if example.grading.misleading_answers:
             row[MISLED] = float(why is not None and why.is_misled)
         return row
 
     def _ranking(self, prediction: Prediction, example: Example) -> Row:
         if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
-        retrieved = [id for id in prediction.retrieved if id not in example.itself]
-        evidence = {id: example.grades.get(id, 1.0) for id in example.evidence} if example.is_answerable else {}
-        spans = gold_spans(example.meta)
+        retrieved = [id for id in prediction.retrieved if id not in example.grading.itself]
+        evidence = {id: example.grading.grades.get(id, 1.0) for id in example.evidence} if example.is_answerable else {}
+        spans = example.grading.spans
         sought: dict[str, tuple[Sequence[Any], Any]] = {"evidence": (as_evidence(retrieved, example), evidence)}
         if spans:
             sought["spans"] = ([span_of(self.documents[id].meta) if id in self.documents else None for id in retrieved], spans)

@@ -11,7 +11,7 @@ from rag_eval.config import conf_dir
 from rag_eval.score.metric import Metric, metric
 from rag_eval.score.retrieval import as_evidence, average_precision, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
 from rag_eval.score.summary import Scorer
-from rag_eval.types import Document, Example, Prediction
+from rag_eval.types import Document, Example, Grading, Prediction, Span
 
 MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG, average_precision: AP}
 
@@ -111,13 +111,13 @@ def test_two_of_three_found_at_ranks_2_and_4_by_hand() -> None:
 
 
 def test_a_document_that_says_the_same_stands_for_the_evidence() -> None:
-    example = Example("q", "?", ("a",), ("d1", "d2"), meta={"same_as": {"d7": ["d1"], "d8": ["d1", "d2"]}})
+    example = Example("q", "?", ("a",), ("d1", "d2"), grading=Grading(same_as={"d7": ("d1",), "d8": ("d1", "d2")}))
     assert as_evidence(["d5", "d7", "d8", "d1"], example) == [frozenset(), {"d1"}, {"d1", "d2"}, {"d1"}]
     assert [example.held(ids) for ids in (["d8"], ["d7"], ["d7", "d2"])] == [True, False, True]
 
 
 def test_a_document_that_stands_for_all_of_the_evidence_finds_all_of_it() -> None:
-    example = Example("q", "?", ("a",), ("d1", "d2", "d3"), meta={"same_as": {"pair": ["d1", "d2"], "all": ["d1", "d2", "d3"]}})
+    example = Example("q", "?", ("a",), ("d1", "d2", "d3"), grading=Grading(same_as={"pair": ("d1", "d2"), "all": ("d1", "d2", "d3")}))
     whole = as_evidence(["x", "all", "d1"], example)
     assert [measure(whole, example.evidence, 2) for measure in (recall_at_k, hit_at_k, reciprocal_rank)] == [1.0, 1.0, 0.5]
     assert r_precision(whole, example.evidence, 3) == 1.0
@@ -130,7 +130,7 @@ def test_a_document_that_stands_for_all_of_the_evidence_finds_all_of_it() -> Non
 
 @pytest.mark.parametrize("ids", [["pair", "d1"], ["pair", "x", "d3"], ["d1", "pair", "d3"], ["d1", "d3"], ["all"], ["x"]])
 def test_all_is_found_exactly_where_the_documents_hold_it(ids: list[str]) -> None:
-    example = Example("q", "?", ("a",), ("d1", "d2", "d3"), meta={"same_as": {"pair": ["d1", "d2"], "all": ["d1", "d2", "d3"]}})
+    example = Example("q", "?", ("a",), ("d1", "d2", "d3"), grading=Grading(same_as={"pair": ("d1", "d2"), "all": ("d1", "d2", "d3")}))
     for k in range(1, len(ids) + 1):
         assert (recall_at_k(as_evidence(ids, example), example.evidence, k) == 1.0) == example.held(ids[:k])
 
@@ -154,7 +154,7 @@ def test_graded_questions_are_scored_by_the_configured_metrics_as_by_ir_measures
     grades = {q: {id: rng.randint(1, 4) for id in evidence} for q, evidence in gold.items()}
     run = {q: {id: -float(rank) for rank, id in enumerate(found)} for q, found in lists.items()}
     judged = {q: own | {"not relevant": 0} for q, own in grades.items()}
-    examples = {q: Example(q, "?", ("a",), tuple(own), meta={"grades": own}) for q, own in grades.items()}
+    examples = {q: Example(q, "?", ("a",), tuple(own), grading=Grading(grades=own)) for q, own in grades.items()}
     ours = {q: scored(configured(), lists[q], examples[q], [3, 10]) for q in lists}
     measures = {nDCG @ 10: "ndcg_10", RR @ 10: "mrr_10", R @ 3: "recall_3", AP @ 10: "ap_10", Success @ 10: "hit_10", Rprec: "r_precision"}
     for measure, name in measures.items():
@@ -172,5 +172,5 @@ def test_characters_are_judged_where_a_question_knows_its_own() -> None:
     asked = Example("q", "?", ("a",), ("d1",))
     names = {name.rpartition("_")[0] for name in scored(configured(), ["d1"], asked, [1])}
     assert names == {"retrieval/hit", "retrieval/recall", "retrieval/mrr", "retrieval/ndcg", "retrieval/ap", "retrieval/r"}
-    spanned = Example("q", "?", ("a",), ("d1",), meta={"spans": [{"source": "d1", "start": 0, "end": 2}]})
+    spanned = Example("q", "?", ("a",), ("d1",), grading=Grading(spans=(Span("d1", 0, 2),)))
     assert scored(configured(), ["d1"], spanned, [1])["retrieval/span_recall_1"] == 0.0  # the document does not say where it stands

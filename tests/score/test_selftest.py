@@ -12,7 +12,7 @@ from rag_eval.score.choice import choice_sum, choice_text
 from rag_eval.score.formats import format_ok
 from rag_eval.score.metric import Metric, metric
 from rag_eval.score.selftest import Score, below_chance, gold_scores, shuffled_scores
-from rag_eval.types import Estimate, Example, Likelihood, Prediction
+from rag_eval.types import Estimate, Example, Grading, Likelihood, Prediction
 
 CONF = Path(__file__).parents[2] / "conf" / "metrics"
 LETTERS = "ABCD"
@@ -27,11 +27,14 @@ def four_way(n: int, gold: Sequence[int] | None = None) -> list[Example]:
     rng = random.Random(0)
     places = gold or [rng.randrange(4) for _ in range(n)]
     choices = [[f"option {letter} of {at}" for letter in LETTERS] for at in range(n)]
-    return [Example(f"q{at}", "?", (choices[at][places[at]],), cluster=f"c{at // 2}", meta={"choices": choices[at]}) for at in range(n)]
+    return [
+        Example(f"q{at}", "?", (choices[at][places[at]],), cluster=f"c{at // 2}", grading=Grading(choices=tuple(choices[at])))
+        for at in range(n)
+    ]
 
 
 def place(example: Example) -> int:
-    return int(example.meta["choices"].index(example.answers[0]))
+    return int(example.grading.choices.index(example.answers[0]))
 
 
 def guesses(examples: Sequence[Example], p_right: float, seed: int = 1) -> list[int]:
@@ -50,12 +53,12 @@ def with_letters(examples: Sequence[Example], places: Sequence[int]) -> list[Pre
 
 
 def with_texts(examples: Sequence[Example], places: Sequence[int]) -> list[Prediction]:
-    return [said(example, example.meta["choices"][at]) for example, at in zip(examples, places, strict=True)]
+    return [said(example, example.grading.choices[at]) for example, at in zip(examples, places, strict=True)]
 
 
 def with_likelihoods(examples: Sequence[Example], places: Sequence[int]) -> list[Prediction]:
     def one(example: Example, best: int) -> Prediction:
-        return said(example, "", tuple(Likelihood(text, -float(at != best), 0.0) for at, text in enumerate(example.meta["choices"])))
+        return said(example, "", tuple(Likelihood(text, -float(at != best), 0.0) for at, text in enumerate(example.grading.choices)))
 
     return [one(example, at) for example, at in zip(examples, places, strict=True)]
 
@@ -68,15 +71,15 @@ def test_gold_scores_1_by_every_metric_of_every_configuration(name: str) -> None
     metrics = {key: metric(target) for key, target in yaml.safe_load((CONF / f"{name}.yaml").read_text())["answer"].items()}
     examples = [
         Example("a", "?", ("Marie Curie", "unknown")),
-        Example("b", "?", ("1,200 mg",), meta={"comparator": "number", "format": "number_with_unit"}),
-        Example("c", "?", ("Paris",), meta={"choices": ["Rome", "Paris"], "comparator": "choice"}),
+        Example("b", "?", ("1,200 mg",), grading=Grading(comparator="number", format="number_with_unit")),
+        Example("c", "?", ("Paris",), grading=Grading(choices=("Rome", "Paris"), comparator="choice")),
         Example("d", "?", ()),
         Example("e", "?", ("A", "The The", "+", "京都府", "जयपुर")),
         Example("f", "?", ("It was so", "The answer is: 3")),  # what looks like a frame
-        Example("g", "?", ("A",), meta={"choices": ["O", "A", "B"], "comparator": "choice"}),
-        Example("h", "?", ("A",), meta={"choices": ["Rome", "Paris"], "comparator": "choice"}),
-        Example("i", "?", ("no",), meta={"comparator": "yes_no_maybe"}),
-        Example("j", "?", ('{"ok": true}',), meta={"comparator": "json"}),
+        Example("g", "?", ("A",), grading=Grading(choices=("O", "A", "B"), comparator="choice")),
+        Example("h", "?", ("A",), grading=Grading(choices=("Rome", "Paris"), comparator="choice")),
+        Example("i", "?", ("no",), grading=Grading(comparator="yes_no_maybe")),
+        Example("j", "?", ('{"ok": true}',), grading=Grading(comparator="json")),
     ]
     found = gold_scores(metrics, examples)
     assert found == {
@@ -90,9 +93,11 @@ def test_the_metric_and_the_question_that_fail_on_gold_are_named() -> None:
     with pytest.raises(DataError, match=r"em is 0 for the gold answer ' ' of question q7 but must be 1"):
         gold_scores({"em": Metric.of(em)}, [Example("q1", "?", ("Rome",)), Example("q7", "?", ("Rome", " "))])
     with pytest.raises(DataError, match="format_ok is 0 for the gold answer 'Rome' of question q7"):
-        gold_scores({"f1": Metric.of(f1), "format_ok": Metric.of(format_ok)}, [Example("q7", "?", ("Rome",), meta={"format": "json"})])
+        gold_scores(
+            {"f1": Metric.of(f1), "format_ok": Metric.of(format_ok)}, [Example("q7", "?", ("Rome",), grading=Grading(format="json"))]
+        )
     with pytest.raises(DataError, match=r"em cannot judge question q7: .*'about ten' must be one number"):
-        gold_scores({"em": Metric.of(em)}, [Example("q7", "?", ("about ten",), meta={"comparator": "number"})])
+        gold_scores({"em": Metric.of(em)}, [Example("q7", "?", ("about ten",), grading=Grading(comparator="number"))])
 
 
 @pytest.mark.parametrize(("metric", "answer"), WAYS)
@@ -119,9 +124,9 @@ def test_a_constant_predictor_is_never_below_chance(metric: Score, answer, share
 
 def test_one_text_for_all_questions_is_constant_even_where_it_is_an_option_that_is_never_right() -> None:
     def trapped(example: Example) -> Example:
-        choices = list(example.meta["choices"])
+        choices = list(example.grading.choices)
         choices[place(example) - 1] = "none of them"
-        return Example(example.id, "?", example.answers, cluster=example.cluster, meta={"choices": choices})
+        return Example(example.id, "?", example.answers, cluster=example.cluster, grading=Grading(choices=tuple(choices)))
 
     examples = [trapped(one) for one in four_way(200)]
     assert verdict(choice_text, [said(one, "none of them") for one in examples], examples) is None
@@ -171,7 +176,7 @@ def test_where_one_cluster_has_most_questions_chance_cannot_be_told() -> None:
 
 
 def test_options_that_another_question_lacks_score_0_there() -> None:
-    two = [Example(f"t{at}", "?", ("yes",), meta={"choices": ["yes", "no"]}) for at in range(2)]
-    four = [Example(f"f{at}", "?", ("south",), meta={"choices": ["north", "east", "south", "west"]}) for at in range(2)]
+    two = [Example(f"t{at}", "?", ("yes",), grading=Grading(choices=("yes", "no"))) for at in range(2)]
+    four = [Example(f"f{at}", "?", ("south",), grading=Grading(choices=("north", "east", "south", "west"))) for at in range(2)]
     examples = [two[0], four[0]]
     assert shuffled_scores(choice_text, [said(two[0], "no"), said(four[0], "south")], examples, seed=0) == [0.0, 0.0]
