@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rag_eval.config import build, function
+from rag_eval.config import build
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.generate.grouped import check_named
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import Recogniser, resolved
+from rag_eval.score.metric import metric
 from rag_eval.score.selftest import gold_scores
 from rag_eval.types import Example, QADataset
 
@@ -41,15 +42,14 @@ def check_questions(settings: Mapping[str, Any], dataset: QADataset, questions: 
     adapter = settings["adapter"]
     if adapter.get("paths"):
         check_named(((one.id, one.meta) for one in (*dataset.train, *questions)), adapter["by"], adapter["paths"])
-    bare = [one.id for one in questions if one.is_for_retrieval]
+    bare = [one.id for one in questions if one.grading.retrieval_only]
     if bare and settings["metrics"]["answer"]:
         raise DataError(
             f"{dataset.name}: {len(bare)} of {len(questions)} questions have no gold answers (first: {bare[0]!r}), so that no answer "
             "could be judged. Use mode=retrieval."
         )
     check_splits(dataset, settings["allow_overlap"])
-    answer = {name: function(target) for name, target in settings["metrics"]["answer"].items() if name != "abstained"}
-    gold_scores(answer, questions)
+    gold_scores({name: metric(target) for name, target in settings["metrics"]["answer"].items()}, questions)
 
 
 def check_adapter(settings: Mapping[str, Any]) -> None:

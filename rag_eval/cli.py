@@ -14,14 +14,12 @@ from typing import Any
 
 from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
 from rag_eval.processes import n_processes, rank
-from rag_eval.score.primary import primary_of
 from rag_eval.types import RunResult
 
 RESUMES = (
     "the same command goes on after the last recorded answer, or from the last state of its training, "
     "of which one is kept every adapter.checkpoint_every steps"
 )
-RANKING = "retrieval/ndcg_"  # the objective where no answers are scored
 FAILED = float("nan")  # the objective of a job that failed
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
@@ -196,8 +194,9 @@ def _run(arguments: list[str]) -> int:
         n_finished += 1
         if result.facts["counts"]["n_error"]:
             codes.append(3)
-        primary = result.estimates.get(primary_of(result.facts))
-        found = primary or next((one for name, one in result.estimates.items() if name.startswith(RANKING)), None)
+        from rag_eval.score.scoring import scoring_of
+
+        found = next((result.estimates[name] for name in scoring_of(result).objective if name in result.estimates), None)
         return None if found is None else found.mean
 
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib
 import importlib.util
 import os
 import re
@@ -27,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rag_eval.errors import ConfigError, RagEvalError
 from rag_eval.processes import n_processes
 from rag_eval.record.uri import check_uri
+from rag_eval.score.metric import metric
 from rag_eval.score.primary import check_primary
 
 PACKAGE = "rag_eval"
@@ -62,7 +62,9 @@ class Metrics(BaseModel):
     """What is scored."""
 
     model_config = STRICT
-    answer: dict[str, str]  # name -> dotted name of a function of (Prediction, Example)
+    answer: dict[str, str]  # name -> dotted name of a function of (prediction, example)
+    retrieval: dict[str, str]  # of (retrieved, evidence, k)
+    run: dict[str, str]  # of (run): of all its questions together
     retrieval_k: list[pydantic.PositiveInt]
     primary: str | None = None  # which score says that an answer is right; None = what the dataset declares, else em
 
@@ -158,10 +160,9 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         if isinstance(node, Mapping) and name not in {"mode", "metrics"} and "_target_" not in node:
             raise ConfigError(f"{name}._target_ is missing; choose {name}=<a file of conf/{name}>.")
         _check_part(node, name)
-    for name, target in settings["metrics"]["answer"].items():
-        model = signature(target, f"metrics.answer.{name}").model
-        if model is None or list(model.model_fields) != ["prediction", "example"]:
-            raise ConfigError(f"metrics.answer.{name}: {target} is no metric; expected a function of (prediction, example).")
+    _check_metrics(settings["metrics"], "answer", ["prediction", "example"])
+    _check_metrics(settings["metrics"], "retrieval", ["retrieved", "evidence", "k"])
+    _check_metrics(settings["metrics"], "run", ["run"])
     if settings["metrics"]["primary"] is not None:
         check_primary(settings["metrics"]["answer"], settings["metrics"]["primary"], "metrics.primary")
     _check_mode(settings)
@@ -216,12 +217,6 @@ def build(node: Mapping[str, Any]) -> Any:
     """
     _refuse(node)
     return instantiate(dict(node), _convert_="all")
-
-
-def function(name: str) -> Any:
-    """The function of a checked dotted name, such as a metric."""
-    module, _, attribute = name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def is_secret(key: str) -> bool:
@@ -411,6 +406,18 @@ def _type(annotation: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
         return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, names)  # noqa: S307
     except TypeError:  # of generic types that no configuration gives, such as tuple
         return Any
+
+
+def _check_metrics(metrics: Mapping[str, Any], group: str, parameters: Sequence[str]) -> None:
+    """Every metric of a group is a function of these parameters and declares what such a metric must."""
+    for name, target in metrics[group].items():
+        model = signature(target, f"metrics.{group}.{name}").model
+        if model is None or list(model.model_fields) != parameters:
+            raise ConfigError(f"metrics.{group}.{name}: {target} is no metric; expected a function of ({', '.join(parameters)}).")
+        if group == "retrieval" and not metric(target).is_of_rankings:
+            raise ConfigError(f"metrics.{group}.{name}: {target} must declare that it judges by evidence or spans, and at which depths.")
+        if group == "run" and not metric(target).is_of_runs:
+            raise ConfigError(f"metrics.{group}.{name}: {target} must declare that it judges the run.")
 
 
 def _check_mode(settings: Mapping[str, Any]) -> None:

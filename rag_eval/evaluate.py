@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.kept_history import history_of
 from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
-from rag_eval.config import build, check, function
+from rag_eval.config import build, check
 from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
 from rag_eval.data.leakage import Overlap
@@ -40,9 +40,10 @@ from rag_eval.recorded.resolve import passages
 from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.score.metric import metric, of_runs
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.primary import chosen_primary
-from rag_eval.score.summary import Row, Scorer, counts, estimates, searches_per_s, seconds, tokens
+from rag_eval.score.summary import Scorer, counts, estimates, searches_per_s, seconds, tokens
 from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
 from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
@@ -162,27 +163,29 @@ def _measure(
     with metered(uses_cuda) as readings["answer"]:
         predictions = _answer(replace(ready, retriever=retriever), questions, directory)
     reused = answered_before + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
-    metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
+    metrics = {name: metric(target) for name, target in settings["metrics"]["answer"].items()}
     primary = facts["comparison"]["primary"]
     documents = {document.id: document for document in dataset.documents}
     others = passages(answers)
 
-    def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
-        scorer = Scorer(
-            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata, primary
-        )
-        return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
+    retrieval = {name: metric(target) for name, target in settings["metrics"]["retrieval"].items()}
+    depths = settings["metrics"]["retrieval_k"]
 
-    rows = rows_of(ready, predictions, questions)
+    def scorer_of(asked: System) -> Scorer:
+        retriever = asked.retriever
+        return Scorer(metrics, retrieval, depths, retriever.depth, retriever.context, documents, others, strata, primary)
+
+    scorer = scorer_of(ready)
+    rows = scorer.rows(predictions, questions)
     check_sum([row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))])
     judging = metrics.get(settings["metrics"]["primary"])
-    chance = None if judging is None else check_chance(judging, primary, rows, predictions, questions)
+    chance = None if judging is None else check_chance(judging.function, primary, rows, predictions, questions)
     with metered(uses_cuda) as readings["probe"]:
-        found = estimates(rows, primary) | learned_phrasings(
+        found = estimates(rows, scorer.scoring) | learned_phrasings(
             ready,
             asked_as_trained(dataset, taught),
             lambda alone, probe: _answer(alone, probe, directory),
-            lambda alone, said, probe: estimates(rows_of(alone, said, probe), primary),
+            lambda alone, said, probe: estimates(scorer_of(alone).rows(said, probe), scorer.scoring),
             primary,
         )
         disagreement, again = batch_disagreement(ready, predictions, questions, settings["n_probe"])
@@ -213,6 +216,7 @@ def _measure(
         "training": history_of(learned.adapter),
         "throughput": {"searches_per_s": searches_per_s(predictions)},
         "chance": chance,
+        "metrics": {name: asdict(one) for name, one in {**scorer.scoring.declared, **of_runs(settings["metrics"]["run"])}.items()},
         "asked_again": asdict(again),
         "decoded": ready.generator.decoded() if isinstance(ready.generator, Telling) else None,
     }

@@ -17,7 +17,6 @@ from rag_eval.types import (
     Formatted,
     Generation,
     Likelihood,
-    Prediction,
     QADataset,
     Region,
     Rendered,
@@ -498,6 +497,3 @@ class Teaching(Protocol):
     """An adapter that trains weights on what it makes of a dataset."""
 
     data: TrainingData
-
-
-Metric = Callable[[Prediction, Example], float]  # nan = this question cannot be judged

@@ -12,12 +12,13 @@ from uuid import uuid4
 
 from rag_eval.errors import DataError
 from rag_eval.meter import metered
-from rag_eval.parts import Metric, Retriever
+from rag_eval.parts import Retriever
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.none import NoRetriever
+from rag_eval.score.comparators import is_forced
 from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import train_phrasing
-from rag_eval.score.selftest import below_chance, shuffled_scores
+from rag_eval.score.selftest import Score, below_chance, shuffled_scores
 from rag_eval.score.summary import Row
 from rag_eval.system import System
 from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction, QADataset, Spend
@@ -26,7 +27,6 @@ N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in 
 N_EXACT_PROBE = 500  # questions by which an approximate search is compared with an exact one
 PROBE_SHARE = 0.08  # of the time of all answers, for asking some of them again
 ALONE = 3.0  # times a question's share of its batch that it is taken to need alone, before one was asked
-FORCED = ("choice", "yes_no_maybe")  # comparators of answers that are one of few
 
 
 def sample(examples: Sequence[Example], limit: int | None, fingerprint: str) -> tuple[Example, ...]:
@@ -132,7 +132,7 @@ def against_exact(retriever: Retriever, predictions: Sequence[Prediction], quest
 
 
 def check_chance(
-    metric: Metric, primary: str, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]
+    metric: Score, primary: str, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]
 ) -> float | None:
     """The score that these answers would get on other questions: the level of knowing nothing about which is which.
 
@@ -157,7 +157,7 @@ def check_chance(
     chance = shuffled_scores(metric, said, examples, seed=0)
     if all(map(math.isnan, chance)):
         return None
-    forced = [at for at, example in enumerate(examples) if "choices" in example.meta or example.meta.get("comparator") in FORCED]
+    forced = [at for at, example in enumerate(examples) if is_forced(example)]
     scores = [rows[asked[at]][primary] for at in forced]
     clusters = [examples[at].cluster for at in forced]
     gap = below_chance(scores, [chance[at] for at in forced], clusters) if forced else None

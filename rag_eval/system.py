@@ -61,10 +61,10 @@ class System:
     def _rank(self, examples: Sequence[Example], asked: Sequence[Asked], fitting: Sequence[int]) -> dict[int, tuple[Likelihood, ...]]:
         """The likelihoods of the options of multiple-choice questions, where the generator tells them; not timed."""
         generator = self.generator
-        at_choice = [at for at in fitting if examples[at].meta.get("choices")]
+        at_choice = [at for at in fitting if examples[at].grading.choices]
         if not at_choice or not isinstance(generator, Ranking):
             return {}
-        found = generator.log_likelihoods([asked[at].prompt for at in at_choice], [examples[at].meta["choices"] for at in at_choice])
+        found = generator.log_likelihoods([asked[at].prompt for at in at_choice], [examples[at].grading.choices for at in at_choice])
         return dict(zip(at_choice, found, strict=True))
 
     def _ask(self, examples: Sequence[Example], found: Sequence[Searched]) -> list[Asked]:

@@ -34,6 +34,45 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch of a source text."""
+
+    source: str  # id of the text that was cut
+    start: int  # in characters, from 0
+    end: int  # exclusive
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a span must have 0 <= start < end but has start {self.start} and end {self.end}.")
+
+    @property
+    def n_characters(self) -> int:
+        """Its length."""
+        return self.end - self.start
+
+    def n_shared(self, other: Span) -> int:
+        """How many characters two spans have in common."""
+        return max(0, min(self.end, other.end) - max(self.start, other.start)) if self.source == other.source else 0
+
+
+@dataclass(frozen=True)
+class Grading:
+    """What a question demands of scoring, beside its gold answers and evidence."""
+
+    comparator: str = "exact"  # how answers are compared, a name of rag_eval.score.comparators
+    choices: tuple[str, ...] = ()  # the options of a multiple-choice question, in order; () = it is none
+    format: str = ""  # the form that an answer must have, a name of rag_eval.score.formats; "" = any
+    stale_answers: tuple[str, ...] = ()  # what was right before
+    misleading_answers: tuple[str, ...] = ()  # what some document states against the truth
+    same_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by document, the evidence that it is as good as
+    spans: tuple[Span, ...] = ()  # the evidence by characters; () = not known
+    as_of: str = ""  # an ISO date that the question is about; "" = it says none
+    grades: Mapping[str, float] = field(default_factory=dict)  # how relevant each evidence is, above 0; 1 for one that is not named
+    itself: tuple[str, ...] = ()  # ids of the documents that are the question itself, and so are never found for it
+    retrieval_only: bool = False  # only documents are known that hold the answer: it can be searched for, and answers not be judged
+
+
+@dataclass(frozen=True)
 class Example:
     """One question with its gold answers. An unanswerable question has no answers and no evidence."""
 
@@ -43,37 +82,22 @@ class Example:
     evidence: tuple[str, ...] = ()  # ids of documents that hold the answer; () = not known or none
     cluster: str = ""  # questions of one entity or article are not independent
     history: tuple[Turn, ...] = ()  # earlier turns, oldest first
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)  # what kind of question it is, and whatever else its source says of it
+    grading: Grading = field(default_factory=Grading)
 
     @property
     def is_answerable(self) -> bool:
         """Whether some answer is right other than saying that none is known, given or not."""
-        return bool(self.answers) or self.is_for_retrieval
-
-    @property
-    def is_for_retrieval(self) -> bool:
-        """Whether only documents are known that hold the answer: it can be searched for, and answers to it cannot be judged."""
-        return bool(self.meta.get("retrieval_only"))
+        return bool(self.answers) or self.grading.retrieval_only
 
     @property
     def holders(self) -> frozenset[str]:
         """Ids of the documents that are evidence, or as good as some."""
-        return frozenset((*self.evidence, *self.meta.get("same_as", ())))
-
-    @property
-    def itself(self) -> frozenset[str]:
-        """Ids of the documents that are the question itself, and so are never found for it."""
-        return frozenset(self.meta.get("itself", ()))
-
-    @property
-    def grades(self) -> Mapping[str, float]:
-        """How relevant each evidence is where that differs, by id; 1 for one that is not named."""
-        grades: Mapping[str, float] = self.meta.get("grades", {})
-        return grades
+        return frozenset((*self.evidence, *self.grading.same_as))
 
     def stands_for(self, id: str) -> tuple[str, ...]:
-        """The evidence that a document is, or is as good as: `meta["same_as"]` names documents that say the same."""
-        return (id,) if id in self.evidence else tuple(self.meta.get("same_as", {}).get(id, ()))
+        """The evidence that a document is, or is as good as."""
+        return (id,) if id in self.evidence else self.grading.same_as.get(id, ())
 
     def held(self, ids: Iterable[str]) -> bool:
         """Whether documents hold all of the evidence."""

@@ -86,6 +86,12 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
         ("metrics.answer.em=rag_eval.score.answer.emm", ["metrics.answer.em", "has no emm", "did you mean em?"]),
         ("metrics.answer.em=rag_eval.score.answer.token_f1", ["metrics.answer.em", "is no metric"]),
         ("metrics.answer.em=rag_eval.types.Example", ["metrics.answer.em", "is no metric"]),
+        ("metrics.retrieval.recall=os.system", ["metrics.retrieval.recall", "os.system", "not allowed"]),
+        (
+            "metrics.retrieval.recall=rag_eval.score.answer.em",
+            ["metrics.retrieval.recall", "is no metric; expected a function of (retrieved, evidence, k)"],
+        ),
+        ("~metrics.retrieval", ["metrics.retrieval is missing"]),
         ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1: input should be greater than or equal to 0, or 'auto'"]),
         ("prompt.n_exemplars=some", ["prompt.n_exemplars is 'some': input should be a valid integer, or 'auto'"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),
@@ -190,10 +196,6 @@ def test_these_are_all_targets() -> None:
 def test_a_part_is_not_built_from_outside_the_package_however_deep() -> None:
     with pytest.raises(ConfigError, match=r"parts\[1\]\.inner\._target_: 'os\.system' is not allowed"):
         config.build({"_target_": "rag_eval.prompt.Prompt", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
-
-
-def test_a_function_is_found_by_its_dotted_name() -> None:
-    assert config.function("rag_eval.score.answer.em").__name__ == "em"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
-from rag_eval.types import Document, Example, Turn
+from rag_eval.types import Document, Example, Grading, Turn
 from tests.commands import Ended
 from tests.retrieve.indexes import flat
 
@@ -103,7 +103,7 @@ def test_what_was_found_otherwise_is_not_taken(tmp_path: Path, change: str) -> N
 
 def test_what_was_found_for_a_question_is_not_taken_for_one_that_is_a_document(tmp_path: Path) -> None:
     plain = Example("a", "where is aaa", (), ("b",))
-    own = replace(plain, meta={"itself": ["a"]})
+    own = replace(plain, grading=Grading(itself=("a",)))
     dense = lettered(tmp_path)
     assert kept(dense, tmp_path).search([plain])[0].hits[0].document.id == "a"
     other = kept(dense, tmp_path)

@@ -231,3 +231,29 @@ def test_choices_without_options_are_not_judged_where_the_option_named_is_primar
     ended = command(*replay(tmp_path, questions, ["(a)", "east"], "metrics=choice", "metrics.primary=choice_text"))
     assert ended.code == 0, ended.err
     assert ended.record["estimates"]["outcome/right"]["n"] == 1
+
+
+def test_a_run_records_what_its_metrics_declare(command: Command, tmp_path: Path) -> None:
+    ended = command(*replay(tmp_path, UIDS, SAID))
+    assert ended.code == 0, ended.err
+    declared = ended.record["facts"]["metrics"]
+    assert {name for name in ended.record["estimates"] if not name.startswith(("strata/", "probe/"))} <= set(declared)
+    assert (declared["answer/em"]["asks"], declared["answer/contains"]["asks"]) == ("form", "content")
+    assert (declared["abstain/answerable"]["better"], declared["abstain/unanswerable"]["better"]) == ("lower", "higher")
+    assert declared["answer/reliability"]["low"] == -1.0
+    assert (declared["retrieval/recall_5"]["title"], declared["retrieval/recall_5"]["k"]) == ("recall@5", 5)
+
+
+def test_the_shorter_answers_are_better_by_their_length(command: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from rag_eval.report.__main__ import main
+
+    questions = [question(f"q{at}", "x") for at in range(12)]
+    lengths = [(2 + at % 3, 7 + at % 4) for at in range(12)]
+    short, long = (command(*replay(tmp_path, questions, [" ".join("x" * one[side]) for one in lengths])) for side in (0, 1))
+    assert (short.mean("answer/n_words"), long.mean("answer/n_words")) == (3.0, 8.5)
+    assert main(["compare", str(long.directory), str(short.directory), "measure=answer/n_words", "threshold=2"]) == 0
+    said = capfd.readouterr().out
+    shorter, longer = (f"replay ({one.directory.name[:8]})" for one in (short, long))
+    assert f"is {shorter} better, that is lower, by more than 2 than {longer} on answer/n_words? SUPPORTED." in said
+    assert "Difference -5.500 [-" in said
+    assert f"better: {shorter}" in said

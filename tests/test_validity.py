@@ -42,13 +42,16 @@ from rag_eval.report.runs import mismatches
 from rag_eval.report.sections import as_markdown
 from rag_eval.report.spending import Terms, machine_seconds
 from rag_eval.report.table import table
+from rag_eval.score.answer import em
+from rag_eval.score.metric import Metric
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.percentile import percentile
 from rag_eval.score.primary import EM, chosen_primary, train_phrasing
+from rag_eval.score.retrieval import recall_at_k
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
 from rag_eval.testing.finished_runs import write_run
-from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Prediction, QADataset, Spend
+from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Grading, Prediction, QADataset, Spend
 from tests.commands import Ended
 
 DOC = Path(__file__).parents[1] / "docs" / "validity.md"
@@ -150,13 +153,17 @@ def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run
     assert "output tokens a question" in report(one, other)
 
 
+def never_right(prediction: Prediction, example: Example) -> float:
+    return 0.0
+
+
 def test_m06_a_metric_that_does_not_give_gold_its_full_score_is_refused() -> None:
     settings = {
         "split": "test",
         "mode": {"name": "rag", "context": "none"},
         "adapter": {},
         "allow_overlap": [],
-        "metrics": {"answer": {"em": "rag_eval.score.answer.abstained"}},
+        "metrics": {"answer": {"em": f"{__name__}.never_right"}},
     }
     dataset = world("ci", 0)
     with pytest.raises(DataError, match="em is 0 for the gold answer"):
@@ -315,9 +322,8 @@ def test_m20_answers_that_change_with_the_batch_are_counted_and_said(run: Make) 
 def test_m21_evidence_that_did_not_fit_is_not_in_the_prompt(run: Make) -> None:
     example = Example("q", "?", ("x",), ("d2",))
     cut = Prediction("q", "y", ("d1", "d2"), (1.0, 0.5), ("d1",), 1, "", 1, 1, {}, "answered", "stop")
-    row = Scorer({"em": lambda prediction, example: 0.0}, [1], 2, "retrieved", {d: Document(d, "t") for d in ("d1", "d2")}).row(
-        cut, example
-    )
+    scorer = Scorer({"em": Metric(never_right)}, {}, [1], 2, "retrieved", {d: Document(d, "t") for d in ("d1", "d2")})
+    row = scorer.row(cut, example)
     assert (row["prompt/holds_evidence"], row["prompt/was_given_evidence"], row["cause"]) == (0.0, 1.0, "truncated")
     assert "passages were left out of 7 prompts" in said(
         run("rag", counts={**run("rag").record.facts["counts"], "n_truncated_questions": 7})
@@ -329,7 +335,7 @@ def test_m22_a_corpus_of_little_but_gold_is_said(run: Make) -> None:
 
 
 def test_m23_words_of_the_answer_in_the_prompt_are_a_proxy_of_their_own_name() -> None:
-    scorer = Scorer({"em": lambda prediction, example: 1.0}, [1], 1, "retrieved", {"d": Document("d", "the x")})
+    scorer = Scorer({"em": Metric.of(em)}, {"recall": Metric.of(recall_at_k)}, [1], 1, "retrieved", {"d": Document("d", "the x")})
     row = scorer.row(Prediction("q", "x", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), Example("q", "?", ("x",)))
     assert row["prompt/holds_answer_words"] == 1.0
     assert math.isnan(row["prompt/holds_evidence"])
@@ -350,8 +356,8 @@ def test_m25_a_base_model_that_knows_the_answers_is_said(run: Make) -> None:
 
 
 def test_m26_another_corpus_is_another_comparison_and_stale_answers_are_counted() -> None:
-    example = Example("q", "?", ("new",), ("d",), meta={"stale_answers": ["old"]})
-    scorer = Scorer({"em": lambda prediction, example: 0.0}, [1], 1, "retrieved", {"d": Document("d", "now new, once old")})
+    example = Example("q", "?", ("new",), ("d",), grading=Grading(stale_answers=("old",)))
+    scorer = Scorer({"em": Metric(never_right)}, {}, [1], 1, "retrieved", {"d": Document("d", "now new, once old")})
     row = scorer.row(Prediction("q", "Old.", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), example)
     assert row["answer/stale"] == 1.0
 

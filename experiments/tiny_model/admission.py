@@ -34,7 +34,7 @@ from rag_eval.prompt import Prompt
 from rag_eval.score.answer import abstained, em
 from rag_eval.score.estimate import estimate
 from rag_eval.system import outcome
-from rag_eval.types import Document, Estimate, Example, Prediction
+from rag_eval.types import Document, Estimate, Example, Grading, Prediction
 
 SHIPPED = Path(rag_eval.__file__).parent / "assets" / "tiny"
 SEEDS = (101, 102, 103)  # worlds that nothing was trained on
@@ -110,8 +110,9 @@ def probes(seed: int, n: int, n_distractors: int, kind: Asked = "answerable", sp
         if kind == "unstated attribute":  # the distractors do state it, of themselves
             documents[1:] = [_document(one, [*rng.sample(passages, len(passages) - 1), asked], rng, split) for one in others]
         answers = (about.values[asked.name],) if kind == "answerable" else ()
-        meta = {"comparator": asked.comparator, "attribute": asked.name}
-        example = Example(str(at), plain(Fact(about, asked, ""), "test", rng), answers, cluster=about.name, meta=meta)
+        question = plain(Fact(about, asked, ""), "test", rng)
+        grading, meta = Grading(asked.comparator), {"attribute": asked.name}
+        example = Example(str(at), question, answers, cluster=about.name, meta=meta, grading=grading)
         yield Probe(example, tuple(rng.sample(documents, len(documents))))
 
 

@@ -78,7 +78,7 @@ def check_taught(dataset: QADataset) -> None:
     """
     if not dataset.train:
         raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
-    bare = [example.id for example in dataset.train if example.is_for_retrieval and not example.answers]
+    bare = [example.id for example in dataset.train if example.grading.retrieval_only and not example.answers]
     if bare:
         raise DataError(
             f"{dataset.name}: {len(bare)} training questions have no gold answer to learn (first: {bare[0]!r}), only documents. "

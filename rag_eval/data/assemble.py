@@ -12,12 +12,12 @@ from datasets import Dataset, Features, List, Value
 
 from rag_eval.data.by_question import by_question
 from rag_eval.data.fingerprint import identified
+from rag_eval.data.grading import grading_of
 from rag_eval.data.others import about_others, in_their_place
 from rag_eval.data.problems import shown
 from rag_eval.data.split import Split, Splitting, by_cluster
 from rag_eval.data.visible import is_blank
 from rag_eval.errors import DataError
-from rag_eval.score.demands import check_meta
 from rag_eval.types import Document, Example, QADataset, Turn
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,6 @@ def assemble(
         raise DataError(f"{name}: 0 examples to test, {len(questions)} to learn from. Give some rows split: test.")
     if documents is not None:
         _check_evidence(name, corpus, [example for part in parts.values() for example in part])
-    _check_meta(name, [example for part in parts.values() for example in part])
     train, dev, test = parts["train"], parts["dev"], parts["test"]
     others = about_others(parts)
     dataset = identified(QADataset(name, "", corpus, train, dev, test, others=others, others_are_of_source=True))
@@ -90,7 +89,7 @@ def _parts(
 ) -> dict[Split, tuple[Example, ...]]:
     """Questions by split: their own, or as they are divided where they have none."""
     rows = Dataset.from_list([{**row, "meta": json.dumps(row["meta"])} for row in questions], features=QUESTION).to_list()
-    examples = [_example(row) for row in rows]
+    examples = [example_of(name, {**row, "meta": json.loads(row["meta"])}) for row in rows]
     own: dict[str, Split] = {row["id"]: row["split"] for row in rows if row["split"]}
     drawn = own or _divided(name, examples, train_share, seed, splitting)
     parts: dict[Split, list[Example]] = {part: [] for part in get_args(Split)}
@@ -107,7 +106,20 @@ def _divided(name: str, examples: Sequence[Example], train_share: float, seed: i
     return {example.id: drawn[example.cluster] for example in examples}
 
 
-def _example(row: Mapping[str, Any]) -> Example:
+def example_of(name: str, row: Mapping[str, Any]) -> Example:
+    """A checked row as a question.
+
+    Args:
+        name: of the dataset, for the error.
+        row: with every key of `validate.QUESTION`.
+
+    Raises:
+        DataError: if no scorer understands what it demands.
+    """
+    try:
+        grading, meta = grading_of(row["meta"])
+    except ValueError as error:
+        raise DataError(f"{name}: question {row['id']!r} meta: {error}") from error
     return Example(
         id=row["id"],
         question=row["question"],
@@ -115,7 +127,8 @@ def _example(row: Mapping[str, Any]) -> Example:
         evidence=tuple(row["evidence"]),
         cluster=row["cluster"],
         history=tuple(Turn(**turn) for turn in row["history"]),
-        meta=json.loads(row["meta"]),
+        meta=meta,
+        grading=grading,
     )
 
 
@@ -132,12 +145,3 @@ def _check_evidence(name: str, corpus: Sequence[Document], examples: Sequence[Ex
     if not any(known.intersection(example.evidence) for example in having):
         raise DataError(f"{name}: the {what}. Evidence must be ids of documents, such as {shown(corpus[0].id)}.")
     log.warning("%s: the %s; it counts as not found.", name, what)
-
-
-def _check_meta(name: str, examples: Sequence[Example]) -> None:
-    """Refuse what a scorer would not understand: an unknown comparator or format, spans or choices that are none."""
-    for example in examples:
-        try:
-            check_meta(example.meta)
-        except ValueError as error:
-            raise DataError(f"{name}: question {example.id!r} meta: {error}") from error

@@ -23,22 +23,22 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
         n_facts_in_corpus: those whose evidence is all in the corpus; None where evidence or corpus is not known.
         n_facts_in_training: those whose fact some training question asks, about the same cluster with the same answer.
         n_shared_8_grams: questions with eight words in a row that stand in a training question.
-        n_before_training: questions whose `meta["as_of"]` is earlier than the latest of a training question.
+        n_before_training: questions about a date (`as_of`) that is earlier than the latest of a training question.
     """
     asked = [example for example in questions if example.is_answerable]
     known = {document.id for document in dataset.documents}
     having = [example for example in asked if example.evidence and known]
     taught = {fact for example in dataset.train for fact in _facts(example)}
     grams = {gram for example in dataset.train for gram in _grams(example.question)}
-    latest = max((str(example.meta["as_of"]) for example in dataset.train if "as_of" in example.meta), default="")
+    latest = max((example.grading.as_of for example in dataset.train), default="")
     return {
         "n_documents": len(dataset.documents),
-        "n_distractors_min": min((len(known - example.holders - example.itself) for example in having), default=None),
+        "n_distractors_min": min((len(known.difference(example.holders, example.grading.itself)) for example in having), default=None),
         "n_facts": len(asked),
         "n_facts_in_corpus": sum(known.issuperset(example.evidence) for example in having) if having else None,
         "n_facts_in_training": sum(not taught.isdisjoint(_facts(example)) for example in asked),
         "n_shared_8_grams": sum(not grams.isdisjoint(_grams(example.question)) for example in questions),
-        "n_before_training": sum("as_of" in example.meta and str(example.meta["as_of"]) < latest for example in questions),
+        "n_before_training": sum("" < example.grading.as_of < latest for example in questions),
     }
 
 

@@ -17,8 +17,8 @@ from typing import Any, Literal, get_args
 
 from rag_eval.data.folded import Folded, folded
 from rag_eval.data.world.asked_facts import asked_attributes
-from rag_eval.score.spans import Span, gold_spans, span_of
-from rag_eval.types import Document, Example
+from rag_eval.score.spans import span_of
+from rag_eval.types import Document, Example, Span
 
 Rule = Literal["spans", "facts", "answers", "document"]  # from the exact one to the one that knows least
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -57,11 +57,11 @@ class Gold:
     def carry(self, example: Example) -> Example:
         """The question with chunks for evidence, and the rule that found them as `meta["gold_by"]`.
 
-        Where one of several chunks is enough, one is the evidence and the others stand for it in `meta["same_as"]`. What a
+        Where one of several chunks is enough, one is the evidence and the others stand for it (`same_as`). What a
         boundary cuts takes all of its pieces. Evidence that is not in the corpus stays as it is. With several evidence
         documents `gold_by` is the rule that knows least. Chunks that are enough only together with another do not count.
         """
-        example = replace(example, meta=dict(example.meta) | self._own(example))
+        example = replace(example, grading=replace(example.grading, itself=self._own(example)))
         rules: list[Rule] = []
         parts: list[Part] = []
         for id in self._gold(example):
@@ -71,31 +71,28 @@ class Gold:
         if not parts:
             return example
         evidence, same_as = _covered(parts)
-        meta = {key: value for key, value in example.meta.items() if key != "same_as"}
-        meta |= {"same_as": same_as} if same_as else {}
-        meta |= {"gold_by": max(rules, key=RULES.index)} if rules else {}
-        meta |= {"grades": self._grades(example, evidence)} if example.grades else {}
-        return replace(example, evidence=evidence, meta=meta)
+        meta = {**example.meta, **({"gold_by": max(rules, key=RULES.index)} if rules else {})}
+        grading = replace(example.grading, same_as=same_as, grades=self._grades(example, evidence))
+        return replace(example, evidence=evidence, meta=meta, grading=grading)
 
-    def _own(self, example: Example) -> dict[str, Any]:
+    def _own(self, example: Example) -> tuple[str, ...]:
         """The chunks of the documents that are the question itself."""
-        own = example.meta.get("itself", ())
-        return {"itself": [chunk for id in own for _, chunk in self._chunks.get(id, ())]} if own else {}
+        return tuple(chunk for id in example.grading.itself for _, chunk in self._chunks.get(id, ()))
 
     def _grades(self, example: Example, evidence: Iterable[str]) -> dict[str, float]:
         """A chunk is as relevant as its document."""
         documents = {chunk: id for id in self._gold(example) for _, chunk in self._chunks.get(id, ())}
-        given = {chunk: example.grades.get(documents.get(chunk, chunk)) for chunk in evidence}
+        given = {chunk: example.grading.grades.get(documents.get(chunk, chunk)) for chunk in evidence}
         return {chunk: grade for chunk, grade in given.items() if grade is not None}
 
     def _gold(self, example: Example) -> list[str]:
         """Ids of the evidence documents, those in which only a span lies included."""
-        spanned = [self._ids[span.source] for span in gold_spans(example.meta) if span.source in self._ids]
+        spanned = [self._ids[span.source] for span in example.grading.spans if span.source in self._ids]
         return list(dict.fromkeys((*example.evidence, *spanned)))
 
     def _parts(self, example: Example, id: str) -> tuple[Rule, list[Part]]:
         """What the evidence document of this id has to give."""
-        says_same = [twin for twin, ids in example.meta.get("same_as", {}).items() if id in ids and twin in self._documents]
+        says_same = [twin for twin, ids in example.grading.same_as.items() if id in ids and twin in self._documents]
         document = self._documents.get(id)
         if document is None:  # others may hold what is needed although it is not there itself
             return "document", [Part((id,), tuple(one for twin in says_same for one in self._whole(self._said(example, twin, None))))]
@@ -130,7 +127,7 @@ class Gold:
     def _spans(self, example: Example, document: Document) -> Places:
         """The gold spans of which some chunk of the document holds a part."""
         chunks = [place for place, _ in self._chunks[document.id]]
-        shared = [span for span in gold_spans(example.meta) if any(span.n_shared(place) for place in chunks)]
+        shared = [span for span in example.grading.spans if any(span.n_shared(place) for place in chunks)]
         return {span: bare for span in shared if (bare := self._bare(span))}
 
     def _facts(self, example: Example, document: Document) -> Places:
@@ -140,7 +137,7 @@ class Gold:
 
     def _answers(self, example: Example, document: Document) -> list[Span]:
         """Where an answer stands; nowhere for yes and no, which name what is asked about without quoting it."""
-        if example.meta.get("comparator") == "yes_no_maybe":
+        if example.grading.comparator == "yes_no_maybe":
             return []
         if document.id not in self._folded:
             self._folded[document.id] = folded(document.text)
@@ -219,7 +216,7 @@ def _occurrences(answers: Iterable[str], text: str) -> list[tuple[int, int]]:
     return as_words or [match.span() for way in ways for match in re.finditer(way, text)]
 
 
-def _covered(parts: Sequence[Part]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+def _covered(parts: Sequence[Part]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Few chunks that hold all parts, and which others hold what one of these was taken for."""
     ids = list(dict.fromkeys(id for part in parts for id in part.own))
     taken: dict[str, list[Part]] = {}
@@ -230,5 +227,5 @@ def _covered(parts: Sequence[Part]) -> tuple[tuple[str, ...], dict[str, list[str
         left = [part for part in left if best not in part.own]
     evidence = tuple(id for id in ids if id in taken)
     others = dict.fromkeys(id for part in parts for id in (*part.own, *part.twins) if id not in taken)
-    stands_for = {id: [one for one in evidence if all(id in part.holders for part in taken[one])] for id in others}
+    stands_for = {id: tuple(one for one in evidence if all(id in part.holders for part in taken[one])) for id in others}
     return evidence, {id: those for id, those in stands_for.items() if those}

@@ -24,8 +24,8 @@ from rag_eval.types import QADataset
 def chunk_eval(path: str) -> QADataset:
     """Read and check the evaluation: documents are whole, and say so in their `meta` (`source`, `start`, `end`).
 
-    Question `<document>/q<line, from 1>` has that document as evidence and the gold characters as `meta["spans"]`, which stay
-    true however the documents are cut. All questions are for testing; none has an answer (`meta["retrieval_only"]`).
+    Question `<document>/q<line, from 1>` has that document as evidence and the gold characters as its `spans`, which stay
+    true however the documents are cut. All questions are for testing; none has an answer (`retrieval_only`).
 
     Args:
         path: the folder of questions_df.csv and the documents.

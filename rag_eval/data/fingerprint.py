@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from rag_eval.data.grading import as_meta
 from rag_eval.types import Document, Example, QADataset
 
 NOTHING: Mapping[str, Sequence[str]] = {}
@@ -22,7 +24,8 @@ def fingerprint(
 ) -> str:
     """sha256, in hexadecimal, of every field of every row as canonical JSON, a line each, in order and under its part's name.
 
-    Restatements, of each document's id, are rows of their own, and so are others; they come last.
+    What a question demands of its scoring stands in its meta, as in the files that it comes from. Restatements, of each document's id,
+    are rows of their own, and so are others; they come last.
 
     Raises:
         ValueError: if a row holds a number that is not finite.
@@ -31,9 +34,16 @@ def fingerprint(
     parts = {"documents": documents, "train": train, "dev": dev, "test": test, "restated": restated.items(), "others": others}
     for part, rows in parts.items():
         for row in rows:
-            line = json.dumps({part: row}, default=vars, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            line = json.dumps({part: row}, default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
             digest.update(line.encode() + b"\n")
     return digest.hexdigest()
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Example):
+        return dict(vars(value))
+    fields = {name: one for name, one in vars(value).items() if name != "grading"}
+    return {**fields, "meta": {**value.meta, **as_meta(value.grading)}}
 
 
 def identified(dataset: QADataset) -> QADataset:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
+from rag_eval.data.assemble import example_of
 from rag_eval.data.fingerprint import identified
 from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, read_jsonl
@@ -85,7 +84,7 @@ def _lessons(file: str, of: QADataset) -> tuple[Example, ...]:
         if lesson["id"] in taken:
             problems.add(row.where, f"id {shown(lesson['id'])} is a question of {of.name} already")
     problems.raise_any()
-    return tuple(_example(lesson) for lesson in checked)
+    return tuple(example_of(of.name, lesson) for lesson in checked)
 
 
 def _restated(file: str, of: QADataset) -> dict[str, tuple[str, ...]]:
@@ -108,7 +107,3 @@ def _rows(file: str, problems: Problems) -> list[Row]:
     """The rows of a file; none where it is empty, for there may be nothing of its kind."""
     path = Path(file)
     return [] if path.is_file() and not path.stat().st_size else read_jsonl(file, problems)
-
-
-def _example(row: Mapping[str, Any]) -> Example:
-    return Example(row["id"], row["question"], tuple(row["answers"]), tuple(row["evidence"]), row["cluster"], meta=row["meta"])

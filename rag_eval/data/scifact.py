@@ -31,7 +31,7 @@ _SENTENCE = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*""", re.DO
 def scifact(path: str, claims: Literal["validation", "train"]) -> QADataset:
     """Read and check SciFact: every abstract is a document, every claim a question whose evidence is what it cites.
 
-    All claims are for testing; none has an answer (`meta["retrieval_only"]`). `meta["kind"]` is what the evidence says:
+    All claims are for testing; none has an answer (`retrieval_only`). `meta["kind"]` is what the evidence says:
     supported, contradicted, undecided. Claims that share a cited abstract, directly or through others, are one cluster.
 
     Args:

@@ -1,6 +1,6 @@
 """Recorded runs to tables, in the terminal and in a folder. Computes from what runs recorded and runs nothing.
 
-python -m rag_eval.report [key=value ...]                         one line an arm
+python -m rag_eval.report [key=value ...]                         one line an arm; rank=MEASURE puts them in order
 python -m rag_eval.report compare RUN_A RUN_B [key=value ...]     two or more runs against each other
 python -m rag_eval.report power effect=0.03 discordant=0.2 deff=1.5   how many questions a comparison needs
 """

@@ -15,6 +15,7 @@ from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
 from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar
+from rag_eval.score.summary import DISTRACTED, STALE
 
 
 def means_section(arms: Sequence[Arm]) -> Section:
@@ -23,7 +24,7 @@ def means_section(arms: Sequence[Arm]) -> Section:
         (title, *(arm.run.record.facts["counts"][key] for arm in arms), "")
         for title, key in (("questions", "n_questions"), ("of them answerable", "n_answerable"), ("could not be asked", "n_error"))
     ]
-    for name in [one for one in measures(arms) if not one.startswith("strata/")]:  # they have a table of their own
+    for name in [one for one in measures([arm.run for arm in arms]) if not one.startswith("strata/")]:  # they have a table of their own
         found = [arm.run.record.estimates.get(name) for arm in arms]
         sizes = dict.fromkeys(str(one.n) for one in found if one is not None)
         rows.append((name, *map(figure, found), " / ".join(sizes)))
@@ -71,7 +72,7 @@ def _simultaneous(n_pairs: int) -> str:
 
 def exploratory_section(arms: Sequence[Arm], shown: Collection[str]) -> Section:
     """Paired differences of every measure but those that stand in the declared comparison, with the false discovery rate controlled."""
-    others = [contrast(*pair, name) for pair in pairs(arms) for name in of_questions(pair) if name not in shown]
+    others = [contrast(*pair, name) for pair in pairs(arms) for name in of_questions([arm.run for arm in pair]) if name not in shown]
     known = [one for one in others if one.difference is not None]
     q = iter(benjamini_hochberg([one.p for one in known if one.p is not None]))
     rows = tuple(
@@ -152,8 +153,8 @@ def _attributed(arm: Arm, closed_book: Arm | None, right: str) -> tuple[Cell, ..
     causes = Counter(str(row["cause"]) for row in wrong.values() if row.get("cause"))
     if arm.run.record.facts["context"] == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    stale = sum(row.get("answer/stale") == 1 for row in wrong.values()) if arm.run.has("answer/stale") else Figure(None)
-    distracted = sum(row.get("answer/distracted") == 1 for row in wrong.values())
+    stale = sum(row.get(STALE) == 1 for row in wrong.values()) if arm.run.has(STALE) else Figure(None)
+    distracted = sum(row.get(DISTRACTED) == 1 for row in wrong.values())
     return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book, wrong))
 
 

@@ -1,4 +1,8 @@
-"""The table of recorded runs, one line an arm: python -m rag_eval.report runs=outputs out=reports experiment=NAME."""
+"""The table of recorded runs, one line an arm: python -m rag_eval.report runs=outputs out=reports experiment=NAME.
+
+rank=MEASURE puts the lines in order, best first. hardware=NAME with utilisation=SHARE prices metrics of whole runs such as
+cost/usd_per_correct, which are not measured without.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +21,28 @@ from rag_eval.report import guards
 from rag_eval.report.contrast import Arm
 from rag_eval.report.figures import write_bars
 from rag_eval.report.gained import MODES, knowledge_gained
-from rag_eval.report.markdown import hardware, inert, summary
-from rag_eval.report.options import parsed
+from rag_eval.report.markdown import inert
+from rag_eval.report.options import Options, parsed, utilisations
 from rag_eval.report.recorded_run import read_run
 from rag_eval.report.runs import finished_runs, is_current, labels, latest_per_arm, mismatches, recorded
-from rag_eval.report.sections import Section, markdown_of, show
+from rag_eval.report.sections import Figure, Section, markdown_of, show
 from rag_eval.report.sections import as_json as sections_json
+from rag_eval.report.spending import Terms, sheet_named
+from rag_eval.report.summary import hardware, summary
 from rag_eval.report.table import Table, as_json, table
 from rag_eval.report.terminal import print_table
-from rag_eval.score.primary import CONTAINS, EM, GROUP, primary_of
+from rag_eval.report.whole_runs import whole_run_figures
+from rag_eval.score.scoring import Scoring, scoring_of
 
-DEFAULTS = {"runs": "outputs", "out": "reports", "experiment": "", "allow_mismatch": "false"}
+DEFAULTS = {
+    "runs": "outputs",
+    "out": "reports",
+    "experiment": "",
+    "allow_mismatch": "false",
+    "rank": "",
+    "hardware": "",
+    "utilisation": "",
+}
 FILE_WIDTH = 240  # where the output is no terminal
 
 
@@ -38,6 +53,7 @@ def report(argv: Sequence[str]) -> None:
         UserError: an option is wrong, there is no finished run, or runs may not stand in one table.
     """
     words, options = parsed(argv, DEFAULTS)
+    terms = _terms(options)
     if words:
         raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, or compare or power, got {words[0]!r}.")
     records = latest_per_arm(finished_runs(Path(options["runs"]), options["experiment"] or None))
@@ -57,12 +73,16 @@ def report(argv: Sequence[str]) -> None:
         notes.append(f"{n_old} runs were recorded by an earlier version; what to beware of is not known")
     if len({hardware(record) for record in records}) > 1:
         notes.append("the runs come from different machines: their seconds cannot be compared")
-    made = table(records)
+    scoring = scoring_of(*records)
+    if options["rank"]:
+        _check_rank(options["rank"], records, scoring)
+        notes.append(f"in the order of {options['rank']}, best first: where intervals overlap it may be chance")
+    made = table(records, {one.run_id: _whole(one, Path(options["runs"]), terms) for one in records}, options["rank"])
     out = Path(options["out"])
     sections = [] if gained is None else [gained.section]
     if gained is not None and gained.leads:
         notes = [*gained.sentences, *notes]
-    figures = _figures(made, primary_of(records[0].facts))
+    figures = _figures(made, scoring)
     with writing(out):
         for name, file in figures.items():
             write_bars(made, name, out / file)
@@ -73,17 +93,46 @@ def report(argv: Sequence[str]) -> None:
     _show(made, sections, notes, [out / file for file in ("summary.md", "table.json", *figures.values())])
 
 
+def _terms(options: Options) -> Terms | None:
+    """By what answers are priced; None without hardware."""
+    if bool(options["hardware"]) != bool(options["utilisation"]):
+        raise UserError("expected hardware=NAME and utilisation=SHARE together: what an hour of work costs depends on both.")
+    if not options["hardware"]:
+        return None
+    sheet, shares = sheet_named(options["hardware"]), utilisations(options)
+    if len(shares) != 1:
+        raise UserError(f"utilisation: expected one share, got {options['utilisation']!r}.")
+    return Terms(sheet, shares[0], 0.0, None, 0.0)
+
+
+def _check_rank(measure: str, records: Sequence[RunRecord], scoring: Scoring) -> None:
+    of_runs = [name for name, one in scoring.declared.items() if one.judges == "run"]
+    known = dict.fromkeys([*(name for record in records for name in record.estimates), *of_runs])
+    if measure not in known:
+        raise UserError(f"rank={measure}: no run has it; there are {', '.join(known)}.")
+    if scoring.of(measure).better == "neither":
+        raise UserError(f"rank={measure}: neither more nor less of it is better; choose another.")
+
+
+def _whole(record: RunRecord, root: Path, terms: Terms | None) -> dict[str, Figure]:
+    """The metrics of a whole run; read only where its record declares some."""
+    if not any(one.judges == "run" for one in scoring_of(record).declared.values()):
+        return {}
+    return whole_run_figures(read_run(root / record.experiment / record.run_id), terms)
+
+
 def _by_mode(records: Sequence[RunRecord], root: Path) -> dict[str, Arm]:
     """The newest run of each mode that tells what was gained, with its questions."""
     arms = {record.mode: (label, record) for label, record in zip(labels(records), records, strict=True)}
     return {mode: Arm(label, read_run(root / record.experiment / record.run_id)) for mode, (label, record) in arms.items() if mode in MODES}
 
 
-def _figures(made: Table, primary: str) -> dict[str, str]:
-    """The files of the figures by the score that they show: the primary one, and of exact match and containment what was scored."""
+def _figures(made: Table, scoring: Scoring) -> dict[str, str]:
+    """The files of the figures by the score that they show: the primary one, and of strict and lenient ones what was scored."""
     at = {column.name: number for number, column in enumerate(made.columns)}
-    names = [name for name in (EM, CONTAINS) if any(line.cells[at[name]].value is not None for line in made.lines)]
-    return {name: f"figures/{name.removeprefix(GROUP)}.png" for name in dict.fromkeys((primary, *names))}
+    both = [name for name in scoring.asking("form", "content") if name in at]
+    names = [name for name in both if any(line.cells[at[name]].value is not None for line in made.lines)]
+    return {name: f"figures/{name.partition('/')[2]}.png" for name in dict.fromkeys((scoring.primary, *names)) if name in at}
 
 
 def _show(made: Table, sections: Sequence[Section], notes: Sequence[str], written: Sequence[Path]) -> None:

@@ -18,8 +18,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rag_eval.config import conf_dir
-from rag_eval.cost.prices import read_sheet
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
@@ -32,7 +30,7 @@ from rag_eval.report.accuracy import (
     means_section,
     verdict_section,
 )
-from rag_eval.report.contrast import LOWER_IS_BETTER, Arm, Declared, declare, of_questions
+from rag_eval.report.contrast import Arm, Declared, declare, of_questions
 from rag_eval.report.fellows import fellows
 from rag_eval.report.form import right_by
 from rag_eval.report.gained import MODES, Gained, knowledge_gained
@@ -40,16 +38,18 @@ from rag_eval.report.guards import cluster_notes, notes, prompt_notes
 from rag_eval.report.judgement import judgements, read_beside
 from rag_eval.report.latency import latency_sections
 from rag_eval.report.ledger import energy_section, ledger_section
-from rag_eval.report.markdown import hardware, inert
-from rag_eval.report.options import Options, numbers, one_number, parsed
+from rag_eval.report.markdown import inert
+from rag_eval.report.options import Options, one_number, parsed, utilisations
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import labels, mismatches, recorded
 from rag_eval.report.sections import Section, as_json, as_markdown, show
-from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm
+from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm, sheet_named
 from rag_eval.report.strata import known_section, strata_section
-from rag_eval.score.primary import primary_of, rests_on
-from rag_eval.score.summary import SIGNED
+from rag_eval.report.summary import hardware
+from rag_eval.report.whole_runs import whole_runs_section
+from rag_eval.score.estimate import SHARE
+from rag_eval.score.scoring import Scoring, scoring_of
 
 FILE_WIDTH = 200  # where the output is no terminal
 DEFAULTS = {
@@ -95,21 +95,20 @@ def compare(argv: Sequence[str]) -> None:
     differing = mismatches([run.record for run in runs])
     if differing and options["allow_mismatch"] != "true":
         raise UserError(f"{differing[0]}: these runs cannot be compared. allow_mismatch=true does so all the same and marks the report.")
-    declared = declare(options["measure"] or primary_of(runs[0].record.facts), threshold, margin)
+    scoring = scoring_of(*(run.record for run in runs))
+    measure = options["measure"] or scoring.primary
+    _check_measure(runs, measure, scoring)
+    declared = declare(measure, threshold, margin, scoring.of(measure).better)
     made = comparison(runs, declared, terms, [f"MISMATCH, compared all the same: {one}" for one in differing])
     _write(made, Path(options["out"]))
 
 
 def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[Terms], first_notes: Sequence[str] = ()) -> Comparison:
-    """Every section of the report.
-
-    Raises:
-        UserError: no run has the measure, or it is no score between 0 and 1.
-    """
+    """Every section of the report."""
     measure = declared.better.name
     records = [run.record for run in runs]
+    scoring = scoring_of(*records)
     arms = [Arm(label, run) for label, run in zip(labels(records), runs, strict=True)]
-    _check_measure(arms, measure)
     experiment, n_old = recorded({run.folder.parent.resolve() for run in runs})
     study = fellows(arms, MODES)
     closed_book = study.get("closed_book")
@@ -119,27 +118,28 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
     if gained is not None:
         verdicts = [*gained.sentences, *verdicts] if gained.leads else verdicts
     by = right_by(records, measure)
-    right = right_by([*records, *([closed_book.run.record] if closed_book is not None else [])], primary_of(records[0].facts))
+    share = by if scoring.of(by).bounds == SHARE else right_by(records, scoring.primary)
+    right = right_by([*records, *([closed_book.run.record] if closed_book is not None else [])], scoring.primary)
     sections = [
         *_first(of_pairs, gained),
         runs_section(arms),
         means_section(arms),
         recipe_section(arms, by),
-        decomposition_section(arms, by),
-        kitagawa_section(arms, by),
-        flips_section(arms, closed_book, by),
+        decomposition_section(arms, share),
+        kitagawa_section(arms, share),
+        flips_section(arms, closed_book, share),
         strata_section(arms, by),
         known_section(arms, closed_book, by, right),
         attribution_section(arms, closed_book, right),
         *latency_sections(arms),
-        *(section for one in terms for section in _cost_sections(arms, experiment, one, measure)),
+        *(section for one in terms for section in _cost_sections(arms, experiment, one, measure, scoring)),
         energy_section(arms),
         ledger_section(experiment, records),
         exploratory_section(arms, [name for one in judged for name in one.said]),
     ]
     labelled = [(arm.label, arm.run.record) for arm in arms]
     contrasts = [one.judged.contrast for one in judged]
-    said = [*first_notes, *notes(labelled, experiment), *cluster_notes(contrasts), *prompt_notes(arms), *_instead(measure, by)]
+    said = [*first_notes, *notes(labelled, experiment), *cluster_notes(contrasts), *prompt_notes(arms), *_instead(measure, by, share)]
     if n_old:
         said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
     return Comparison(sections, said, verdicts)
@@ -152,16 +152,18 @@ def _first(of_pairs: Section, gained: Gained | None) -> list[Section]:
     return [gained.section, of_pairs] if gained.leads else [of_pairs, gained.section]
 
 
-def _instead(measure: str, by: str) -> list[str]:
+def _instead(measure: str, by: str, share: str) -> list[str]:
     """Where the sections below the verdict use another score than the one declared."""
-    return [f"{measure} measures the form of some arm's answers: the sections below the verdict are by {by}"] if by != measure else []
+    if by != measure:
+        return [f"{measure} measures the form of some arm's answers: the sections below the verdict are by {by}"]
+    return [f"{measure} is no share: where answers and differences come from, and rescue and harm, are by {share}"] if share != by else []
 
 
-def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str) -> tuple[Section, Section]:
-    primary = primary_of(arms[0].run.record.facts)
-    first = primary if measure in LOWER_IS_BETTER else rests_on(measure, primary)
+def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring) -> list[Section]:
+    first = scoring.rests_on(measure) if scoring.of(measure).is_share else scoring.primary
+    whole = whole_runs_section([arm.label for arm in arms], [arm.run for arm in arms], terms)
     priced = [priced_arm(arm, experiment, terms, list(dict.fromkeys((first, *read_beside(arms, first))))) for arm in arms]
-    return cost_section(priced, terms), break_even_section(priced, terms)
+    return [cost_section(priced, terms), break_even_section(priced, terms), *([] if whole is None else [whole])]
 
 
 def runs_section(arms: Sequence[Arm]) -> Section:
@@ -175,12 +177,14 @@ def runs_section(arms: Sequence[Arm]) -> Section:
     return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 
 
-def _check_measure(arms: Sequence[Arm], measure: str) -> None:
-    known = of_questions(arms)
+def _check_measure(runs: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:
+    known = of_questions(runs)
+    if scoring.of(measure).judges == "run":
+        raise UserError(f"measure={measure}: is of a run as a whole; python -m rag_eval.report rank={measure} puts runs in order by it.")
     if measure not in known:
         raise UserError(f"measure={measure}: not every run has it of its questions; all have {', '.join(known)}.")
-    if measure in SIGNED:
-        raise UserError(f"measure={measure}: expected a score between 0 and 1, and this one is not; outcome/right and outcome/wrong are.")
+    if scoring.of(measure).better == "neither":
+        raise UserError(f"measure={measure}: neither more nor less of it is better, so that nothing can be claimed; choose another.")
 
 
 def _thresholds(options: Options) -> tuple[float, float]:
@@ -199,21 +203,13 @@ def _terms(options: Options) -> list[Terms]:
         if not given:
             return [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)]
         return [Terms(machine_seconds(), 1.0, one_number(options, "hours"), _asked(options), one_number(options, "updates"))]
-    folder = conf_dir() / "hardware"
-    path = folder / f"{options['hardware']}.yaml"
-    if not path.exists():
-        raise UserError(
-            f"hardware={options['hardware']}: no such price sheet; choices: {', '.join(sorted(one.stem for one in folder.glob('*.yaml')))}."
-        )
+    sheet = sheet_named(options["hardware"])
     missing = [name for name in HORIZON if not options[name]]
     if missing:
         raise UserError(
             f"hardware={options['hardware']} needs {', '.join(f'{name}=' for name in missing)} too: a cost without them says nothing."
         )
-    sheet = read_sheet(path)
-    shares = numbers(options, "utilisation")
-    if any(not 0 < share <= 1 for share in shares):
-        raise UserError(f"utilisation: expected shares above 0 and at most 1, got {options['utilisation']!r}.")
+    shares = utilisations(options)
     return [Terms(sheet, share, one_number(options, "hours"), _asked(options), one_number(options, "updates")) for share in shares]
 
 

@@ -12,7 +12,9 @@ from rich.table import Table
 from rag_eval.report.form import keeps_other_form, two_scores
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.runs import ENOUGH_LEARNED
+from rag_eval.score.outcome import ABSTAINED
 from rag_eval.score.primary import primary_of, train_phrasing
+from rag_eval.score.summary import HOLDS_EVIDENCE
 from rag_eval.types import RunResult
 
 
@@ -44,7 +46,7 @@ def show(result: RunResult) -> None:
     console = Console()
     console.print(table)
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
-    if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in ("prompt/holds_evidence", "abstain/answerable")):
+    if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in (HOLDS_EVIDENCE, ABSTAINED)):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
     if keeps_other_form(result):
         notes.append(f"most answers keep another form than the gold ones, which exact match counts as wrong: {two_scores(result)}")

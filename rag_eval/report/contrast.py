@@ -15,9 +15,10 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.bootstrap import bootstrap_t_interval
 from rag_eval.score.decompose import Column
 from rag_eval.score.estimate import clustered_se, is_flat
+from rag_eval.score.metric import Better, Bounds
 from rag_eval.score.power import mde_from_se
+from rag_eval.score.scoring import scoring_of
 from rag_eval.score.stats import paired_difference, permutation_p
-from rag_eval.score.summary import SIGNED
 from rag_eval.score.verdict import Claim
 from rag_eval.types import Estimate
 
@@ -50,6 +51,12 @@ class Contrast:
     p: float | None  # two-sided, by flipping signs of clusters
     deff: float | None  # design effect: variance of the mean difference over that of independent questions
     confidence: float  # of the interval of the difference
+    bounds: Bounds | None  # what a difference can be at all; None = any number
+
+    @property
+    def is_without_spread(self) -> bool:
+        """Whether every cluster has the same difference and nothing bounds that of others, so that there is no interval."""
+        return self.bounds is None and self.difference is not None and self.mde is None
 
 
 @dataclass(frozen=True)
@@ -60,29 +67,25 @@ class Declared:
     same: Claim  # that it is no further from 0 than a margin
 
 
-LOWER_IS_BETTER = {
-    "outcome/wrong",
-    "outcome/abstained",
-    "outcome/malformed",
-    "abstain/answerable",
-    "answer/distracted",
-    "answer/stale",
-}
-
-
-def declare(measure: str, threshold: float, margin: float) -> Declared:
+def declare(measure: str, threshold: float, margin: float, better: Better = "higher") -> Declared:
     """The two claims of a comparison.
 
     Args:
-        measure: the score that is compared; of some, as the share of wrong answers, less is better.
+        measure: the score that is compared.
         threshold: by how much the second arm must be better, at least 0.
         margin: what counts as no difference, above 0.
+        better: whether more or less of the measure is better.
+
+    Raises:
+        ValueError: if neither is.
     """
-    if measure in LOWER_IS_BETTER:
-        better = Claim(measure, f"second better, that is lower, by more than {threshold:g}?", -threshold, "below")
+    if better == "neither":
+        raise ValueError(f"{measure}: neither more nor less of it is better, so that nothing can be claimed.")
+    if better == "lower":
+        claim = Claim(measure, f"second better, that is lower, by more than {threshold:g}?", -threshold, "below")
     else:
-        better = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
-    return Declared(better, Claim(measure, f"same within {margin:g}?", 0.0, "equivalent", margin))
+        claim = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
+    return Declared(claim, Claim(measure, f"same within {margin:g}?", 0.0, "equivalent", margin))
 
 
 def pairs(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
@@ -90,36 +93,37 @@ def pairs(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
     return list(combinations(arms, 2))
 
 
-def measures(arms: Sequence[Arm]) -> list[str]:
-    """Every score that some arm has, of its questions first."""
-    return list(dict.fromkeys(name for arm in arms for name in arm.run.record.estimates))
+def measures(runs: Sequence[RecordedRun]) -> list[str]:
+    """Every score that some run has, of its questions first."""
+    return list(dict.fromkeys(name for run in runs for name in run.record.estimates))
 
 
-def of_questions(arms: Sequence[Arm]) -> list[str]:
-    """The scores that every arm has of the questions themselves, one by one."""
-    return [name for name in measures(arms) if all(arm.run.has(name) for arm in arms)]
+def of_questions(runs: Sequence[RecordedRun]) -> list[str]:
+    """The scores that every run has of the questions themselves, one by one."""
+    return [name for name in measures(runs) if all(run.has(name) for run in runs)]
 
 
 def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) -> Contrast:
     """The paired difference of a measure, over the questions that both runs were asked and that could be judged in both."""
     questions = shared([first.run, second.run])
     a, b = (arm.run.column(measure, questions.ids) for arm in (first, second))
-    bounds = (-2.0, 2.0) if measure in SIGNED else (-1.0, 1.0)
+    bounds = scoring_of(first.run.record, second.run.record).of(measure).bounds_of_difference
     difference = paired_difference(a.tolist(), b.tolist(), questions.clusters, bounds, confidence)
     x = b - a
     judged = ~np.isnan(x)
     codes = np.unique(questions.codes[judged], return_inverse=True)[1] if judged.any() else questions.codes[:0]
     if difference is None or difference.n_clusters < 2:
-        return Contrast(first, second, measure, questions, (a, b), difference, None, None, None, confidence)
+        return Contrast(first, second, measure, questions, (a, b), difference, None, None, None, confidence, bounds)
     se = clustered_se(x[judged], codes)
     if difference.n_clusters < FEW_CLUSTERS and not is_flat(x[judged], se):
         low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES, confidence)
         # An end that resamples do not limit keeps Student's t.
         low, high = (low if math.isfinite(low) else difference.low, high if math.isfinite(high) else difference.high)
-        difference = replace(difference, low=max(bounds[0], low), high=min(bounds[1], high))
+        least, most = bounds or (-math.inf, math.inf)
+        difference = replace(difference, low=max(least, low), high=min(most, high))
     p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
     mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if se > 0 else None
-    return Contrast(first, second, measure, questions, (a, b), difference, mde, p, _deff(x[judged], se), confidence)
+    return Contrast(first, second, measure, questions, (a, b), difference, mde, p, _deff(x[judged], se), confidence, bounds)
 
 
 def _deff(differences: NDArray[np.float64], se: float) -> float | None:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from rag_eval.record.run_record import RunRecord
 from rag_eval.score.form import KEPT, OF_FORM, Scores, share_in_form
-from rag_eval.score.primary import CONTAINS, primary_of, rests_on, strict_of
-from rag_eval.types import RunResult
+from rag_eval.score.scoring import Scored, scoring_of
 
-Scored = RunRecord | RunResult
 BARE = ("closed_book", "rag", "oracle")  # modes that tell in which form the base model answers, given the prompt of the study
 
 
@@ -38,9 +36,9 @@ def base_keeps_form(records: Sequence[RunRecord]) -> bool | None:
 
 def two_scores(record: Scored, strict: str = "") -> str:
     """The strict score beside the lenient one, in words."""
-    strict = strict or strict_of(primary_of(record.facts))
-    one, other = (record.estimates[name].mean for name in (strict, CONTAINS))
-    return f"{strict} is {one:.3f} where {CONTAINS} is {other:.3f}"
+    scoring = scoring_of(record)
+    names = (strict or scoring.strict(), scoring.lenient)
+    return " where ".join(f"{name} is {record.estimates[name].mean:.3f}" for name in names)
 
 
 def form_reason(label: str, record: Scored, strict: str = "") -> str:
@@ -51,22 +49,23 @@ def form_reason(label: str, record: Scored, strict: str = "") -> str:
         record: its run.
         strict: the score that stands for exact match; "" = that of the run's primary score.
     """
-    strict = strict or strict_of(primary_of(record.facts))
+    strict = strict or scoring_of(record).strict()
     return f"{strict} measures the form of the answers of {label}, not what they say: {two_scores(record, strict)}"
 
 
 def right_by(records: Sequence[RunRecord], measure: str) -> str:
-    """The score by which answers count as right: the one given, or containment where that one measures the form of some arm.
+    """The score by which answers count as right: the one given, or the lenient one where that one measures the form of some arm.
 
     Args:
         records: of the arms that are compared.
         measure: the score that was declared, or the primary one.
     """
-    primary = primary_of(records[0].facts)
-    strict = strict_of(primary, measure)
-    is_read = rests_on(measure, primary) == strict and all(CONTAINS in record.estimates for record in records)
-    return CONTAINS if is_read and any(keeps_some_form(record, strict) is False for record in records) else measure
+    scoring = scoring_of(*records)
+    strict, lenient = scoring.strict(measure), scoring.lenient
+    is_read = scoring.rests_on(measure) == strict and all(lenient in record.estimates for record in records)
+    return lenient if is_read and any(keeps_some_form(record, strict) is False for record in records) else measure
 
 
 def _scores(record: Scored, strict: str = "") -> Scores:
-    return record.estimates.get(strict or strict_of(primary_of(record.facts))), record.estimates.get(CONTAINS)
+    scoring = scoring_of(record)
+    return record.estimates.get(strict or scoring.strict()), record.estimates.get(scoring.lenient)

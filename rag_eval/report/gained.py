@@ -14,7 +14,7 @@ from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
 from rag_eval.report.sections import Cell, Figure, Section, figure
-from rag_eval.score.primary import CONTAINS, primary_of, strict_of
+from rag_eval.score.scoring import scoring_of
 
 TITLE = "Knowledge gained"
 MARGIN = 0.02  # what counts as no difference
@@ -57,7 +57,7 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
         arms: by mode, see MODES; any may be missing.
 
     Returns:
-        None where exact match and containment were not both scored, or no gain can be told and none is needed.
+        None where a strict and a lenient score were not both scored, or no gain can be told and none is needed.
     """
     bare = [arms[mode] for mode in BARE if mode in arms]
     keeps = base_keeps_form([arm.run.record for arm in bare])
@@ -65,16 +65,16 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
     if not gains:
         return None
     there = [arms[mode] for gain in gains for mode in (gain.first, gain.second) if mode in arms]
-    primary = primary_of(next(iter(arms.values())).run.record.facts)
-    if there and not read_beside(there, primary):
+    scoring = scoring_of(*(arm.run.record for arm in arms.values()))
+    if there and not read_beside(there, scoring.primary):
         return None
-    judged = {gain: _judged(gain, arms, primary, len(gains)) for gain in gains}
-    names = (strict_of(primary), CONTAINS)
+    judged = {gain: _judged(gain, arms, scoring.primary, len(gains)) for gain in gains}
+    names = (scoring.strict(), scoring.lenient)
     header = ("knowledge gained", "pair", *(f"difference of {name}" for name in names), "n (clusters)", "verdict")
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
-    return Gained(Section(TITLE, _reading(keeps, bare, len(gains)), header, rows), sentences, leads=keeps is False)
+    return Gained(Section(TITLE, _reading(keeps, bare, len(gains), scoring.lenient), header, rows), sentences, leads=keeps is False)
 
 
 def _judged(gain: Gain, arms: Mapping[str, Arm], primary: str, n: int) -> Judgement | None:
@@ -112,9 +112,9 @@ def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[
     return (gain.what, pair, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
 
 
-def _reading(keeps: bool | None, bare: Sequence[Arm], n: int) -> str:
+def _reading(keeps: bool | None, bare: Sequence[Arm], n: int, lenient: str) -> str:
     intervals = "Paired by question, clustered, intervals of 95 %" + (f" that hold for all {n} at once (Bonferroni)." if n > 1 else ".")
-    measured = ", ".join(f"of {arm.label} {two_scores(arm.run.record)}" for arm in bare if CONTAINS in arm.run.record.estimates)
+    measured = ", ".join(f"of {arm.label} {two_scores(arm.run.record)}" for arm in bare if lenient in arm.run.record.estimates)
     if keeps is None:
         return f"Whether the base model keeps the form of the gold answers is not known: too few of its answers hold one. {intervals}"
     if keeps:

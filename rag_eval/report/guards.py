@@ -11,7 +11,8 @@ from rag_eval.report.form import form_reason, keeps_other_form, keeps_some_form,
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.paired import shared
 from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by, mismatches
-from rag_eval.score.primary import CONTAINS, OF_ANSWERS, primary_of
+from rag_eval.score.primary import primary_of
+from rag_eval.score.scoring import scoring_of
 from rag_eval.types import DISAGREEMENT
 
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
@@ -120,7 +121,7 @@ def _of_form(label: str, record: RunRecord) -> Iterator[str]:
     length = (record.facts.get("tokens") or {}).get("output_mean")
     tokens = "" if length is None else f"; they are {length:.1f} tokens long on average"
     if keeps_some_form(record) is False:
-        yield f"{form_reason(label, record)}{tokens}; nobody wins or loses by it: read {CONTAINS}"
+        yield f"{form_reason(label, record)}{tokens}; nobody wins or loses by it: read {scoring_of(record).lenient}"
     elif keeps_other_form(record):
         yield f"{label}: most of its answers keep another form than the gold answers: {two_scores(record)}{tokens}"
 
@@ -167,7 +168,7 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
 
 def _of_scores(labelled: Labelled) -> Iterator[str]:
     for (label, first), (other_label, other) in combinations(labelled, 2):
-        gaps = {name: _gap(first, other, name) for name in OF_ANSWERS}
+        gaps = {name: _gap(first, other, name) for name in scoring_of(first, other).asking("form", "words", "content")}
         for_first, for_other = [name for name, gap in gaps.items() if gap < 0], [name for name, gap in gaps.items() if gap > 0]
         if for_first and for_other:
             yield (

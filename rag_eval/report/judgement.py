@@ -1,11 +1,12 @@
 """The verdict on two arms, read by a strict and by a lenient score of the same answers.
 
-A claim about right answers is put to exact match and to containment. Where they give it different words, or different winners, the
-verdict is METRIC-DEPENDENT. Where exact match measures the form of an arm's answers (`score.form`), it decides nothing:
+A claim about right answers is put to a strict score, such as exact match, and to a lenient one, such as containment. Where they give it
+different words, or different winners, the verdict is METRIC-DEPENDENT. Where the strict score measures the form of an arm's answers
+(`score.form`), it decides nothing:
 
-- no arm is known to keep the form: the claim is judged on containment;
+- no arm is known to keep the form: the claim is judged on the lenient score;
 - the other arm keeps it: the arms differ in form, so that the verdict is METRIC-DEPENDENT, unless both scores leave the claim open
-  or containment is the score that was declared.
+  or the lenient score is the one that was declared.
 
 Over fewer than TOO_FEW_CLUSTERS clusters every claim is left open.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from rag_eval.report.contrast import ALPHA, TOO_FEW_CLUSTERS, Arm, Contrast, Declared, contrast, declare, pairs
 from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.sections import figure
-from rag_eval.score.primary import CONTAINS, judges_answers, primary_of, rests_on, strict_of
+from rag_eval.score.scoring import scoring_of
 from rag_eval.score.stats import Equivalence, tost_paired
 from rag_eval.score.verdict import Verdict, metric_dependent, undecided, verdict, winner
 
@@ -43,7 +44,7 @@ class Judgement:
     better: Verdict
     same: Verdict
     winner: str | None
-    reason: str  # why exact match decides nothing; "" = it may
+    reason: str  # why the strict score decides nothing; "" = it may
 
     @property
     def judged(self) -> Said:
@@ -74,15 +75,15 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
     measure = declared.better.name
     beside = read_beside((first, second), measure)
     said = {measure: _said(first, second, declared, confidence)}
-    said |= {name: _said(first, second, _also(declared, name), confidence) for name in beside if name != measure}
+    said |= {name: _said(first, second, _also(declared, name, first, second), confidence) for name in beside if name != measure}
     if not beside or any(one.better.word == "NOT MEASURED" for one in said.values()):
         return _as_said(said, measure)
     kept = [(arm, keeps_some_form(arm.run.record, beside[0])) for arm in (first, second)]
     reason = "; ".join(form_reason(arm.label, arm.run.record, beside[0]) for arm, keeps in kept if keeps is False)
-    about = rests_on(measure, primary_of(first.run.record.facts))
+    about = scoring_of(first.run.record, second.run.record).rests_on(measure)
     strict, lenient = (said[name] for name in beside)
-    judged_on = CONTAINS if reason and about == beside[0] else measure
-    if reason and (about == CONTAINS or all(not keeps for _, keeps in kept)):
+    judged_on = beside[1] if reason and about == beside[0] else measure
+    if reason and (about == beside[1] or all(not keeps for _, keeps in kept)):
         return _as_said(said, judged_on, reason)
     is_open = strict.better.word == lenient.better.word == "INCONCLUSIVE"
     return _where_they_agree(said, judged_on if is_open else measure, strict, lenient, reason)
@@ -90,8 +91,8 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
 
 def read_beside(arms: Sequence[Arm], measure: str) -> tuple[str, ...]:
     """The strict and the lenient score that a measure is read beside; () where it does not judge answers or one is not scored."""
-    primary = primary_of(arms[0].run.record.facts)
-    both = (strict_of(primary, measure), CONTAINS) if judges_answers(measure, primary) else ()
+    scoring = scoring_of(*(arm.run.record for arm in arms))
+    both = (scoring.strict(measure), scoring.lenient) if scoring.judges_answers(measure) else ()
     return both if all(arm.run.has(name) for arm in arms for name in both) else ()
 
 
@@ -110,15 +111,18 @@ def sentence(one: Judgement) -> str:
     return f"{asked} on {one.judged_on}? {one.better.text}. Difference {figure(found)}{beside}; {who}{few}.{why}"
 
 
-def _also(declared: Declared, name: str) -> Declared:
+def _also(declared: Declared, name: str, first: Arm, second: Arm) -> Declared:
     """The same claims about another score."""
-    return declare(name, abs(declared.better.threshold), declared.same.margin or 0.0)
+    better = scoring_of(first.run.record, second.run.record).of(name).better
+    return declare(name, abs(declared.better.threshold), declared.same.margin or 0.0, better)
 
 
 def _said(first: Arm, second: Arm, declared: Declared, confidence: float) -> Said:
     one = contrast(first, second, declared.better.name, confidence)
+    if one.is_without_spread:
+        return Said(one, undecided(declared.better, one.mde), undecided(declared.same, one.mde), None, None)
     a, b = one.scores
-    found = tost_paired(a.tolist(), b.tolist(), one.questions.clusters, declared.same.margin or 0.0, alpha=1 - confidence)
+    found = tost_paired(a.tolist(), b.tolist(), one.questions.clusters, declared.same.margin or 0.0, one.bounds, alpha=1 - confidence)
     if one.difference is not None and one.difference.n_clusters < TOO_FEW_CLUSTERS:
         return Said(one, undecided(declared.better, one.mde), undecided(declared.same, one.mde), found, None)
     better = verdict(declared.better, one.difference, one.mde)

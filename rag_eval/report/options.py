@@ -47,3 +47,11 @@ def numbers(options: Options, name: str) -> list[float]:
     if not all(math.isfinite(one) and one >= 0 for one in found):
         raise UserError(f"{name}: expected a number of at least 0, got {options[name]!r}.")
     return found
+
+
+def utilisations(options: Options) -> list[float]:
+    """The shares of `utilisation`: above 0 and at most 1, separated by commas. Raises UserError."""
+    shares = numbers(options, "utilisation")
+    if any(not 0 < share <= 1 for share in shares):
+        raise UserError(f"utilisation: expected shares above 0 and at most 1, got {options['utilisation']!r}.")
+    return shares

@@ -15,6 +15,7 @@ from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_inter
 from rag_eval.score.decompose import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
 from rag_eval.score.estimate import estimate
 from rag_eval.score.stats import paired_difference
+from rag_eval.score.summary import HOLDS_EVIDENCE, WAS_GIVEN_EVIDENCE
 
 N_RESAMPLES = 10_000
 SEED = 0
@@ -52,7 +53,7 @@ def shared(runs: Sequence[RecordedRun]) -> Questions:
     return Questions(tuple(ids), tuple(str(runs[0].rows[id]["cluster"]) for id in ids))
 
 
-def hits(run: RecordedRun, ids: Sequence[str], measure: str = "prompt/holds_evidence") -> Column:
+def hits(run: RecordedRun, ids: Sequence[str], measure: str = HOLDS_EVIDENCE) -> Column:
     """Whether the evidence stood in the prompt: 0 throughout where a run shows no passages, nan where evidence is not known."""
     return np.zeros(len(ids)) if run.record.facts["context"] == NO_CONTEXT else run.column(measure, ids)
 
@@ -69,7 +70,7 @@ def decomposable(runs: Sequence[RecordedRun], measure: str, questions: Questions
 def parts_figures(run: RecordedRun, measure: str, questions: Questions) -> tuple[Figure, ...]:
     """acc, h, h before truncation, w_hit and w_miss, each a mean over some of the questions."""
     right, hit = run.column(measure, questions.ids), hits(run, questions.ids)
-    given = hits(run, questions.ids, "prompt/was_given_evidence")
+    given = hits(run, questions.ids, WAS_GIVEN_EVIDENCE)
     in_hit, in_miss = wrong_by_stratum(right, hit)
     return (
         _mean(right, questions),

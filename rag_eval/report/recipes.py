@@ -13,6 +13,7 @@ from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.runs import is_current
 from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.score.scoring import scoring_of
 from rag_eval.score.two_level import two_level
 
 
@@ -25,7 +26,8 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
             rows.append((arm.label, len(runs), Figure(None, note="needs two seeds"), Figure(None, note="needs two seeds")))
             continue
         questions = shared(runs)
-        found = two_level(np.stack([run.column(measure, questions.ids) for run in runs]), questions.codes)
+        bounds = scoring_of(*(run.record for run in runs)).of(measure).bounds
+        found = two_level(np.stack([run.column(measure, questions.ids) for run in runs]), questions.codes, bounds)
         rows.append(
             (arm.label, len(runs), figure(None if found is None else found.adapter), figure(None if found is None else found.recipe))
         )

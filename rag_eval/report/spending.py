@@ -8,19 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from rag_eval.config import conf_dir
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
 from rag_eval.cost.ledger import priced, totals
-from rag_eval.cost.prices import PriceSheet, add, machine_price, price, storage_price, writing_price
+from rag_eval.cost.prices import PriceSheet, add, machine_price, price, read_sheet, storage_price, writing_price
+from rag_eval.errors import UserError
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study
 from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent, written_id
 from rag_eval.report.paired import shared
+from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, interval_figure
 from rag_eval.score.estimate import estimate
 from rag_eval.score.ratio import ratio_of_means
+from rag_eval.score.scoring import scoring_of
 from rag_eval.types import Estimate, Spend
 
 MACHINE_SECONDS = "machine seconds"
@@ -40,7 +44,12 @@ class Terms:
     @property
     def unit(self) -> str:
         """What the amounts are in."""
-        return "s" if self.sheet.name == MACHINE_SECONDS else self.sheet.currency
+        return self.sheet.currency if self.is_money else "s"
+
+    @property
+    def is_money(self) -> bool:
+        """Whether a price sheet was given: seconds of the machine are no price."""
+        return self.sheet.name != MACHINE_SECONDS
 
 
 def machine_seconds() -> PriceSheet:
@@ -53,6 +62,15 @@ def machine_seconds() -> PriceSheet:
         device_usd_per_hour=3600.0,
         cpu_usd_per_hour=3600.0,
     )
+
+
+def sheet_named(name: str) -> PriceSheet:
+    """A price sheet of conf/hardware. Raises UserError where there is none of that name."""
+    folder = conf_dir() / "hardware"
+    path = folder / f"{name}.yaml"
+    if not path.exists():
+        raise UserError(f"hardware={name}: no such price sheet; choices: {', '.join(sorted(one.stem for one in folder.glob('*.yaml')))}.")
+    return read_sheet(path)
 
 
 @dataclass(frozen=True)
@@ -90,7 +108,7 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures
     known = [usd for usd in parts.values() if usd is not None]
     stored = storage_price(learn.stored_bytes if learn is not None else None, terms.sheet, 1.0).usd
     has_nothing = learn is not None and learn.stored_bytes is None and record.facts["context"] == "none"
-    per_question = _per_question(arm, terms)
+    per_question = usd_of_questions(arm.run, terms)
     cost = ArmCost(
         name=arm.label,
         fixed_usd=sum(known) if len(known) == len(parts) else None,
@@ -103,11 +121,16 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures
 
 
 def _right(arm: Arm, measure: str) -> float | None:
-    """Mean over all questions: the score of the answerable ones, and of the others whether the arm said that it does not know."""
-    names = {True: measure, False: "abstain/unanswerable"}
-    values = [row.get(names[bool(row["is_answerable"])]) for row in arm.run.rows.values()]
-    known = [float(value) for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
+    """Mean over all questions; None where some could not be judged."""
+    values = right_of_questions(arm.run, measure)
+    return sum(values) / len(values) if values and not any(map(math.isnan, values)) else None
+
+
+def right_of_questions(run: RecordedRun, measure: str) -> list[float]:
+    """The score of each answerable question, and of each other one whether the arm said that it does not know; nan = not judged."""
+    names = {True: measure, False: scoring_of(run.record).of_unanswerable}
+    values = [row.get(names[bool(row["is_answerable"])]) for row in run.rows.values()]
+    return [math.nan if value is None else float(value) for value in values]
 
 
 def _writing(record: RunRecord, terms: Terms) -> float | None:
@@ -120,7 +143,7 @@ def _writing(record: RunRecord, terms: Terms) -> float | None:
 
 def _is_bought(is_hosted: bool, terms: Terms) -> bool:
     """Whether what was written is paid by the token: machine seconds know no tokens."""
-    return is_hosted and terms.sheet.name != MACHINE_SECONDS
+    return is_hosted and terms.is_money
 
 
 def _evaluation(record: RunRecord, terms: Terms) -> float | None:
@@ -200,7 +223,7 @@ def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
 
 def _terms_text(terms: Terms) -> str:
     sheet = terms.sheet
-    prices = sheet.source if sheet.name == MACHINE_SECONDS else f"prices {sheet.name} of {sheet.date}: {sheet.source}"
+    prices = f"prices {sheet.name} of {sheet.date}: {sheet.source}" if terms.is_money else sheet.source
     asked = "an unstated number of" if terms.n_queries is None else f"{terms.n_queries:,.0f}"
     horizon = f"{terms.hours:g} hours, {asked} questions and {terms.n_updates:,.0f} updates"
     return (
@@ -262,14 +285,14 @@ def _is_failed(one: RunRecord, record: RunRecord) -> bool:
     return one.mode == record.mode and one.status != "FINISHED" and is_same_study(one, record)
 
 
-def _per_question(arm: Arm, terms: Terms) -> dict[str, float]:
+def usd_of_questions(run: RecordedRun, terms: Terms) -> dict[str, float]:
     """What each question costs, nan where it was not timed here; joules are shared out by seconds."""
-    answer = arm.run.record.spends.get("answer")
+    answer = run.record.spends.get("answer")
     total = answer.seconds if answer is not None else None
     found: dict[str, float] = {}
-    for id in arm.run.rows:
-        said = arm.run.predictions[id]
-        seconds = sum(said.seconds.values()) if said.seconds and not is_recorded(arm.run.record) else None  # elsewhere is another machine
+    for id in run.rows:
+        said = run.predictions[id]
+        seconds = sum(said.seconds.values()) if said.seconds and not is_recorded(run.record) else None  # elsewhere is another machine
         share = seconds / total if seconds is not None and total else None
         spend = Spend(
             seconds,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rag_eval.report.contrast import Arm, pairs
 from rag_eval.report.paired import Questions, shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
-from rag_eval.score.estimate import estimate
+from rag_eval.score.scoring import scoring_of
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import STRATA
 
@@ -84,12 +84,11 @@ def _row(name: str, arms: Sequence[Arm], measure: str, questions: Questions) -> 
 
 
 def _mean(arm: Arm, measure: str, questions: Questions) -> Figure:
-    values = arm.run.column(measure, questions.ids)
-    is_binary = bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
-    found = estimate(values.tolist(), questions.clusters, binary=is_binary)
+    found = scoring_of(arm.run.record).of(measure).mean(arm.run.column(measure, questions.ids).tolist(), questions.clusters)
     return figure(found, note="" if found is not None else "no such question")
 
 
 def _difference(a: Arm, b: Arm, measure: str, questions: Questions) -> Figure:
     one, other = (arm.run.column(measure, questions.ids).tolist() for arm in (a, b))
-    return figure(paired_difference(one, other, questions.clusters))
+    bounds = scoring_of(a.run.record, b.run.record).of(measure).bounds_of_difference
+    return figure(paired_difference(one, other, questions.clusters, bounds))

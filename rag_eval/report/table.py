@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rag_eval.record.run_record import RunRecord
+from rag_eval.record.serial import null_where_not_finite
 from rag_eval.report.form import keeps_some_form
 from rag_eval.report.runs import is_under_trained, labels
-from rag_eval.score.primary import GROUP, TITLES, primary_of
-from rag_eval.types import Estimate, Spend
+from rag_eval.report.sections import Figure, number
+from rag_eval.score.scoring import Scoring, scoring_of
+from rag_eval.types import Spend
 
 NOT_MEASURED = "not measured"
 CACHED = "cached"
 UNDER_TRAINED = "under-trained"
 OF_FORM = "exact match measures form"
-RECALL = re.compile(r"retrieval/recall_(\d+)")
+NO_FIGURES: Mapping[str, Mapping[str, Figure]] = {}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Cell:
             return CACHED if self.is_cached else NOT_MEASURED
         if self.low is None or self.high is None:
             return _number(self.value) + (f" ({CACHED})" if self.is_cached else "")
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        form = "{:.3f}".format if round(self.value, 3) or not self.value else number
+        return f"{form(self.value)} [{form(self.low)}, {form(self.high)}]"
 
 
 @dataclass(frozen=True)
@@ -71,27 +73,35 @@ class Table:
     lines: tuple[Line, ...]
 
 
-def table(records: Sequence[RunRecord]) -> Table:
-    """One line a run, in the given order."""
-    depths = _depths(records)
-    primary = {name: name.removeprefix(GROUP) for record in records if (name := primary_of(record.facts)) not in TITLES}
-    measured = {
-        **primary,
-        **TITLES,
-        **{f"retrieval/recall_{k}": f"recall@{k}" for k in depths or [1]},
-        "abstain/unanswerable": "abstains if unanswerable",
-    }
+def table(records: Sequence[RunRecord], whole: Mapping[str, Mapping[str, Figure]] = NO_FIGURES, rank: str = "") -> Table:
+    """One line a run.
+
+    Args:
+        records: in the order of the lines.
+        whole: metrics of whole runs, by run id; those that were measured of some run have a column.
+        rank: the measure that puts the lines in another order, best first; "" = none does.
+    """
+    of_runs = {name: one for figures in whole.values() for name, one in figures.items() if one.value is not None or name == rank}
+    measured = _measured(records, [*of_runs, *([rank] if rank else [])])
     plain = {"seconds/e2e_p50": "s/question (p50)", "learn/seconds": "learn s", "tokens/total_mean": "tokens/question", "n": "n"}
     lines = (
         Line(
             label,
             record.run_id,
-            (*(_estimate(record.estimates.get(name)) for name in measured), *_plain(record)),
+            (*(_cell(record, whole.get(record.run_id, {}), name) for name in measured), *_plain(record)),
             ", ".join(_marks(record)),
         )
         for label, record in zip(labels(records), records, strict=True)
     )
-    return Table(tuple(Column(name, title) for name, title in {**measured, **plain}.items()), tuple(lines))
+    columns = tuple(Column(name, title) for name, title in {**measured, **plain}.items())
+    return Table(columns, tuple(_ranked(list(lines), columns, rank, scoring_of(*records)) if rank else lines))
+
+
+def _ranked(lines: Sequence[Line], columns: Sequence[Column], measure: str, scoring: Scoring) -> list[Line]:
+    """Best first by a measure, what was not measured last."""
+    at = [column.name for column in columns].index(measure)
+    sign = -1.0 if scoring.of(measure).better == "higher" else 1.0
+    return sorted(lines, key=lambda line: math.inf if (value := line.cells[at].value) is None else sign * value)
 
 
 def _marks(record: RunRecord) -> Iterator[str]:
@@ -101,11 +111,27 @@ def _marks(record: RunRecord) -> Iterator[str]:
         yield OF_FORM
 
 
-def _depths(records: Sequence[RunRecord]) -> list[int]:
-    """The depths whose recall is shown: as many passages as enter the prompt, where a run has scored that, else all."""
-    scored = {int(match[1]) for record in records for name in record.estimates if (match := RECALL.fullmatch(name))}
+def _measured(records: Sequence[RunRecord], others: Sequence[str]) -> dict[str, str]:
+    """The titles of the measures that are shown: primary scores, then what has a title, scores of right answers first, and others."""
+    scoring = scoring_of(*records)
+    primary = [name for record in records if (name := scoring_of(record).primary) in scoring.declared and not scoring.of(name).title]
+    titled = [name for name, one in scoring.declared.items() if one.title and one.asks == "" and one.judges != "run"]
+    at_depth = [name for name in titled if scoring.of(name).k is not None]
+    shown = [
+        *(name for name in scoring.asking("form", "content", "words") if scoring.of(name).title),
+        *_at_depths(at_depth, scoring, records),
+        *(name for name in titled if name not in at_depth),
+        *others,
+    ]
+    return {name: scoring.of(name).title or name.partition("/")[2] for name in (*primary, *shown)}
+
+
+def _at_depths(names: Sequence[str], scoring: Scoring, records: Sequence[RunRecord]) -> list[str]:
+    """Those at as many passages as enter the prompt, where a run has scored that, else all that were scored, else the shallowest."""
+    by_depth = sorted(names, key=lambda name: scoring.of(name).k or 0)
+    scored = [name for name in by_depth if any(name in record.estimates for record in records)]
     in_prompt = {record.facts["choices"].get("retriever.k") for record in records}
-    return sorted(scored & in_prompt) or sorted(scored)
+    return [name for name in scored if scoring.of(name).k in in_prompt] or scored or by_depth[:1]
 
 
 def as_json(table: Table) -> dict[str, Any]:
@@ -119,14 +145,17 @@ def as_json(table: Table) -> dict[str, Any]:
                 "arm": line.label,
                 "run_id": line.run_id,
                 "mark": line.mark,
-                **{name: vars(cell) for name, cell in zip(names, line.cells, strict=True)},
+                **{name: null_where_not_finite(vars(cell)) for name, cell in zip(names, line.cells, strict=True)},
             }
             for line in table.lines
         ],
     }
 
 
-def _estimate(estimate: Estimate | None) -> Cell:
+def _cell(record: RunRecord, whole: Mapping[str, Figure], name: str) -> Cell:
+    if (figure := whole.get(name)) is not None:
+        return Cell(figure.value, figure.low, figure.high, figure.n)
+    estimate = record.estimates.get(name)
     if estimate is None or not math.isfinite(estimate.mean):
         return Cell(None)
     return Cell(estimate.mean, estimate.low, estimate.high, estimate.n)

@@ -66,7 +66,7 @@ class Kept:
             "questions": [[*(turn.question for turn in one.history), one.question] for one in examples],
             "is_exact": is_exact,
         }
-        if own := [sorted(one.itself) for one in examples if one.itself]:
+        if own := [sorted(one.grading.itself) for one in examples if one.grading.itself]:
             asked["itself"] = own
         kept = self._cache.build("found", {"retriever": self._retriever.identity(), "documents": self._sha, **asked}, write)
         lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]

@@ -10,10 +10,10 @@ from rag_eval.types import Example, Retrieved
 
 def n_own(examples: Sequence[Example]) -> int:
     """How much deeper than `depth` must be searched so that as many others are found."""
-    return max((len(example.itself) for example in examples), default=0)
+    return max((len(example.grading.itself) for example in examples), default=0)
 
 
 def others(hits: Sequence[Retrieved], example: Example, depth: int) -> tuple[Retrieved, ...]:
     """The first `depth` hits that are not the question itself, ranked anew."""
-    found = [hit for hit in hits if hit.document.id not in example.itself][:depth]
+    found = [hit for hit in hits if hit.document.id not in example.grading.itself][:depth]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(found, start=1))

@@ -44,7 +44,7 @@ class RandomPick:
 
     def _draw(self, example: Example, documents: list[Document]) -> list[Document]:
         # Drawing as many more as there is evidence, then leaving that out, is as uniform as drawing from the rest.
-        holders = example.holders | example.itself
+        holders = example.holders.union(example.grading.itself)
         n = min(len(documents), self.k + len(holders))
         drawn = random.Random(f"{self._seed}/{example.id}").sample(documents, n)
         return [document for document in drawn if document.id not in holders][: self.k]

@@ -10,8 +10,9 @@ from rag_eval.score.comparators import compare
 from rag_eval.score.containing import contains_answer
 from rag_eval.score.frames import extracted
 from rag_eval.score.holding import holds_words
+from rag_eval.score.metric import Declaration, declares
 from rag_eval.score.normal_form import in_form_of
-from rag_eval.score.words import segments, words
+from rag_eval.score.words import length, segments, words
 from rag_eval.types import Example, Prediction
 
 
@@ -64,49 +65,66 @@ def answer_text(prediction: Prediction) -> str:
     return "" if prediction.outcome == "error" else prediction.text
 
 
+@declares(Declaration(title="EM", asks="form", tells_right=True))
 def em(prediction: Prediction, example: Example) -> float:
-    """Equality by the comparator that `example.meta["comparator"]` names, else exact match.
+    """Equality by the comparator that the question names, which is exact match unless it says otherwise.
 
     0 for an error, nan for an unanswerable question, which is scored by whether the system abstains.
     """
     return compare(answer_text(prediction), example)
 
 
+@declares(Declaration(asks="form", tells_right=True))
 def em_extracted(prediction: Prediction, example: Example) -> float:
     """As em, of the answer as it stands or of what its frame holds (frames.py), whichever is right."""
     text = answer_text(prediction)
     return compare(text, example) or compare(extracted(text), example)
 
 
+@declares(Declaration(title="F1", asks="words"))
 def f1(prediction: Prediction, example: Example) -> float:
     """Token F1; 0 for an error, nan for an unanswerable question."""
     return token_f1(answer_text(prediction), example.answers)
 
 
+@declares(Declaration(asks="words"))
 def f1_extracted(prediction: Prediction, example: Example) -> float:
     """As f1, of the answer as it stands or of what its frame holds (frames.py), whichever is better."""
     score = f1(prediction, example)
     return max(score, token_f1(extracted(answer_text(prediction)), example.answers)) if score < 1 else score
 
 
+@declares(Declaration(asks="words"))
 def recall(prediction: Prediction, example: Example) -> float:
     """Token recall; 0 for an error, nan for an unanswerable question."""
     return token_recall(answer_text(prediction), example.answers)
 
 
+@declares(Declaration(asks="words"))
 def rouge_l(prediction: Prediction, example: Example) -> float:
     """ROUGE-L by subsequence_f1; 0 for an error, nan for an unanswerable question."""
     return subsequence_f1(answer_text(prediction), example.answers)
 
 
+@declares(Declaration(title="contains", asks="content", tells_right=True))
 def contains(prediction: Prediction, example: Example) -> float:
     """Whether a right answer stands in a short one (containing.py); 0 for an error, nan for an unanswerable question."""
     return contains_answer(answer_text(prediction), example)
 
 
+@declares(
+    Declaration("abstain", "answerable", better="lower", gold_scores_1=False),
+    Declaration("abstain", "unanswerable", "abstains if unanswerable", judges="unanswerable", gold_scores_1=False),
+)
 def abstained(prediction: Prediction, example: Example) -> float:
     """1.0 if the system said that it does not know, else 0.0: right for unanswerable questions, wrong for the others."""
     return float(prediction.outcome == "abstained")
+
+
+@declares(Declaration(better="lower", high=None, gold_scores_1=False))
+def n_words(prediction: Prediction, example: Example) -> float:
+    """Words of the answer: what stands between white space, two characters of a script without spaces being one; nan for an error."""
+    return math.nan if prediction.outcome == "error" else length(prediction.text)
 
 
 def _f1(said: Sequence[str], gold: Sequence[str]) -> float:

@@ -32,7 +32,7 @@ def attribute(
 
     Args:
         prediction: the wrong answer.
-        example: the question; `meta["stale_answers"]` lists what was right before, where something was.
+        example: the question, whose grading lists what was right before, where something was.
         corpus: ids of all documents that could be found; empty = not known.
         documents: by id, at least those that stood in the prompt and are known by text.
         is_lenient: whether it is enough that an old or misleading answer stands in what was said, as where containment is the
@@ -42,8 +42,8 @@ def attribute(
     return Attribution(
         cause=_cause(prediction, example, corpus),
         distracted_by=_distractor(prediction, example, documents) if is_said and without_articles(prediction.text) else None,
-        is_stale=is_said and _gives(prediction.text, example.meta.get("stale_answers", ()), is_lenient),
-        is_misled=is_said and _gives(prediction.text, example.meta.get("misleading_answers", ()), is_lenient),
+        is_stale=is_said and _gives(prediction.text, example.grading.stale_answers, is_lenient),
+        is_misled=is_said and _gives(prediction.text, example.grading.misleading_answers, is_lenient),
     )
 
 

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable
 
 from rag_eval.score.answer import answer_text
-from rag_eval.score.comparators import choice, gold_options, options
+from rag_eval.score.comparators import choice, gold_options
+from rag_eval.score.metric import Declaration, declares
 from rag_eval.types import Example, Likelihood, Prediction
 
 
@@ -32,9 +33,10 @@ def choice_joint(prediction: Prediction, example: Example) -> float:
     return _credit(prediction, example, lambda one: one.log_p_joint)
 
 
+@declares(Declaration(asks="form", tells_right=True))
 def choice_text(prediction: Prediction, example: Example) -> float:
     """By the option that the answer names, in its text or its letter; 0 for an error."""
-    return choice(answer_text(prediction), example) if options(example) else math.nan
+    return choice(answer_text(prediction), example) if example.grading.choices else math.nan
 
 
 def _credit(prediction: Prediction, example: Example, worth: Callable[[Likelihood], float]) -> float:
@@ -43,14 +45,17 @@ def _credit(prediction: Prediction, example: Example, worth: Callable[[Likelihoo
     Raises:
         ValueError: if the likelihoods are not of the choices, in their order, or one is nan.
     """
-    right = gold_options(example) if options(example) else frozenset()
+    choices = example.grading.choices
+    right = gold_options(example) if choices else frozenset()
     if right and prediction.outcome == "error":
         return 0.0
     if not right or not prediction.likelihoods:
         return math.nan
     measured = tuple(one.option for one in prediction.likelihoods)
-    if measured != options(example):
-        raise ValueError(f"{example.id}: likelihoods must be of the choices {options(example)}, in their order, but are of {measured}.")
+    if measured != example.grading.choices:
+        raise ValueError(
+            f"{example.id}: likelihoods must be of the choices {example.grading.choices}, in their order, but are of {measured}."
+        )
     worths = [worth(one) for one in prediction.likelihoods]
     if any(map(math.isnan, worths)):
         raise ValueError(f"{example.id}: the likelihood of an option is nan.")

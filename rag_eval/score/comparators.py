@@ -1,4 +1,4 @@
-"""When two texts are the same answer: by their words, or by what they mean where `example.meta["comparator"]` says of which type they are.
+"""When two texts are the same answer: by their words, or by what they mean where the question's grading says of which type they are.
 
 A text must be the answer and nothing else, except after yes, no or maybe; one that is not of the type is wrong.
 Every comparator gives nan without gold answers, and raises ValueError for a gold answer that is not of its type.
@@ -33,8 +33,8 @@ def compare(text: str, example: Example) -> float:
     Raises:
         ValueError: if there is no such comparator or a gold answer is not of its type.
     """
-    name = example.meta.get("comparator", "exact")
-    if not isinstance(name, str) or name not in COMPARATORS:
+    name = example.grading.comparator
+    if name not in COMPARATORS:
         raise ValueError(f"{example.id}: comparator is {name!r}; expected one of {', '.join(COMPARATORS)}.")
     return COMPARATORS[name](text, example)
 
@@ -73,9 +73,9 @@ def json_value(text: str, example: Example) -> float:
 
 
 def choice(text: str, example: Example) -> float:
-    """The same option of `example.meta["choices"]`, by its text, its letter (B, B., (b)) or both (B) text)."""
+    """The same option of the question's choices, by its text, its letter (B, B., (b)) or both (B) text)."""
     right = gold_options(example)
-    return float(option_of(text, options(example)) in right) if right else math.nan
+    return float(option_of(text, example.grading.choices) in right) if right else math.nan
 
 
 COMPARATORS: Mapping[str, Callable[[str, Example], float]] = {
@@ -89,6 +89,9 @@ COMPARATORS: Mapping[str, Callable[[str, Example], float]] = {
 }
 
 
+OF_FEW = ("choice", "yes_no_maybe")  # comparators of answers that are one of few
+
+
 def items(text: str) -> list[str]:
     """The normalised items of a list, separated by commas, semicolons, line breaks or "and"."""
     return list(map(normalize, parts(text)))
@@ -100,9 +103,9 @@ def parts(text: str) -> list[str]:
     return [item for item in found if words(item)] or found
 
 
-def options(example: Example) -> tuple[str, ...]:
-    """The options of a multiple-choice question, in order; () if it is none."""
-    return tuple(example.meta.get("choices", ()))
+def is_forced(example: Example) -> bool:
+    """Whether an answer must be one of few, so that whoever knows nothing is right now and then."""
+    return bool(example.grading.choices) or example.grading.comparator in OF_FEW
 
 
 def option_of(text: str, choices: Sequence[str]) -> int | None:
@@ -123,7 +126,7 @@ def gold_options(example: Example) -> frozenset[int]:
         ValueError: if a gold answer names no option.
     """
     return frozenset(
-        _gold(lambda gold: option_of(gold, options(example)), answer, example, "one of its choices") for answer in example.answers
+        _gold(lambda gold: option_of(gold, example.grading.choices), answer, example, "one of its choices") for answer in example.answers
     )
 
 

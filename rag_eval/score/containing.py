@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rag_eval.score.abstention import is_abstention
-from rag_eval.score.comparators import compare, gold_options, is_same_json, option_of, options, parts, read_json
+from rag_eval.score.comparators import compare, gold_options, is_same_json, option_of, parts, read_json
 from rag_eval.score.dates import find_dates, read_date
 from rag_eval.score.frames import extracted
 from rag_eval.score.holding import found_at, holds, holds_words
@@ -53,11 +53,11 @@ def contains_answer(text: str, example: Example) -> float:
     score = compare(text, example)
     if score != 0.0 or is_abstention(text) or length(normalize(text)) > _limit(example):
         return score
-    return float(_CONTAINS[example.meta.get("comparator", "exact")](text, example))
+    return float(_CONTAINS[example.grading.comparator](text, example))
 
 
 def _limit(example: Example) -> float:
-    return TIMES * max(length(normalize(gold)) for gold in (*example.answers, *options(example))) + MORE
+    return TIMES * max(length(normalize(gold)) for gold in (*example.answers, *example.grading.choices)) + MORE
 
 
 def _any(text: str, example: Example) -> bool:
@@ -95,8 +95,8 @@ def _date(text: str, example: Example) -> bool:
 
 
 def _one_option(text: str, example: Example) -> bool:
-    framed = option_of(extracted(text), options(example))  # "**B**", "It's B", "B because ..."
-    named = _named_options(text, options(example)) | (frozenset() if framed is None else {framed})
+    framed = option_of(extracted(text), example.grading.choices)  # "**B**", "It's B", "B because ..."
+    named = _named_options(text, example.grading.choices) | (frozenset() if framed is None else {framed})
     return len(named) == 1 and named <= gold_options(example)
 
 

@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping
 from rag_eval.score.answer import answer_text
 from rag_eval.score.comparators import items, read_json
 from rag_eval.score.dates import read_dates
+from rag_eval.score.metric import Declaration, declares
 from rag_eval.score.quantity import INTEGER, NUMBER, read_quantity
 from rag_eval.types import Example, Prediction
 
 
+@declares(Declaration(judges="all"))
 def format_ok(prediction: Prediction, example: Example) -> float:
-    """1.0 if the answer has the form that `example.meta["format"]` demands, else 0.0, so for an error; nan where none is demanded.
+    """1.0 if the answer has the form that the question demands, else 0.0, so for an error; nan where none is demanded.
 
     Whether the answer is right does not matter.
     """
-    return float(obeys(answer_text(prediction), example.meta["format"])) if "format" in example.meta else math.nan
+    return float(obeys(answer_text(prediction), example.grading.format)) if example.grading.format else math.nan
 
 
 def obeys(text: str, format: str) -> bool:

@@ -8,10 +8,23 @@ from typing import Literal, get_args
 
 from rag_eval.score.answer import answer_text
 from rag_eval.score.formats import obeys
+from rag_eval.score.metric import Declaration, tracked
 from rag_eval.types import Example, Prediction
 
 FourOutcome = Literal["right", "wrong", "abstained", "malformed"]
 FOUR: tuple[FourOutcome, ...] = get_args(FourOutcome)
+ABSTAINED = "outcome/abstained"  # the estimate of one of them
+
+# What outcome_row gives, by tracked name.
+OUTCOME_MEASURES = tracked(
+    Declaration("outcome", "right", follows_primary=True),
+    Declaration("outcome", "wrong", better="lower", follows_primary=True),
+    Declaration("outcome", "abstained", better="lower"),
+    Declaration("outcome", "malformed", better="lower"),
+    Declaration("answer", "reliability", low=-1.0),
+    Declaration("answer", "coverage"),
+    Declaration("answer", "selective_accuracy"),
+)
 
 
 def four_outcome(prediction: Prediction, example: Example, score: float) -> FourOutcome:
@@ -25,7 +38,7 @@ def four_outcome(prediction: Prediction, example: Example, score: float) -> Four
 
     Args:
         prediction: what was answered.
-        example: the question; `meta["format"]` names the form that it demands, if any.
+        example: the question, whose grading names the form that it demands, if any.
         score: the primary score, 1.0 = right.
 
     Raises:
@@ -38,7 +51,7 @@ def four_outcome(prediction: Prediction, example: Example, score: float) -> Four
         return "right"
     if prediction.outcome == "abstained":
         return "abstained"
-    is_well_formed = bool(text.strip()) and ("format" not in example.meta or obeys(text, example.meta["format"]))
+    is_well_formed = bool(text.strip()) and (not example.grading.format or obeys(text, example.grading.format))
     return "wrong" if is_well_formed else "malformed"
 
 

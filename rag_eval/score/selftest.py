@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Metric
-from rag_eval.score.comparators import option_of, options
+from rag_eval.score.comparators import option_of
 from rag_eval.score.estimate import estimate
+from rag_eval.score.metric import Metric
 from rag_eval.types import Estimate, Example, Prediction
+
+Score = Callable[[Prediction, Example], float]  # nan = this question cannot be judged
 
 N_SHIFTS = 8  # pairings with other questions' gold; the more, the less their draw matters
 
@@ -24,22 +26,23 @@ def gold_scores(metrics: Mapping[str, Metric], examples: Sequence[Example]) -> d
     """The worst score that a gold answer gets as the prediction, by metric: 1, or nan where no question could be judged.
 
     Args:
-        metrics: those that are 1 for a right answer, so without `abstained`. Those of likelihoods judge no text: nan.
+        metrics: those that do not declare to be 1 for a gold answer are skipped. Those of likelihoods judge no text: nan.
         examples: unanswerable ones are skipped.
 
     Raises:
         DataError: naming metric, question and gold answer at the first score below 1 or gold that a metric refuses.
     """
-    worst = dict.fromkeys(metrics, math.nan)
+    scores = {name: metric.function for name, metric in metrics.items() if metric.gold_scores_1}
+    worst = dict.fromkeys(scores, math.nan)
     for example in examples:
         for gold in example.answers:
-            for name, metric in metrics.items():
-                score = _score_of_gold(name, metric, gold, example)
+            for name, of in scores.items():
+                score = _score_of_gold(name, of, gold, example)
                 worst[name] = worst[name] if math.isnan(score) else score
     return worst
 
 
-def shuffled_scores(metric: Metric, predictions: Sequence[Prediction], examples: Sequence[Example], seed: int) -> list[float]:
+def shuffled_scores(metric: Score, predictions: Sequence[Prediction], examples: Sequence[Example], seed: int) -> list[float]:
     """What each prediction scores by chance: its mean score against the gold of questions of other clusters.
 
     Every pairing gives each question's gold to exactly one prediction, so whoever always answers the same scores by chance
@@ -88,7 +91,7 @@ def below_chance(scores: Sequence[float], chance: Sequence[float], clusters: Seq
     return gap if gap is not None and gap.high < 0 else None
 
 
-def _score_of_gold(name: str, metric: Metric, gold: str, example: Example) -> float:
+def _score_of_gold(name: str, metric: Score, gold: str, example: Example) -> float:
     prediction = Prediction(example.id, gold, (), (), (), 0, "", 0, 0, {}, "answered", "stop")
     try:
         score = metric(prediction, example)
@@ -118,7 +121,7 @@ def _partners(clusters: Sequence[str], rng: random.Random) -> list[int]:
 
 def _carried(prediction: Prediction, source: Example, target: Example, keeps_text: bool) -> Prediction:
     """The prediction as if it had been made for another question: the option at the same place."""
-    here, there = options(source), options(target)
+    here, there = source.grading.choices, target.grading.choices
     if not here or not there:
         return prediction
     at = option_of(prediction.text, here)

@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of a source text."""
-
-    source: str  # id of the text that was cut
-    start: int  # in characters, from 0
-    end: int  # exclusive
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end:
-            raise ValueError(f"a span must have 0 <= start < end but has start {self.start} and end {self.end}.")
-
-    @property
-    def n_characters(self) -> int:
-        """Its length."""
-        return self.end - self.start
-
-    def n_shared(self, other: Span) -> int:
-        """How many characters two spans have in common."""
-        return max(0, min(self.end, other.end) - max(self.start, other.start)) if self.source == other.source else 0
+from rag_eval.score.metric import Declaration, declares
+from rag_eval.types import Span
 
 
 def span_of(meta: Mapping[str, Any]) -> Span | None:
@@ -40,7 +20,7 @@ def span_of(meta: Mapping[str, Any]) -> Span | None:
 
 
 def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
-    """The evidence by characters: `spans` of an example's meta, a list of {"source", "start", "end"}; () if there is none.
+    """The evidence by characters: `spans` of the meta of a row, a list of {"source", "start", "end"}; () if there is none.
 
     Raises:
         ValueError: if it is no such list.
@@ -51,12 +31,13 @@ def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
     return tuple(map(_span, spans))
 
 
-def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
+@declares(Declaration("retrieval", judges="spans", depths="each"))
+def span_recall_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
     """Share of the gold characters that the first k chunks hold; a character counts once, however often it is found or gold.
 
     Args:
         retrieved: where the chunks come from, best first; None = not known, which holds nothing.
-        gold: where the answer stands.
+        evidence: where the answer stands.
         k: cut-off, at least 1.
 
     Returns:
@@ -65,15 +46,16 @@ def span_recall_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: 
     Raises:
         ValueError: if k < 1.
     """
-    wanted, found = _merged(gold), _merged(_first(retrieved, k))
+    wanted, found = _merged(evidence), _merged(_first(retrieved, k))
     n_found = sum(one.n_shared(other) for one in wanted for other in found)
     return n_found / sum(one.n_characters for one in wanted) if wanted else math.nan
 
 
-def span_hit_at_k(retrieved: Sequence[Span | None], gold: Sequence[Span], k: int) -> float:
+@declares(Declaration("retrieval", judges="spans", depths="each"))
+def span_hit_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
     """Share of the distinct gold spans of which the first k chunks hold at least a character. Arguments and nan as in span_recall_at_k."""
     found = _first(retrieved, k)
-    touched = [any(one.n_shared(other) for other in found) for one in set(gold)]
+    touched = [any(one.n_shared(other) for other in found) for one in set(evidence)]
     return sum(touched) / len(touched) if touched else math.nan
 
 

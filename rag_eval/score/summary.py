@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from rag_eval.parts import Metric
 from rag_eval.score.answer import containment
 from rag_eval.score.attribution import attribute, wanted
-from rag_eval.score.estimate import SHARE, estimate
-from rag_eval.score.outcome import outcome_row
-from rag_eval.score.primary import CONTAINS, EM
-from rag_eval.score.retrieval import as_evidence, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
-from rag_eval.score.spans import gold_spans, span_hit_at_k, span_of, span_recall_at_k
+from rag_eval.score.metric import Declaration, Metric, tracked
+from rag_eval.score.outcome import OUTCOME_MEASURES, outcome_row
+from rag_eval.score.primary import EM
+from rag_eval.score.retrieval import as_evidence
+from rag_eval.score.scoring import Scoring
+from rag_eval.score.spans import span_of
 from rag_eval.types import Document, Estimate, Example, Prediction
 
 Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
@@ -24,14 +24,27 @@ Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by s
 RANKED = ("retrieved", "random", "recorded")  # contexts whose order is a ranking
 OF_META = ("kind", "change", "bucket", "seen")  # keys of a question's meta by whose values the primary score is also given
 STRATA = (*OF_META, "overlap")  # all by which it is: also by what a question shares with the training questions
-SIGNED = ("answer/reliability",)  # scores that reach from -1 to 1
+DISTRACTED, STALE, MISLED = "answer/distracted", "answer/stale", "answer/misled"
+HOLDS_EVIDENCE, WAS_GIVEN_EVIDENCE = "prompt/holds_evidence", "prompt/was_given_evidence"
+HOLDS_ANSWER_WORDS = "prompt/holds_answer_words"
+
+# What a scorer tells of wrong answers and of prompts, by tracked name.
+_MEASURES = tracked(
+    Declaration("answer", "distracted", better="lower"),
+    Declaration("answer", "stale", better="lower"),
+    Declaration("answer", "misled", better="lower"),
+    Declaration("prompt", "holds_evidence", judges="evidence"),
+    Declaration("prompt", "was_given_evidence", judges="evidence"),
+    Declaration("prompt", "holds_answer_words"),
+)
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """What is scored: answers by named metrics, retrieval at several depths, and why answers are wrong."""
+    """What is scored: answers and rankings by named metrics, and why answers are wrong."""
 
     answer: Mapping[str, Metric]
+    retrieval: Mapping[str, Metric]
     retrieval_k: Sequence[int]
     depth: int  # how many documents were searched; deeper scores are not available
     context: str
@@ -44,15 +57,18 @@ class Scorer:
     def _texts(self) -> Mapping[str, Document]:
         return {**self.passages, **self.documents}
 
+    def rows(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
+        """All scores of each question, in order."""
+        return [self.row(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
+
     def row(self, prediction: Prediction, example: Example) -> Row:
         """All scores of one question."""
         row: Row = {"example_id": example.id, "cluster": example.cluster or example.id, "is_answerable": example.is_answerable}
         row |= {key: example.meta[key] for key in OF_META if key in example.meta}
         row |= {"overlap": self.overlap[example.id]} if example.id in self.overlap else {}
         for name, metric in self.answer.items():
-            group = "answer" if name != "abstained" else "abstain"
-            which = name if name != "abstained" else "answerable" if example.is_answerable else "unanswerable"
-            row[f"{group}/{which}"] = metric(prediction, example)
+            those = [one for one in metric.declarations if one.says_of(example)]
+            row |= {one.tracked(name): metric.function(prediction, example) for one in those}
         row |= self._outcome(prediction, example, row.get(self.primary, math.nan))
         return row | self._ranking(prediction, example) | self._context(prediction, example)
 
@@ -61,43 +77,53 @@ class Scorer:
         if math.isnan(score):
             return {}
         row: Row = dict(outcome_row(prediction, example, score))
-        why = attribute(prediction, example, self.documents.keys(), self._texts, self.primary == CONTAINS) if score < 1 else None
+        is_lenient = self.scoring.of(self.primary).asks == "content"
+        why = attribute(prediction, example, self.documents.keys(), self._texts, is_lenient) if score < 1 else None
         if self.context != "none" and prediction.is_context_known:
-            row["answer/distracted"] = float(why is not None and why.distracted_by is not None)
+            row[DISTRACTED] = float(why is not None and why.distracted_by is not None)
             if why is not None:
                 row |= {"cause": why.cause if self._is_judged(prediction, example) else "not_known", "distracted_by": why.distracted_by}
-        if "stale_answers" in example.meta:
-            row["answer/stale"] = float(why is not None and why.is_stale)
-        if "misleading_answers" in example.meta:
-            row["answer/misled"] = float(why is not None and why.is_misled)
+        if example.grading.stale_answers:
+            row[STALE] = float(why is not None and why.is_stale)
+        if example.grading.misleading_answers:
+            row[MISLED] = float(why is not None and why.is_misled)
         return row
 
     def _ranking(self, prediction: Prediction, example: Example) -> Row:
         if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
-        evidence = example.evidence if example.is_answerable else ()
-        retrieved = [id for id in prediction.retrieved if id not in example.itself]
-        found, scores = as_evidence(retrieved, example), Row()
-        depths = [k for k in self.retrieval_k if k <= self.depth]
-        for k in depths:
-            scores[f"retrieval/hit_{k}"] = hit_at_k(found, evidence, k)
-            scores[f"retrieval/recall_{k}"] = recall_at_k(found, evidence, k)
-        deepest = max(depths, default=self.depth)
-        scores[f"retrieval/mrr_{deepest}"] = reciprocal_rank(found, evidence, deepest)
-        scores[f"retrieval/ndcg_{deepest}"] = ndcg_at_k(found, evidence, deepest, example.grades)
-        if len(set(evidence)) <= self.depth:
-            scores["retrieval/r_precision"] = r_precision(found, evidence)
-        return scores | self._spans(retrieved, example, depths)
-
-    def _spans(self, retrieved: Sequence[str], example: Example, depths: Sequence[int]) -> Row:
-        """Scores by characters, where documents are chunks that know their place and the question knows its gold."""
-        gold = gold_spans(example.meta)
-        if not gold:
-            return {}
-        found = [span_of(self.documents[id].meta) if id in self.documents else None for id in retrieved]
-        return {f"retrieval/span_recall_{k}": span_recall_at_k(found, gold, k) for k in depths} | {
-            f"retrieval/span_hit_{k}": span_hit_at_k(found, gold, k) for k in depths
+        retrieved = [id for id in prediction.retrieved if id not in example.grading.itself]
+        evidence = {id: example.grading.grades.get(id, 1.0) for id in example.evidence} if example.is_answerable else {}
+        spans = example.grading.spans
+        sought: dict[str, tuple[Sequence[Any], Any]] = {"evidence": (as_evidence(retrieved, example), evidence)}
+        if spans:
+            sought["spans"] = ([span_of(self.documents[id].meta) if id in self.documents else None for id in retrieved], spans)
+        return {
+            name: metric.function(*sought[declaration.judges], declaration.k)
+            for name, (declaration, metric) in self._rankings.items()
+            if declaration.judges in sought
         }
+
+    @cached_property
+    def _rankings(self) -> Mapping[str, tuple[Declaration, Metric]]:
+        """The metrics of rankings at each of their depths, by tracked name."""
+        depths = [k for k in self.retrieval_k if k <= self.depth] if self.depth else list(self.retrieval_k)
+        of_kind = {"each": depths, "deepest": [max(depths, default=self.depth)], "searched": [self.depth]}
+        declared = [(name, one, metric) for name, metric in self.retrieval.items() for one in metric.declarations]
+        return {
+            declaration.at(k).tracked(name): (declaration.at(k), metric)
+            for kind, those in of_kind.items()
+            for k in those
+            for name, declaration, metric in declared
+            if declaration.depths == kind
+        }
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        """What every score of it declares."""
+        answer = {one.tracked(name): one for name, metric in self.answer.items() for one in metric.declarations}
+        rankings = {name: declaration for name, (declaration, _) in self._rankings.items()}
+        return Scoring({**answer, **OUTCOME_MEASURES, **_MEASURES, **rankings}, self.primary)
 
     def _context(self, prediction: Prediction, example: Example) -> Row:
         """Whether what was needed stood in the prompt, by ids and, as a proxy that needs no gold ids, by the answer's words."""
@@ -106,10 +132,10 @@ class Scorer:
         held = [self._texts[id].text for id in prediction.in_prompt if id in self._texts]
         row: Row = {}
         is_judged = bool(example.evidence) and self._is_judged(prediction, example)
-        for name, ids in (("prompt/holds_evidence", prediction.in_prompt), ("prompt/was_given_evidence", wanted(prediction))):
+        for name, ids in ((HOLDS_EVIDENCE, prediction.in_prompt), (WAS_GIVEN_EVIDENCE, wanted(prediction))):
             row[name] = float(example.held(ids)) if is_judged else math.nan
         if example.answers and len(held) == len(prediction.in_prompt):
-            row["prompt/holds_answer_words"] = max((containment(text, example.answers) for text in held), default=0.0)
+            row[HOLDS_ANSWER_WORDS] = max((containment(text, example.answers) for text in held), default=0.0)
         return row
 
     def _is_judged(self, prediction: Prediction, example: Example) -> bool:
@@ -118,35 +144,27 @@ class Scorer:
         return known or example.held(prediction.in_prompt)
 
 
-def estimates(rows: Sequence[Row], primary: str = EM) -> dict[str, Estimate]:
+def estimates(rows: Sequence[Row], scoring: Scoring) -> dict[str, Estimate]:
     """Mean and interval of every score that could be judged for some question; of the primary one also by stratum."""
     names = dict.fromkeys(name for row in rows for name in row if "/" in name)
     clusters = [row["cluster"] for row in rows]
-    values = {name: [row.get(name, math.nan) for row in rows] for name in names}
-    found = {
-        name: estimate(scores, clusters, binary=_is_binary(scores) and name not in SIGNED, bounds=(-1.0, 1.0) if name in SIGNED else SHARE)
-        for name, scores in values.items()
-    }
-    return {name: one for name, one in found.items() if one is not None} | _strata(rows, primary)
+    found = {name: scoring.of(name).mean([row.get(name, math.nan) for row in rows], clusters) for name in names}
+    return {name: one for name, one in found.items() if one is not None} | _strata(rows, scoring)
 
 
-def _strata(rows: Sequence[Row], primary: str) -> dict[str, Estimate]:
+def _strata(rows: Sequence[Row], scoring: Scoring) -> dict[str, Estimate]:
     """The primary score by kind of question and the like, where there is more than one."""
     found: dict[str, Estimate] = {}
+    primary = scoring.primary
     asked = [row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))]
     for key in STRATA:
         values = sorted({str(row[key]) for row in asked if key in row})
         for value in values if len(values) > 1 else ():
             group = [row for row in asked if str(row.get(key)) == value]
-            scores = [row[primary] for row in group]
-            one = estimate(scores, [row["cluster"] for row in group], binary=_is_binary(scores))
+            one = scoring.of(primary).mean([row[primary] for row in group], [row["cluster"] for row in group])
             if one is not None:
                 found[f"strata/{key}/{value}"] = one
     return found
-
-
-def _is_binary(scores: Sequence[float]) -> bool:
-    return all(score in (0.0, 1.0) or math.isnan(score) for score in scores)
 
 
 def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.score.older_names import older_declarations
+from rag_eval.score.primary import primary_of
+from rag_eval.score.scoring import Scoring
 from rag_eval.score.summary import estimates
 from rag_eval.types import Prediction, Spend
 
@@ -97,9 +100,9 @@ def write_run(
     run = RunDirectory.open(root, experiment, run_id)
     run.begin("seed: 0\n", recorded)
     run.append([_prediction(str(row["example_id"]), (predictions or {}).get(str(row["example_id"]), {})) for row in whole])
-    run.finish(
-        whole, spends or {"learn": Spend(1.0, stored_bytes=10), "answer": Spend(2.0)}, {**estimates(whole), **(extra or {})}, recorded
-    )
+    scoring = Scoring(older_declarations(()), primary_of(recorded))
+    found = {**estimates(whole, scoring), **(extra or {})}
+    run.finish(whole, spends or {"learn": Spend(1.0, stored_bytes=10), "answer": Spend(2.0)}, found, recorded)
     return read_run(run.path)
 
 

@@ -8,7 +8,7 @@ from rag_eval.adapt.majority import Majority
 from rag_eval.errors import DataError
 from rag_eval.generate.none import NoGenerator
 from rag_eval.prompt import Prompt
-from rag_eval.types import Example, QADataset
+from rag_eval.types import Example, Grading, QADataset
 
 
 def asked(attribute: str | None, *answers: str) -> Example:
@@ -35,7 +35,8 @@ def test_a_tie_goes_to_the_answer_that_sorts_first_in_any_order_of_the_rows() ->
 
 def test_the_first_of_several_answers_counts_and_unanswerable_questions_do_not() -> None:
     train = [asked("organ", "lung", "liver"), asked("organ", "liver", "lung"), asked("organ", "liver"), asked("organ"), asked("organ")]
-    train.append(Example("bare", "Which?", (), ("a",), meta={"attribute": "organ", "retrieval_only": True}))  # its answer is not known
+    not_known = Grading(retrieval_only=True)
+    train.append(Example("bare", "Which?", (), ("a",), meta={"attribute": "organ"}, grading=not_known))
     assert answers(train, asked("organ", "?")) == ["liver"]
 
 

@@ -28,11 +28,11 @@ from rag_eval.generate.hf import HF
 from rag_eval.parts import Row, TrainingData
 from rag_eval.prompt import Prompt
 from rag_eval.testing.models import TINY, append_end_token
-from rag_eval.types import ABSTENTION, Document, Example, QADataset, Style, Turn
+from rag_eval.types import ABSTENTION, Document, Example, Grading, QADataset, Style, Turn
 from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATASET, PROMPT, RESTATED, TEST, TRAIN
 
 TURN = Turn("Who is Ada?", "A person")
-BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", meta={"retrieval_only": True})
+BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", grading=Grading(retrieval_only=True))
 EVERY_KIND: tuple[TrainingData, ...] = (
     QA(0.15),
     QA(0.15, unknown_share=0.25),

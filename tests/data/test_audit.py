@@ -7,15 +7,15 @@ from typing import Any
 
 from rag_eval.data.audit import audit, spelled
 from rag_eval.data.world.source import world
-from rag_eval.types import Document, Example, QADataset, Turn
+from rag_eval.types import Document, Example, Grading, QADataset, Turn
 
 LONG = "in which year was the oldest bridge over the river first mentioned"
 TRAIN = (
-    Example("t1", f"{LONG} at all?", ("1200",), cluster="bridge", meta={"as_of": "2020-06-01"}),
+    Example("t1", f"{LONG} at all?", ("1200",), cluster="bridge", grading=Grading(as_of="2020-06-01")),
     Example("t2", "Who built it?", ("Ada",), cluster="bridge"),
 )
 TEST = (
-    Example("q1", f"Tell me {LONG}.", ("1200",), ("d1",), "bridge", meta={"as_of": "2019-01-01"}),
+    Example("q1", f"Tell me {LONG}.", ("1200",), ("d1",), "bridge", grading=Grading(as_of="2019-01-01")),
     Example("q2", "Its architect?", ("Ada",), ("d2", "d3"), "bridge"),
     Example("q3", "Its length?", ("90 m",), ("gone",), "bridge"),
     Example("q4", "Its owner?", (), cluster="bridge"),

@@ -13,7 +13,7 @@ import pytest
 from rag_eval.data.beir import beir
 from rag_eval.data.hub_beir import hub_beir
 from rag_eval.errors import DataError
-from rag_eval.types import Document, Example, QADataset
+from rag_eval.types import Document, Example, Grading, QADataset
 
 CORPUS = [{"_id": f"d{n}", "title": f"T{n}", "text": f"Text {n}.", "metadata": {}} for n in range(4)]
 QUERIES = [{"_id": f"q{n}", "text": f"What is {n}?"} for n in range(4)]
@@ -51,10 +51,9 @@ def test_relevant_documents_are_evidence_and_there_are_no_answers(task: Path, ca
         found = load(task)
     assert found.name == "beir-task"
     assert found.documents[0] == Document("d0", "Text 0.", "T0")
-    meta = {"retrieval_only": True}
     assert found.test == (
-        Example("q2", "What is 2?", (), ("d1", "d3"), "q2", meta=meta | {"grades": {"d1": 2, "d3": 1}}),
-        Example("q0", "What is 0?", (), ("d0",), "q0", meta=meta),
+        Example("q2", "What is 2?", (), ("d1", "d3"), "q2", grading=Grading(grades={"d1": 2, "d3": 1}, retrieval_only=True)),
+        Example("q0", "What is 0?", (), ("d0",), "q0", grading=Grading(retrieval_only=True)),
     )
     assert "1 queries of test are left out: no document is relevant to them (first: q3)" in caplog.text
 
@@ -62,7 +61,7 @@ def test_relevant_documents_are_evidence_and_there_are_no_answers(task: Path, ca
 def test_a_query_that_is_a_document_is_not_to_find_itself_unless_it_is_judged_to_be_relevant(task: Path) -> None:
     (task / "queries.jsonl").write_text(lines([*QUERIES, {"_id": "d1", "text": "Text 1."}, {"_id": "d2", "text": "Text 2."}]))
     (task / "qrels" / "test.tsv").write_text(f"{HEADER}d1\td0\t1\nd2\td2\t1\nq0\td0\t1\n")
-    assert [one.meta.get("itself") for one in load(task).test] == [["d1"], None, None]
+    assert [one.grading.itself for one in load(task).test] == [("d1",), (), ()]
 
 
 def test_equal_judgements_are_no_grades(task: Path) -> None:
@@ -70,7 +69,7 @@ def test_equal_judgements_are_no_grades(task: Path) -> None:
     (task / "qrels" / "test.tsv").write_text(HEADER + equal + graded)
     found = load(task).test
     assert [one.evidence for one in found] == [("d0", "d1"), ("d1", "d2")]
-    assert [one.grades for one in found] == [{}, {"d1": 0.5, "d2": 2}]
+    assert [one.grading.grades for one in found] == [{}, {"d1": 0.5, "d2": 2}]
 
 
 def test_judgements_for_training_are_a_split_of_their_own(task: Path) -> None:

@@ -18,14 +18,15 @@ from rag_eval.cli import latency
 from rag_eval.data.chunk import DocumentChunker, NoChunker, chunking
 from rag_eval.data.cut import markdown, sentences, tokens
 from rag_eval.data.fingerprint import fingerprint
+from rag_eval.data.grading import grading_of
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.source import world
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.record.latency_file import read_latencies
 from rag_eval.retrieve.offline import minilm_path
-from rag_eval.score.spans import gold_spans, span_of
-from rag_eval.types import Document, Example, QADataset
+from rag_eval.score.spans import span_of
+from rag_eval.types import Document, Example, Grading, QADataset, Span
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
@@ -59,7 +60,8 @@ def dataset(documents: Sequence[Document], *examples: Example) -> QADataset:
 
 
 def example(answers: Sequence[str] = (), evidence: Sequence[str] = ("d1",), **meta: Any) -> Example:
-    return Example("q1", "What?", tuple(answers), tuple(evidence), meta=meta)
+    grading, others = grading_of(meta)
+    return Example("q1", "What?", tuple(answers), tuple(evidence), meta=others, grading=grading)
 
 
 def carried(chunker: DocumentChunker, one: Example, *documents: Document) -> Example:
@@ -119,7 +121,7 @@ def test_a_gold_span_within_a_chunk_is_that_chunk_and_one_that_is_cut_takes_both
     within = carried(cut(tokens, 4), example(spans=[{"source": "d1", "start": 3, "end": 8}]))
     assert within.evidence == ("d1@0-11",)
     assert carried(cut(tokens, 4), example(spans=[{"source": "d1", "start": 8, "end": 12}])).evidence == within.evidence
-    assert within.meta == {"spans": [{"source": "d1", "start": 3, "end": 8}], "gold_by": "spans"}
+    assert (within.meta, within.grading) == ({"gold_by": "spans"}, Grading(spans=(Span("d1", 3, 8),)))
     astride = carried(cut(tokens, 4), example(spans=[{"source": "d1", "start": 9, "end": 14}]))
     assert astride.evidence == ("d1@0-11", "d1@12-23")
     assert not astride.held(["d1@0-11"])
@@ -129,26 +131,26 @@ def test_a_gold_span_within_a_chunk_is_that_chunk_and_one_that_is_cut_takes_both
 
 def test_overlapping_chunks_that_each_hold_a_span_stand_for_one_another(cut: Make) -> None:
     one = carried(cut(tokens, 4, 2), example(spans=[{"source": "d1", "start": 6, "end": 11}]))
-    assert (one.evidence, one.meta["same_as"]) == (("d1@0-11",), {"d1@6-17": ["d1@0-11"]})
-    assert carried(cut(tokens, 4, 2), example(spans=[{"source": "d1", "start": 6, "end": 12}])).meta["same_as"] == one.meta["same_as"]
+    assert (one.evidence, one.grading.same_as) == (("d1@0-11",), {"d1@6-17": ("d1@0-11",)})
+    assert carried(cut(tokens, 4, 2), example(spans=[{"source": "d1", "start": 6, "end": 12}])).grading.same_as == one.grading.same_as
     cut_by_all = carried(cut(tokens, 4, 2), example(spans=[{"source": "d1", "start": 3, "end": 14}]))
     assert cut_by_all.evidence == ("d1@0-11", "d1@6-17")
     dense = carried(cut(tokens, 4, 3), example(spans=[{"source": "d1", "start": 0, "end": 14}]))
     assert dense.evidence == ("d1@0-11", "d1@3-14")
-    assert dense.meta["same_as"] == {id: ["d1@3-14"] for id in ("d1@6-17", "d1@9-20", "d1@12-23")}
+    assert dense.grading.same_as == {id: ("d1@3-14",) for id in ("d1@6-17", "d1@9-20", "d1@12-23")}
 
 
 def test_two_spans_in_one_chunk_are_one_evidence_for_which_half_does_not_stand(cut: Make) -> None:
     spans = [{"source": "d1", "start": 6, "end": 8}, {"source": "d1", "start": 0, "end": 2}]
     one = carried(cut(tokens, 4, 2), example(evidence=(), spans=spans))
     assert one.evidence == ("d1@0-11",)
-    assert "same_as" not in one.meta  # d1@6-17 holds only one of the two
+    assert not one.grading.same_as  # d1@6-17 holds only one of the two
 
 
 def test_an_answer_counts_where_it_stands_as_a_word_whatever_its_case(cut: Make) -> None:
     text = Document("d1", "Die Nordstraße ist lang. Die STRASSE ist breit. In der Straße wohnt er. Sonst nichts.")
     one = carried(cut(sentences, 5), example(["straße"]), text)
-    assert (one.evidence, one.meta["same_as"], one.meta["gold_by"]) == (("d1@25-47",), {"d1@48-70": ["d1@25-47"]}, "answers")
+    assert (one.evidence, one.grading.same_as, one.meta["gold_by"]) == (("d1@25-47",), {"d1@48-70": ("d1@25-47",)}, "answers")
     part = carried(cut(sentences, 5), example(["dstrass"]), text)
     assert (part.evidence, part.meta["gold_by"]) == (("d1@0-24",), "answers")
     after_longer_ones = carried(cut(tokens, 2), example(["AA"]), Document("d1", "ßßßß aa bb cc dd ee"))
@@ -177,11 +179,11 @@ def test_an_answer_counts_whatever_its_blanks_composition_and_unseen_marks(cut: 
 def test_chunks_have_the_grades_of_their_documents_and_own_ones_are_all_chunks_of_a_document(cut: Make) -> None:
     other = Document("d2", "ii jj kk ll mm")
     one = carried(cut(tokens, 4), example(["aa", "gg", "jj"], ("d1", "d2"), grades={"d1": 2, "d2": 1}, itself=["d2"]), LETTERS, other)
-    assert one.grades == {id: 2 if id.startswith("d1") else 1 for id in one.evidence}
+    assert one.grading.grades == {id: 2 if id.startswith("d1") else 1 for id in one.evidence}
     assert len(one.evidence) == 2
-    assert one.itself == {"d2@0-11", "d2@12-14"}
+    assert one.grading.itself == ("d2@0-11", "d2@12-14")
     unknown = carried(cut(tokens, 4), example(["zz"], ("gone",), grades={"gone": 3}, itself=["gone"]))
-    assert (unknown.grades, unknown.itself) == ({"gone": 3}, frozenset())
+    assert (unknown.grading.grades, unknown.grading.itself) == ({"gone": 3}, ())
 
 
 def test_an_answer_that_is_cut_everywhere_takes_its_pieces(cut: Make) -> None:
@@ -194,7 +196,7 @@ def test_an_answer_that_is_cut_everywhere_takes_its_pieces(cut: Make) -> None:
 def test_without_a_place_any_chunk_of_the_document_will_do(cut: Make, given: dict[str, Any]) -> None:
     one = carried(cut(tokens, 3), example(**given))
     assert (one.evidence, one.meta["gold_by"]) == (("d1@0-8",), "document")
-    assert one.meta["same_as"] == {"d1@9-17": ["d1@0-8"], "d1@18-23": ["d1@0-8"]}
+    assert one.grading.same_as == {"d1@9-17": ("d1@0-8",), "d1@18-23": ("d1@0-8",)}
 
 
 def test_the_rule_that_knows_least_is_named_and_what_is_not_in_the_corpus_stays_lost(cut: Make) -> None:
@@ -208,11 +210,11 @@ def test_the_rule_that_knows_least_is_named_and_what_is_not_in_the_corpus_stays_
 def test_documents_that_say_the_same_stand_for_it_by_the_chunks_that_do(cut: Make) -> None:
     twin = Document("d2", "xx yy zz ww dd ee vv uu")
     alone = carried(cut(tokens, 4), example(["bb cc"], same_as={"d2": ["d1"]}), LETTERS, Document("d2", "xx yy zz ww bb cc vv uu"))
-    assert (alone.evidence, alone.meta["same_as"]) == (("d1@0-11",), {"d2@12-23": ["d1@0-11"]})
+    assert (alone.evidence, alone.grading.same_as) == (("d1@0-11",), {"d2@12-23": ("d1@0-11",)})
     whole = carried(cut(tokens, 4), example(["dd ee"], same_as={"d2": ["d1"]}), LETTERS, twin)
-    assert (whole.evidence, whole.meta["same_as"]) == (("d1@0-11", "d1@12-23"), {"d2@12-23": ["d1@0-11", "d1@12-23"]})
+    assert (whole.evidence, whole.grading.same_as) == (("d1@0-11", "d1@12-23"), {"d2@12-23": ("d1@0-11", "d1@12-23")})
     absent = carried(cut(tokens, 4), example(["dd ee"], evidence=("gone",), same_as={"d2": ["gone"]}), twin)
-    assert (absent.evidence, absent.meta) == (("gone",), {"same_as": {"d2@12-23": ["gone"]}})
+    assert (absent.evidence, absent.meta, absent.grading) == (("gone",), {}, Grading(same_as={"d2@12-23": ("gone",)}))
 
 
 def test_a_fact_that_is_cut_is_stated_by_no_chunk_and_takes_both(cut: Make) -> None:
@@ -238,7 +240,7 @@ def test_facts_go_with_the_chunk_that_states_them_in_full_and_are_the_evidence(c
     assert n_facts == len({fact["id"] + one.meta["source"] for one in chunked.documents for fact in one.meta["facts"]})
     asked = [one for one in chunked.test if one.is_answerable]
     assert {one.meta["gold_by"] for one in asked} == {"facts"}
-    assert sum("same_as" in one.meta for one in asked) > 20
+    assert sum(bool(one.grading.same_as) for one in asked) > 20
     assert all(one.meta["attribute"] in stated[id] for one in asked for id in one.holders)
     before = {one.id: one for one in whole.test}
     for one in asked:  # every page that counted has one chunk that does
@@ -400,7 +402,7 @@ def test_long_documents_are_cut_exactly_and_their_gold_characters_stay_found(cut
     assert len(chunked.test) == 472
     assert {one.meta["gold_by"] for one in chunked.test} == {"spans"}
     for one in chunked.test:
-        for gold in gold_spans(one.meta):
+        for gold in one.grading.spans:
             held = {at for id in one.evidence for at in range(places[id].start, places[id].end) if places[id].source == gold.source}
             lost = set(range(gold.start, gold.end)) - held
             assert not "".join(texts[gold.source][at] for at in lost).strip()

@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from rag_eval.data.jsonl import jsonl
 from rag_eval.errors import DataError
-from rag_eval.types import Example, QADataset, Turn
+from rag_eval.types import Example, Grading, QADataset, Turn
 
 HEAD = "id,question,answers,evidence,unanswerable,cluster,history,meta,note\n"
 CSV = (
@@ -31,7 +31,7 @@ CSV = (
 )
 EXPECTED = (
     Example("q1", "Where, and\nhow?", ("Egypt", "Misr"), ("d1", "d2"), "rivers"),
-    Example("q2", "Which?", ("a|b", "c"), ("d1",), "d1", (Turn("Who?", "Ra"),), {"format": "json"}),
+    Example("q2", "Which?", ("a|b", "c"), ("d1",), "d1", (Turn("Who?", "Ra"),), grading=Grading(format="json")),
     Example("q3", "Who?", (), (), "q3"),
 )
 
@@ -160,7 +160,7 @@ def test_a_faulty_parquet_file_ends_every_time_with_exit_code_2(faulty: Path) ->
 
 def test_a_cell_marks_a_question_for_retrieval_only(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("id,question,answers,evidence,retrieval_only\nq1,Who?,,d1,TRUE\nq2,Who?,x,d1,false\n")
-    assert [(one.answers, dict(one.meta)) for one in load(tmp_path, "q.csv").test] == [((), {"retrieval_only": True}), (("x",), {})]
+    assert [(one.answers, one.grading.retrieval_only) for one in load(tmp_path, "q.csv").test] == [((), True), (("x",), False)]
 
 
 def test_parquet_holds_every_field_as_it_is_or_as_json(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from rag_eval.config import function
 from rag_eval.data.chunk_eval import chunk_eval
 from rag_eval.data.fictional import fictional
 from rag_eval.data.hotpot import hotpot
@@ -22,9 +21,10 @@ from rag_eval.data.pubmedqa import pubmedqa
 from rag_eval.data.qed import qed
 from rag_eval.data.scifact import scifact
 from rag_eval.data.squad import squad
+from rag_eval.score.metric import metric
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.selftest import gold_scores
-from rag_eval.score.spans import gold_spans, span_of
+from rag_eval.score.spans import span_of
 from rag_eval.types import Example, QADataset
 
 pytestmark = pytest.mark.real
@@ -90,7 +90,7 @@ def test_a_source_is_read_whole_and_its_parts_are_about_different_things(read: C
     assert all(example.evidence for example in everything(dataset)) == (name != "nq_open")
     assert all(set(example.evidence) | example.holders <= known for example in everything(dataset))
     is_retrieval_only = name.startswith(("scifact", "chunk_eval"))
-    assert {(bool(example.answers), "retrieval_only" in example.meta) for example in everything(dataset)} == {
+    assert {(bool(example.answers), example.grading.retrieval_only) for example in everything(dataset)} == {
         (not is_retrieval_only, is_retrieval_only)
     }
 
@@ -99,7 +99,7 @@ def test_a_source_is_read_whole_and_its_parts_are_about_different_things(read: C
 def test_gold_scores_1_by_every_metric(real: Path, read: Callable[[str], QADataset], name: str) -> None:
     dataset = GOLD[name](real) if name in GOLD else read(name)
     named = {target for file in ("qa", "long") for target in yaml.safe_load((CONF / f"{file}.yaml").read_text())["answer"].values()}
-    metrics = {target: function(target) for target in named if not target.endswith(".abstained")}
+    metrics = {target: metric(target) for target in named}
     worst = gold_scores(metrics, everything(dataset))
     assert len(worst) == 7
     assert set(worst.values()) == {1.0} or name.startswith(("scifact", "chunk_eval"))  # those have no gold answers
@@ -132,7 +132,7 @@ def test_what_qed_leaves_out_is_said(real: Path, caplog: pytest.LogCaptureFixtur
 def test_diseases_of_medquad_that_share_an_answer_go_to_one_part_and_equal_answers_count(read: Callable[[str], QADataset]) -> None:
     dataset = read("medquad, halved")
     texts = {document.id: document.text for document in dataset.documents}
-    twins = [example for example in everything(dataset) if "same_as" in example.meta]
+    twins = [example for example in everything(dataset) if example.grading.same_as]
     assert len(twins) == 73
     assert len({texts[example.id] for example in twins}) == 23
     assert all({texts[id] for id in example.holders} == set(example.answers) for example in twins)
@@ -146,7 +146,7 @@ def test_pubmedqa_gives_the_decision_and_keeps_the_conclusion_apart(read: Callab
     dataset = read("pubmedqa")
     said = [example.answers for example in everything(dataset)]
     assert [said.count((label,)) for label in ("yes", "no", "maybe")] == [552, 338, 110]
-    assert {example.meta["comparator"] for example in everything(dataset)} == {"yes_no_maybe"}
+    assert {example.grading.comparator for example in everything(dataset)} == {"yes_no_maybe"}
     texts = {document.id: document.text for document in dataset.documents}
     assert all(example.meta["long_answer"] not in texts[example.id] for example in everything(dataset))
 
@@ -184,11 +184,11 @@ def test_the_article_holds_what_its_probes_ask_in_its_own_words(read: Callable[[
 def test_gold_spans_are_characters_of_the_whole_documents(read: Callable[[str], QADataset]) -> None:
     dataset = read("chunk_eval")
     texts = {document.id: document.text for document in dataset.documents}
-    spans = [span for example in dataset.test for span in gold_spans(example.meta)]
+    spans = [span for example in dataset.test for span in example.grading.spans]
     assert len(spans) == 790
     assert all(span.end <= len(texts[span.source]) for span in spans)
     country = next(example for example in dataset.test if example.question.startswith("Which country is Putin invading"))
-    (span,) = gold_spans(country.meta)
+    (span,) = country.grading.spans
     assert texts[span.source][span.start : span.end].startswith("Overseas, Putin of Russia is on the march")
     for document in dataset.documents:
         whole = span_of(document.meta)

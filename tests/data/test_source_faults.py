@@ -20,7 +20,7 @@ from rag_eval.data.pubmedqa import pubmedqa
 from rag_eval.data.qed import qed
 from rag_eval.data.scifact import scifact
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.types import QADataset
+from rag_eval.types import Grading, QADataset, Span
 
 
 def refusal(call: Callable[[], QADataset]) -> str:
@@ -159,10 +159,10 @@ def test_equal_answers_of_medquad_stand_for_each_other_and_hold_their_diseases_t
     empty = disease("3", ("3-1", "What causes C ?", ""), ("3-2", "Why C ?", "Wind."))
     dataset = medquad_of(tmp_path, *equal, empty)
     first, second, third = dataset.test
-    assert (first.answers, first.meta) == (("Salt & rust.",), {"kind": "causes", "same_as": {"2-1": ["1-1"]}})
+    assert (first.answers, first.meta, first.grading) == (("Salt & rust.",), {"kind": "causes"}, Grading(same_as={"2-1": ("1-1",)}))
     assert second.stands_for("1-1") == ("2-1",)
     assert [example.cluster for example in dataset.test] == ["1", "1", "3"]
-    assert (third.id, third.meta) == ("3-2", {"kind": "causes"})
+    assert (third.id, third.meta, third.grading) == ("3-2", {"kind": "causes"}, Grading())
     assert dataset.documents[0].title == "Velor"
 
 
@@ -293,7 +293,8 @@ def test_rows_of_evidence_are_one_claim_and_sentences_without_commas_are_several
     dataset = scifact_of(tmp_path)
     assert dataset.documents[0].text == "It is short. Rats don't fly. It isn't."
     first, second = dataset.test
-    assert (first.evidence, first.answers, first.meta) == (("5", "12"), (), {"retrieval_only": True, "kind": "contradicted"})
+    assert (first.evidence, first.answers, first.meta) == (("5", "12"), (), {"kind": "contradicted"})
+    assert first.grading == Grading(retrieval_only=True)
     assert (second.cluster, second.meta["kind"]) == ("5", "undecided")
 
 
@@ -357,7 +358,8 @@ def test_paraphrases_stand_for_the_article_where_they_are_asked_for(tmp_path: Pa
     with_them, without = fictional(path, True, 0.0, 0), fictional(path, False, 0.0, 0)
     assert [document.id for document in with_them.documents] == ["a0", "a0/paraphrase0", "a0/paraphrase1", "a1"]
     assert [document.id for document in without.documents] == ["a0", "a1"]
-    assert with_them.test[0].meta == {"kind": "mem", "same_as": {"a0/paraphrase0": ["a0"], "a0/paraphrase1": ["a0"]}}
+    assert with_them.test[0].meta == {"kind": "mem"}
+    assert with_them.test[0].grading == Grading(same_as={"a0/paraphrase0": ("a0",), "a0/paraphrase1": ("a0",)})
     assert with_them.test[-1].meta == {"kind": "hard_gen"}
     assert [example.id for example in without.test[:3]] == ["a0/mem0", "a0/gen0", "a0/hard_gen0"]
 
@@ -420,7 +422,7 @@ def test_gold_spans_count_characters_of_the_file_as_it_is(tmp_path: Path) -> Non
     dataset = chunk_eval_of(tmp_path, [reference(7, 14, "the sea")])
     (example,) = dataset.test
     assert (example.id, example.evidence, example.answers) == ("sea/q1", ("sea",), ())
-    assert example.meta == {"retrieval_only": True, "spans": [{"source": "sea", "start": 7, "end": 14}]}
+    assert example.grading == Grading(spans=(Span("sea", 7, 14),), retrieval_only=True)
     assert (dataset.documents[0].text, dataset.documents[0].meta) == (TEXT, {"source": "sea", "start": 0, "end": 25})
 
 

@@ -150,8 +150,8 @@ def test_a_stale_world_asks_the_same_of_older_documents() -> None:
     for example in canaries:
         assert example.answers[0] in new[example.evidence[0]]
         assert example.evidence[0] not in old
-        assert any(value in old[example.evidence[0].partition("@")[0]] for value in example.meta.get("stale_answers", [])) or (
-            "stale_answers" not in example.meta
+        assert any(value in old[example.evidence[0].partition("@")[0]] for value in example.grading.stale_answers) or (
+            not example.grading.stale_answers
         )
     retained = [example for example in answerable(fresh) if example.meta["change"] == "retained"]
     assert all(old[example.evidence[0]] == new[example.evidence[0]] for example in retained)
@@ -169,7 +169,7 @@ def test_a_stale_document_that_says_the_same_counts_as_evidence_and_its_false_va
     for example in asked:
         assert example.held(text_of(stale)) is (names[0][example.cluster] == names[1][example.cluster])
         said = false.get((example.cluster, example.meta["attribute"]), set()) - set(example.answers)
-        assert said == set(example.meta.get("misleading_answers", ()))
+        assert said == set(example.grading.misleading_answers)
 
 
 def wrong_values_of(dataset: QADataset) -> dict[tuple[str, str], set[str]]:
@@ -190,7 +190,7 @@ def test_a_page_that_covers_two_others_is_as_good_as_both() -> None:
     for example in answerable(found):
         values = example.answers[0].split("; ")
         needed = {home: {id for id in facts[home] if value_of(id) in values} for home in example.evidence}
-        for id, homes in example.meta.get("same_as", {}).items():
+        for id, homes in example.grading.same_as.items():
             assert set(homes) == {home for home, ids in needed.items() if ids & facts[id]}
             covering += len(homes) > 1
     assert covering > 20

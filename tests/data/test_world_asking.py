@@ -94,9 +94,9 @@ def test_the_evidence_as_of_a_year_was_written_by_then(keep_old_documents: bool)
     found = world("laptop", 0, version=3, keep_old_documents=keep_old_documents, questions=Questions(kinds=("as_of",)))
     years = {document.id: document.meta["year"] for document in found.documents}
     asked = answerable(found)
-    assert min(example.meta["as_of"] for example in asked) == ("2020" if keep_old_documents else "2021")
+    assert min(example.grading.as_of for example in asked) == ("2020" if keep_old_documents else "2021")
     for example in asked:
-        assert all(years[id] <= int(example.meta["as_of"]) for id in (*example.evidence, *example.meta.get("same_as", ())))
+        assert all(years[id] <= int(example.grading.as_of) for id in (*example.evidence, *example.grading.same_as))
 
 
 def test_paraphrases_are_five_questions_with_one_answer() -> None:
@@ -178,7 +178,7 @@ def test_what_a_stale_corpus_answers_wrongly_is_what_was_right_before_and_a_cana
             continue
         wrong += 1
         assert example.meta["change"] in {"canary", "newcomer"}
-        assert kind == "reverse" or said in example.meta["stale_answers"]
+        assert kind == "reverse" or said in example.grading.stale_answers
     assert wrong > 2
 
 
@@ -186,15 +186,15 @@ def test_a_stale_answer_to_a_question_about_a_year_held_before_it() -> None:
     found = world("laptop", 0, version=3, keep_old_documents=True, questions=Questions(kinds=("as_of",)))
     for example in answerable(found):
         held = past_of("laptop", 0).timeline(example.cluster, example.meta["attribute"], 3)
-        later = {value for version, value in held if 2020 + version > int(example.meta["as_of"])} - {value for version, value in held[:1]}
-        assert not later & set(example.meta.get("stale_answers", ()))
+        later = {value for version, value in held if 2020 + version > int(example.grading.as_of)} - {value for version, value in held[:1]}
+        assert not later & set(example.grading.stale_answers)
         assert "future_answers" not in example.meta
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_nothing_is_asked_about_years_after_the_version(version: Version) -> None:
     asked = answerable(world("laptop", 0, version=version, keep_old_documents=True, questions=Questions(kinds=("as_of",))))
-    assert max(example.meta["as_of"] for example in asked) == str(2020 + version)
+    assert max(example.grading.as_of for example in asked) == str(2020 + version)
 
 
 def test_evidence_bears_the_name_that_is_asked_for() -> None:

@@ -395,12 +395,18 @@ def test_runs_of_an_earlier_version_are_left_out_and_said(told: Told, two: tuple
     assert "1 runs that an earlier version recorded are in no count" in (tmp_path / "reports" / "compare.md").read_text(encoding="utf-8")
 
 
-def test_a_score_that_reaches_below_0_is_refused_as_the_measure(told: Told, tmp_path: Path) -> None:
-    for run_id, mode in (("aaaa", "rag"), ("bbbb", "closed_book")):
-        write_run(tmp_path / "outputs", run_id, mode, [{EM: 1.0, "answer/reliability": 1.0}] * 40)
+def test_a_score_that_reaches_below_0_is_compared_and_what_needs_a_share_is_by_the_primary_score(told: Told, tmp_path: Path) -> None:
+    for run_id, mode, reliability in (("aaaa", "rag", -1.0), ("bbbb", "closed_book", 1.0)):
+        scored = [{EM: float(reliability > 0 or not at), "answer/reliability": reliability if at else 1.0} for at in range(40)]
+        write_run(tmp_path / "outputs", run_id, mode, scored)
     code, _, err = told("aaaa", "bbbb", "measure=answer/reliability")
-    assert code == 2
-    assert "expected a score between 0 and 1" in err
+    assert code == 0, err
+    found = sections(tmp_path)
+    difference = line(found["The declared comparison"], "closed_book - rag")["difference of answer/reliability"]
+    assert difference["value"] == pytest.approx(2 * 39 / 40)
+    assert difference["high"] <= 2.0
+    assert line(found["Where answers come from"], "rag")["acc"]["value"] == 1 / 40
+    assert line(found["Break-even, s, utilisation 1"], "closed_book instead of rag")["right answers"] == "1.000 against 0.025"
 
 
 def test_a_mode_names_its_newest_run_of_an_experiment(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import Oracle, OracleDistract
 from rag_eval.retrieve.random_pick import RandomPick
 from rag_eval.retrieve.whole import Whole
-from rag_eval.types import Document, Example
+from rag_eval.types import Document, Example, Grading
 from tests.retrieve.indexes import flat
 
 ANIMALS = (
@@ -163,6 +163,6 @@ def test_what_was_not_searched_has_equal_scores_and_ranks_from_one(retriever: Re
 
 
 def test_a_document_that_says_the_same_is_drawn_neither_at_random_nor_as_a_distractor(dense: Dense) -> None:
-    example = ask("Who sings under water?", "whale", meta={"same_as": {"cat": ["whale"], "bee": ["whale"]}})
+    example = ask("Who sings under water?", "whale", grading=Grading(same_as={"cat": ("whale",), "bee": ("whale",)}))
     assert found(with_animals(RandomPick(k=4, seed=0)), example) == ["owl"]
     assert sorted(found(with_animals(OracleDistract(dense, k=4, seed=0)), example)) == ["owl", "whale"]

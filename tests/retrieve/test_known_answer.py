@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from rag_eval.config import build, check, conf_dir, register_resolvers, signature
 from rag_eval.parts import Searching
-from rag_eval.types import Document, Example
+from rag_eval.types import Document, Example, Grading
 from tests.retrieve.sparse_models import write_sparse_encoder
 
 N = 40
@@ -85,7 +85,7 @@ def test_a_question_that_is_a_document_finds_as_many_others(name: str, tmp_path:
     retriever = built(name, tmp_path, sparse_model)
     retriever.add(CORPUS)
     plain = Example("d5", CORPUS[5].text, (), ("d9",))
-    own = replace(plain, meta={"itself": ["d5"]})
+    own = replace(plain, grading=Grading(itself=("d5",)))
     (found,) = retriever.search([own])
     all_found, again = retriever.search([plain, own])
     assert all_found.hits[0].document.id == "d5"

@@ -12,6 +12,7 @@ from rag_eval.score.answer import (
     contains,
     em,
     f1,
+    n_words,
     recall,
     rouge_l,
     subsequence_f1,
@@ -19,7 +20,7 @@ from rag_eval.score.answer import (
     token_recall,
 )
 from rag_eval.score.normal_form import exact_match, normalize
-from rag_eval.types import ABSTENTION, Example, Outcome, Prediction
+from rag_eval.types import ABSTENTION, Example, Grading, Outcome, Prediction
 
 ANSWERABLE = Example(id="q", question="Who?", answers=("Marie Curie", "Curie"))
 UNANSWERABLE = Example(id="u", question="Who?", answers=())
@@ -116,12 +117,12 @@ def test_the_longest_common_subsequence_is_that_of_the_textbook_table() -> None:
 
 
 def test_equality_is_that_of_the_comparator_that_the_question_names() -> None:
-    typed = Example(id="q", question="How much?", answers=("1.2 g",), meta={"comparator": "number"})
+    typed = Example(id="q", question="How much?", answers=("1.2 g",), grading=Grading(comparator="number"))
     assert em(said("1,200 mg"), typed) == 1.0
     assert em(said("12 g"), typed) == 0.0  # equal without punctuation
     assert em(said("1.2 g", "error"), typed) == 0.0
     assert em(said("12 g"), Example(id="q", question="How much?", answers=("1.2 g",))) == 1.0
-    assert math.isnan(em(said("1"), Example(id="q", question="How much?", answers=(), meta={"comparator": "number"})))
+    assert math.isnan(em(said("1"), Example(id="q", question="How much?", answers=(), grading=Grading(comparator="number"))))
 
 
 def test_the_closest_answer_counts() -> None:
@@ -190,3 +191,10 @@ def test_abstaining_is_told_by_the_outcome_on_every_question() -> None:
     for example in (ANSWERABLE, UNANSWERABLE):
         assert abstained(said("unknown", "abstained"), example) == 1.0
         assert [abstained(said("unknown", outcome), example) for outcome in ("answered", "malformed", "error")] == [0.0] * 3
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 0.0), ("Oslo", 1.0), ("It is  in\nOslo.", 4.0), ("京都府", 1.5)])
+def test_the_length_of_an_answer_is_its_words(text: str, expected: float) -> None:
+    asked = Example("q", "?", ("a",))
+    assert n_words(Prediction("q", text, (), (), (), 0, "", 1, 1, {}, "answered", "stop"), asked) == expected
+    assert math.isnan(n_words(Prediction("q", text, (), (), (), 0, "", 1, 1, {}, "error", "error"), asked))

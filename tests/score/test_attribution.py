@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from rag_eval.score.attribution import CAUSES, attribute
-from rag_eval.types import Document, Example, Prediction
+from rag_eval.types import Document, Example, Grading, Prediction
 
 DOCUMENTS = {
     "gold": Document("gold", "The river is 10 km long.", "Nile"),
     "other": Document("other", "The canal is 12 km long.", "Suez"),
 }
-EXAMPLE = Example("q", "How long?", ("10 km",), ("gold",), meta={"stale_answers": ["9 km"]})
+EXAMPLE = Example("q", "How long?", ("10 km",), ("gold",), grading=Grading(stale_answers=("9 km",)))
 WRONG = Prediction("q", "12 km", ("other", "gold"), (0.9, 0.8), ("other", "gold"), 0, "", 1, 1, {}, "answered", "stop")
 
 
@@ -48,7 +48,7 @@ def test_a_distractor_is_found_in_scripts_without_spaces_and_not_by_an_article()
 
 
 def test_an_article_was_right_before() -> None:
-    example = replace(EXAMPLE, meta={"stale_answers": ["A"]})
+    example = replace(EXAMPLE, grading=Grading(stale_answers=("A",)))
     assert [attribute(replace(WRONG, text=text), example, DOCUMENTS, DOCUMENTS).is_stale for text in ("A.", "the")] == [True, False]
 
 
@@ -64,7 +64,7 @@ def test_saying_nothing_or_unknown_is_not_distraction() -> None:
 
 
 def test_a_misled_answer_is_what_some_document_states_against_the_truth() -> None:
-    example = replace(EXAMPLE, meta={"misleading_answers": ["12 km"]})
+    example = replace(EXAMPLE, grading=Grading(misleading_answers=("12 km",)))
     assert [attribute(replace(WRONG, text=text), example, DOCUMENTS, DOCUMENTS).is_misled for text in ("12 km", "9 km", "")] == [
         True,
         False,
@@ -74,7 +74,7 @@ def test_a_misled_answer_is_what_some_document_states_against_the_truth() -> Non
 
 def test_a_document_that_says_the_same_is_neither_a_distractor_nor_missing_evidence() -> None:
     twin = Document("twin", "It is 12 km long.")
-    example = replace(EXAMPLE, meta={"same_as": {"twin": ["gold"]}})
+    example = replace(EXAMPLE, grading=Grading(same_as={"twin": ("gold",)}))
     answered = replace(WRONG, text="12 km", retrieved=("twin",), in_prompt=("twin",))
     found = attribute(answered, example, {**DOCUMENTS, "twin": twin}, {**DOCUMENTS, "twin": twin})
     assert (found.cause, found.distracted_by) == ("in_prompt_unused", None)

@@ -3,14 +3,14 @@ import math
 import pytest
 
 from rag_eval.score.choice import choice_joint, choice_per_byte, choice_sum, choice_text
-from rag_eval.types import Example, Likelihood, Outcome, Prediction
+from rag_eval.types import Example, Grading, Likelihood, Outcome, Prediction
 
 CITIES = ["Oslo", "Paris", "Nuuk, in Greenland"]
 BY_LIKELIHOOD = [choice_sum, choice_per_byte, choice_joint]
 
 
 def asked(*answers: str, choices: list[str] = CITIES) -> Example:
-    return Example(id="q7", question="?", answers=answers, meta={"choices": choices})
+    return Example(id="q7", question="?", answers=answers, grading=Grading(choices=tuple(choices)))
 
 
 def said(*likelihoods: tuple[float, float], text: str = "", outcome: Outcome = "answered", choices: list[str] = CITIES) -> Prediction:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
 from rag_eval.score.answer import contains, em, em_extracted, f1
 from rag_eval.score.comparators import COMPARATORS
 from rag_eval.score.containing import contains_answer
-from rag_eval.types import Example, Prediction
+from rag_eval.types import Example, Grading, Prediction
 
 PORTS = ["Oslo", "Bergen", "Bergen, Norway", "Molde"]
 
 
-def asked(*answers: str, **meta: Any) -> Example:
-    return Example(id="q7", question="?", answers=answers, meta=meta)
+def asked(*answers: str, choices: Sequence[str] = (), comparator: str = "exact") -> Example:
+    return Example(id="q7", question="?", answers=answers, grading=Grading(comparator, tuple(choices)))
 
 
 def said(text: str) -> Prediction:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from rag_eval.score.formats import FORMATS, format_ok, obeys
-from rag_eval.types import Example, Outcome, Prediction
+from rag_eval.types import Example, Grading, Outcome, Prediction
 
 OBEY = {
     "json": ['{"dose": 5}', " [1, 2]\n", "null", '"text"'],
@@ -34,8 +34,8 @@ def said(text: str, outcome: Outcome = "answered") -> Prediction:
     return Prediction("q", text, (), (), (), 0, "", 1, 1, {}, outcome, "stop")
 
 
-def asked(**meta: Any) -> Example:
-    return Example(id="q", question="?", answers=("Rome",), meta=meta)
+def asked(**demands: Any) -> Example:
+    return Example(id="q", question="?", answers=("Rome",), grading=Grading(**demands))
 
 
 def test_every_format_has_cases() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rag_eval.recorded.lara import lara_rows
 from rag_eval.score.answer import em, em_extracted, f1, f1_extracted
 from rag_eval.score.frames import extracted
-from rag_eval.types import Example, Prediction
+from rag_eval.types import Example, Grading, Prediction
 
 SMOLLM2 = Path(__file__).parent / "abstention" / "smollm2.jsonl"
 
@@ -85,13 +85,12 @@ def test_plain_scores_never_change_and_the_others_are_never_lower() -> None:
 
 
 def test_comparators_read_what_the_frame_holds() -> None:
-    assert (
-        em_extracted(said("It takes long: the answer is **2.5 kg**."), Example("q", "?", ("2,500 g",), meta={"comparator": "number"}))
-        == 1.0
-    )
-    choice = {"comparator": "choice", "choices": ["Oslo", "Bergen"]}
-    assert em_extracted(said("The correct answer is (B) Bergen."), Example("q", "?", ("Bergen",), meta=choice)) == 1.0
-    assert em_extracted(said("The answer is yes, because it is."), Example("q", "?", ("yes",), meta={"comparator": "yes_no_maybe"})) == 1.0
+    for text, gold, grading in (
+        ("It takes long: the answer is **2.5 kg**.", "2,500 g", Grading("number")),
+        ("The correct answer is (B) Bergen.", "Bergen", Grading("choice", ("Oslo", "Bergen"))),
+        ("The answer is yes, because it is.", "yes", Grading("yes_no_maybe")),
+    ):
+        assert em_extracted(said(text), Example("q", "?", (gold,), grading=grading)) == 1.0
 
 
 # By hand, of the answers of SmolLM2-135M-Instruct that stand in smollm2.jsonl.

@@ -1,19 +1,18 @@
 import math
-from typing import Any
 
 import pytest
 
 from rag_eval.score.answer import em
 from rag_eval.score.outcome import FOUR, check_sum, four_outcome, outcome_row
-from rag_eval.types import Example, Outcome, Prediction
+from rag_eval.types import Example, Grading, Outcome, Prediction
 
 
 def said(text: str, outcome: Outcome = "answered") -> Prediction:
     return Prediction("q7", text, (), (), (), 0, "", 1, 1, {}, outcome, "stop")
 
 
-def asked(answer: str = "Rome", **meta: Any) -> Example:
-    return Example(id="q7", question="?", answers=(answer,), meta=meta)
+def asked(answer: str = "Rome", format: str = "") -> Example:
+    return Example(id="q7", question="?", answers=(answer,), grading=Grading(format=format))
 
 
 UNANSWERABLE = Example(id="u", question="?", answers=())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from typing import Any
 
 import pytest
+import yaml
 
+from rag_eval.config import conf_dir
 from rag_eval.errors import ConfigError
-from rag_eval.score.primary import BINARY, CONTAINS, EM, check_primary, chosen_primary, primary_of
-from rag_eval.types import Example, Likelihood, Prediction
+from rag_eval.score.metric import Metric, metric
+from rag_eval.score.primary import CONTAINS, EM, check_primary, chosen_primary, primary_of
+from rag_eval.types import Example, Grading, Likelihood, Prediction
 
 ANSWER = "rag_eval.score.answer"
 QA = {name: f"{ANSWER}.{name}" for name in ("em", "f1", "contains", "abstained")}
@@ -54,13 +55,21 @@ def test_runs_that_do_not_say_were_judged_by_exact_match() -> None:
     assert primary_of({"comparison": {"primary": CONTAINS}}) == CONTAINS
 
 
-@pytest.mark.parametrize("target", BINARY)
+def that_may_be_primary() -> dict[str, Metric]:
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (conf_dir() / "metrics").glob("*.yaml")]
+    targets = {target for file in files for target in file["answer"].values()}
+    return {target: found for target in sorted(targets) if (found := metric(target)).tells_right}
+
+
+def test_the_scores_that_may_be_primary_are_those_that_declare_to_tell_right_answers() -> None:
+    assert {target.rpartition(".")[2] for target in that_may_be_primary()} == {"em", "em_extracted", "contains", "choice_text"}
+
+
+@pytest.mark.parametrize("found", that_may_be_primary().values(), ids=list(that_may_be_primary()))
 @pytest.mark.parametrize("text", ["north", "The north, or so.", "(a)", "", "unknown", "south"])
-@pytest.mark.parametrize("meta", [{"choices": ["north", "south"]}, {}])
-def test_a_score_that_can_be_primary_is_0_or_1_or_cannot_be_judged(target: str, text: str, meta: dict[str, Any]) -> None:
-    module, _, name = target.rpartition(".")
-    metric = getattr(importlib.import_module(module), name)
-    ties = tuple(Likelihood(option, -1.0, -2.0) for option in meta.get("choices", ()))
+@pytest.mark.parametrize("grading", [Grading(choices=("north", "south")), Grading()])
+def test_a_score_that_can_be_primary_is_0_or_1_or_cannot_be_judged(found: Metric, text: str, grading: Grading) -> None:
+    ties = tuple(Likelihood(option, -1.0, -2.0) for option in grading.choices)
     said = Prediction("q", text, (), (), (), 0, "", 1, 1, {}, "answered", "stop", ties)
-    score = metric(said, Example("q", "Where?", ("north", "northwards") if not meta else ("north",), meta=meta))
+    score = found.function(said, Example("q", "Where?", ("north", "northwards") if not grading.choices else ("north",), grading=grading))
     assert score in (0.0, 1.0) or math.isnan(score)

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rag_eval.config import function
 from rag_eval.errors import DataError
-from rag_eval.parts import Metric
-from rag_eval.score.answer import abstained, em, f1
+from rag_eval.score.answer import em, f1
 from rag_eval.score.choice import choice_sum, choice_text
 from rag_eval.score.formats import format_ok
-from rag_eval.score.selftest import below_chance, gold_scores, shuffled_scores
-from rag_eval.types import Estimate, Example, Likelihood, Prediction
+from rag_eval.score.metric import Metric, metric
+from rag_eval.score.selftest import Score, below_chance, gold_scores, shuffled_scores
+from rag_eval.types import Estimate, Example, Grading, Likelihood, Prediction
 
 CONF = Path(__file__).parents[2] / "conf" / "metrics"
 LETTERS = "ABCD"
@@ -28,11 +27,14 @@ def four_way(n: int, gold: Sequence[int] | None = None) -> list[Example]:
     rng = random.Random(0)
     places = gold or [rng.randrange(4) for _ in range(n)]
     choices = [[f"option {letter} of {at}" for letter in LETTERS] for at in range(n)]
-    return [Example(f"q{at}", "?", (choices[at][places[at]],), cluster=f"c{at // 2}", meta={"choices": choices[at]}) for at in range(n)]
+    return [
+        Example(f"q{at}", "?", (choices[at][places[at]],), cluster=f"c{at // 2}", grading=Grading(choices=tuple(choices[at])))
+        for at in range(n)
+    ]
 
 
 def place(example: Example) -> int:
-    return int(example.meta["choices"].index(example.answers[0]))
+    return int(example.grading.choices.index(example.answers[0]))
 
 
 def guesses(examples: Sequence[Example], p_right: float, seed: int = 1) -> list[int]:
@@ -41,7 +43,7 @@ def guesses(examples: Sequence[Example], p_right: float, seed: int = 1) -> list[
     return [place(one) if rng.random() < p_right else (place(one) + rng.randint(1, 3)) % 4 for one in examples]
 
 
-def verdict(metric: Metric, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Estimate | None:
+def verdict(metric: Score, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Estimate | None:
     scores = [metric(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
     return below_chance(scores, shuffled_scores(metric, predictions, examples, seed=0), [example.cluster for example in examples])
 
@@ -51,12 +53,12 @@ def with_letters(examples: Sequence[Example], places: Sequence[int]) -> list[Pre
 
 
 def with_texts(examples: Sequence[Example], places: Sequence[int]) -> list[Prediction]:
-    return [said(example, example.meta["choices"][at]) for example, at in zip(examples, places, strict=True)]
+    return [said(example, example.grading.choices[at]) for example, at in zip(examples, places, strict=True)]
 
 
 def with_likelihoods(examples: Sequence[Example], places: Sequence[int]) -> list[Prediction]:
     def one(example: Example, best: int) -> Prediction:
-        return said(example, "", tuple(Likelihood(text, -float(at != best), 0.0) for at, text in enumerate(example.meta["choices"])))
+        return said(example, "", tuple(Likelihood(text, -float(at != best), 0.0) for at, text in enumerate(example.grading.choices)))
 
     return [one(example, at) for example, at in zip(examples, places, strict=True)]
 
@@ -66,37 +68,40 @@ WAYS = [(choice_text, with_letters), (choice_text, with_texts), (choice_sum, wit
 
 @pytest.mark.parametrize("name", ["qa", "long", "choice"])
 def test_gold_scores_1_by_every_metric_of_every_configuration(name: str) -> None:
-    metrics = {key: function(target) for key, target in yaml.safe_load((CONF / f"{name}.yaml").read_text())["answer"].items()}
-    assert metrics.pop("abstained") is abstained
+    metrics = {key: metric(target) for key, target in yaml.safe_load((CONF / f"{name}.yaml").read_text())["answer"].items()}
     examples = [
         Example("a", "?", ("Marie Curie", "unknown")),
-        Example("b", "?", ("1,200 mg",), meta={"comparator": "number", "format": "number_with_unit"}),
-        Example("c", "?", ("Paris",), meta={"choices": ["Rome", "Paris"], "comparator": "choice"}),
+        Example("b", "?", ("1,200 mg",), grading=Grading(comparator="number", format="number_with_unit")),
+        Example("c", "?", ("Paris",), grading=Grading(choices=("Rome", "Paris"), comparator="choice")),
         Example("d", "?", ()),
         Example("e", "?", ("A", "The The", "+", "京都府", "जयपुर")),
         Example("f", "?", ("It was so", "The answer is: 3")),  # what looks like a frame
-        Example("g", "?", ("A",), meta={"choices": ["O", "A", "B"], "comparator": "choice"}),
-        Example("h", "?", ("A",), meta={"choices": ["Rome", "Paris"], "comparator": "choice"}),
-        Example("i", "?", ("no",), meta={"comparator": "yes_no_maybe"}),
-        Example("j", "?", ('{"ok": true}',), meta={"comparator": "json"}),
+        Example("g", "?", ("A",), grading=Grading(choices=("O", "A", "B"), comparator="choice")),
+        Example("h", "?", ("A",), grading=Grading(choices=("Rome", "Paris"), comparator="choice")),
+        Example("i", "?", ("no",), grading=Grading(comparator="yes_no_maybe")),
+        Example("j", "?", ('{"ok": true}',), grading=Grading(comparator="json")),
     ]
     found = gold_scores(metrics, examples)
     assert found == {
-        key: pytest.approx(math.nan if key in {"choice_sum", "choice_per_byte", "choice_joint"} else 1.0, nan_ok=True) for key in metrics
+        key: pytest.approx(math.nan if key in {"choice_sum", "choice_per_byte", "choice_joint"} else 1.0, nan_ok=True)
+        for key in metrics
+        if key != "abstained"
     }
 
 
 def test_the_metric_and_the_question_that_fail_on_gold_are_named() -> None:
     with pytest.raises(DataError, match=r"em is 0 for the gold answer ' ' of question q7 but must be 1"):
-        gold_scores({"em": em}, [Example("q1", "?", ("Rome",)), Example("q7", "?", ("Rome", " "))])
+        gold_scores({"em": Metric.of(em)}, [Example("q1", "?", ("Rome",)), Example("q7", "?", ("Rome", " "))])
     with pytest.raises(DataError, match="format_ok is 0 for the gold answer 'Rome' of question q7"):
-        gold_scores({"f1": f1, "format_ok": format_ok}, [Example("q7", "?", ("Rome",), meta={"format": "json"})])
+        gold_scores(
+            {"f1": Metric.of(f1), "format_ok": Metric.of(format_ok)}, [Example("q7", "?", ("Rome",), grading=Grading(format="json"))]
+        )
     with pytest.raises(DataError, match=r"em cannot judge question q7: .*'about ten' must be one number"):
-        gold_scores({"em": em}, [Example("q7", "?", ("about ten",), meta={"comparator": "number"})])
+        gold_scores({"em": Metric.of(em)}, [Example("q7", "?", ("about ten",), grading=Grading(comparator="number"))])
 
 
 @pytest.mark.parametrize(("metric", "answer"), WAYS)
-def test_options_off_by_one_are_below_chance(metric: Metric, answer) -> None:  # type: ignore[no-untyped-def]
+def test_options_off_by_one_are_below_chance(metric: Score, answer) -> None:  # type: ignore[no-untyped-def]
     examples = four_way(200)
     places = guesses(examples, p_right=0.6)
     assert verdict(metric, answer(examples, places), examples) is None
@@ -108,7 +113,7 @@ def test_options_off_by_one_are_below_chance(metric: Metric, answer) -> None:  #
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
 @pytest.mark.parametrize(("metric", "answer"), WAYS)
-def test_a_constant_predictor_is_never_below_chance(metric: Metric, answer, share: float) -> None:  # type: ignore[no-untyped-def]
+def test_a_constant_predictor_is_never_below_chance(metric: Score, answer, share: float) -> None:  # type: ignore[no-untyped-def]
     rng = random.Random(0)
     examples = four_way(200, [0 if rng.random() < share else rng.randint(1, 3) for _ in range(200)])
     predictions = answer(examples, [0] * 200)
@@ -119,9 +124,9 @@ def test_a_constant_predictor_is_never_below_chance(metric: Metric, answer, shar
 
 def test_one_text_for_all_questions_is_constant_even_where_it_is_an_option_that_is_never_right() -> None:
     def trapped(example: Example) -> Example:
-        choices = list(example.meta["choices"])
+        choices = list(example.grading.choices)
         choices[place(example) - 1] = "none of them"
-        return Example(example.id, "?", example.answers, cluster=example.cluster, meta={"choices": choices})
+        return Example(example.id, "?", example.answers, cluster=example.cluster, grading=Grading(choices=tuple(choices)))
 
     examples = [trapped(one) for one in four_way(200)]
     assert verdict(choice_text, [said(one, "none of them") for one in examples], examples) is None
@@ -171,7 +176,7 @@ def test_where_one_cluster_has_most_questions_chance_cannot_be_told() -> None:
 
 
 def test_options_that_another_question_lacks_score_0_there() -> None:
-    two = [Example(f"t{at}", "?", ("yes",), meta={"choices": ["yes", "no"]}) for at in range(2)]
-    four = [Example(f"f{at}", "?", ("south",), meta={"choices": ["north", "east", "south", "west"]}) for at in range(2)]
+    two = [Example(f"t{at}", "?", ("yes",), grading=Grading(choices=("yes", "no"))) for at in range(2)]
+    four = [Example(f"f{at}", "?", ("south",), grading=Grading(choices=("north", "east", "south", "west"))) for at in range(2)]
     examples = [two[0], four[0]]
     assert shuffled_scores(choice_text, [said(two[0], "no"), said(four[0], "south")], examples, seed=0) == [0.0, 0.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -67,23 +68,24 @@ class Index:
         telling = [_telling(self._stating, fact, asked) for fact in asked.facts] if asked.answers else []
         homes = [[page.id for page in pages if page.kind == "home"][-1] for pages in telling]  # the latest of a page's versions
         evidence = tuple(dict.fromkeys(homes))
-        meta: dict[str, Any] = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
-        if same_as := self._same_as(asked, homes):
-            meta["same_as"] = same_as
+        meta: dict[str, Any] = {"attribute": asked.attribute, "kind": asked.kind}
+        grading = replace(asked.grading, same_as=self._same_as(asked, homes))
         if asked.answers:
+            stale, future, misleading = self._wrong_answers(asked)
+            grading = replace(grading, stale_answers=stale, misleading_answers=misleading)
             meta |= {"change": self.change(asked)} if self._version else {}
-            meta |= {"n_documents": len(evidence), **self._wrong_answers(asked)}
-            meta["bucket"] = min(N_BUCKETS - 1, min(map(len, telling)).bit_length() - 1)
-        return Example(posed.id, asked.text, asked.answers, evidence, asked.cluster, posed.history, meta)
+            meta |= {"n_documents": len(evidence), "bucket": min(N_BUCKETS - 1, min(map(len, telling)).bit_length() - 1)}
+            meta |= {"future_answers": list(future)} if future else {}
+        return Example(posed.id, asked.text, asked.answers, evidence, asked.cluster, posed.history, meta, grading)
 
-    def _same_as(self, asked: Asked, homes: Sequence[str]) -> dict[str, list[str]]:
+    def _same_as(self, asked: Asked, homes: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """For each page that is no evidence itself, the evidence whose facts it states."""
         found: dict[str, list[str]] = {}
         for home, fact in zip(homes, asked.facts, strict=False):
             for page in (*_telling(self._stating, fact, asked), *_telling(self._also, fact, asked)):
                 if page.id != home and home not in (mine := found.setdefault(page.id, [])):
                     mine.append(home)
-        return found
+        return {id: tuple(those) for id, those in found.items()}
 
     def _has_another_answer(self, asked: Asked, before: Told) -> bool:
         if asked.kind in BY_VALUE:
@@ -93,7 +95,7 @@ class Index:
         answer = before.answer(asked) if asked.year is None else None
         return answer is not None and answer not in asked.answers
 
-    def _wrong_answers(self, asked: Asked) -> dict[str, list[str]]:
+    def _wrong_answers(self, asked: Asked) -> tuple[tuple[str, ...], ...]:
         """What was right before, what will be, and what some document states against the truth.
 
         Of a question about a year: before that year, and nothing will be.
@@ -102,13 +104,12 @@ class Index:
         is_value = last.value in asked.answers
         earlier = range(self._version if asked.year is None else asked.year - FIRST_YEAR)
         later = range(self._version + 1, N_VERSIONS)[: asked.year is None]
-        found: dict[str, list[str | None]] = {
-            "stale_answers": [*(self._outdated.get(last.key, ()) if is_value else ()), *(self._told(at).answer(asked) for at in earlier)],
-            "future_answers": [self._told(at).answer(asked) for at in later],
-            "misleading_answers": [*(self._false.get(last.key, ()) if is_value else ())],
-        }
-        others = {key: [one for one in dict.fromkeys(values) if one and one not in asked.answers] for key, values in found.items()}
-        return {key: values for key, values in others.items() if values}
+        found: tuple[list[str | None], ...] = (
+            [*(self._outdated.get(last.key, ()) if is_value else ()), *(self._told(at).answer(asked) for at in earlier)],
+            [self._told(at).answer(asked) for at in later],
+            [*(self._false.get(last.key, ()) if is_value else ())],
+        )
+        return tuple(tuple(one for one in dict.fromkeys(values) if one and one not in asked.answers) for values in found)
 
 
 def _telling(stating: dict[tuple[str, str, str], list[Page]], fact: Fact, asked: Asked) -> list[Page]:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rag_eval.data.grading import as_meta
 from rag_eval.data.world.history import N_VERSIONS, History, year
 from rag_eval.data.world.language import attributes
 from rag_eval.data.world.model import Entity, Fact, facts_of
@@ -151,4 +152,10 @@ def _question(example: Example, split: str) -> Row:
         row["unanswerable"] = True
     if example.history:
         row["history"] = [vars(turn) for turn in example.history]
-    return {**row, "evidence": list(example.evidence), "cluster": example.cluster, "split": split, "meta": dict(example.meta)}
+    return {
+        **row,
+        "evidence": list(example.evidence),
+        "cluster": example.cluster,
+        "split": split,
+        "meta": {**example.meta, **as_meta(example.grading)},
+    }

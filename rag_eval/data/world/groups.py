@@ -8,6 +8,7 @@ from dataclasses import replace
 from rag_eval.data.world.known import SEPARATOR, Asked, Known, asking_for, comparable, mean_of, plural, worded
 from rag_eval.data.world.language import Split, attributes
 from rag_eval.data.world.model import Fact
+from rag_eval.types import Grading
 
 
 def superlative(word: str) -> str:
@@ -27,7 +28,7 @@ def _grouping(fact: Fact) -> dict[str, str]:
 def ask_count(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked:
     group = _group(known, fact)
     text = worded("count", split, rng, fact.entity.type, **_grouping(fact))
-    return replace(asking_for("count", text, str(len(group)), group, {"comparator": "number"}), cluster=_cluster(fact))
+    return replace(asking_for("count", text, str(len(group)), group, Grading("number")), cluster=_cluster(fact))
 
 
 def ask_list(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -36,7 +37,7 @@ def ask_list(known: Known, fact: Fact, split: Split, rng: random.Random) -> Aske
         return None
     text = worded("list", split, rng, fact.entity.type, **_grouping(fact))
     answer = SEPARATOR.join(one.entity.name for one in group)
-    return replace(asking_for("list", text, answer, group, {"comparator": "set"}), cluster=_cluster(fact))
+    return replace(asking_for("list", text, answer, group, Grading("set")), cluster=_cluster(fact))
 
 
 def ask_extreme(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -63,7 +64,7 @@ def ask_mean(known: Known, fact: Fact, split: Split, rng: random.Random) -> Aske
         return None
     slots = {**_grouping(fact), "noun2": measured[0].attribute.noun}
     text = worded("mean", split, rng, fact.entity.type, **slots)
-    asked = asking_for("mean", text, mean_of([one.value for one in measured]), [*_group(known, fact), *measured], {"comparator": "number"})
+    asked = asking_for("mean", text, mean_of([one.value for one in measured]), [*_group(known, fact), *measured], Grading("number"))
     return replace(asked, cluster=_cluster(fact))
 
 

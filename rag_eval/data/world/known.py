@@ -15,6 +15,7 @@ from rag_eval.data.world.model import Entity, Fact
 from rag_eval.data.world.names import Type
 from rag_eval.score.dates import read_date
 from rag_eval.score.quantity import read_quantity
+from rag_eval.types import Grading
 
 FRAME_SPLITS: Mapping[Split, slice] = {"train": slice(0, -3), "dev": slice(-3, -2), "test": slice(-2, None)}
 SEPARATOR = "; "  # of several values in one answer, and of options
@@ -31,7 +32,7 @@ class Asked:
     facts: tuple[Fact, ...]  # all that are needed, in the order in which they are; without an answer, what it takes for true or asks for
     cluster: str  # id of the entity that the question is about first
     attribute: str  # of the answer; "" where it is of none
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    grading: Grading = field(default_factory=Grading)
     year: int | None = None  # about which it asks: documents that say they were written later do not tell; None = about now
 
 
@@ -139,8 +140,7 @@ def worded(kind: str, split: Split, rng: random.Random, about: Type, **slots: st
     return text[0].upper() + text[1:]
 
 
-def asking_for(kind: str, text: str, answer: str, facts: Sequence[Fact], meta: Mapping[str, Any] | None = None) -> Asked:
-    """A question whose answer is a value of the last fact, unless `meta` names another comparator."""
+def asking_for(kind: str, text: str, answer: str, facts: Sequence[Fact], grading: Grading | None = None) -> Asked:
+    """A question whose answer is a value of the last fact, and is compared as such unless its grading says otherwise."""
     last = facts[-1].attribute
-    given = {"comparator": last.comparator} if last.comparator != "exact" else {}
-    return Asked(kind, text, (answer,), tuple(facts), facts[0].entity.id, last.name, given if meta is None else meta)
+    return Asked(kind, text, (answer,), tuple(facts), facts[0].entity.id, last.name, grading or Grading(comparator=last.comparator))

@@ -101,5 +101,5 @@ class Others(Sequence[Example]):
 def _example(posed: Posed) -> Example:
     """The question without evidence, its names apart from those of this world."""
     asked = posed.asked
-    meta = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
-    return Example(f"other-{posed.id}", asked.text, asked.answers, cluster=f"other-{asked.cluster}", meta=meta)
+    meta = {"attribute": asked.attribute, "kind": asked.kind}
+    return Example(f"other-{posed.id}", asked.text, asked.answers, cluster=f"other-{asked.cluster}", meta=meta, grading=asked.grading)

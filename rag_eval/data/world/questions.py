@@ -14,6 +14,7 @@ from rag_eval.data.world.groups import ask_count, ask_extreme, ask_list, ask_mea
 from rag_eval.data.world.known import SEPARATOR, Asked, Known, asking_for, comparable, in_house_style, phrasings, plain, worded
 from rag_eval.data.world.language import Split
 from rag_eval.data.world.model import Fact
+from rag_eval.types import Grading
 
 Kind = Literal[
     "forward", "paraphrase", "reverse", "two_hop", "three_hop", "comparison", "count", "list", "extreme", "mean", "boolean",
@@ -80,7 +81,7 @@ def _reverse(known: Known, fact: Fact, split: Split, rng: random.Random) -> Aske
         return None
     type = fact.entity.type
     text = worded("reverse", split, rng, type, type=type, noun=fact.attribute.noun, v=fact.value)
-    return asking_for("reverse", text, fact.entity.name, [fact], {})
+    return asking_for("reverse", text, fact.entity.name, [fact], Grading())
 
 
 def _two_hop(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -114,7 +115,7 @@ def _comparison(known: Known, fact: Fact, split: Split, rng: random.Random) -> A
     first, second = rng.sample((fact.entity.name, other.entity.name), 2)
     slots = {"more": fact.attribute.order[is_larger], "noun": fact.attribute.noun, "type": fact.entity.type, "x": first, "y": second}
     text = worded("comparison", split, rng, fact.entity.type, **slots)
-    return asking_for("comparison", text, right.entity.name, [fact, other], {})
+    return asking_for("comparison", text, right.entity.name, [fact, other], Grading())
 
 
 def _boolean(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -123,7 +124,7 @@ def _boolean(known: Known, fact: Fact, split: Split, rng: random.Random) -> Aske
     if value is None:
         return None
     text = worded("boolean", split, rng, fact.entity.type, noun=fact.attribute.noun, x=fact.entity.name, v=value)
-    return asking_for("boolean", text, "yes" if is_true else "no", [fact], {"comparator": "yes_no_maybe"})
+    return asking_for("boolean", text, "yes" if is_true else "no", [fact], Grading("yes_no_maybe"))
 
 
 def _another(known: Known, fact: Fact, rng: random.Random) -> str | None:
@@ -151,7 +152,7 @@ def _options(known: Known, fact: Fact, split: Split, rng: random.Random, has_rig
     options = rng.sample(options, len(options)) + [NONE_OF_THESE] * has_none
     text = worded("choice", split, rng, fact.entity.type, q=plain(fact, split, rng), options=SEPARATOR.join(options))
     answer = fact.value if has_right else NONE_OF_THESE
-    return asking_for("none_of_these" if has_none else "choice", text, answer, [fact], {"comparator": "choice", "choices": options})
+    return asking_for("none_of_these" if has_none else "choice", text, answer, [fact], Grading("choice", tuple(options)))
 
 
 def _as_of(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -164,7 +165,7 @@ def _as_of(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked 
     then = [one for one in history if (one.since or 0) <= year][-1]
     text = worded("as_of", split, rng, fact.entity.type, q=plain(fact, split, rng), year=str(year))
     asked = asking_for("as_of", text, then.value, [then])
-    return replace(asked, meta={**asked.meta, "as_of": str(year)}, year=year)
+    return replace(asked, grading=replace(asked.grading, as_of=str(year)), year=year)
 
 
 def _true_premise(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -183,20 +184,20 @@ def _premise(known: Known, fact: Fact, split: Split, rng: random.Random, value: 
 def _json(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked:
     key = fact.attribute.name
     text = worded("json", split, rng, fact.entity.type, q=plain(fact, split, rng), key=key)
-    return asking_for("json", text, json.dumps({key: fact.value}), [fact], {"comparator": "json", "format": "json"})
+    return asking_for("json", text, json.dumps({key: fact.value}), [fact], Grading("json", format="json"))
 
 
 def _number(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
     if fact.attribute.kind != "number":
         return None
     text = worded("number", split, rng, fact.entity.type, q=plain(fact, split, rng))
-    return asking_for("number", text, fact.value.split()[0], [fact], {"comparator": "number", "format": "number"})
+    return asking_for("number", text, fact.value.split()[0], [fact], Grading("number", format="number"))
 
 
 def _house(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked:
     """In the style of a house that no document explains: to be learned from examples."""
     text = worded("house", split, rng, fact.entity.type, q=plain(fact, split, rng))
-    return asking_for("house", text, in_house_style(fact.value), [fact], {})
+    return asking_for("house", text, in_house_style(fact.value), [fact], Grading())
 
 
 def _long(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked | None:
@@ -207,7 +208,7 @@ def _long(known: Known, fact: Fact, split: Split, rng: random.Random) -> Asked |
     facts = [fact, *rng.sample(others, 2)]
     slots = {"x": fact.entity.name, **dict(zip(("noun", "noun2", "noun3"), (one.attribute.noun for one in facts), strict=True))}
     answer = SEPARATOR.join(one.value for one in facts)
-    return asking_for("long", worded("long", split, rng, fact.entity.type, **slots), answer, facts, {"comparator": "set"})
+    return asking_for("long", worded("long", split, rng, fact.entity.type, **slots), answer, facts, Grading("set"))
 
 
 _ASK: Mapping[Kind, Callable[[Known, Fact, Split, random.Random], Asked | None]] = {

@@ -173,8 +173,9 @@ def _exercise(rng: random.Random, id: str, course: Course, known: Known, strange
     history: tuple[Turn, ...] = ()
     if asked.kind in {"forward", "unstated attribute"} and rng.random() < course.follow_up_share:
         text, history = _follow_up(rng, known, asked, split)
-    meta = {"attribute": asked.attribute, "kind": asked.kind, **asked.meta}
-    return Exercise(asked, Example(id, text, asked.answers, cluster=asked.cluster, history=history, meta=meta), passages)
+    meta = {"attribute": asked.attribute, "kind": asked.kind}
+    example = Example(id, text, asked.answers, cluster=asked.cluster, history=history, meta=meta, grading=asked.grading)
+    return Exercise(asked, example, passages)
 
 
 def _first(rng: random.Random, known: Known, facts: Sequence[Fact], kind: Kind, split: Split) -> Asked | None:

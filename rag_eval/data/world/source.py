@@ -76,7 +76,7 @@ def world(
     """Build the world of a seed.
 
     Every stated fact stands on exactly one home page, which is its evidence; other documents that state it are named in
-    `meta["same_as"]`. Training questions cover every fact in train phrasings, dev and test questions a sample of them in
+    `same_as`. Training questions cover every fact in train phrasings, dev and test questions a sample of them in
     phrasings of their own.
 
     Args:

@@ -1,36 +1,57 @@
-"""What a question may demand of its scoring, in its `meta`: checked before anything runs."""
+"""What a row says of its grading in its `meta`, to a Grading and back: a faulty demand is refused before anything runs."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 from rag_eval.score.comparators import COMPARATORS
 from rag_eval.score.formats import FORMATS
 from rag_eval.score.spans import gold_spans
+from rag_eval.types import Grading
 
-KEYS = ("comparator", "choices", "format", "stale_answers", "misleading_answers", "same_as", "spans", "as_of", "grades", "itself")
+KEYS = tuple(field.name for field in fields(Grading) if field.name != "retrieval_only")  # a field of its own in a row
 
 
-def check_meta(meta: Mapping[str, Any]) -> None:
-    """Refuse a demand that no scorer understands.
-
-    `comparator` names how answers are compared, `format` what an answer must look like, `choices` lists the options of a
-    multiple-choice question, `stale_answers` what was right before, `misleading_answers` what some document states against
-    the truth, `same_as` the evidence that other documents are as good as, `spans` the gold by characters, `grades` how relevant
-    evidence is where that differs, `itself` the documents that are the question itself.
+def grading_of(meta: Mapping[str, Any]) -> tuple[Grading, dict[str, Any]]:
+    """What the meta of a row demands of its scoring, and what it says besides.
 
     Raises:
-        ValueError: naming the key, what was expected and what was found.
+        ValueError: if no scorer understands a demand, naming the key, what was expected and what was found.
     """
+    _check(meta)
+    grading = Grading(
+        comparator=meta.get("comparator", "exact"),
+        choices=tuple(meta.get("choices", ())),
+        format=meta.get("format", ""),
+        stale_answers=tuple(meta.get("stale_answers", ())),
+        misleading_answers=tuple(meta.get("misleading_answers", ())),
+        same_as={id: tuple(ids) for id, ids in meta.get("same_as", {}).items()},
+        spans=gold_spans(meta),
+        as_of=str(meta.get("as_of", "")),
+        grades=dict(meta.get("grades", {})),
+        itself=tuple(meta.get("itself", ())),
+        retrieval_only=bool(meta.get("retrieval_only")),
+    )
+    return grading, {key: value for key, value in meta.items() if key not in (*KEYS, "retrieval_only")}
+
+
+def as_meta(grading: Grading) -> dict[str, Any]:
+    """The demands as they stand in the meta of a row; what is not demanded is absent."""
+    usual = Grading()
+    return {key: value for key, value in asdict(grading).items() if getattr(grading, key) != getattr(usual, key)}
+
+
+def _check(meta: Mapping[str, Any]) -> None:
     for key in meta:
         near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.8)
         if near and key not in KEYS:
             raise ValueError(f"{key} is no key that scoring knows; did you mean {near[0]}? Rename it if it is something else.")
     for key, known in (("comparator", COMPARATORS), ("format", FORMATS)):
-        if key in meta and meta[key] not in known:
+        if key in meta and not (isinstance(meta[key], str) and meta[key] in known):
             raise ValueError(f"{key} is {meta[key]!r}; expected one of {', '.join(known)}.")
     for key in ("choices", "stale_answers", "misleading_answers"):
         value = meta.get(key, ["text"])
@@ -45,7 +66,6 @@ def check_meta(meta: Mapping[str, Any]) -> None:
     own = meta.get("itself", [])
     if not (isinstance(own, list) and all(isinstance(id, str) for id in own)):
         raise ValueError(f"itself must be a list of ids but is {own!r}.")
-    gold_spans(meta)
 
 
 def _is_positive(grade: Any) -> bool:

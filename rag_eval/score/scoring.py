@@ -1,0 +1,96 @@
+"""What runs were scored by: the declarations that they carry, and what follows from them for whoever reads the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from rag_eval.score.metric import Asks, Declaration
+from rag_eval.score.older_names import older_declarations
+from rag_eval.score.primary import primary_of
+from rag_eval.types import Estimate
+
+UNKNOWN = Declaration()  # of a measure that nothing was declared of
+
+
+class Scored(Protocol):
+    """A recorded run, or the result of one."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+    @property
+    def estimates(self) -> Mapping[str, Estimate]: ...
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The measures of some runs and the primary one among them.
+
+    Strict scores ask for the form of the gold answers, lenient ones for no form, and reward long answers: one is read beside the other.
+    """
+
+    declared: Mapping[str, Declaration]  # by tracked name
+    primary: str
+
+    def of(self, measure: str) -> Declaration:
+        """What a measure declares."""
+        return self.declared.get(measure, UNKNOWN)
+
+    def asking(self, *asks: Asks) -> list[str]:
+        """The measures that ask this of a right answer, in the order of what they ask."""
+        return [name for one in asks for name, declaration in self.declared.items() if declaration.asks == one]
+
+    @property
+    def lenient(self) -> str:
+        """The score that strict ones are read beside; "" = none is declared."""
+        return next(iter(self.asking("content")), "")
+
+    def strict(self, measure: str = "") -> str:
+        """The score that is read beside the lenient one: the measure if it is strict, else the primary score, else the first strict one.
+
+        Args:
+            measure: what is compared; "" = nothing in particular.
+
+        Returns:
+            "" where there is none.
+        """
+        if self.of(measure).asks == "form":
+            return measure
+        return self.primary if self.of(self.primary).asks != "content" else next(iter(self.asking("form")), "")
+
+    def rests_on(self, measure: str) -> str:
+        """The score that a measure is, or follows from."""
+        return self.primary if self.of(measure).follows_primary else measure
+
+    def judges_answers(self, measure: str) -> bool:
+        """Whether a measure says how right answers are, in whatever form."""
+        declaration = self.of(measure)
+        return measure == self.primary or declaration.asks != "" or declaration.follows_primary
+
+    @property
+    def of_unanswerable(self) -> str:
+        """The measure that tells right answers to unanswerable questions; "" = none is declared."""
+        return next((name for name, one in self.declared.items() if one.judges == "unanswerable" and one.is_share), "")
+
+    @property
+    def objective(self) -> tuple[str, ...]:
+        """What a sweep optimises: the first of these that was measured."""
+        return (self.primary, *(name for name, one in self.declared.items() if one.is_objective))
+
+
+def scoring_of(*runs: Scored) -> Scoring:
+    """What these runs were scored by; of a measure that several declare, what the first says, and the primary score of the first."""
+    declared: dict[str, Declaration] = {}
+    for run in runs:
+        declared |= {name: one for name, one in _declared(run).items() if name not in declared}
+    return Scoring(declared, primary_of(runs[0].facts))
+
+
+def _declared(run: Scored) -> Mapping[str, Declaration]:
+    plain = run.facts.get("metrics")
+    if plain is None:
+        return older_declarations(run.estimates)
+    known = {field.name for field in fields(Declaration)}  # a newer version may say more
+    return {name: Declaration(**{key: value for key, value in one.items() if key in known}) for name, one in plain.items()}
