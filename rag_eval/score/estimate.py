@@ -7,7 +7,6 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from rag_eval.types import Estimate
 
@@ -113,6 +112,8 @@ def wilson_limits(p: float, n: float, z: float) -> tuple[float, float]:
 def _interval(
     x: NDArray[np.float64], codes: NDArray[np.int64], binary: bool, bounds: tuple[float, float] | None, confidence: float
 ) -> tuple[float, float] | None:
+    from scipy.special import stdtrit  # here, for the configuration reads declarations of metrics, and --help is to come at once
+
     n_clusters = int(codes.max()) + 1
     if n_clusters == 1:
         return bounds
