@@ -51,7 +51,11 @@ def clusters(examples: Sequence[Example]) -> set[str]:
 
 
 def rows(examples: Sequence[Example], split: str = "") -> list[dict[str, Any]]:
-    return [{**vars(one), "answers": list(one.answers), "evidence": list(one.evidence), "history": [], "split": split} for one in examples]
+    said = [{name: value for name, value in vars(one).items() if name != "grading"} for one in examples]
+    return [
+        {**row, "answers": list(one.answers), "evidence": list(one.evidence), "history": [], "split": split}
+        for row, one in zip(said, examples, strict=True)
+    ]
 
 
 def assembled(questions: Sequence[dict[str, Any]], splitting: Splitting = BY, share: float = 0.5) -> QADataset:
