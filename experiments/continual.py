@@ -23,7 +23,9 @@ from omegaconf import DictConfig
 
 from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
 from experiments.trained_folder import trained_folder
-from rag_eval.config import conf_dir, register_resolvers, signature
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.signature import signature
 from rag_eval.data.world.source import past_of
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import progress

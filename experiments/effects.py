@@ -23,7 +23,7 @@ from experiments.effects_measures import HELD, MISLED, STALE, Pools, Values, est
 from experiments.effects_runs import ARMS, Plan, Pool, n_runs, pools, trains
 from experiments.effects_trained import BASE, TRAINED, raft_section, trained_effects
 from experiments.study import ended, form_notes, options_of, provenance, seeds_of, write_report
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.source import PRESETS
 from rag_eval.errors import UserError

@@ -17,7 +17,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from experiments.trained_folder import trained_folder
-from rag_eval.config import conf_dir, register_resolvers, signature
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.signature import signature
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.writing import STYLES
 from rag_eval.evaluate import evaluate

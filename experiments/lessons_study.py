@@ -21,7 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.lessons.command import Made, make, read_plan
 from rag_eval.lessons.making import Counts

@@ -21,7 +21,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.recipe import Direction, Recipe, read_recipe, recipe_names
-from rag_eval.config import conf_dir, register_resolvers, suggest
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, RagEvalError, UserError
 from rag_eval.evaluate import evaluate
 from rag_eval.record.disk import write_atomically, writing

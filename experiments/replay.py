@@ -16,7 +16,8 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.evaluate import evaluate
 from rag_eval.report.paired import shared

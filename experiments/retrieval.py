@@ -24,7 +24,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
 from rich.console import Console
 
-from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from rag_eval.config import build
+from rag_eval.config.build import build
 from rag_eval.errors import ConfigError
 from rag_eval.evaluate import prepared
 

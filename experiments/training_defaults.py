@@ -19,7 +19,8 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from experiments.study import ended, options_of, provenance, write_report
-from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
 from rag_eval.data.world.source import world
 from rag_eval.errors import UserError
 from rag_eval.evaluate import evaluate

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rag_eval.config import build, function
+from rag_eval.config.build import build, function
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.generate.grouped import check_named

@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.kept_history import history_of
 from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
-from rag_eval.config import build, check, function
+from rag_eval.config.build import build, dataset_of, function
+from rag_eval.config.check import check
 from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
 from rag_eval.data.leakage import Overlap
@@ -27,7 +28,7 @@ from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.gguf.folder import is_gguf
 from rag_eval.hub import pinned
 from rag_eval.meter import Reading, metered
-from rag_eval.parts import Cache, Cached, Chunker, PromptWriter, Retriever, Searching, Telling
+from rag_eval.parts import Cache, Cached, PromptWriter, Retriever, Searching, Telling
 from rag_eval.parts import Row as TrainingRow
 from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, sample, update_spend
 from rag_eval.prompt import Prompt
@@ -104,12 +105,6 @@ def _with_dtype(settings: dict[str, Any]) -> dict[str, Any]:
     made = build(generator).dtype if is_made else None
     dtype = made or dtype_of(generator["model"], generator.get("revision"), generator["device"], build(settings["cache"]))
     return {**settings, "generator": {**generator, "dtype": dtype}}
-
-
-def dataset_of(settings: Mapping[str, Any]) -> QADataset:
-    """The dataset of a checked configuration, as its system gets it: with chunks for documents where it says so."""
-    chunker: Chunker = build(settings["chunker"])  # first, for it is the quicker to say what is wrong
-    return chunker.chunk(build(settings["dataset"]))
 
 
 def _run(

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.adapt.none import NoAdapter
-from rag_eval.config import build, signature
+from rag_eval.config.build import build
+from rag_eval.config.signature import signature
 from rag_eval.exemplars import chosen, n_available
 from rag_eval.parts import Cache, Generator, Styled
 from rag_eval.prompt import Prompt

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from omegaconf import DictConfig
 
-from rag_eval.config import build
+from rag_eval.config.build import build
 from rag_eval.errors import ConfigError
 from rag_eval.evaluate import evaluate, mirror, prepared
 from rag_eval.latency.cold_start import cold_start

@@ -10,7 +10,10 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from rag_eval.config import check, conf_dir, modes, register_resolvers
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.modes import modes
+from rag_eval.config.paths import conf_dir
 
 CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -62,9 +65,7 @@ def mode(path: Path) -> str:
 
 
 def checked(*overrides: str) -> dict[str, Any]:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return check(compose("config", overrides=list(overrides)))
+    return check(composed(overrides))
 
 
 def targets(node: Any) -> Iterator[str]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from rag_eval import evaluate
-from rag_eval.config import conf_dir, modes
+from rag_eval.config.modes import modes
+from rag_eval.config.paths import conf_dir
 from rag_eval.data.world.source import world
 from rag_eval.generate.echo import Echo
 from tests.commands import Ended

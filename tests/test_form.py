@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from rag_eval import config, evaluate, form
+from rag_eval import evaluate, form
+from rag_eval.config.build import build, dataset_of
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.data.world.source import world
 from rag_eval.errors import DataError
-from rag_eval.evaluate import dataset_of
 from rag_eval.form import Form, Tried, choose, formed
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.runs import mismatches
@@ -22,7 +23,6 @@ from rag_eval.types import Estimate, Generation, QADataset, Rendered, Style
 from tests.commands import Ended
 from tests.models import write_random_model
 
-CONF = Path(__file__).parents[1] / "conf"
 Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said
 
 
@@ -59,10 +59,8 @@ def wordy(style: Style, n: int, gold: str) -> str:
 TALKER = ("generator=hf", "generator.model=./m")
 
 
-def composed(*overrides: str) -> dict[str, Any]:
-    config.register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return config.check(compose("config", overrides=["dataset.preset=ci", *overrides]))
+def checked(*overrides: str) -> dict[str, Any]:
+    return check(composed(["dataset.preset=ci", *overrides]))
 
 
 @pytest.fixture
@@ -73,8 +71,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
 
     def call(*overrides: str, says: Says = wordy, dataset: QADataset | None = None) -> tuple[dict[str, Any], Form, Talker]:
         talker = Talker(says, gold)
-        monkeypatch.setattr(form, "build", lambda node: talker if "model" in node else config.build(node))
-        settings = composed(f"cache.root={tmp_path}", *TALKER, *overrides)
+        monkeypatch.setattr(form, "build", lambda node: talker if "model" in node else build(node))
+        settings = checked(f"cache.root={tmp_path}", *TALKER, *overrides)
         return *formed(settings, dataset or dataset_of(settings)), talker
 
     return call
@@ -215,7 +213,7 @@ def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any
 
 
 def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = composed("mode=few_shot", *TALKER)
+    settings = checked("mode=few_shot", *TALKER)
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
     with pytest.raises(DataError, match=r"prompt\.n_exemplars=4 needs answered training questions about 5"):
         formed(settings, replace(world("ci", 0), train=(), others=(), reading=()))
@@ -237,10 +235,8 @@ def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_aske
     (tmp_path / "q.jsonl").write_text("\n".join(made))
     for loads in ("_with_dtype", "formed"):
         monkeypatch.setattr(evaluate, loads, lambda *_: pytest.fail("a model was asked"))
-    config.register_resolvers()
     files = (f"dataset.documents={tmp_path / 'd.jsonl'}", f"dataset.questions={tmp_path / 'q.jsonl'}")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
+    cfg = composed([f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
     with pytest.raises(DataError, match=words):
         evaluate.prepared(cfg)
 
@@ -248,7 +244,7 @@ def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_aske
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
 def test_a_generator_whose_form_is_known_is_not_even_built(generator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
-    settings, _ = formed(composed(f"generator={generator}"), world("ci", 0))
+    settings, _ = formed(checked(f"generator={generator}"), world("ci", 0))
     assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("chat", 0)
 
 

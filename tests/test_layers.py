@@ -84,7 +84,7 @@ def test_package_files_are_empty() -> None:
 
 
 HELP = """
-import sys, rag_eval, rag_eval.config
+import sys, rag_eval, rag_eval.config.check
 from rag_eval.cli import run
 run(["--help"])
 heavy = {"torch", "transformers", "mlflow", "faiss", "datasets", "pandas", "scipy"} & set(sys.modules)

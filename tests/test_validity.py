@@ -18,7 +18,7 @@ from rag_eval.adapt.budget import budget
 from rag_eval.adapt.data_qa import QA
 from rag_eval.adapt.training_set import training_rows
 from rag_eval.checks import check_questions
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.cost.prices import read_sheet
 from rag_eval.data.leakage import check_splits
 from rag_eval.data.world.source import world

@@ -37,7 +37,10 @@ from rich.table import Table
 
 from experiments.bench.ratios import ratio, verdict
 from experiments.bench.written import write
-from rag_eval.config import build, check, conf_dir, register_resolvers
+from rag_eval.config.build import build
+from rag_eval.config.check import check
+from rag_eval.config.compose import register_resolvers
+from rag_eval.config.paths import conf_dir
 from rag_eval.generate.hf import HF
 from rag_eval.system import System
 

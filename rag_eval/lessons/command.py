@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-
-from rag_eval.config import build, check, conf_dir, register_resolvers, signature, suggest
+from rag_eval.config.build import build, dataset_of
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.signature import signature
+from rag_eval.config.suggest import suggest
 from rag_eval.cost.prices import Price, read_sheet, writing_price
 from rag_eval.data.carry import origin
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import dataset_of
 from rag_eval.lessons.asking import STYLES
 from rag_eval.lessons.making import Lessons, make_lessons
 from rag_eval.lessons.teacher import Teacher
@@ -100,9 +102,7 @@ def make(plan: Plan, arguments: Sequence[str]) -> Made:
 def _settings(arguments: Sequence[str]) -> dict[str, Any]:
     """The checked configuration, with room for pages where the command line does not say otherwise."""
     mode = [] if any(one.startswith("mode=") for one in arguments) else ["mode=closed_book"]
-    register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings = check(compose("config", overrides=[*mode, *arguments]))
+    settings = check(composed([*mode, *arguments]))
     model = signature(settings["generator"]["_target_"]).model
     given = {one.lstrip("+").partition("=")[0] for one in arguments}
     room = {name: value for name, value in ROOM.items() if model and name in model.model_fields and f"generator.{name}" not in given}

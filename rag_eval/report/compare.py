@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.cost.prices import read_sheet
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rag_eval.config import function
+from rag_eval.config.build import function
 from rag_eval.data.chunk_eval import chunk_eval
 from rag_eval.data.fictional import fictional
 from rag_eval.data.hotpot import hotpot

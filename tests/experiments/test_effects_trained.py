@@ -16,7 +16,7 @@ from experiments.effects_runs import ARMS, _composed, _configuration, trains
 from experiments.effects_trained import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
 from experiments.finetuning import arms_of, sweep_section
 from experiments.isotonic import isotonic
-from rag_eval.config import check
+from rag_eval.config.check import check
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.types import Estimate
 from tests.experiments.pools_of_effects import named

@@ -14,7 +14,7 @@ import torch
 from experiments.recipe import Direction, Recipe, read_recipe, recipe_names, recipe_of
 from experiments.recipe_needs import _has_model
 from experiments.recipes import DEFAULTS, compare, composed, directions, main
-from rag_eval.config import check
+from rag_eval.config.check import check
 from rag_eval.errors import ConfigError
 from rag_eval.types import Estimate
 

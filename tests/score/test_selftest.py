@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rag_eval.config import function
+from rag_eval.config.build import function
 from rag_eval.errors import DataError
 from rag_eval.parts import Metric
 from rag_eval.score.answer import abstained, em, f1
