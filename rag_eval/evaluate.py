@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.kept_history import history_of
 from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
-from rag_eval.config.build import build, dataset_of, function
+from rag_eval.config.build import build, dataset_of, function, system_of
 from rag_eval.config.check import check
 from rag_eval.data.audit import audit, spelled
 from rag_eval.data.chunk import chunking
@@ -41,6 +41,7 @@ from rag_eval.recorded.resolve import passages
 from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.run_spec import RunSpec
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.primary import chosen_primary
 from rag_eval.score.summary import Row, Scorer, counts, estimates, searches_per_s, seconds, tokens
@@ -59,84 +60,84 @@ def evaluate(cfg: DictConfig) -> RunResult:
     Raises:
         RagEvalError: with the exit code of its kind; see rag_eval.errors.
     """
-    settings, dataset, form = prepared(cfg)
-    answers = build(settings["replay"]) if settings["replay"] else {}  # read first: a run is known by its files
-    questions = _questions(settings, dataset)
-    run_id = identity.run_id(settings, dataset, questions)
-    directory = RunDirectory.open(Path(settings["output_dir"]), settings["experiment_name"], run_id)
+    spec, dataset, form = prepared(cfg)
+    answers = build(spec.replay) if spec.replay else {}  # read first: a run is known by its files
+    questions = _questions(spec, dataset)
+    run_id = identity.run_id(spec, dataset, questions)
+    directory = RunDirectory.open(Path(spec.output_dir), spec.experiment_name, run_id)
     record = directory.finished()
     is_cached = record is not None
     if record is None:
-        record = _run(settings, dataset, questions, answers, directory, form)
-    mirror(settings, directory, record)
+        record = _run(spec, dataset, questions, answers, directory, form)
+    mirror(spec, directory, record)
     return RunResult(
         str(directory.path.resolve()), run_id, record.status, record.estimates, {**record.facts, "spends": record.spends}, is_cached
     )
 
 
-def prepared(cfg: DictConfig) -> tuple[dict[str, Any], QADataset, Form]:
-    """A checked configuration whose hub models are commits, with its primary score and the form of its prompt; its dataset; that form.
+def prepared(cfg: DictConfig) -> tuple[RunSpec, QADataset, Form]:
+    """A checked run whose hub models are commits, with its primary score and the form of its prompt; its dataset; that form.
 
     Raises:
         ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
         DataError: if an adapter of a folder brings a tokenizer that does not go with the model, or the run cannot be about this dataset.
     """
-    settings = pinned(check(cfg))
-    check_adapter(settings)
-    dataset = dataset_of(settings)
-    settings["metrics"]["primary"] = chosen_primary(settings["metrics"], dataset.primary)
-    check_questions(settings, dataset, _questions(settings, dataset))  # first, for what follows may load a model
-    settings, form = formed(_with_dtype(settings), dataset)
-    return settings, dataset, form
+    spec = pinned(check(cfg))
+    check_adapter(spec)
+    dataset = dataset_of(spec)
+    spec = replace(spec, metrics=replace(spec.metrics, primary=chosen_primary(vars(spec.metrics), dataset.primary)))
+    check_questions(spec, dataset, _questions(spec, dataset))  # first, for what follows may load a model
+    spec, form = formed(_with_dtype(spec), dataset)
+    return spec, dataset, form
 
 
-def _questions(settings: Mapping[str, Any], dataset: QADataset) -> tuple[Example, ...]:
+def _questions(spec: RunSpec, dataset: QADataset) -> tuple[Example, ...]:
     """Those that are asked."""
-    asked = dataset.test if settings["split"] == "test" else dataset.dev
-    return sample(asked, settings["limit"], dataset.counterpart or dataset.fingerprint)
+    asked = dataset.test if spec.split == "test" else dataset.dev
+    return sample(asked, spec.limit, dataset.counterpart or dataset.fingerprint)
 
 
-def _with_dtype(settings: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose generator has a number format in place of `auto`: it decides the result, so a run is known by it."""
-    generator = settings["generator"]
+def _with_dtype(spec: RunSpec) -> RunSpec:
+    """The run with a number format in place of its generator's `auto`: it decides the result, so a run is known by it."""
+    generator = spec.generator
     if generator.get("dtype") != AUTO:
-        return settings
-    is_made = is_gguf(generator["model"])  # of a file whose sizes are known once it is dequantised
-    made = build(generator).dtype if is_made else None
-    dtype = made or dtype_of(generator["model"], generator.get("revision"), generator["device"], build(settings["cache"]))
-    return {**settings, "generator": {**generator, "dtype": dtype}}
+        return spec
+    model = generator.params["model"]
+    made = build(generator).dtype if is_gguf(model) else None  # the sizes of a file are known once it is dequantised
+    dtype = made or dtype_of(model, generator.get("revision"), generator.params["device"], build(spec.cache))
+    return replace(spec, generator=generator.having(dtype=dtype))
 
 
 def _run(
-    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory, form: Form
+    spec: RunSpec, dataset: QADataset, questions: Sequence[Example], answers: Answers, directory: RunDirectory, form: Form
 ) -> RunRecord:
-    system = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")})
+    system = system_of(spec)
     overlap = noted_overlap(dataset, questions)
-    if settings["replay"]:
+    if spec.replay:
         answers = check_recorded(answers, dataset, questions)
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
     prompt = system.prompt.learn(dataset)
     _ = system.generator.count_tokens([prompt.render(one, ()) for one in questions])  # or if its chat template cannot put one
-    taught = taught_rows(system.adapter, system.generator, prompt, dataset, settings["seed"])
+    taught = taught_rows(system.adapter, system.generator, prompt, dataset, spec.seed)
     facts = {
-        **_facts(settings, dataset, questions, system, overlap, prompt),
+        **_facts(spec, dataset, questions, system, overlap, prompt),
         "form": asdict(form),
         "knowledge": None if taught is None else budget(replace(dataset, test=tuple(questions)), taught),
     }
-    directory.begin(OmegaConf.to_yaml(OmegaConf.create(dict(settings))), facts)
+    directory.begin(OmegaConf.to_yaml(OmegaConf.create(spec.to_config())), facts)
     readings: dict[str, Reading] = {}
     try:
-        return _measure(settings, system, dataset, questions, overlap.strata, answers, directory, facts, taught, readings)
+        return _measure(spec, system, dataset, questions, overlap.strata, answers, directory, facts, taught, readings)
     except (KeyboardInterrupt, Terminated):
-        mirror(settings, directory, directory.end("KILLED", "ended by a signal", _spent(readings)))
+        mirror(spec, directory, directory.end("KILLED", "ended by a signal", _spent(readings)))
         raise
     except BaseException as error:
-        mirror(settings, directory, directory.end("FAILED", f"{type(error).__name__}: {error}"[:500], _spent(readings)))
+        mirror(spec, directory, directory.end("FAILED", f"{type(error).__name__}: {error}"[:500], _spent(readings)))
         raise
 
 
 def _measure(
-    settings: Mapping[str, Any],
+    spec: RunSpec,
     system: System,
     dataset: QADataset,
     questions: Sequence[Example],
@@ -150,27 +151,27 @@ def _measure(
     """Learn, answer, score, probe and finish; `readings` holds what was spent so far, however this ends."""
     uses_cuda = facts["hardware"]["device"] == "cuda"
     with metered(uses_cuda) as readings["learn"]:
-        ready, learned = system.learn(dataset, settings["seed"])
+        ready, learned = system.learn(dataset, spec.seed)
     with metered(uses_cuda) as readings["load"]:
         answered_before = _warm_up(ready, questions, directory)
-    retriever = keeping(ready.retriever, dataset, build(settings["cache"]))
+    retriever = keeping(ready.retriever, dataset, build(spec.cache))
     with metered(uses_cuda) as readings["answer"]:
         predictions = _answer(replace(ready, retriever=retriever), questions, directory)
     reused = answered_before + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
-    metrics = {name: function(target) for name, target in settings["metrics"]["answer"].items()}
+    metrics = {name: function(target) for name, target in spec.metrics.answer.items()}
     primary = facts["comparison"]["primary"]
     documents = {document.id: document for document in dataset.documents}
     others = passages(answers)
 
     def rows_of(asked: System, said: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
         scorer = Scorer(
-            metrics, settings["metrics"]["retrieval_k"], asked.retriever.depth, asked.retriever.context, documents, others, strata, primary
+            metrics, spec.metrics.retrieval_k, asked.retriever.depth, asked.retriever.context, documents, others, strata, primary
         )
         return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
 
     rows = rows_of(ready, predictions, questions)
     check_sum([row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))])
-    judging = metrics.get(settings["metrics"]["primary"])
+    judging = metrics.get(str(spec.metrics.primary))
     chance = None if judging is None else check_chance(judging, primary, rows, predictions, questions)
     with metered(uses_cuda) as readings["probe"]:
         found = estimates(rows, primary) | learned_phrasings(
@@ -180,15 +181,15 @@ def _measure(
             lambda alone, said, probe: estimates(rows_of(alone, said, probe), primary),
             primary,
         )
-        disagreement, again = batch_disagreement(ready, predictions, questions, settings["n_probe"])
+        disagreement, again = batch_disagreement(ready, predictions, questions, spec.n_probe)
         found |= disagreement
-        found |= forgotten(system, ready, settings["n_forgetting"], build(settings["cache"]))
-        found |= against_exact(retriever, predictions, questions, min(max(settings["metrics"]["retrieval_k"]), ready.retriever.depth))
+        found |= forgotten(system, ready, spec.n_forgetting, build(spec.cache))
+        found |= against_exact(retriever, predictions, questions, min(max(spec.metrics.retrieval_k), ready.retriever.depth))
     spends = _spent(readings) | {
-        "learn": _by_all(_learning(readings["learn"].spend, learned), learned.adapter, settings["adapter"].get("n_processes", 1)),
+        "learn": _by_all(_learning(readings["learn"].spend, learned), learned.adapter, spec.adapter.get("n_processes", 1)),
         "answer": _answering(readings["answer"].spend, predictions, reused),
     }
-    if settings["replay"]:
+    if spec.replay:
         spends = {"answer": _elsewhere(spends["answer"])}
     update = update_spend(ready.retriever, dataset.documents, uses_cuda)
     if update is not None:
@@ -312,22 +313,22 @@ def _total(counts: Sequence[int | None]) -> int | None:
 
 
 def _facts(
-    settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example], system: System, overlap: Overlap, prompt: PromptWriter
+    spec: RunSpec, dataset: QADataset, questions: Sequence[Example], system: System, overlap: Overlap, prompt: PromptWriter
 ) -> dict[str, Any]:
     generator = system.generator.identity()
-    solved = prompt.exemplars if isinstance(prompt, Prompt) and not settings["mode"]["has_exemplars"] else ()
+    solved = prompt.exemplars if isinstance(prompt, Prompt) and not spec.mode.has_exemplars else ()
     return {
-        "mode": settings["mode"]["name"],
-        "context": settings["mode"]["context"],
-        "weights": settings["mode"]["weights"],
-        "seed": settings["seed"],
-        "choices": dict(_choices(settings)),
-        "comparison": identity.comparison(settings, dataset, questions, generator, [one.example.id for one in solved]),
+        "mode": spec.mode.name,
+        "context": spec.mode.context,
+        "weights": spec.mode.weights,
+        "seed": spec.seed,
+        "choices": dict(spec.choices()),
+        "comparison": identity.comparison(spec, dataset, questions, generator, [one.example.id for one in solved]),
         "base_weights": generator.get("base_weights"),
         "audit": {**audit(dataset, questions), **spelled(system.generator, dataset, questions), **overlap.counts()},
         "chunking": chunking(dataset, questions),
-        "learned_from": dataset.fingerprint if _has_lessons(settings) else documents_sha(dataset.documents),
-        "written": _written(settings, dataset),
+        "learned_from": dataset.fingerprint if _has_lessons(spec) else documents_sha(dataset.documents),
+        "written": _written(spec, dataset),
         "git": identity.git(),
         "source": source_sha(),
         "versions": identity.versions(),
@@ -336,33 +337,21 @@ def _facts(
     }
 
 
-def _has_lessons(settings: Mapping[str, Any]) -> bool:
+def _has_lessons(spec: RunSpec) -> bool:
     """Whether the arm learns from training data, by training or from exemplars; the others have the documents at most."""
-    return bool(settings["mode"]["weights"] != "base" or settings["prompt"].get("n_exemplars", 0) > 0)
+    return bool(spec.mode.weights != "base" or spec.prompt.get("n_exemplars", 0) > 0)
 
 
-def _written(settings: Mapping[str, Any], dataset: QADataset) -> dict[str, Any] | None:
+def _written(spec: RunSpec, dataset: QADataset) -> dict[str, Any] | None:
     """By whom the dataset's training data were written, if they were and the arm learns from training data."""
-    if dataset.written is None or not _has_lessons(settings):
+    if dataset.written is None or not _has_lessons(spec):
         return None
     return {"id": dataset.written.id, "is_hosted": dataset.written.is_hosted}
 
 
-def _choices(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The choices of a configuration under dotted names, lists as JSON, each target by its last name."""
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            if name not in {"cache", "tracking", "metrics", "mode", "latency", "answers"}:
-                yield from _choices(value, f"{prefix}{name}.")
-        elif name == "_target_":
-            yield prefix.rstrip("."), str(value).rpartition(".")[2]
-        elif name not in {"output_dir", "debug", "experiment_name"}:
-            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value
-
-
-def mirror(settings: Mapping[str, Any], directory: RunDirectory, record: RunRecord) -> None:
+def mirror(spec: RunSpec, directory: RunDirectory, record: RunRecord) -> None:
     """Send a run to where it is tracked, unless it is there as it stands."""
-    tracking = settings["tracking"]
-    if tracking.get("uri") and not tracking.get("parent") and is_mirrored(directory.path, tracking["uri"]):
+    tracking = spec.tracking
+    if tracking.get("uri") and not tracking.get("parent") and is_mirrored(directory.path, tracking.params["uri"]):
         return
     build(tracking).log(directory.path, record)

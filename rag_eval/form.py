@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from rag_eval.parts import Cache, Generator, Styled
 from rag_eval.prompt import Prompt
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import Oracle
+from rag_eval.run_spec import Part, RunSpec
 from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
@@ -67,32 +68,30 @@ class Form:
     gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
 
 
-def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, Any], Form]:
-    """The settings with the form of the prompt chosen, where it was left open, and how it was.
+def formed(spec: RunSpec, dataset: QADataset) -> tuple[RunSpec, Form]:
+    """The run with the form of the prompt chosen, where it was left open, and how it was.
 
     The number of exemplars of a mode that is about exemplars stays; its style is that of the other arms.
 
     Args:
-        settings: checked.
+        spec: checked.
         dataset: as its system gets it.
 
     Raises:
         DataError: if the dataset has too few solved questions for the exemplars that are configured.
     """
-    given = settings["prompt"]
+    given = spec.prompt
     style, n = given.get("style", "chat"), given.get("n_exemplars", 0)
-    is_own = settings["mode"]["has_exemplars"]
+    is_own = spec.mode.has_exemplars
     if n not in (AUTO, 0):
         chosen(dataset, n + 1)  # refused before a model is asked, if there are too few
     if AUTO not in (style, n):
-        return dict(settings), Form(style, n, "as configured")
+        return spec, Form(style, n, "as configured")
     shown = AUTO if is_own else n
-    wanted = [
-        (one, many) for one, many in _candidates(settings["generator"], dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)
-    ]
+    wanted = [(one, many) for one, many in _candidates(spec.generator, dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)]
     is_probed = len(wanted) > 1
     if is_probed:
-        form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
+        form = _probed(build(spec.generator), wanted, given, dataset, build(spec.cache))
     elif wanted:
         form = Form(*wanted[0], "the only form that this generator and dataset allow")
     else:
@@ -100,25 +99,25 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     form = replace(form, style=form.style if style == AUTO else style, n_exemplars=form.n_exemplars if n == AUTO else n)
     if is_probed:
         log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
-    return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
+    return replace(spec, prompt=given.having(style=form.style, n_exemplars=form.n_exemplars)), form
 
 
-def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
+def _candidates(part: Part, dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
     """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show.
 
     Args:
-        part: the generator's settings.
+        part: the generator.
         dataset: exemplars are drawn from it.
         n: of exemplars, as configured.
     """
-    if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
+    if "styles" not in signature(part.target).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
     generator: Styled = build(part)
     shown = [n] if isinstance(n, int) else [0, *(many for many in N_EXEMPLARS if many <= n_available(dataset))]
     return [(style, many) for style in generator.styles for many in shown]
 
 
-def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
+def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Part, dataset: QADataset, cache: Cache) -> Form:
     exemplars = {n: chosen(dataset, n + 1) if n else () for n in {n for _, n in wanted}}
     for most in sorted(exemplars, reverse=True):  # exemplars leave fewer questions, the more they are
         of, asked = _asked(dataset, exemplars[most])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +17,7 @@ from rag_eval.config.modes import modes
 from rag_eval.config.secrets import is_secret, refuse_secrets
 from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
+from rag_eval.run_spec import RunSpec
 
 CONF = Path(__file__).parents[1] / "conf"
 TARGETS = sorted(
@@ -25,7 +25,7 @@ TARGETS = sorted(
 )
 
 
-def checked(*overrides: str) -> dict[str, Any]:
+def checked(*overrides: str) -> RunSpec:
     quick = [] if any(one.startswith("generator=") for one in overrides) else ["generator=echo"]
     if not any(one.startswith(("mode=", "retriever=")) for one in overrides):
         quick.append("retriever/embedder=hashed")
@@ -39,12 +39,11 @@ def refusal(*overrides: str) -> str:
     return str(raised.value)
 
 
-def test_a_correct_configuration_is_returned_as_plain_data() -> None:
-    settings = checked("retriever.k=5")
-    assert settings["retriever"]["k"] == 5
-    assert settings["retriever"]["cache"] == settings["cache"]  # resolved
-    assert type(settings["metrics"]["retrieval_k"]) is list
-    assert "experiment" not in settings
+def test_a_correct_configuration_is_returned_as_what_is_to_be_done() -> None:
+    spec = checked("retriever.k=5")
+    assert spec.retriever.get("k") == 5
+    assert spec.retriever.get("cache") == spec.cache  # resolved
+    assert type(spec.metrics.retrieval_k) is list
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_a_share_of_work_is_a_positive_finite_number(value: str) -> None:
 
 
 def test_a_whole_number_is_a_number() -> None:
-    assert checked("mode=finetune", "generator=tiny", "adapter.epochs=3")["adapter"]["epochs"] == 3
+    assert checked("mode=finetune", "generator=tiny", "adapter.epochs=3").adapter.get("epochs") == 3
 
 
 def test_several_faults_are_said_at_once() -> None:
@@ -154,18 +153,18 @@ def test_a_dataset_without_what_a_mode_sets_is_refused_with_those_that_have_it()
     ("given", "depth"), [(["retriever.k=20"], 20), (["retriever.depth=2"], 3), (["retriever.k=4", "retriever.depth=7"], 7)]
 )
 def test_as_many_documents_are_searched_as_enter_the_prompt(given: list[str], depth: int) -> None:
-    assert checked("retriever=bm25", "mode=rag", *given)["retriever"]["depth"] == depth
+    assert checked("retriever=bm25", "mode=rag", *given).retriever.get("depth") == depth
 
 
 def test_an_endpoint_takes_further_fields_and_takes_fields_away() -> None:
     of_model = ("generator=openai", "generator.model=m", "mode=closed_book")
-    given = checked(*of_model, "generator.extra={temperature:null,max_completion_tokens:512}")["generator"]["extra"]
+    given = checked(*of_model, "generator.extra={temperature:null,max_completion_tokens:512}").generator.get("extra")
     assert given == {"temperature": None, "max_completion_tokens": 512}
-    assert not checked(*of_model)["generator"]["extra"]
+    assert not checked(*of_model).generator.get("extra")
 
 
 def test_exemplars_left_to_the_signature_are_none() -> None:
-    assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars")["prompt"]
+    assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars").prompt.params
 
 
 def test_no_two_modes_mean_the_same() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "rag_eval"
 PURE = {
+    "run_spec",
     "parts",
     "prompt",
     "score",

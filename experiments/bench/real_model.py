@@ -37,12 +37,11 @@ from rich.table import Table
 
 from experiments.bench.ratios import ratio, verdict
 from experiments.bench.written import write
-from rag_eval.config.build import build
+from rag_eval.config.build import build, system_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import register_resolvers
 from rag_eval.config.paths import conf_dir
 from rag_eval.generate.hf import HF
-from rag_eval.system import System
 
 ROOT, WORKER = Path(__file__).parents[2], Path(__file__).with_name("real_model_worker.py")
 REPORT = Path("reports/bench/real_model")
@@ -93,9 +92,9 @@ def prompts_of(n: int, data: str | None, model: str | None) -> tuple[str, list[P
     passages = ["mode=rag", "retriever=bm25", f"retriever.k={N_PASSAGES}", "prompt.style=chat", "prompt.n_exemplars=0", "tracking=none"]
     register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings = check(compose("config", overrides=[*passages, *generator, *source]))
-    dataset = build(settings["dataset"])
-    system, _ = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}).learn(dataset, seed=0)
+        spec = check(compose("config", overrides=[*passages, *generator, *source]))
+    dataset = build(spec.dataset)
+    system, _ = system_of(spec).learn(dataset, seed=0)
     answering: Any = system.generator
     assert isinstance(answering, HF)
     questions = dataset.test[:: max(1, len(dataset.test) // (2 * n))]

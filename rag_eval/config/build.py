@@ -8,21 +8,24 @@ from typing import Any
 
 from hydra.utils import instantiate
 
+from rag_eval.config.module_source import PACKAGE
 from rag_eval.config.secrets import is_secret
-from rag_eval.config.signature import PACKAGE
 from rag_eval.errors import ConfigError
 from rag_eval.parts import Chunker
+from rag_eval.run_spec import Part, RunSpec
+from rag_eval.system import System
 from rag_eval.types import QADataset
 
 
-def build(node: Mapping[str, Any]) -> Any:
-    """The object that a checked node describes, parts inside it first.
+def build(part: Part | Mapping[str, Any]) -> Any:
+    """The object that a checked part or its node describes, parts inside it first.
 
     Raises:
         ConfigError: if any target in it is not a name under rag_eval.
     """
+    node = part.to_config() if isinstance(part, Part) else dict(part)
     refuse(node)
-    return instantiate(dict(node), _convert_="all")
+    return instantiate(node, _convert_="all")
 
 
 def function(name: str) -> Any:
@@ -31,10 +34,15 @@ def function(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def dataset_of(settings: Mapping[str, Any]) -> QADataset:
-    """The dataset of a checked configuration, as its system gets it: with chunks for documents where it says so."""
-    chunker: Chunker = build(settings["chunker"])  # first, for it is the quicker to say what is wrong
-    return chunker.chunk(build(settings["dataset"]))
+def dataset_of(spec: RunSpec) -> QADataset:
+    """The dataset of a run, as its system gets it: with chunks for documents where it says so."""
+    chunker: Chunker = build(spec.chunker)  # first, for it is the quicker to say what is wrong
+    return chunker.chunk(build(spec.dataset))
+
+
+def system_of(spec: RunSpec) -> System:
+    """The system of a run, which has learned nothing yet."""
+    return System(retriever=build(spec.retriever), prompt=build(spec.prompt), adapter=build(spec.adapter), generator=build(spec.generator))
 
 
 def refuse(node: Any, where: str = "") -> None:

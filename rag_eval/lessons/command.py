@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from rag_eval.parts import Arriving, Generator
 from rag_eval.record.disk import locked, write_atomically, writing
 from rag_eval.record.manifest import seal
 from rag_eval.record.serial import to_plain
+from rag_eval.run_spec import RunSpec
 from rag_eval.source import source_sha
 from rag_eval.types import Document, QADataset, Spend
 
@@ -83,13 +84,13 @@ def make(plan: Plan, arguments: Sequence[str]) -> Made:
     Raises:
         RagEvalError: as a run does.
     """
-    settings = _settings(arguments)
+    spec = _spec(arguments)
     sheet = read_sheet(conf_dir() / "hardware" / f"{plan.hardware}.yaml") if plan.hardware else None
-    dataset = dataset_of(settings)
+    dataset = dataset_of(spec)
     documents = _sample(dataset, plan.n_documents)
     with writing(plan.out):
         plan.out.mkdir(parents=True, exist_ok=True)
-    generator, prompt = build(settings["generator"]), build(settings["prompt"])
+    generator, prompt = build(spec.generator), build(spec.prompt)
     with locked(plan.out / "lessons.lock", f"lessons in {plan.out}"):
         teacher = Teacher(generator, plan.out / "replies.jsonl")
         found = make_lessons(teacher, prompt, documents, (*dataset.test, *dataset.dev), plan.n_questions, plan.n_restated)
@@ -99,18 +100,15 @@ def make(plan: Plan, arguments: Sequence[str]) -> Made:
     return made
 
 
-def _settings(arguments: Sequence[str]) -> dict[str, Any]:
+def _spec(arguments: Sequence[str]) -> RunSpec:
     """The checked configuration, with room for pages where the command line does not say otherwise."""
     mode = [] if any(one.startswith("mode=") for one in arguments) else ["mode=closed_book"]
-    settings = check(composed([*mode, *arguments]))
-    model = signature(settings["generator"]["_target_"]).model
+    spec = check(composed([*mode, *arguments]))
+    model = signature(spec.generator.target).model
     given = {one.lstrip("+").partition("=")[0] for one in arguments}
     room = {name: value for name, value in ROOM.items() if model and name in model.model_fields and f"generator.{name}" not in given}
-    return {
-        **settings,
-        "generator": {**settings["generator"], **room},
-        "prompt": {**settings["prompt"], "style": "chat", "n_exemplars": 0},  # what is written has no form that exemplars would show
-    }
+    prompt = spec.prompt.having(style="chat", n_exemplars=0)  # what is written has no form that exemplars would show
+    return replace(spec, generator=spec.generator.having(**room), prompt=prompt)
 
 
 def _sample(dataset: QADataset, n: int | None) -> list[Document]:

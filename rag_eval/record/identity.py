@@ -14,6 +14,7 @@ from typing import Any
 from rag_eval import model_folder
 from rag_eval.machine import cpu_name, has_gpu, n_cores
 from rag_eval.record.serial import sha256_of
+from rag_eval.run_spec import Role, RunSpec, to_config
 from rag_eval.score.primary import GROUP
 from rag_eval.source import source_sha
 from rag_eval.types import Example, QADataset
@@ -32,24 +33,22 @@ DECIDING = (
     "scikit-learn",
 )
 LIBRARIES = (*DECIDING, "semantic-text-splitter", "datasets", "numpy", "hydra-core", "mlflow")
-# These decide nothing, or are hashed by their content.
-SILENT = ("replay", "latency", "tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset", "chunker")
 
 
-def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> str:
+def run_id(spec: RunSpec, dataset: QADataset, questions: Sequence[Example]) -> str:
     """16 hex digits, equal only for runs whose results must be equal.
 
     Paths of models and datasets do not count, their content does; where results are written does not count either.
     Whether the machine has a GPU does, because device=auto means another thing there.
     """
     versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
-    parts = _by_content({name: node for name, node in settings.items() if name not in SILENT})
+    parts = _by_content({name: to_config(value) for name, value in spec.having(Role.VALUE).items()})
     asked = [example.id for example in questions]
     return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter, has_gpu()])[:16]
 
 
 def comparison(
-    settings: Mapping[str, Any],
+    spec: RunSpec,
     dataset: QADataset,
     questions: Sequence[Example],
     generator: Mapping[str, Any],
@@ -58,13 +57,13 @@ def comparison(
     """What two runs must share before their numbers may stand in one table.
 
     Args:
-        settings: checked, with the form of the prompt chosen.
+        spec: checked, with the form of the prompt chosen.
         dataset: as its system gets it.
         questions: that are asked.
         generator: its identity.
         exemplars: ids of the solved questions that the prompt shows where the arm is not about them.
     """
-    prompt = {name: value for name, value in settings["prompt"].items() if name not in {"style", "n_exemplars"}}
+    prompt = {name: value for name, value in spec.prompt.to_config().items() if name not in {"style", "n_exemplars"}}
     return {
         "dataset": dataset.counterpart or dataset.fingerprint,
         "dataset_name": dataset.name,
@@ -72,14 +71,14 @@ def comparison(
         "dtype": generator.get("dtype"),
         "decoding": sha256_of(generator.get("decoding"))[:12] if generator["base_model"] else None,
         "prompt": sha256_of(prompt)[:12],
-        "style": settings["prompt"].get("style", "chat"),
+        "style": spec.prompt.get("style", "chat"),
         # None: solved questions are what this arm adds.
-        "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
+        "n_exemplars": None if spec.mode.has_exemplars else spec.prompt.get("n_exemplars", 0),
         "exemplars": sha256_of(list(exemplars))[:12] if exemplars else None,
         "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
         "questions": sha256_of([example.id for example in questions])[:12],
-        "primary": f"{GROUP}{settings['metrics']['primary']}",
-        "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
+        "primary": f"{GROUP}{spec.metrics.primary}",
+        "scorer": sha256_of([spec.metrics.answer, source_sha("score")])[:12],
     }
 
 

@@ -24,6 +24,7 @@ from rag_eval.errors import DataError
 from rag_eval.exemplars import chosen
 from rag_eval.form import _asked
 from rag_eval.record import identity
+from rag_eval.run_spec import RunSpec
 from rag_eval.types import Example, QADataset
 
 BY = Splitting("question")
@@ -274,8 +275,8 @@ MODES = ("rag", "oracle", "closed_book", "few_shot", "prior", "finetune", "rag_f
 
 
 @pytest.fixture
-def run_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], QADataset]]:
-    """`run_of("rag", "squad", ...)`: the checked settings and the dataset of a run on the same questions in one of the formats."""
+def run_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[RunSpec, QADataset]]:
+    """`run_of("rag", "squad", ...)`: the checked run and its dataset on the same questions in one of the formats."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "squad.json").write_text(json.dumps(SQUAD))
     (tmp_path / "docs").mkdir()
@@ -317,9 +318,9 @@ def run_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
         "jsonl": (f"dataset.documents={tmp_path}/documents.jsonl", f"dataset.questions={tmp_path}/questions.jsonl"),
     }
 
-    def call(mode: str, source: str, *more: str) -> tuple[dict[str, Any], QADataset]:
-        settings = check(composed([f"mode={mode}", f"dataset={source}", *sources[source], *more]))
-        return settings, dataset_of(settings)
+    def call(mode: str, source: str, *more: str) -> tuple[RunSpec, QADataset]:
+        spec = check(composed([f"mode={mode}", f"dataset={source}", *sources[source], *more]))
+        return spec, dataset_of(spec)
 
     return call
 
@@ -333,9 +334,7 @@ def test_every_arm_is_asked_the_same_about_the_same_documents(run_of: Callable[.
     assert len(first.test) >= 10
     assert any(not one.is_answerable for one in first.test)
     assert first.dev
-    compared = {
-        identity.comparison(settings, dataset, dataset.test, {"base_model": "m"})["dataset"] for settings, dataset in found.values()
-    }
+    compared = {identity.comparison(spec, dataset, dataset.test, {"base_model": "m"})["dataset"] for spec, dataset in found.values()}
     assert len(compared) == 1
     own, control = found["finetune"][1], found["finetune_format"][1]
     assert clusters(own.train) == clusters(own.test)

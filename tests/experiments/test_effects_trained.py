@@ -35,13 +35,13 @@ def test_the_settings_of_every_trained_arm_hold_together_and_follow_the_world(na
     plan = plan_of(OPTIONS)
     (overrides,) = (TRAINED | finetuning.OTHERS)[name]
     with _configuration():
-        settings = check(_composed(plan, 7, overrides, "/a/folder"))
-    world = settings["dataset"].get("after", settings["dataset"])
-    assert (world["preset"], world["seed"]) == ("ci", 7)
-    trained = settings["adapter"]["_target_"].endswith("Lora")
-    assert settings["seed"] == (7 if trained else 0)
+        spec = check(_composed(plan, 7, overrides, "/a/folder"))
+    world = spec.dataset.get("after", spec.dataset)
+    assert (world.get("preset"), world.get("seed")) == ("ci", 7)
+    trained = spec.adapter.target.endswith("Lora")
+    assert spec.seed == (7 if trained else 0)
     if trained:
-        assert settings["adapter"]["start"] == ("/a/folder" if effects_trained.START in overrides else None)
+        assert spec.adapter.get("start") == ("/a/folder" if effects_trained.START in overrides else None)
 
 
 def test_only_a_generator_with_weights_is_trained() -> None:
@@ -54,8 +54,8 @@ def test_every_fact_is_seen_as_often_whatever_the_phrasings() -> None:
     seen = set()
     with _configuration():
         for arm in effects_trained.PHRASED.values():
-            settings = check(_composed(plan, 0, TRAINED[arm][0], ""))
-            seen.add(settings["adapter"]["epochs"] * settings["dataset"]["n_phrasings"])
+            spec = check(_composed(plan, 0, TRAINED[arm][0], ""))
+            seen.add(spec.adapter.get("epochs") * spec.dataset.get("n_phrasings"))
     assert seen == {effects_trained.PASSES}
 
 

@@ -38,9 +38,9 @@ def test_these_are_the_recipes() -> None:
 
 @pytest.mark.parametrize(("recipe", "model", "run"), ALL, ids=[f"{recipe.name}-{model}-{run}" for recipe, model, run in ALL])
 def test_every_run_of_a_recipe_is_a_configuration_that_passes_the_check(recipe: Recipe, model: str, run: str) -> None:
-    settings = check(composed(recipe, model, run, "DATA", DEFAULTS))
-    assert settings["generator"]["model"] == recipe.models[model]
-    assert recipe.measure in {f"answer/{name}" for name in settings["metrics"]["answer"]}
+    spec = check(composed(recipe, model, run, "DATA", DEFAULTS))
+    assert spec.generator.get("model") == recipe.models[model]
+    assert recipe.measure in {f"answer/{name}" for name in spec.metrics.answer}
 
 
 def test_a_number_is_as_reported_within_the_tolerance_and_else_other() -> None:

@@ -57,8 +57,7 @@ def sparse_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(name: str, root: Path, sparse_model: Path, *more: str) -> Searching:
     given = [f"retriever.encoder.model={sparse_model}"] if name == "sparse" else []
     overrides = ["mode=rag", f"retriever={name}", *QUICK[name], *given, *more, f"cache.root={root}"]
-    settings = check(composed(overrides))
-    retriever = build(settings["retriever"])
+    retriever = build(check(composed(overrides)).retriever)
     assert isinstance(retriever, Searching)
     return retriever
 
