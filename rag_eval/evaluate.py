@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,14 +37,13 @@ from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import is_mirrored
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import passages
-from rag_eval.retrieve.dense import TRUNCATION
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.retrieve.truncation import kept_truncation
 from rag_eval.run_spec import RunSpec
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.primary import chosen_primary
 from rag_eval.score.summary import Row, Scorer, counts, estimates, searches_per_s, seconds, tokens
-from rag_eval.source import source_sha
 from rag_eval.system import Learned, System
 from rag_eval.types import Example, Prediction, QADataset, RunResult, Spend
 
@@ -205,7 +203,7 @@ def _measure(
         "counts": counts(predictions, questions),
         "seconds": seconds(predictions),
         "tokens": tokens(predictions),
-        "truncation": _truncation(learned.index),
+        "truncation": kept_truncation(learned.index),
         "training": history_of(learned.adapter),
         "throughput": {"searches_per_s": searches_per_s(predictions)},
         "chance": chance,
@@ -220,12 +218,6 @@ def keeping(retriever: Retriever, dataset: QADataset, cache: Cache) -> Retriever
     if not isinstance(retriever, Searching):
         return retriever
     return Kept(retriever, dataset.documents, documents_sha(dataset.documents), cache)
-
-
-def _truncation(kept: Cached | None) -> dict[str, Any] | None:
-    """How much of the documents an embedder did not read; None where nothing was embedded, or by one that reads everything."""
-    files = [path / TRUNCATION for path in (kept.path, *kept.also)] if kept else []
-    return next((json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()), None)
 
 
 def _spent(readings: Mapping[str, Reading]) -> dict[str, Spend]:
@@ -330,7 +322,7 @@ def _facts(
         "learned_from": dataset.fingerprint if _has_lessons(spec) else documents_sha(dataset.documents),
         "written": _written(spec, dataset),
         "git": identity.git(),
-        "source": source_sha(),
+        "source": identity.code_of(spec),
         "versions": identity.versions(),
         "hardware": identity.hardware(system.generator.device),
         "idle_watts": vars(idle_watts(system.generator.device == "cuda")),

@@ -31,7 +31,7 @@ from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.words import length
-from rag_eval.source import TOKENIZING, source_sha
+from rag_eval.source import code_sha
 from rag_eval.system import System
 from rag_eval.types import Document, Estimate, Example, QADataset, Reading, Style
 
@@ -91,7 +91,7 @@ def formed(spec: RunSpec, dataset: QADataset) -> tuple[RunSpec, Form]:
     wanted = [(one, many) for one, many in _candidates(spec.generator, dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)]
     is_probed = len(wanted) > 1
     if is_probed:
-        form = _probed(build(spec.generator), wanted, given, dataset, build(spec.cache))
+        form = _probed(spec, wanted, dataset)
     elif wanted:
         form = Form(*wanted[0], "the only form that this generator and dataset allow")
     else:
@@ -117,7 +117,8 @@ def _candidates(part: Part, dataset: QADataset, n: int | str) -> list[tuple[Styl
     return [(style, many) for style in generator.styles for many in shown]
 
 
-def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Part, dataset: QADataset, cache: Cache) -> Form:
+def _probed(spec: RunSpec, wanted: Sequence[tuple[Style, int]], dataset: QADataset) -> Form:
+    generator: Generator = build(spec.generator)
     exemplars = {n: chosen(dataset, n + 1) if n else () for n in {n for _, n in wanted}}
     for most in sorted(exemplars, reverse=True):  # exemplars leave fewer questions, the more they are
         of, asked = _asked(dataset, exemplars[most])
@@ -133,7 +134,8 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: P
         return Form(style, n, why)
     if len(wanted) == 1:
         return Form(*wanted[0], f"not probed: with exemplars fewer than {FEWEST_QUESTIONS} questions are left to ask")
-    given: Prompt = build(prompt)
+    given: Prompt = build(spec.prompt)
+    cache: Cache = build(spec.cache)
     learned = [Prompt(given.system, given.header, style, n, exemplars[n]) for style, n in wanted]
     prompts = _with_room(learned, generator, dataset, asked)
     key = {
@@ -142,7 +144,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: P
         "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
         "questions": _sha(asked),
         "passages": _sha(_passages(dataset, asked)),
-        "code": [source_sha(part) for part in ("generate", "score", "prompt.py", *TOKENIZING)],
+        "code": code_sha(__name__, *spec.generator.modules(), *spec.prompt.modules()),
         "rule": [N_QUESTIONS, N_PASSAGES],
         "torch": version("torch"),
         "transformers": version("transformers"),

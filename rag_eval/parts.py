@@ -26,6 +26,7 @@ from rag_eval.types import (
     Style,
 )
 
+DECIDES_NOTHING = "decides nothing"  # in the annotation of a parameter: it decides nothing of a result, so that no identity has it
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
 Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an array to be filled: in memory or in a file
 Numbers = NDArray[np.int64]  # (n,), of documents; -1 stands for none
@@ -389,6 +390,7 @@ class Trainable(Generator, Protocol):
 
     model: str  # hub id or folder of the base model
     revision: str | None
+    base_code: str  # identity of the code by which `base` loads; goes into cache keys
     n_positions: int | None  # tokens that it reads at once, prompt and answer together; None = it names no limit
 
     def count_row_tokens(self, rows: Sequence[Row]) -> list[int]:

@@ -45,6 +45,11 @@ class Part:
         """The same part with other values of some parameters."""
         return replace(self, params={**self.params, **params})
 
+    def modules(self) -> Iterator[str]:
+        """The modules of what builds it and the parts inside it, those that decide nothing apart."""
+        yield self.target.rpartition(".")[0]
+        yield from _modules([value for name, value in self.params.items() if name not in self.silent])
+
     def to_config(self) -> dict[str, Any]:
         """The node of a configuration that describes it."""
         return {"_target_": self.target, **{name: to_config(value) for name, value in self.params.items()}}
@@ -137,6 +142,14 @@ class RunSpec:
 
     def _is_told_elsewhere(self, name: str, value: Any, part: Part) -> bool:
         return isinstance(value, Part) and (name in part.silent or value in self.parts.values())
+
+
+def _modules(value: Any) -> Iterator[str]:
+    if isinstance(value, Part):
+        yield from value.modules()
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _modules(one)
 
 
 def to_config(value: Any) -> Any:

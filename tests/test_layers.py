@@ -10,6 +10,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "rag_eval"
 PURE = {
     "run_spec",
+    "file_digest",
     "parts",
     "prompt",
     "score",

@@ -9,7 +9,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.training import Lesson, Trained, taught
-from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
+from rag_eval.parts import DECIDES_NOTHING, Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
+from rag_eval.source import code_sha
 from rag_eval.types import QADataset
 
 
@@ -35,7 +36,7 @@ class Full:
         packing: bool,
         eval_every: NonNegativeInt,
         patience: NonNegativeInt,
-        checkpoint_every: NonNegativeInt,
+        checkpoint_every: Annotated[NonNegativeInt, DECIDES_NOTHING],
         n_processes: PositiveInt,
         asked_every: PositiveFloat = 1.0,
     ) -> None:
@@ -68,7 +69,7 @@ class Full:
         )
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        lesson = Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora=None)
+        lesson = Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora=None, code=code_sha(__name__))
         kept = taught(lesson, "weights", self.cache, _save)
         return generator.with_adapter(str(kept.path)), kept
 

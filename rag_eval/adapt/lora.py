@@ -20,7 +20,8 @@ from rag_eval.adapt.started import Start, start_of
 from rag_eval.adapt.training import CHANGE_BASE, Lesson, Trained, taught
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
+from rag_eval.parts import DECIDES_NOTHING, Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
+from rag_eval.source import code_sha
 from rag_eval.types import QADataset
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -56,7 +57,7 @@ class Lora:
         packing: bool,
         eval_every: NonNegativeInt,
         patience: NonNegativeInt,
-        checkpoint_every: NonNegativeInt,
+        checkpoint_every: Annotated[NonNegativeInt, DECIDES_NOTHING],
         start: str | None,
         stacked: bool,
         n_processes: PositiveInt,
@@ -162,7 +163,8 @@ class Lora:
             check_fits(str(self._start.folder), generator.model, generator.revision, base)
             self._start.check_asked_alike(generator)
         lora = LoraConfig(**self._lora, revision=generator.revision)
-        return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized, self._start)
+        code = code_sha(__name__)
+        return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, code, self.is_quantized, self._start)
 
 
 def _check_quantizing() -> None:

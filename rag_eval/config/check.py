@@ -139,8 +139,9 @@ def part_of(node: Mapping[str, Any]) -> Part:
     """The part that a node describes, and those inside it."""
     read = signature(node["_target_"])
     params = {name: _value(value) for name, value in node.items() if name != "_target_"}
-    silent = {kind for name, kind in kinds().items() if roles()[name] == PLACE}
-    return Part(node["_target_"], params, frozenset(name for name, place in read.places.items() if name in params and place.kind in silent))
+    places = {kind for name, kind in kinds().items() if roles()[name] == PLACE}
+    silent = read.silent | {name for name, place in read.places.items() if place.kind in places}
+    return Part(node["_target_"], params, frozenset(silent & params.keys()))
 
 
 def _value(value: Any) -> Any:

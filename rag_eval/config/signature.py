@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag_eval.config.module_source import PACKAGE, Definition, ModuleSource, module_source
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError
+from rag_eval.parts import DECIDES_NOTHING
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -23,6 +24,7 @@ NAMES: Mapping[str, Any] = {
     "Sequence": list, "Mapping": dict, "Any": Any, "Literal": Literal, "Annotated": Annotated, "Field": Field, "None": None,
     "PositiveInt": pydantic.PositiveInt, "NonNegativeInt": pydantic.NonNegativeInt,
     "PositiveFloat": pydantic.PositiveFloat, "NonNegativeFloat": pydantic.NonNegativeFloat,
+    "DECIDES_NOTHING": DECIDES_NOTHING,
 }  # fmt: skip
 
 
@@ -40,6 +42,7 @@ class Signature:
 
     model: type[BaseModel] | None  # None: it takes no parameters
     places: Mapping[str, Place]  # of the parameters that take parts
+    silent: frozenset[str]  # the parameters that are annotated to decide nothing of a result
     gives: str  # dotted name of the class of what it builds
     constants: Mapping[str, Any]  # class attributes that are literals
     methods: frozenset[str]
@@ -67,11 +70,12 @@ def signature(target: str, where: str = "") -> Signature:
         raise ConfigError(f"{where}: {module} has no {name}{suggest(name, names)}.")
     parameters = _parameters(found)
     places = {one: place for one, annotation, _ in parameters if (place := _place(annotation, source))}
+    silent = frozenset(one for one, annotation, _ in parameters if annotation is not None and _is_silent(annotation))
     model = _model(name, parameters, source)
     if isinstance(found, ast.FunctionDef):
-        return Signature(model, places, _returned(found, source), {}, frozenset())
+        return Signature(model, places, silent, _returned(found, source), {}, frozenset())
     methods = frozenset(one.name for one in found.body if isinstance(one, ast.FunctionDef))
-    return Signature(model, places, target, _constants(found), methods)
+    return Signature(model, places, silent, target, _constants(found), methods)
 
 
 def _parameters(found: Definition) -> list[Parameter]:
@@ -130,6 +134,10 @@ def _type(annotation: ast.expr | None, source: ModuleSource) -> Any:
         return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, names)  # noqa: S307
     except TypeError:  # of generic types that no configuration gives, such as tuple
         return Any
+
+
+def _is_silent(annotation: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "DECIDES_NOTHING" for node in ast.walk(annotation))
 
 
 def _place(annotation: ast.expr | None, source: ModuleSource, takes_many: bool = False) -> Place | None:

@@ -26,7 +26,7 @@ from rag_eval.record.disk import locked, write_atomically, writing
 from rag_eval.record.manifest import seal
 from rag_eval.record.serial import to_plain
 from rag_eval.run_spec import RunSpec
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document, QADataset, Spend
 
 ROOM = {"stop": [], "max_new_tokens": 512}  # of a generator that writes pages instead of short answers, where it has such a setting
@@ -142,7 +142,7 @@ def _write(plan: Plan, made: Made, dataset: QADataset, generator: Generator) -> 
         "hardware": plan.hardware,
         "utilisation": plan.utilisation,
         "price": None if made.price is None else to_plain(made.price),
-        "source": source_sha(),
+        "source": code_sha(__name__),
     }
     seal(plan.out, files, facts)
 

@@ -19,7 +19,6 @@ from safetensors.torch import load_file, save_file
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM, ModernBertDecoderConfig
 from trl import SFTConfig
 
-from rag_eval.adapt import training
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.given import Given
 from rag_eval.adapt.lora import Lora
@@ -30,7 +29,7 @@ from rag_eval.config.paths import conf_dir
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Cached
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
 from tests.models import SIZES, write_random_model
@@ -427,14 +426,10 @@ def test_one_gpu_is_trained_on_where_there_are_several(base: Path, tmp_path: Pat
     assert (trainer.args.n_gpu, trainer.args.train_batch_size) == (1, 4)
 
 
-@pytest.mark.parametrize("name", ["tokenization.py", "control_tokens.py"])
-def test_texts_that_are_read_by_other_code_are_another_adapter(
-    name: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lesson, sha = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0), source_sha
-    before = lesson.key
-    monkeypatch.setattr(training, "source_sha", lambda part: "other" if part == name else sha(part))
-    assert lesson.key != before
+def test_other_code_that_trains_or_loads_is_another_adapter(base: Path, tmp_path: Path) -> None:
+    lesson = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0)
+    assert lesson.key["code"] == [code_sha("rag_eval.adapt.lora"), code_sha("rag_eval.generate.hf_checkpoint")]
+    assert replace(lesson, code="other").key != lesson.key
 
 
 def test_an_adapter_is_the_same_however_long_it_took(base: Path, tmp_path: Path) -> None:
