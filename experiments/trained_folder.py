@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from rag_eval.config.build import build
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import prepared
+from rag_eval.preparation import prepared
 
 
 def trained_folder(cfg: DictConfig) -> str:

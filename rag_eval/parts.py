@@ -497,5 +497,9 @@ class Teaching(Protocol):
 
     data: TrainingData
 
+    def with_rows(self, rows: Sequence[Row]) -> Adapter:
+        """The same adapter for a training whose rows were made, and checked, before: `data` is not asked for them again."""
+        ...
+
 
 Metric = Callable[[Prediction, Example], float]  # nan = this question cannot be judged

@@ -19,11 +19,12 @@ from omegaconf import DictConfig
 
 from rag_eval.config.build import build, system_of
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import evaluate, mirror, prepared
+from rag_eval.evaluate import evaluate, mirror
 from rag_eval.latency.cold_start import cold_start
 from rag_eval.latency.latency_record import ColdStart, LatencyRecord
 from rag_eval.latency.measure import drawn, measure
 from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.preparation import prepared
 from rag_eval.record.latency_file import write_latency
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.run_spec import RunSpec

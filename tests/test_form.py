@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from rag_eval import evaluate, form
+from rag_eval import form, preparation
 from rag_eval.config.build import build, dataset_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
@@ -138,7 +138,7 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
     def says(style: Style, n: int, gold: str) -> str:
         return gold if (style, n) == ("plain", 0) else f"{gold} and much else"
 
-    assert asked("mode=rag", says=says)[0]["prompt"]["n_exemplars"] == 0
+    assert asked("mode=rag", says=says)[0].prompt.get("n_exemplars") == 0
     spec, _, talker = asked("mode=few_shot", says=says)
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars"), talker.n_asked) == ("plain", 4, 0)
 
@@ -235,11 +235,11 @@ def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_aske
     made = [json.dumps({"id": f"q{at}", "answers": "Ra", **row}) for at, row in enumerate(rows)]
     (tmp_path / "q.jsonl").write_text("\n".join(made))
     for loads in ("_with_dtype", "formed"):
-        monkeypatch.setattr(evaluate, loads, lambda *_: pytest.fail("a model was asked"))
+        monkeypatch.setattr(preparation, loads, lambda *_: pytest.fail("a model was asked"))
     files = (f"dataset.documents={tmp_path / 'd.jsonl'}", f"dataset.questions={tmp_path / 'q.jsonl'}")
     cfg = composed([f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
     with pytest.raises(DataError, match=words):
-        evaluate.prepared(cfg)
+        preparation.prepared(cfg)
 
 
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])

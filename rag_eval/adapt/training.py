@@ -75,13 +75,14 @@ class Lesson:
         code: str,
         is_quantized: bool = False,
         start: Start | None = None,
+        made: Sequence[Row] | None = None,
     ) -> Lesson:
-        """The lesson that a dataset gives.
+        """The lesson that a dataset gives; `made` are its rows where they were made before.
 
         Raises:
             DataError: if it lacks what is to be trained on, or a row is longer than the model can read.
         """
-        rows = training_rows(data, generator, prompt, dataset, seed)
+        rows = training_rows(data, generator, prompt, dataset, seed) if made is None else made
         dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
         if schedule.eval_every and not dev:
             raise DataError(

@@ -432,6 +432,14 @@ def test_other_code_that_trains_or_loads_is_another_adapter(base: Path, tmp_path
     assert replace(lesson, code="other").key != lesson.key
 
 
+def test_rows_that_were_made_before_are_not_made_again(base: Path, tmp_path: Path) -> None:
+    adapter, generator = lora(tmp_path), hf(base)
+    rows = adapter.lesson(generator, PROMPT, DATASET, 0).rows
+    ready = adapter.with_rows(rows[:2])
+    assert ready.lesson(generator, PROMPT, DATASET, 0).rows == rows[:2]
+    assert adapter.lesson(generator, PROMPT, DATASET, 0).rows == rows
+
+
 def test_an_adapter_is_the_same_however_long_it_took(base: Path, tmp_path: Path) -> None:
     one, other = (fit(tmp_path / name, base) for name in "12")
     assert one[1].seconds != other[1].seconds
