@@ -21,7 +21,7 @@ from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.runs import mismatches
 from rag_eval.run_spec import RunSpec
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Estimate, Generation, QADataset, Rendered, Style
+from rag_eval.types import Estimate, Generation, Grading, QADataset, Rendered, Style
 from tests.commands import Ended
 
 Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said
@@ -190,7 +190,7 @@ def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(aske
         return "東京" if n and style == "plain" else f"私が探したところ、それは東京だと書いてあります{'。' * n}"
 
     whole = world("ci", 0)
-    dev = tuple(replace(one, answers=("東京",), meta={}) for one in whole.dev)
+    dev = tuple(replace(one, answers=("東京",), meta={}, grading=Grading()) for one in whole.dev)
     spec, chosen, _ = asked("mode=rag", says=says, dataset=replace(whole, dev=dev))
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("plain", 4)
     assert chosen.gold_words == 1.0

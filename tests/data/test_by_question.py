@@ -52,7 +52,8 @@ def clusters(examples: Sequence[Example]) -> set[str]:
 
 
 def rows(examples: Sequence[Example], split: str = "") -> list[dict[str, Any]]:
-    return [{**vars(one), "answers": list(one.answers), "evidence": list(one.evidence), "history": [], "split": split} for one in examples]
+    plain = [{name: value for name, value in vars(one).items() if name != "grading"} for one in examples]
+    return [{**one, "answers": list(one["answers"]), "evidence": list(one["evidence"]), "history": [], "split": split} for one in plain]
 
 
 def assembled(questions: Sequence[dict[str, Any]], splitting: Splitting = BY, share: float = 0.5) -> QADataset:
