@@ -93,6 +93,10 @@ def test_a_correct_configuration_is_returned_as_what_is_to_be_done() -> None:
             ["metrics.retrieval.recall", "is no metric; expected a function of (retrieved, evidence, k)"],
         ),
         ("~metrics.retrieval", ["metrics.retrieval is missing"]),
+        (
+            "metrics.run.usd_per_correct=rag_eval.score.answer.em",
+            ["metrics.run.usd_per_correct", "is no metric; expected a function of (run)"],
+        ),
         ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1: input should be greater than or equal to 0, or 'auto'"]),
         ("prompt.n_exemplars=some", ["prompt.n_exemplars is 'some': input should be a valid integer, or 'auto'"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),

@@ -21,7 +21,7 @@ from rag_eval.data.world.source import world
 from rag_eval.parts import Cached
 from rag_eval.probes import sample
 from rag_eval.record.content import content_of
-from rag_eval.record.identity import comparison, run_id
+from rag_eval.record.identity import code_of, comparison, run_id
 from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.index.by_faiss import Faiss
@@ -54,6 +54,8 @@ RAG = {
     "metrics.retrieval_k=[1]": True,
     "metrics.primary=contains": True,
     "metrics.answer.em=rag_eval.score.answer.contains": True,
+    "metrics.retrieval.recall=rag_eval.score.retrieval.hit_at_k": True,
+    "~metrics.run": True,
     "retriever.k=4": True,
     "retriever.depth=11": True,
     "retriever/embedder=tfidf_svd": True,
@@ -363,6 +365,14 @@ def test_what_is_compared_is_scored_by_the_same_code(copy: Copy) -> None:
         path.write_text(f"{text}\nANOTHER = 1\n", encoding="utf-8")
         assert (scorer() != before) is changes
         path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("group", "changes"), {"answer": True, "retrieval": True, "run": False}.items())
+def test_a_run_is_known_by_the_code_of_the_scores_that_it_computes(group: str, changes: bool) -> None:
+    spec = checked("mode=rag")
+    more = {**vars(spec.metrics)[group], "mine": "rag_eval.report.table.mine"}
+    other = replace(spec, metrics=replace(spec.metrics, **{group: more}))
+    assert (code_of(other) != code_of(spec)) is changes
 
 
 def test_every_part_of_the_search_says_what_code_it_is() -> None:

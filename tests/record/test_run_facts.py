@@ -10,8 +10,10 @@ import pytest
 from rag_eval.config.build import system_of
 from rag_eval.data.leakage import overlap
 from rag_eval.data.world.source import world
-from rag_eval.record.run_facts import known_after, known_before
+from rag_eval.record.run_facts import declarations, known_after, known_before
 from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.score.metric import Declaration
+from rag_eval.score.scoring import Scoring
 from rag_eval.system import Learned
 from rag_eval.types import QADataset, Spend, Written
 from tests.test_conf import checked
@@ -58,3 +60,10 @@ def test_the_end_adds_what_was_answered() -> None:
     assert found["comparison"] == {"primary": "answer/em", "adapter_mode": None}
     assert found["counts"]["n_questions"] == 3
     assert (found["truncation"], found["decoded"]) == (None, None)
+
+
+def test_scores_of_questions_and_of_the_whole_run_are_declared() -> None:
+    spec = checked("mode=closed_book", *ECHO)
+    declared = declarations(Scoring({"answer/em": Declaration(asks="form")}, "answer/em"), spec)
+    assert declared["answer/em"]["asks"] == "form"
+    assert declared["cost/usd_per_correct"]["function"] == spec.metrics.run["usd_per_correct"]
