@@ -55,7 +55,7 @@ RAG = {
     "metrics.primary=contains": True,
     "metrics.answer.em=rag_eval.score.answer.contains": True,
     "metrics.retrieval.recall=rag_eval.score.retrieval.hit_at_k": True,
-    "~metrics.run": True,
+    "~metrics.run.usd_per_correct": True,
     "retriever.k=4": True,
     "retriever.depth=11": True,
     "retriever/embedder=tfidf_svd": True,

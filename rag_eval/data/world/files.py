@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rag_eval.data.grading import as_meta
 from rag_eval.data.world.history import N_VERSIONS, History, year
 from rag_eval.data.world.language import attributes
 from rag_eval.data.world.model import Entity, Fact, facts_of
@@ -157,5 +156,5 @@ def _question(example: Example, split: str) -> Row:
         "evidence": list(example.evidence),
         "cluster": example.cluster,
         "split": split,
-        "meta": {**example.meta, **as_meta(example.grading)},
+        "meta": {**example.meta, **example.grading.as_meta()},
     }
