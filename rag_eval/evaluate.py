@@ -176,16 +176,16 @@ def _measure(
         return Scorer(metrics, retrieval, depths, retriever.depth, retriever.context, documents, others, strata, primary)
 
     scorer = scorer_of(ready)
-    rows = scorer.rows(predictions, questions)
-    check_sum([row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))])
+    scores = scorer.score_all(predictions, questions)
+    check_sum([one.scores for one in scores if one.is_answerable and not math.isnan(one.score(primary))])
     judging = metrics.get(settings["metrics"]["primary"])
-    chance = None if judging is None else check_chance(judging.function, primary, rows, predictions, questions)
+    chance = None if judging is None else check_chance(judging.function, primary, scores, predictions, questions)
     with metered(uses_cuda) as readings["probe"]:
-        found = estimates(rows, scorer.scoring) | learned_phrasings(
+        found = estimates(scores, scorer.scoring) | learned_phrasings(
             ready,
             asked_as_trained(dataset, taught),
             lambda alone, probe: _answer(alone, probe, directory),
-            lambda alone, said, probe: estimates(scorer_of(alone).rows(said, probe), scorer.scoring),
+            lambda alone, said, probe: estimates(scorer_of(alone).score_all(said, probe), scorer.scoring),
             primary,
         )
         disagreement, again = batch_disagreement(ready, predictions, questions, settings["n_probe"])
@@ -220,7 +220,7 @@ def _measure(
         "asked_again": asdict(again),
         "decoded": ready.generator.decoded() if isinstance(ready.generator, Telling) else None,
     }
-    return directory.finish(rows, spends, found, {**facts, **measured})
+    return directory.finish(scores, spends, found, {**facts, **measured})
 
 
 def keeping(retriever: Retriever, dataset: QADataset, cache: Cache) -> Retriever:
