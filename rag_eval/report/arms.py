@@ -84,6 +84,7 @@ def report(argv: Sequence[str]) -> None:
         notes = [*gained.sentences, *notes]
     figures = _figures(made, scoring)
     with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
         for name, file in figures.items():
             write_bars(made, name, out / file)
     write_atomically(
