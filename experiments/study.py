@@ -19,14 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.options import options_of
 from rag_eval.cli import fail, prepare
-from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.config.compose import composed
 from rag_eval.errors import RagEvalError, Terminated
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import duration, progress
@@ -178,14 +175,6 @@ def evaluation(key: Key, overrides: Sequence[str], experiment: str, output_dir: 
 def recorded(overrides: Sequence[str]) -> RecordedRun:
     """The finished run of these settings, from disk or made now."""
     return read_run(Path(evaluate(composed(overrides)).directory))
-
-
-def composed(overrides: Sequence[str]) -> DictConfig:
-    """The configuration of a run, as `python run.py` composes it."""
-    register_resolvers()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
 
 
 def named(key: Hashable) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rag_eval.config import build
+from rag_eval.config.build import build
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.generate.grouped import check_named
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.resolve import Recogniser, resolved
+from rag_eval.run_spec import RunSpec
 from rag_eval.score.metric import metric
 from rag_eval.score.selftest import gold_scores
 from rag_eval.types import Example, QADataset
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 GIVEN = ("none", "recorded")  # contexts that need no corpus
 
 
-def check_questions(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> None:
+def check_questions(spec: RunSpec, dataset: QADataset, questions: Sequence[Example]) -> None:
     """Refuse a dataset that this run cannot be about.
 
     Raises:
@@ -31,46 +31,42 @@ def check_questions(settings: Mapping[str, Any], dataset: QADataset, questions: 
             not name "questions", or a metric does not give gold its full score.
     """
     if not questions:
-        raise DataError(f"{dataset.name}: no question in split={settings['split']}. Use split=test, or give rows of that split.")
-    context = settings["mode"]["context"]
+        raise DataError(f"{dataset.name}: no question in split={spec.split}. Use split=test, or give rows of that split.")
+    context = spec.mode.context
     if not dataset.documents and context not in GIVEN:
-        raise DataError(
-            f"{dataset.name} has no documents, and mode={settings['mode']['name']} needs some. Give documents or use another mode."
-        )
+        raise DataError(f"{dataset.name} has no documents, and mode={spec.mode.name} needs some. Give documents or use another mode.")
     if context.startswith("gold"):
         _check_evidence(dataset, questions)
-    adapter = settings["adapter"]
-    if adapter.get("paths"):
-        check_named(((one.id, one.meta) for one in (*dataset.train, *questions)), adapter["by"], adapter["paths"])
+    if paths := spec.adapter.get("paths"):
+        check_named(((one.id, one.meta) for one in (*dataset.train, *questions)), spec.adapter.params["by"], paths)
     bare = [one.id for one in questions if one.grading.retrieval_only]
-    if bare and settings["metrics"]["answer"]:
+    if bare and spec.metrics.answer:
         raise DataError(
             f"{dataset.name}: {len(bare)} of {len(questions)} questions have no gold answers (first: {bare[0]!r}), so that no answer "
             "could be judged. Use mode=retrieval."
         )
-    check_splits(dataset, settings["allow_overlap"])
-    gold_scores({name: metric(target) for name, target in settings["metrics"]["answer"].items()}, questions)
+    check_splits(dataset, spec.allow_overlap)
+    gold_scores({name: metric(target) for name, target in spec.metrics.answer.items()}, questions)
 
 
-def check_adapter(settings: Mapping[str, Any]) -> None:
+def check_adapter(spec: RunSpec) -> None:
     """Refuse an adapter of a folder through whose tokenizer the model cannot be asked, or be trained on.
 
     Raises:
         DataError: as `with_adapter` and `with_adapters` of the generator, and as Start.
     """
-    adapter = settings["adapter"]
-    path, paths, start = (adapter.get(name) for name in ("path", "paths", "start"))
+    path, paths, start = (spec.adapter.get(name) for name in ("path", "paths", "start"))
     if not (path or paths or start):
         return
-    generator = build(settings["generator"])
+    generator = build(spec.generator)
     if path:
         generator.with_adapter(path)
     if paths:
-        generator.with_adapters(paths, adapter["by"])
+        generator.with_adapters(paths, spec.adapter.params["by"])
     if start:
         from rag_eval.adapt.started import Start  # peft is needed only here
 
-        Start(Path(start), adapter["stacked"]).check_asked_alike(generator)
+        Start(Path(start), spec.adapter.params["stacked"]).check_asked_alike(generator)
 
 
 def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:

@@ -79,10 +79,11 @@ def latency(arguments: list[str]) -> int:
         return 0
     prepare()
     try:
-        from rag_eval.config import refuse_secrets
+        from rag_eval.config.compose import composed_arms
+        from rag_eval.config.secrets import refuse_secrets
 
         refuse_secrets(arguments)
-        cfgs = _composed(arguments)
+        cfgs = composed_arms(arguments)
         left_out = _LeftOut(arguments)
         for cfg in cfgs.values():
             left_out.leave_out(cfg)
@@ -113,7 +114,7 @@ def lessons(arguments: list[str]) -> int:
         return 0
     prepare()
     try:
-        from rag_eval.config import refuse_secrets
+        from rag_eval.config.secrets import refuse_secrets
 
         refuse_secrets(arguments)
         from rag_eval.lessons.command import make, read_plan
@@ -124,24 +125,6 @@ def lessons(arguments: list[str]) -> int:
         return fail(error, "", is_debug="debug=true" in arguments)
     show_lessons(made)
     return 3 if made.lessons.counts.n_failed else 0
-
-
-def _composed(arguments: Sequence[str]) -> dict[str, Any]:
-    """A configuration for each mode that is named."""
-    from hydra import compose, initialize_config_dir
-
-    from rag_eval.config import conf_dir, modes, register_resolvers
-    from rag_eval.errors import ConfigError
-
-    chosen = [name for one in arguments if one.startswith("mode=") for name in one.removeprefix("mode=").split(",")]
-    if not chosen:
-        raise ConfigError(f"expected mode=<arms to time>, as in mode=rag,finetune; modes: {', '.join(one.name for one in modes())}.")
-    if len(set(chosen)) < len(chosen):
-        raise ConfigError(f"expected every mode once, got {', '.join(chosen)}.")
-    others = [one for one in arguments if not one.startswith("mode=")]
-    register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return {name: compose("config", overrides=[f"mode={name}", *_added(others)]) for name in chosen}
 
 
 def run(arguments: list[str]) -> int:
@@ -202,7 +185,7 @@ def _run(arguments: list[str]) -> int:
     try:
         from hydra.core.hydra_config import HydraConfig
 
-        from rag_eval.config import refuse_secrets
+        from rag_eval.config.secrets import refuse_secrets
 
         refuse_secrets(arguments)
         _hydra(job, arguments)
@@ -241,25 +224,17 @@ def _hydra(job: Callable[[Any], float | None], arguments: list[str]) -> None:
     """Compose conf/config.yaml with the arguments and call the job, once or once a combination."""
     import hydra
 
-    from rag_eval.config import conf_dir, register_resolvers
+    from rag_eval.config.compose import added, register_resolvers
+    from rag_eval.config.paths import conf_dir
 
     register_resolvers()
-    sys.argv = [sys.argv[0], *(_added(arguments) if _sweeps_modes(arguments) else arguments)]
+    sys.argv = [sys.argv[0], *(added(arguments) if _sweeps_modes(arguments) else arguments)]
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
 
 
 def _sweeps_modes(arguments: Sequence[str]) -> bool:
     is_sweep = any(one in {"-m", "--multirun"} for one in arguments)
     return is_sweep and any(re.fullmatch(r"mode=.*,.*|experiment=.+", one) for one in arguments)
-
-
-def _added(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `++` before every dotted key.
-
-    Hydra applies what is not swept to the default mode first, whose parts need not know the key. Whether the parts of
-    a job know it is checked for each job.
-    """
-    return [f"++{one}" if re.match(r"(?!hydra\.)\w+\.[\w.]+=", one) else one for one in arguments]
 
 
 class _LeftOut:
@@ -272,7 +247,7 @@ class _LeftOut:
 
     def leave_out(self, cfg: Any) -> None:
         """Take from a job's configuration, with a word, what its arm has no use for."""
-        from rag_eval.config import without_foreign
+        from rag_eval.config.foreign import without_foreign
 
         self._n_jobs += 1
         for key in without_foreign(cfg, self._given):
@@ -325,10 +300,11 @@ def _verdict(error: BaseException) -> tuple[str, int]:
 
 def _explained(error: BaseException) -> str:
     """Hydra's complaint in one line, with the nearest valid name."""
-    from hydra import compose, initialize_config_dir
     from hydra.errors import MissingConfigException
 
-    from rag_eval.config import conf_dir, keys, suggest
+    from rag_eval.config.compose import composed, keys
+    from rag_eval.config.paths import conf_dir
+    from rag_eval.config.suggest import suggest
 
     text = " ".join(str(error).split("\n")[:1])
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
@@ -340,9 +316,8 @@ def _explained(error: BaseException) -> str:
         from hydra.core.global_hydra import GlobalHydra
 
         GlobalHydra.instance().clear()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            known = [*keys(compose("config")), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
-            known = [key for key in known if key != found[1]]  # the default mode may know what the chosen one does not
+        known = [*keys(composed([])), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
+        known = [key for key in known if key != found[1]]  # the default mode may know what the chosen one does not
         return f"{found[1]} is unknown{suggest(found[1], known)}"
     return text
 

@@ -12,7 +12,7 @@ import json
 import logging
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -20,18 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.adapt.none import NoAdapter
-from rag_eval.config import build, signature
+from rag_eval.config.build import build
+from rag_eval.config.signature import signature
 from rag_eval.exemplars import chosen, n_available
 from rag_eval.parts import Cache, Generator, Retriever, Styled
 from rag_eval.prompt import Prompt
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import OracleDistract
 from rag_eval.retrieve.random_pick import RandomPick
+from rag_eval.run_spec import Part, RunSpec
 from rag_eval.score.answer import contains, em
 from rag_eval.score.estimate import estimate
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.words import length
-from rag_eval.source import TOKENIZING, source_sha
+from rag_eval.source import code_sha
 from rag_eval.system import System
 from rag_eval.types import Document, Estimate, Example, QADataset, Reading, Style
 
@@ -69,32 +71,30 @@ class Form:
     gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
 
 
-def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, Any], Form]:
-    """The settings with the form of the prompt chosen, where it was left open, and how it was.
+def formed(spec: RunSpec, dataset: QADataset) -> tuple[RunSpec, Form]:
+    """The run with the form of the prompt chosen, where it was left open, and how it was.
 
     The number of exemplars of a mode that is about exemplars stays; its style is that of the other arms.
 
     Args:
-        settings: checked.
+        spec: checked.
         dataset: as its system gets it.
 
     Raises:
         DataError: if the dataset has too few solved questions for the exemplars that are configured.
     """
-    given = settings["prompt"]
+    given = spec.prompt
     style, n = given.get("style", "chat"), given.get("n_exemplars", 0)
-    is_own = settings["mode"]["has_exemplars"]
+    is_own = spec.mode.has_exemplars
     if n not in (AUTO, 0):
         chosen(dataset, n + 1)  # refused before a model is asked, if there are too few
     if AUTO not in (style, n):
-        return dict(settings), Form(style, n, "as configured")
+        return spec, Form(style, n, "as configured")
     shown = AUTO if is_own else n
-    wanted = [
-        (one, many) for one, many in _candidates(settings["generator"], dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)
-    ]
+    wanted = [(one, many) for one, many in _candidates(spec.generator, dataset, shown) if style in (AUTO, one) and shown in (AUTO, many)]
     is_probed = len(wanted) > 1
     if is_probed:
-        form = _probed(build(settings["generator"]), wanted, given, dataset, build(settings["cache"]))
+        form = _probed(spec, wanted, dataset)
     elif wanted:
         form = Form(*wanted[0], "the only form that this generator and dataset allow")
     else:
@@ -102,25 +102,26 @@ def formed(settings: Mapping[str, Any], dataset: QADataset) -> tuple[dict[str, A
     form = replace(form, style=form.style if style == AUTO else style, n_exemplars=form.n_exemplars if n == AUTO else n)
     if is_probed:
         log.warning("form of the prompt: style=%s, n_exemplars=%d (%s)", form.style, form.n_exemplars, form.why)
-    return {**settings, "prompt": {**given, "style": form.style, "n_exemplars": form.n_exemplars}}, form
+    return replace(spec, prompt=given.having(style=form.style, n_exemplars=form.n_exemplars)), form
 
 
-def _candidates(part: Mapping[str, Any], dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
+def _candidates(part: Part, dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
     """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show.
 
     Args:
-        part: the generator's settings.
+        part: the generator.
         dataset: exemplars are drawn from it.
         n: of exemplars, as configured.
     """
-    if "styles" not in signature(part["_target_"]).methods or part.get("keeps_form"):  # told without loading a library
+    if "styles" not in signature(part.target).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
     generator: Styled = build(part)
     shown = [n] if isinstance(n, int) else [0, *(many for many in N_EXEMPLARS if many <= n_available(dataset))]
     return [(style, many) for style in generator.styles for many in shown]
 
 
-def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: Mapping[str, Any], dataset: QADataset, cache: Cache) -> Form:
+def _probed(spec: RunSpec, wanted: Sequence[tuple[Style, int]], dataset: QADataset) -> Form:
+    generator: Generator = build(spec.generator)
     exemplars = {n: chosen(dataset, n + 1) if n else () for n in {n for _, n in wanted}}
     for most in sorted(exemplars, reverse=True):  # exemplars leave fewer questions, the more they are
         of, asked = _asked(dataset, exemplars[most])
@@ -136,7 +137,8 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         return Form(style, n, why)
     if len(wanted) == 1:
         return Form(*wanted[0], f"not probed: with exemplars fewer than {FEWEST_QUESTIONS} questions are left to ask")
-    given: Prompt = build(prompt)
+    given: Prompt = build(spec.prompt)
+    cache: Cache = build(spec.cache)
     learned = [Prompt(given.system, given.header, style, n, exemplars[n]) for style, n in wanted]
     retriever = _retriever(dataset, asked)
     found = [[hit.document for hit in one.hits] for one in retriever.search(asked)]
@@ -147,7 +149,7 @@ def _probed(generator: Generator, wanted: Sequence[tuple[Style, int]], prompt: M
         "prompts": [[one.system, one.header, one.style, one.n_exemplars, _sha(one.exemplars)] for one in prompts],
         "questions": _sha(asked),
         "passages": [_sha(documents) for documents in found],
-        "code": [source_sha(part) for part in ("generate", "score", "prompt.py", *TOKENIZING)],
+        "code": code_sha(__name__, *spec.generator.modules(), *spec.prompt.modules()),
         "rule": [N_QUESTIONS, N_READ, N_GOLD],
         "torch": version("torch"),
         "transformers": version("transformers"),

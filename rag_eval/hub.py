@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.run_spec import Part, RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -16,25 +18,29 @@ TIMEOUT_S = 10.0  # of asking the hub
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def pinned(node: Any) -> Any:
-    """A configuration with the commit in place of the branch of every hub model in it.
+def pinned(spec: RunSpec) -> RunSpec:
+    """A run with the commit in place of the branch of every hub model in its parts.
 
     Args:
-        node: checked; a mapping with `model` and `revision` is a model, of the hub unless `model` is a path on this machine.
+        spec: a part with `model` and `revision` is a model, of the hub unless `model` is a path on this machine.
 
     Raises:
         DataError: if there is no such model or revision, or it is not on this machine while HF_HUB_OFFLINE is set.
         EnvironmentFault: if the hub does not answer and no copy is on this machine.
     """
-    if isinstance(node, list):
-        return [pinned(one) for one in node]
-    if not isinstance(node, Mapping):
-        return node
-    inside = {name: pinned(value) for name, value in node.items()}
-    model = node.get("model")
-    if "revision" in node and isinstance(model, str) and not Path(model).exists():
-        inside["revision"] = commit_of(model, node["revision"])
-    return inside
+    return replace(spec, **{name: _pinned(part) for name, part in spec.parts.items()})
+
+
+def _pinned(value: Any) -> Any:
+    if isinstance(value, Part):
+        params = _pinned(value.params)
+        model = params.get("model")
+        if "revision" in params and isinstance(model, str) and not Path(model).exists():
+            params["revision"] = commit_of(model, params["revision"])
+        return replace(value, params=params)
+    if isinstance(value, Mapping):
+        return {name: _pinned(one) for name, one in value.items()}
+    return [_pinned(one) for one in value] if isinstance(value, list) else value
 
 
 def commit_of(model: str, revision: str | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from rag_eval.errors import DataError
+from rag_eval.file_digest import file_sha256
 
 _DECIDES = {".safetensors", ".json", ".txt", ".model", ".jinja"}  # weights, configurations, vocabularies, chat templates
 ADAPTER_CONFIG = "adapter_config.json"
@@ -74,7 +75,7 @@ def check_sha256(path: str | Path, expected: str) -> None:
     weights = Path(path) / "model.safetensors"
     if not weights.is_file():
         raise DataError(f"{weights}: expected this file with sha256 {expected}, found none. Set embedder.sha256=null or mend the folder.")
-    found = _sha256(weights)
+    found = file_sha256(weights)
     if found != expected:
         raise DataError(f"{weights}: expected sha256 {expected}, found {found}. Get the file again, or correct embedder.sha256.")
 
@@ -106,11 +107,11 @@ def fingerprint(model: str | Path, revision: str | None = None) -> str:
     """
     folder = Path(model)
     if folder.is_file():
-        return _sha256(folder)
+        return file_sha256(folder)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
     files = sorted(file for file in folder.rglob("*") if file.suffix in _DECIDES and file.name != _MANIFEST and file.is_file())
-    lines = [f"{file.relative_to(folder).as_posix()} {_sha256(file)}" for file in files]
+    lines = [f"{file.relative_to(folder).as_posix()} {file_sha256(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -160,8 +161,3 @@ def _items(node: Any) -> Iterator[tuple[str, Any]]:
         yield from node.items()
     for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
         yield from _items(child)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

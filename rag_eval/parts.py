@@ -25,6 +25,7 @@ from rag_eval.types import (
     Style,
 )
 
+DECIDES_NOTHING = "decides nothing"  # in the annotation of a parameter: it decides nothing of a result, so that no identity has it
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
 Allocate = Callable[[tuple[int, int]], NDArray[np.float32]]  # a shape to an array to be filled: in memory or in a file
 Numbers = NDArray[np.int64]  # (n,), of documents; -1 stands for none
@@ -390,6 +391,11 @@ class Trainable(Generator, Protocol):
     revision: str | None
 
     @property
+    def base_code(self) -> str:
+        """Identity of the code by which `base` loads; goes into cache keys."""
+        ...
+
+    @property
     def n_positions(self) -> int | None:
         """Tokens that it reads at once, prompt and answer together; None = it names no limit."""
         ...
@@ -497,3 +503,7 @@ class Teaching(Protocol):
     """An adapter that trains weights on what it makes of a dataset."""
 
     data: TrainingData
+
+    def with_rows(self, rows: Sequence[Row]) -> Adapter:
+        """The same adapter for a training whose rows were made, and checked, before: `data` is not asked for them again."""
+        ...

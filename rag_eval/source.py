@@ -1,24 +1,136 @@
-"""The identity of the package's own code: what other code made, a run or something cached, is not taken for the same."""
+"""The identity of the package's own code: what other code made, a run or something cached, is not taken for the same.
+
+It is the code of some modules and of all modules of the package that these import, directly or through others, also inside
+functions. Comments, blank lines and what docstrings say do not count. It is told by the text rather than by the syntax tree,
+which takes ten times as long to make; a test compares both for every module of the package.
+
+Where it counts too much, something is computed again that need not be: a module that is imported counts in whole, whatever is
+used of it; so does a line that is only wrapped otherwise. Modules that stand beside a result (`BESIDE`) are not followed.
+`__init__.py` files are empty and do not count.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
-TOKENIZING = ("tokenization.py", "control_tokens.py", "thinking.py")  # what decides the token ids of a text, beside its tokenizer
+PACKAGE = "rag_eval"
+# They show and mirror results, or make of a configuration what is itself part of a run's identity.
+BESIDE = (
+    *(f"{PACKAGE}.{name}" for name in ("report", "cli", "config")),
+    *(f"{PACKAGE}.record.{name}" for name in ("tracker", "mlflow_mirror", "mlflow_rows", "jsonl_mirror", "sweep")),
+)
+_DATA = {".yaml"}  # suffixes of files that modules read
+_NO_DATA = {"assets", "conf"}  # folders whose files are known by themselves: models by their content, choices by their values
+
+_LINES = r"(?:[ \t]*(?:\#[^\n]*)?\n)"  # the end of a line, and lines without code
+_LONG = r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""'
+_DOC = rf"(?P<indent>[ \t]*)[rR]?{_LONG}(?=[ \t]*(?:\#|\n))"
+_OF_MODULE = re.compile(rf"{_LINES}*{_DOC}", re.DOTALL)
+_TOKEN = re.compile(
+    rf":{_LINES}+{_DOC}"
+    r"|(?P<comment>\#[^\n]*)"
+    rf"|(?P<blank>\n{_LINES}+)"
+    rf"|{_LONG}|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
+    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"' r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
+    re.DOTALL,
+)  # fmt: skip
+_IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (\([^)]*\)|[^\n]*)|import ({PACKAGE}[\w.]*))", re.MULTILINE)
+
+
+def code_sha(*modules: str) -> str:
+    """16 hex digits over the code of modules and of all that they reach within the package.
+
+    Args:
+        modules: dotted names; those outside of the package are passed over.
+    """
+    return _package(Path(__file__).parent).sha(*modules)
+
+
+def bare(text: str) -> str:
+    """The source of a module without comments and blank lines, `...` for every docstring."""
+    head = _OF_MODULE.match(text)
+    kept, end = (["..."], head.end()) if head else ([], 0)
+    for token in _TOKEN.finditer(text, end):
+        if token.lastgroup:  # else it is a string
+            kept += [text[end : token.start()].rstrip(" \t"), _in_its_place(token)]
+            end = token.end()
+    return "".join([*kept, text[end:]])
+
+
+class Package:
+    """The modules of a package in a folder, each as it is when it is first read."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._texts: dict[str, str] = {}
+        self._shas: dict[frozenset[str], str] = {}
+
+    def sha(self, *modules: str) -> str:
+        """See `code_sha`."""
+        asked = frozenset(modules)
+        if asked not in self._shas:
+            self._shas[asked] = self._sha(sorted(self.reached(*modules)))
+        return self._shas[asked]
+
+    def reached(self, *modules: str) -> set[str]:
+        """The modules and all that they import, directly or through others; those of `BESIDE` only if they are given."""
+        found: set[str] = set()
+        left = [name for name in modules if self._file(name).is_file()]
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                left += [one for one in self.imported(name) if not _is_beside(one)]
+        return found
+
+    def imported(self, name: str) -> set[str]:
+        """The modules of the package that one imports, wherever in it."""
+        named: set[str] = set()
+        for module, names, alone in _IMPORT.findall(self._text(name)):
+            named |= {alone or module, *(f"{module}.{one}" for one in re.findall(r"\w+", names))}
+        return {one for one in named if self._file(one).is_file()}
+
+    def _sha(self, reached: Sequence[str]) -> str:
+        total = sha256()
+        for name in reached:
+            total.update(f"{name}\0{self._text(name)}\0".encode())
+        for path in sorted(file for folder in {self._file(name).parent for name in reached} for file in _data_in(folder)):
+            total.update(f"{path.relative_to(self._root).as_posix()}\0".encode() + path.read_bytes())
+        return total.hexdigest()[:16]
+
+    def _text(self, name: str) -> str:
+        if name not in self._texts:
+            self._texts[name] = bare(self._file(name).read_text(encoding="utf-8"))
+        return self._texts[name]
+
+    def _file(self, name: str) -> Path:
+        package, *inside = name.split(".")
+        return self._root.joinpath(*inside).with_suffix(".py") if package == PACKAGE and inside else self._root / "nothing"
 
 
 @cache
-def source_sha(part: str = "") -> str:
-    """16 hex digits over name and content of every .py and .yaml file in a folder of the package, or of one file.
+def _package(root: Path) -> Package:
+    return Package(root)
 
-    Args:
-        part: such as "adapt" or "prompt.py"; "" is the whole package. The embedded model's files do not count.
-    """
-    root = Path(__file__).parent / part
-    total = hashlib.sha256()
-    found = [root] if root.is_file() else root.rglob("*")
-    for path in sorted(path for path in found if path.suffix in {".py", ".yaml"} and "assets" not in path.parts):
-        total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()[:16]
+
+def _in_its_place(token: re.Match[str]) -> str:
+    if token.lastgroup == "indent":
+        return f":\n{token['indent']}..."
+    return "\n" if token.lastgroup == "blank" else ""
+
+
+def _is_beside(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in BESIDE)
+
+
+def _data_in(folder: Path) -> Iterator[Path]:
+    """Files that the modules of a folder read: those in it, and those in folders inside it that hold no module."""
+    for path in folder.iterdir():
+        if path.suffix in _DATA:
+            yield path
+        elif path.is_dir() and path.name not in _NO_DATA and not any(path.glob("*.py")):
+            yield from (one for one in path.rglob("*") if one.suffix in _DATA)

@@ -17,15 +17,17 @@ from uuid import uuid4
 
 from omegaconf import DictConfig
 
-from rag_eval.config import build
+from rag_eval.config.build import build, system_of
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import evaluate, mirror, prepared
+from rag_eval.evaluate import evaluate, mirror
 from rag_eval.latency.cold_start import cold_start
 from rag_eval.latency.latency_record import ColdStart, LatencyRecord
 from rag_eval.latency.measure import drawn, measure
 from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.preparation import prepared
 from rag_eval.record.latency_file import write_latency
 from rag_eval.record.run_directory import RunDirectory
+from rag_eval.run_spec import RunSpec
 from rag_eval.system import System
 from rag_eval.types import Example, QADataset
 
@@ -47,20 +49,21 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
     Raises:
         RagEvalError: as `evaluate` and `measure` do.
     """
-    settings, datasets = {}, {}
+    specs: dict[str, RunSpec] = {}
+    datasets: dict[str, QADataset] = {}
     for arm, cfg in cfgs.items():
-        settings[arm], datasets[arm], _ = prepared(cfg)
-    first = next(iter(settings.values()))
-    for arm, other in settings.items():
+        specs[arm], datasets[arm], _ = prepared(cfg)
+    first = next(iter(specs.values()))
+    for arm, other in specs.items():
         if _asked(other) != _asked(first):
             raise ConfigError(f"{arm}: arms that are timed together are asked the same questions under the same protocol.")
-    protocol: LatencyProtocol = build(first["latency"])
-    examples = _common([one.test if first["split"] == "test" else one.dev for one in datasets.values()])
+    protocol: LatencyProtocol = build(first.latency)
+    examples = _common([one.test if first.split == "test" else one.dev for one in datasets.values()])
     drawn(examples, protocol)  # refused before anything is learned, if there are too few
     runs = {arm: evaluate(cfg) for arm, cfg in cfgs.items()}
     systems: dict[str, System] = {}
     cold: dict[str, ColdStart] = {}
-    for arm, chosen in settings.items():
+    for arm, chosen in specs.items():
         build_it = partial(_ready, chosen, datasets[arm])
         if protocol.cache_state == "cold":
             systems[arm], cold[arm] = cold_start(build_it, examples[0], protocol.forced_tokens)
@@ -74,13 +77,13 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[Timed]:
         directory = RunDirectory(Path(run.directory))
         recorded = directory.finished()
         if recorded is not None:
-            mirror(settings[arm], directory, recorded)
+            mirror(specs[arm], directory, recorded)
     return timed
 
 
-def _asked(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    dataset = {name: value for name, value in settings["dataset"].items() if name not in {"train_share", "lessons"}}
-    return dataset, settings["latency"], settings["split"]
+def _asked(spec: RunSpec) -> tuple[Any, ...]:
+    dataset = {name: value for name, value in spec.dataset.params.items() if name not in {"train_share", "lessons"}}
+    return spec.dataset.target, dataset, spec.latency, spec.split
 
 
 def _common(asked: Sequence[Sequence[Example]]) -> list[Example]:
@@ -89,7 +92,6 @@ def _common(asked: Sequence[Sequence[Example]]) -> list[Example]:
     return [example for example in asked[0] if example.id in ids]
 
 
-def _ready(settings: Mapping[str, Any], dataset: QADataset) -> System:
-    parts = {name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}
-    ready, _ = System(**parts).learn(dataset, settings["seed"])
+def _ready(spec: RunSpec, dataset: QADataset) -> System:
+    ready, _ = system_of(spec).learn(dataset, spec.seed)
     return ready

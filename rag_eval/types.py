@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
@@ -70,6 +70,11 @@ class Grading:
     grades: Mapping[str, float] = field(default_factory=dict)  # how relevant each evidence is, above 0; 1 for one that is not named
     itself: tuple[str, ...] = ()  # ids of the documents that are the question itself, and so are never found for it
     retrieval_only: bool = False  # only documents are known that hold the answer: it can be searched for, and answers not be judged
+
+    def as_meta(self) -> dict[str, Any]:
+        """The demands as they stand in the meta of a row; what is not demanded is absent."""
+        usual = Grading()
+        return {key: value for key, value in asdict(self).items() if getattr(self, key) != getattr(usual, key)}
 
 
 @dataclass(frozen=True)

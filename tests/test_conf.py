@@ -10,11 +10,17 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from rag_eval.config import check, conf_dir, modes, register_resolvers
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.modes import modes
+from rag_eval.config.paths import conf_dir
+from rag_eval.run_spec import RunSpec
 
 CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 CONTENT = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+ELSEWHERE = ("config.yaml", "mode", "experiment", "hardware", "recipe", "adapter/tuned")  # no choices, or checked by themselves
+CHOICES = [path for path in FILES if not path.relative_to(CONF).as_posix().startswith(ELSEWHERE)]
 PARTS = [path for path in FILES if "_target_" in CONTENT[path]]
 
 # The mode that fits a choice; any mode fits the others.
@@ -30,6 +36,9 @@ FITS = {
     "retriever=random": "rag_random",
     "retriever=all": "long_context",
     "adapter=lora": "finetune",
+    "adapter=dora": "finetune",
+    "adapter=rslora": "finetune",
+    "adapter=qlora": "finetune",
     "adapter=full": "finetune",
     "adapter=given": "finetune",
     "adapter/data=raft": "raft",
@@ -61,10 +70,8 @@ def mode(path: Path) -> str:
     return FITS.get(choice(path)) or (parts[inside[0]] if len(inside) == 3 else "closed_book")
 
 
-def checked(*overrides: str) -> dict[str, Any]:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return check(compose("config", overrides=list(overrides)))
+def checked(*overrides: str) -> RunSpec:
+    return check(composed(overrides))
 
 
 def targets(node: Any) -> Iterator[str]:
@@ -82,6 +89,7 @@ def test_these_are_all_files_of_the_configuration() -> None:
     assert conf_dir() == CONF
     assert len(FILES) >= 60
     assert len(PARTS) >= 35
+    assert len(CHOICES) >= len(PARTS) + 8  # those that build on others, and the metrics
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONF).as_posix())
@@ -92,22 +100,22 @@ def test_a_file_begins_with_what_it_is_and_a_command_that_uses_it(path: Path) ->
     assert any(command in said for command in FIRST_LINE)
 
 
-@pytest.mark.parametrize("path", PARTS, ids=choice)
-def test_a_part_composes_and_passes_the_check(path: Path) -> None:
+@pytest.mark.parametrize("path", CHOICES, ids=choice)
+def test_a_choice_composes_and_passes_the_check(path: Path) -> None:
     node = path.parent.relative_to(CONF).as_posix().replace("/", ".")
     missing = [f"{key}={GIVEN.get(key, 'given')}" for name, value in CONTENT[path].items() if value == "???" for key in [f"{node}.{name}"]]
     if mode(path) == "replay" and "replay.path=given" not in missing:
         missing += ["dataset=lara", "dataset.path=given"] if choice(path) == "replay=lara" else ["replay.path=given"]
     needed = [*NEEDS.get(choice(path).partition("=")[0], []), *NEEDS.get(choice(path), [])]
-    found: Any = checked(f"mode={mode(path)}", *needed, choice(path), *missing)
+    found: Any = checked(f"mode={mode(path)}", *needed, choice(path), *missing).to_config()
     for name in node.split("."):
         found = found[name]
-    assert found["_target_"] == CONTENT[path]["_target_"]
+    assert found.get("_target_") == CONTENT[path].get("_target_", found.get("_target_"))
 
 
 @pytest.mark.parametrize("name", [mode.name for mode in modes()])
 def test_a_mode_composes_and_passes_the_check(name: str) -> None:
-    assert checked(f"mode={name}", *(["replay.path=given"] if name == "replay" else []))["mode"]["name"] == name
+    assert checked(f"mode={name}", *(["replay.path=given"] if name == "replay" else [])).mode.name == name
 
 
 def test_every_target_is_in_the_package() -> None:

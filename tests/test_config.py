@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib
 import inspect
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 from omegaconf import open_dict
 
-from rag_eval import config
+from rag_eval.config.build import build
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.modes import modes
+from rag_eval.config.secrets import is_secret, refuse_secrets
+from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
+from rag_eval.run_spec import RunSpec
 
 CONF = Path(__file__).parents[1] / "conf"
 TARGETS = sorted(
@@ -21,13 +25,11 @@ TARGETS = sorted(
 )
 
 
-def checked(*overrides: str) -> dict[str, Any]:
+def checked(*overrides: str) -> RunSpec:
     quick = [] if any(one.startswith("generator=") for one in overrides) else ["generator=echo"]
     if not any(one.startswith(("mode=", "retriever=")) for one in overrides):
         quick.append("retriever/embedder=hashed")
-    config.register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return config.check(compose("config", overrides=[*quick, *overrides]))
+    return check(composed([*quick, *overrides]))
 
 
 def refusal(*overrides: str) -> str:
@@ -37,12 +39,11 @@ def refusal(*overrides: str) -> str:
     return str(raised.value)
 
 
-def test_a_correct_configuration_is_returned_as_plain_data() -> None:
-    settings = checked("retriever.k=5")
-    assert settings["retriever"]["k"] == 5
-    assert settings["retriever"]["cache"] == settings["cache"]  # resolved
-    assert type(settings["metrics"]["retrieval_k"]) is list
-    assert "experiment" not in settings
+def test_a_correct_configuration_is_returned_as_what_is_to_be_done() -> None:
+    spec = checked("retriever.k=5")
+    assert spec.retriever.get("k") == 5
+    assert spec.retriever.get("cache") == spec.cache  # resolved
+    assert type(spec.metrics.retrieval_k) is list
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,10 @@ def test_a_correct_configuration_is_returned_as_plain_data() -> None:
             ["metrics.retrieval.recall", "is no metric; expected a function of (retrieved, evidence, k)"],
         ),
         ("~metrics.retrieval", ["metrics.retrieval is missing"]),
+        (
+            "metrics.run.usd_per_correct=rag_eval.score.answer.em",
+            ["metrics.run.usd_per_correct", "is no metric; expected a function of (run)"],
+        ),
         ("prompt.n_exemplars=-1", ["prompt.n_exemplars is -1: input should be greater than or equal to 0, or 'auto'"]),
         ("prompt.n_exemplars=some", ["prompt.n_exemplars is 'some': input should be a valid integer, or 'auto'"]),
         ("metrics.answer.em=rag_eval.nowhere.em", ["metrics.answer.em", "there is no module rag_eval.nowhere"]),
@@ -109,7 +114,7 @@ def test_a_share_of_work_is_a_positive_finite_number(value: str) -> None:
 
 
 def test_a_whole_number_is_a_number() -> None:
-    assert checked("mode=finetune", "generator=tiny", "adapter.epochs=3")["adapter"]["epochs"] == 3
+    assert checked("mode=finetune", "generator=tiny", "adapter.epochs=3").adapter.get("epochs") == 3
 
 
 def test_several_faults_are_said_at_once() -> None:
@@ -119,8 +124,8 @@ def test_several_faults_are_said_at_once() -> None:
 
 
 def test_an_empty_secret_is_none_and_counts_of_tokens_are_no_secrets() -> None:
-    assert [key for key in ("hf_token", "API_KEY", "password", "client_secret") if not config.is_secret(key)] == []
-    assert [key for key in ("max_new_tokens", "token_budget", "tokenizer", "secretary") if config.is_secret(key)] == []
+    assert [key for key in ("hf_token", "API_KEY", "password", "client_secret") if not is_secret(key)] == []
+    assert [key for key in ("max_new_tokens", "token_budget", "tokenizer", "secretary") if is_secret(key)] == []
     message = refusal("+dataset.api_key=")
     assert "unknown" in message  # of an empty one nothing could leak; it is a key like others
 
@@ -158,25 +163,25 @@ def test_a_dataset_without_what_a_mode_sets_is_refused_with_those_that_have_it()
     ("given", "depth"), [(["retriever.k=20"], 20), (["retriever.depth=2"], 3), (["retriever.k=4", "retriever.depth=7"], 7)]
 )
 def test_as_many_documents_are_searched_as_enter_the_prompt(given: list[str], depth: int) -> None:
-    assert checked("retriever=bm25", "mode=rag", *given)["retriever"]["depth"] == depth
+    assert checked("retriever=bm25", "mode=rag", *given).retriever.get("depth") == depth
 
 
 def test_an_endpoint_takes_further_fields_and_takes_fields_away() -> None:
     of_model = ("generator=openai", "generator.model=m", "mode=closed_book")
-    given = checked(*of_model, "generator.extra={temperature:null,max_completion_tokens:512}")["generator"]["extra"]
+    given = checked(*of_model, "generator.extra={temperature:null,max_completion_tokens:512}").generator.get("extra")
     assert given == {"temperature": None, "max_completion_tokens": 512}
-    assert not checked(*of_model)["generator"]["extra"]
+    assert not checked(*of_model).generator.get("extra")
 
 
 def test_exemplars_left_to_the_signature_are_none() -> None:
-    assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars")["prompt"]
+    assert "n_exemplars" not in checked("mode=rag", "~prompt.n_exemplars").prompt.params
 
 
 def test_no_two_modes_mean_the_same() -> None:
-    meanings = {(mode.context, mode.weights, mode.has_exemplars, mode.has_passages) for mode in config.modes()}
+    meanings = {(mode.context, mode.weights, mode.has_exemplars, mode.has_passages) for mode in modes()}
     # These differ in what there is to know, or give no answers.
     others = {"rag_stale", "finetune_stale", "finetune_format", "rag_format", "finetune_permuted", "retrieval"}
-    assert len(meanings) == len([mode for mode in config.modes() if mode.name not in others]) >= 10
+    assert len(meanings) == len([mode for mode in modes() if mode.name not in others]) >= 10
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -184,7 +189,7 @@ def test_the_source_says_of_a_part_what_its_signature_says(target: str) -> None:
     module, _, name = target.rpartition(".")
     part = getattr(importlib.import_module(module), name)
     takes = {} if inspect.isclass(part) and part.__init__ is object.__init__ else dict(inspect.signature(part).parameters)
-    model = config.signature(target).model
+    model = signature(target).model
     read = {} if model is None else {field: one.is_required() for field, one in model.model_fields.items()}
     assert read == {key: one.default is inspect.Parameter.empty for key, one in takes.items()}
 
@@ -195,7 +200,7 @@ def test_these_are_all_targets() -> None:
 
 def test_a_part_is_not_built_from_outside_the_package_however_deep() -> None:
     with pytest.raises(ConfigError, match=r"parts\[1\]\.inner\._target_: 'os\.system' is not allowed"):
-        config.build({"_target_": "rag_eval.prompt.Prompt", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
+        build({"_target_": "rag_eval.prompt.Prompt", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
 
 
 @pytest.mark.parametrize(
@@ -203,27 +208,25 @@ def test_a_part_is_not_built_from_outside_the_package_however_deep() -> None:
 )
 def test_a_secret_on_the_command_line_is_refused_before_hydra_sees_it_and_not_repeated(argument: str) -> None:
     with pytest.raises(ConfigError, match="looks like a secret") as refusal:
-        config.refuse_secrets(["mode=rag", argument])
+        refuse_secrets(["mode=rag", argument])
     assert "hf_abc" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("value", ["postgresql://me:hunter2@db/x", "http://hunter2@host:5000", "https://host/?api_key=hunter2"])
 def test_a_secret_in_an_address_on_the_command_line_is_refused_and_not_repeated(value: str) -> None:
     with pytest.raises(ConfigError, match="through the environment") as refusal:
-        config.refuse_secrets([f"tracking.uri={value}"])
+        refuse_secrets([f"tracking.uri={value}"])
     assert "hunter2" not in str(refusal.value)
 
 
 def test_words_that_only_look_like_secrets_pass() -> None:
     passing = ["generator.token_budget=5", "+generator.hf_token=", "--help", "prompt.header=Password:", "tracking.uri=http://host:5000/a@b"]
-    config.refuse_secrets(passing)
+    refuse_secrets(passing)
 
 
 def test_an_interpolation_that_leads_nowhere_is_a_fault_of_the_configuration() -> None:
-    config.register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=["generator=echo", "retriever/embedder=hashed"])
+    cfg = composed(["generator=echo", "retriever/embedder=hashed"])
     with open_dict(cfg):
         cfg.generator.max_words = "${nowhere.at.all}"
     with pytest.raises(ConfigError, match=r"generator\.max_words"):
-        config.check(cfg)
+        check(cfg)

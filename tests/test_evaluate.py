@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from rag_eval.adapt.data_qa import QA
 from rag_eval.data.world.source import world
-from rag_eval.evaluate import sample
+from rag_eval.probes import sample
 from rag_eval.testing.models import write_random_model
 from tests.commands import Ended
 
@@ -100,7 +101,12 @@ def test_a_question_that_cannot_be_asked_is_wrong_and_not_left_out(command: Comm
     assert ended.mean("answer/contains") == pytest.approx(2 / 3)
 
 
-def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(command: Command, tmp_path: Path) -> None:
+def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    rows_of = QA.rows
+    monkeypatch.setattr(QA, "rows", lambda *given: made.append(1) or rows_of(*given))
     document = {"id": "d0", "title": "T", "text": "The answer is liver."}
     split = ["train"] * 4 + ["test"] * 3
     questions = [{"id": f"q{at}", "question": f"What is {at}?", "answers": ["liver"], "split": one} for at, one in enumerate(split)]
@@ -110,6 +116,7 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
     model = ("generator=tiny", f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu")
     ended = command("mode=finetune", *data, *model, "adapter.rank=2", "adapter.epochs=1", "adapter.batch_size=4")
     predictions = rows(ended, "predictions.jsonl")
+    assert len(made) == 1  # and checked for leaks
     assert [row["example_id"] for row in predictions] == ["q4", "q5", "q6", "q0", "q1", "q2", "q3"]
     record = ended.record
     assert record["estimates"]["answer/em"]["n"] == record["facts"]["counts"]["n_questions"] == len(rows(ended, "scores.jsonl")) == 3

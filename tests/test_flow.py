@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from rag_eval import evaluate
-from rag_eval.config import conf_dir, modes
+from rag_eval import answering
+from rag_eval.config.modes import modes
+from rag_eval.config.paths import conf_dir
 from rag_eval.data.world.source import world
 from rag_eval.generate.echo import Echo
 from tests.commands import Ended
@@ -100,7 +101,7 @@ def test_the_same_command_returns_the_recorded_run_without_answering_again(comma
 
 def test_an_interrupted_run_is_killed_and_the_same_command_finishes_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = predictions(arm(command, "closed_book", "n_probe=0", "output_dir=whole"))
-    monkeypatch.setattr(evaluate, "CHUNK", 8)
+    monkeypatch.setattr(answering, "CHUNK", 8)
     calls, generate = [], Echo.generate
 
     def interrupted(self: Echo, prompts: Any) -> Any:

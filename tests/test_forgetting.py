@@ -174,10 +174,10 @@ def test_a_prompt_that_does_not_fit_is_left_out_of_n(tmp_path: Path) -> None:
 
 
 def test_the_embedded_model_reads_the_suite(tmp_path: Path) -> None:
-    from rag_eval.config import build  # the prompt that it was trained with
+    from rag_eval.config.build import build  # the prompt that it was trained with
     from tests.test_conf import checked
 
-    bare = replace(system(HF(str(TINY), "float32", "cpu", 48, 16384)), prompt=build(checked("mode=closed_book")["prompt"]))
+    bare = replace(system(HF(str(TINY), "float32", "cpu", 48, 16384)), prompt=build(checked("mode=closed_book").prompt))
     found = forgotten(bare, bare, 100, DirectoryCache(str(tmp_path)))
     assert found["forgetting/reading_em_base"].mean >= 0.9
     assert found["forgetting/reading_change"].mean == found["forgetting/kl_nats"].mean == 0.0

@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from rag_eval import config, evaluate, form
+from rag_eval import form, preparation
+from rag_eval.config.build import build, dataset_of
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.data.world.source import world
 from rag_eval.errors import DataError
-from rag_eval.evaluate import dataset_of
 from rag_eval.form import Form, Tried, choose, formed
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.runs import mismatches
+from rag_eval.run_spec import RunSpec
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Estimate, Generation, Grading, QADataset, Rendered, Style
 from tests.commands import Ended
 
-CONF = Path(__file__).parents[1] / "conf"
 Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said
 
 
@@ -59,34 +60,32 @@ def wordy(style: Style, n: int, gold: str) -> str:
 TALKER = ("generator=hf", "generator.model=./m")
 
 
-def composed(*overrides: str) -> dict[str, Any]:
-    config.register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return config.check(compose("config", overrides=["dataset.preset=ci", *overrides]))
+def checked(*overrides: str) -> RunSpec:
+    return check(composed(["dataset.preset=ci", *overrides]))
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], Form, Talker]]:
-    """`asked("mode=rag", says=wordy)`: the settings and the form of a run, and the talker that was probed."""
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[RunSpec, Form, Talker]]:
+    """`asked("mode=rag", says=wordy)`: the run and its form, and the talker that was probed."""
     examples = world("ci", 0)
     gold = {one.id: one.answers[0] for one in (*examples.dev, *examples.train) if one.answers}
 
-    def call(*overrides: str, says: Says = wordy, dataset: QADataset | None = None) -> tuple[dict[str, Any], Form, Talker]:
+    def call(*overrides: str, says: Says = wordy, dataset: QADataset | None = None) -> tuple[RunSpec, Form, Talker]:
         talker = Talker(says, gold)
-        monkeypatch.setattr(form, "build", lambda node: talker if "model" in node else config.build(node))
-        settings = composed(f"cache.root={tmp_path}", *TALKER, *overrides)
-        return *formed(settings, dataset or dataset_of(settings)), talker
+        monkeypatch.setattr(form, "build", lambda node: talker if node.get("model") else build(node))
+        spec = checked(f"cache.root={tmp_path}", *TALKER, *overrides)
+        return *formed(spec, dataset or dataset_of(spec)), talker
 
     return call
 
 
-Asked = Callable[..., tuple[dict[str, Any], Form, Talker]]
+Asked = Callable[..., tuple[RunSpec, Form, Talker]]
 
 
 def test_every_arm_has_the_same_form_and_one_probe_serves_them_all(asked: Asked) -> None:
     modes = ("closed_book", "rag", "oracle", "finetune", "finetune_format", "rag_format", "rag_finetune")
     found = [asked(f"mode={mode}") for mode in modes]
-    assert {(settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) for settings, _, _ in found} == {("plain", 4)}
+    assert {(spec.prompt.get("style"), spec.prompt.get("n_exemplars")) for spec, _, _ in found} == {("plain", 4)}
     first, *others = [talker.n_asked for *_, talker in found]
     assert first == 6 * form.N_QUESTIONS
     assert others == [0] * (len(modes) - 1)
@@ -117,8 +116,8 @@ def test_the_probe_reads_the_gold_passage_among_others_as_an_arm_that_retrieves_
 
 
 def test_eight_exemplars_are_shown_where_with_four_fewer_answers_hold_gold(asked: Asked) -> None:
-    settings, chosen, _ = asked("mode=rag", says=lambda style, n, gold: gold if n == 8 and style == "plain" else "nothing")
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 8)
+    spec, chosen, _ = asked("mode=rag", says=lambda style, n, gold: gold if n == 8 and style == "plain" else "nothing")
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("plain", 8)
     assert {one.n_exemplars for one in chosen.tried} == {0, 4, 8}
 
 
@@ -142,8 +141,8 @@ def test_what_answers_hold_counts_before_their_length(asked: Asked) -> None:
     def says(style: Style, n: int, gold: str) -> str:
         return "nothing" if style == "plain" else f"That would be {gold}" if n else f"As far as the context says, it is {gold}"
 
-    settings, chosen, _ = asked("mode=rag", says=says)
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("chat", 4)
+    spec, chosen, _ = asked("mode=rag", says=says)
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("chat", 4)
     assert "chat with 4 exemplars contains 1.000" in chosen.why
     assert "plain with 0 exemplars contains 0.000" in chosen.why
 
@@ -152,9 +151,9 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
     def says(style: Style, n: int, gold: str) -> str:
         return gold if (style, n) == ("plain", 0) else f"{gold} and much else"
 
-    assert asked("mode=rag", says=says)[0]["prompt"]["n_exemplars"] == 0
-    settings, _, talker = asked("mode=few_shot", says=says)
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("plain", 4, 0)
+    assert asked("mode=rag", says=says)[0].prompt.get("n_exemplars") == 0
+    spec, _, talker = asked("mode=few_shot", says=says)
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars"), talker.n_asked) == ("plain", 4, 0)
 
 
 @pytest.mark.parametrize(
@@ -168,15 +167,15 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
     ],
 )
 def test_what_is_configured_is_not_probed(asked: Asked, given: list[str], expected: tuple[Style, int], n_forms: int) -> None:
-    settings, _, talker = asked("mode=rag", *given)
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == expected
+    spec, _, talker = asked("mode=rag", *given)
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == expected
     assert talker.n_asked == n_forms * form.N_QUESTIONS
 
 
 def test_a_model_without_a_chat_template_is_asked_in_plain_text_with_any_number_of_exemplars(asked: Asked, monkeypatch: Any) -> None:
     monkeypatch.setattr(Talker, "styles", ("plain",))
-    settings, _, talker = asked("mode=rag", "prompt.n_exemplars=2")
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("plain", 2, 0)
+    spec, _, talker = asked("mode=rag", "prompt.n_exemplars=2")
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars"), talker.n_asked) == ("plain", 2, 0)
 
 
 def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Asked) -> None:
@@ -192,16 +191,16 @@ def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(aske
 
     whole = world("ci", 0)
     dev = tuple(replace(one, answers=("東京",), meta={}, grading=Grading()) for one in whole.dev)
-    settings, chosen, _ = asked("mode=rag", says=says, dataset=replace(whole, dev=dev))
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 4)
+    spec, chosen, _ = asked("mode=rag", says=says, dataset=replace(whole, dev=dev))
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("plain", 4)
     assert chosen.gold_words == 1.0
 
 
 def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -> None:
     whole = world("ci", 0)
     few = QADataset("few", "sha", whole.documents, whole.train[:5], (), whole.test)
-    settings, chosen, talker = asked("mode=rag", dataset=few)
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"], talker.n_asked) == ("chat", 0, 0)
+    spec, chosen, talker = asked("mode=rag", dataset=few)
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars"), talker.n_asked) == ("chat", 0, 0)
     assert chosen.why.startswith("not probed: ")
     assert "dataset.split_by=question" in chosen.why
 
@@ -221,17 +220,17 @@ def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any
     whole = world("ci", 0)
     names = sorted({one.cluster for one in whole.train if one.answers})[: min(form.N_EXEMPLARS) + 1]
     few = replace(whole, dev=(), others=(), reading=(), train=tuple(one for one in whole.train if one.cluster in names))
-    settings, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("plain", 0)
+    spec, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("plain", 0)
     assert [(one.style, one.n_exemplars) for one in chosen.tried] == [("chat", 0), ("plain", 0)]
     assert talker.n_asked
 
 
 def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = composed("mode=few_shot", *TALKER)
+    spec = checked("mode=few_shot", *TALKER)
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
     with pytest.raises(DataError, match=r"prompt\.n_exemplars=4 needs answered training questions about 5"):
-        formed(settings, replace(world("ci", 0), train=(), others=(), reading=()))
+        formed(spec, replace(world("ci", 0), train=(), others=(), reading=()))
 
 
 @pytest.mark.parametrize(
@@ -249,20 +248,18 @@ def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_aske
     made = [json.dumps({"id": f"q{at}", "answers": "Ra", **row}) for at, row in enumerate(rows)]
     (tmp_path / "q.jsonl").write_text("\n".join(made))
     for loads in ("_with_dtype", "formed"):
-        monkeypatch.setattr(evaluate, loads, lambda *_: pytest.fail("a model was asked"))
-    config.register_resolvers()
+        monkeypatch.setattr(preparation, loads, lambda *_: pytest.fail("a model was asked"))
     files = (f"dataset.documents={tmp_path / 'd.jsonl'}", f"dataset.questions={tmp_path / 'q.jsonl'}")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
+    cfg = composed([f"mode={mode}", "dataset=jsonl", "generator=echo", *files])
     with pytest.raises(DataError, match=words):
-        evaluate.prepared(cfg)
+        preparation.prepared(cfg)
 
 
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
 def test_a_generator_whose_form_is_known_is_not_even_built(generator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
-    settings, _ = formed(composed(f"generator={generator}"), world("ci", 0))
-    assert (settings["prompt"]["style"], settings["prompt"]["n_exemplars"]) == ("chat", 0)
+    spec, _ = formed(checked(f"generator={generator}"), world("ci", 0))
+    assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("chat", 0)
 
 
 def tried(style: Style, n: int, contains: float, words: float) -> Tried:

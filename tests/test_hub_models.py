@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from huggingface_hub import constants
 
 from rag_eval.errors import DataError, EnvironmentFault
 from rag_eval.hub import commit_of, pinned
+from rag_eval.run_spec import Part
+from tests.test_conf import checked
 
 COMMIT, NEWER = "a" * 40, "b" * 40
 
@@ -63,14 +66,16 @@ def test_a_hub_that_does_not_answer_leaves_the_copy_or_is_a_fault_of_the_machine
 
 
 def test_every_hub_model_of_a_configuration_is_pinned_and_folders_stay(hub_cache: Path, tmp_path: Path) -> None:
-    settings = {
-        "generator": {"model": "owner/model", "revision": None, "dtype": "float32"},
-        "retriever": {"parts": [{"embedder": {"model": "owner/model", "revision": "main"}}], "k": 3},
-        "adapter": {"model": str(tmp_path), "revision": None},
-        "other": {"model": "owner/model"},
-    }
-    found = pinned(settings)
-    assert found["generator"] == {"model": "owner/model", "revision": COMMIT, "dtype": "float32"}
-    assert found["retriever"]["parts"][0]["embedder"]["revision"] == COMMIT
-    assert found["adapter"] == settings["adapter"]
-    assert found["other"] == settings["other"]
+    spec = checked("mode=rag")
+    embedder = Part("E", {"model": "owner/model", "revision": "main"})
+    given = replace(
+        spec,
+        generator=Part("G", {"model": "owner/model", "revision": None, "dtype": "float32"}),
+        retriever=Part("R", {"parts": {"one": embedder}, "k": 3}),
+        adapter=Part("A", {"model": str(tmp_path), "revision": None}),
+        prompt=Part("P", {"model": "owner/model"}),
+    )
+    found = pinned(given)
+    assert found.generator == Part("G", {"model": "owner/model", "revision": COMMIT, "dtype": "float32"})
+    assert found.retriever == Part("R", {"parts": {"one": embedder.having(revision=COMMIT)}, "k": 3})
+    assert (found.adapter, found.prompt) == (given.adapter, given.prompt)

@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rag_eval"
 PURE = {
+    "run_spec",
+    "file_digest",
     "parts",
     "prompt",
     "score",
@@ -36,7 +38,8 @@ LAYERS = (
     {"system"},
     {"latency"},
     {"config", "record", "report"},
-    {"checks", "probes", "forgetting", "form"},
+    {"checks", "probes", "forgetting", "form", "answering"},
+    {"preparation"},
     {"evaluate"},
     {"timing", "lessons", "testing"},
     {"cli"},
@@ -107,7 +110,7 @@ def test_package_files_are_empty() -> None:
 
 
 HELP = """
-import sys, rag_eval, rag_eval.config
+import sys, rag_eval, rag_eval.config.check
 from rag_eval.cli import run
 run(["--help"])
 heavy = {"torch", "transformers", "mlflow", "faiss", "datasets", "pandas", "scipy"} & set(sys.modules)

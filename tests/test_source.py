@@ -1,44 +1,164 @@
-"""The hash of the code follows the files of its folder, and no others."""
+"""The hash of code follows what a module reaches, whatever its comments and docstrings say, and nothing else."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from rag_eval import source
+from rag_eval.source import BESIDE, Package, bare, code_sha
+
+ROOT = Path(__file__).parents[1] / "rag_eval"
+FILES = sorted(ROOT.rglob("*.py"))
 
 
-def test_the_hash_follows_names_and_contents_of_the_code_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "__file__", str(tmp_path / "source.py"))
-    (tmp_path / "adapt").mkdir()
-    (tmp_path / "assets").mkdir()
-    part = tmp_path / "adapt" / "lora.py"
+class _Undocumented(ast.NodeTransformer):
+    """Puts `...` in the place of every docstring."""
 
-    def hashes() -> tuple[str, str]:
-        return source.source_sha.__wrapped__("adapt"), source.source_sha.__wrapped__()
-
-    part.write_text("a = 1")
-    first = hashes()
-    for passed_over in ("assets/card.yaml", "adapt/notes.md"):
-        (tmp_path / passed_over).write_text("x")
-    assert hashes() == first
-    (tmp_path / "other.py").write_text("b = 1")
-    assert hashes()[0] == first[0]
-    assert hashes()[1] != first[1]
-    part.write_text("a = 2")
-    changed = hashes()
-    assert changed[0] != first[0]
-    part.rename(tmp_path / "adapt" / "dora.py")
-    assert hashes()[0] != changed[0]
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            node.body[0] = ast.Expr(ast.Constant(...))
+        return node
 
 
-@pytest.mark.parametrize("name", source.TOKENIZING)
-def test_the_hash_of_a_file_follows_its_content(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (Path(source.__file__).parent / name).is_file()
-    monkeypatch.setattr(source, "__file__", str(tmp_path / "source.py"))
-    found = []
-    for content in ("a = 1", "a = 2"):
-        (tmp_path / name).write_text(content)
-        found.append(source.source_sha.__wrapped__(name))
-    assert found[0] != found[1]
+def test_the_text_that_is_hashed_is_the_code_of_every_module_and_no_docstring() -> None:
+    """Docstrings stand in three double quotes here; in others they would count as code."""
+    wrong = [
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if ast.dump(ast.parse(bare(path.read_text(encoding="utf-8"))))
+        != ast.dump(_Undocumented().visit(ast.parse(path.read_text(encoding="utf-8"))))
+    ]
+    assert len(FILES) > 300
+    assert wrong == []
+
+
+def test_every_import_of_every_module_is_followed() -> None:
+    package = Package(ROOT)
+    names = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path for path in FILES if path.name != "__init__.py"}
+    for name, path in names.items():
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        assert [node.module for node in froms if node.level] == []  # relative imports are not read
+        found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        found |= {full for node in froms for alias in node.names for full in (str(node.module), f"{node.module}.{alias.name}")}
+        assert package.imported(f"rag_eval.{name}") == {one for one in found if one.removeprefix("rag_eval.") in names}, name
+
+
+CODE = '''"""Says this."""
+
+from __future__ import annotations
+
+SIGN = "# no comment"
+
+
+def one(a: int) -> str:  # a comment
+    """Says that.
+
+    Args:
+        a: nothing.
+    """
+
+    # another
+    return f"{a} # {'#'}" + """
+    # text
+
+    """
+
+
+class Two:
+    # of two
+    """Says more."""
+
+    three = {"a:": 1}
+'''
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Says this.", "Says nothing: this."),
+        ("Says that.\n", "Says\n"),
+        ("        a: nothing.\n", "        a: # nothing.\n"),
+        ("  # a comment", ""),
+        ("\n    # another\n", ""),
+        ("    # of two\n", "    # of 2\n\n"),
+        ("\nSIGN", "\n\n\nSIGN"),
+    ],
+)
+def test_comments_docstrings_and_blank_lines_make_no_other_code(before: str, after: str) -> None:
+    assert CODE.count(before) == 1
+    assert bare(CODE.replace(before, after)) == bare(CODE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# no comment", "# a comment"),
+        ("# {'#'}", "# {'+'}"),
+        ("    # text\n\n", "    # text\n"),
+        ("    # text", "    # words"),
+        ('"a:"', '"b:"'),
+        ("a: int", "a: str"),
+        ("    three = ", "    four = "),
+    ],
+)
+def test_what_is_text_or_code_makes_other_code(before: str, after: str) -> None:
+    assert CODE.count(before) == 1
+    assert bare(CODE.replace(before, after)) != bare(CODE)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A package in which `a` reaches b, c, d and e, not f."""
+    (tmp_path / "stage" / "words").mkdir(parents=True)
+    modules = {
+        "a": "from rag_eval import b\nfrom rag_eval.report import table",
+        "b": "def f():\n    from rag_eval.stage.c import (\n        x,\n        y,\n    )\n",
+        "stage/c": "import rag_eval.d\nimport torch",
+        "d": "from rag_eval.stage import e",
+        "stage/e": "from rag_eval import a",
+        "f": "g = 1",
+        "report": "from rag_eval import f",
+    }
+    for name, text in modules.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "stage" / "words" / "german.yaml").write_text("x: 1")
+    return tmp_path
+
+
+def test_imports_are_followed_through_functions_packages_and_circles_and_what_shows_is_not(small: Path) -> None:
+    assert Package(small).reached("rag_eval.a") == {f"rag_eval.{name}" for name in ("a", "b", "stage.c", "d", "stage.e")}
+    assert Package(small).reached("rag_eval.report") == {"rag_eval.report", "rag_eval.f"}
+    assert Package(small).reached("tests.test_source", "__main__", "rag_eval.none") == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [("a.py", True), ("stage/e.py", True), ("stage/words/german.yaml", True), ("f.py", False), ("report.py", False)],
+)
+def test_the_hash_follows_what_is_reached(small: Path, file: str, changes: bool) -> None:
+    before = Package(small).sha("rag_eval.a")
+    with (small / file).open("a") as written:
+        written.write("\nh: 2\n" if file.endswith("yaml") else "\nh = 2\n")
+    assert (Package(small).sha("rag_eval.a") != before) is changes
+
+
+def test_a_module_of_another_name_is_other_code(small: Path) -> None:
+    before = Package(small).sha("rag_eval.a")
+    (small / "stage" / "c.py").rename(small / "stage" / "z.py")
+    (small / "b.py").write_text((small / "b.py").read_text().replace("stage.c", "stage.z"))
+    assert Package(small).sha("rag_eval.a") != before
+
+
+def test_what_stands_beside_a_result_exists() -> None:
+    for name in BESIDE:
+        path = ROOT.joinpath(*name.split(".")[1:])
+        assert path.is_dir() or path.with_suffix(".py").is_file(), name
+
+
+def test_the_code_of_the_package_itself_is_known() -> None:
+    assert len(code_sha("rag_eval.prompt")) == 16
+    assert code_sha("rag_eval.prompt") == Package(ROOT).sha("rag_eval.prompt") != code_sha("rag_eval.system")

@@ -18,7 +18,9 @@ from rag_eval.adapt.budget import budget
 from rag_eval.adapt.data_qa import QA
 from rag_eval.adapt.training_set import training_rows
 from rag_eval.checks import check_questions
-from rag_eval.config import conf_dir
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.paths import conf_dir
 from rag_eval.cost.prices import read_sheet
 from rag_eval.data.leakage import check_splits
 from rag_eval.data.world.source import world
@@ -158,16 +160,11 @@ def never_right(prediction: Prediction, example: Example) -> float:
 
 
 def test_m06_a_metric_that_does_not_give_gold_its_full_score_is_refused() -> None:
-    settings = {
-        "split": "test",
-        "mode": {"name": "rag", "context": "none"},
-        "adapter": {},
-        "allow_overlap": [],
-        "metrics": {"answer": {"em": f"{__name__}.never_right"}},
-    }
+    spec = check(composed(["mode=rag"]))
+    spec = replace(spec, metrics=replace(spec.metrics, answer={"em": f"{__name__}.never_right"}))
     dataset = world("ci", 0)
     with pytest.raises(DataError, match="em is 0 for the gold answer"):
-        check_questions(settings, dataset, dataset.test)
+        check_questions(spec, dataset, dataset.test)
 
 
 def test_m07_choosing_on_the_test_questions_is_said_and_a_dev_split_is_there(run: Make, command: Callable[..., Ended]) -> None:

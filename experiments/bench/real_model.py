@@ -31,12 +31,13 @@ from typing import Any
 import torch
 
 from experiments.bench.ratios import ratio, verdict
-from experiments.study import Found, Report, Run, Study, composed, ended
-from rag_eval.config import build, check
+from experiments.study import Found, Report, Run, Study, ended
+from rag_eval.config.build import build, system_of
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.errors import EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.report.sections import Section
-from rag_eval.system import System
 
 ROOT, WORKER = Path(__file__).parents[2], Path(__file__).with_name("real_model_worker.py")
 HARNESS, N_NEW, TOKEN_BUDGET, N_PASSAGES = "0.4.13", 24, 16384, 3
@@ -99,9 +100,9 @@ def prompts_of(n: int, data: str | None, model: str | None) -> tuple[str, list[P
     source = squad if data else ["dataset=world", "dataset.preset=laptop"]
     generator = ["generator=hf", f"generator.model={model}", "generator.dtype=float32"] if model else ["generator=smollm2"]
     passages = ["mode=rag", "retriever=bm25", f"retriever.k={N_PASSAGES}", "prompt.style=chat", "prompt.n_exemplars=0", "tracking=none"]
-    settings = check(composed([*passages, *generator, *source]))
-    dataset = build(settings["dataset"])
-    system, _ = System(**{name: build(settings[name]) for name in ("retriever", "prompt", "adapter", "generator")}).learn(dataset, seed=0)
+    spec = check(composed([*passages, *generator, *source]))
+    dataset = build(spec.dataset)
+    system, _ = system_of(spec).learn(dataset, seed=0)
     answering: Any = system.generator
     assert isinstance(answering, HF)
     questions = dataset.test[:: max(1, len(dataset.test) // (2 * n))]

@@ -13,8 +13,9 @@ from typing import Any
 
 from experiments.effects.trained_folder import trained_folder
 from experiments.options import World
-from experiments.study import Found, Run, composed, recorded
-from rag_eval.config import signature
+from experiments.study import Found, Run, recorded
+from rag_eval.config.compose import composed
+from rag_eval.config.signature import signature
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.writing import STYLES
 from rag_eval.record.run_record import RunRecord

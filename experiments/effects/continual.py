@@ -18,8 +18,9 @@ from typing import Any
 
 from experiments.effects.trained_folder import trained_folder
 from experiments.options import Embedder, Generator, Seeds, World
-from experiments.study import Found, Report, Run, Study, composed, form_notes, recorded
-from rag_eval.config import signature
+from experiments.study import Found, Report, Run, Study, form_notes, recorded
+from rag_eval.config.compose import composed
+from rag_eval.config.signature import signature
 from rag_eval.data.world.source import past_of
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import is_under_trained

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from rag_eval.config import build
+from rag_eval.config.build import build
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import prepared
+from rag_eval.preparation import prepared
 
 
 def trained_folder(cfg: DictConfig) -> str:
@@ -15,9 +15,9 @@ def trained_folder(cfg: DictConfig) -> str:
     Raises:
         ConfigError: if the adapter keeps nothing.
     """
-    settings, dataset, _ = prepared(cfg)
-    adapter, generator, prompt = (build(settings[name]) for name in ("adapter", "generator", "prompt"))
-    _, kept = adapter.fit(generator, prompt.learn(dataset), dataset, settings["seed"])
+    spec, dataset, _ = prepared(cfg)
+    adapter, generator, prompt = (build(one) for one in (spec.adapter, spec.generator, spec.prompt))
+    _, kept = adapter.fit(generator, prompt.learn(dataset), dataset, spec.seed)
     if kept is None:
         raise ConfigError("an adapter that is kept nowhere cannot be continued; choose adapter=lora.")
     return str(kept.path.resolve())

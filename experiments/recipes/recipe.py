@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from rag_eval.config import conf_dir, suggest
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError
 
 FOLDER = "recipe"

@@ -18,7 +18,7 @@ from pathlib import Path
 from experiments.options import options_of
 from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_names
 from experiments.study import Found, Report, Run, Study, console, ended, evaluation
-from rag_eval.config import suggest
+from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, UserError
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import Cell, Figure, Section, figure, show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.prompt import Prompt
 
 

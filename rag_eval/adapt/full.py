@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +11,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.training import Lesson, Trained, taught
-from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
+from rag_eval.parts import DECIDES_NOTHING, Cache, Cached, Generator, PromptWriter, Row, Trainable, TrainingData, Weights
+from rag_eval.source import code_sha
 from rag_eval.types import QADataset
 
 
@@ -35,7 +38,7 @@ class Full:
         packing: bool,
         eval_every: NonNegativeInt,
         patience: NonNegativeInt,
-        checkpoint_every: NonNegativeInt,
+        checkpoint_every: Annotated[NonNegativeInt, DECIDES_NOTHING],
         n_processes: PositiveInt,
         asked_every: PositiveFloat = 1.0,
     ) -> None:
@@ -48,6 +51,7 @@ class Full:
             precision, gradient_checkpointing, packing, eval_every, patience, checkpoint_every, n_processes, asked_every: as of Lora.
         """
         self.cache, self.data = cache, data
+        self._rows: Sequence[Row] | None = None  # made before; None = they are made of the data
         self._schedule = Schedule(
             learning_rate=learning_rate,
             decay=schedule,
@@ -67,8 +71,14 @@ class Full:
             n_processes=n_processes,
         )
 
+    def with_rows(self, rows: Sequence[Row]) -> Full:
+        """The same adapter for a training whose rows were made before."""
+        same = copy(self)
+        same._rows = rows
+        return same
+
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        lesson = Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora=None)
+        lesson = Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora=None, code=code_sha(__name__), made=self._rows)
         kept = taught(lesson, "weights", self.cache, _save)
         return generator.with_adapter(str(kept.path)), kept
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +21,8 @@ from rag_eval.adapt.started import Start, start_of
 from rag_eval.adapt.training import CHANGE_BASE, Lesson, Trained, taught
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import Cache, Cached, Generator, PromptWriter, Trainable, TrainingData, Weights
+from rag_eval.parts import DECIDES_NOTHING, Cache, Cached, Generator, PromptWriter, Row, Trainable, TrainingData, Weights
+from rag_eval.source import code_sha
 from rag_eval.types import QADataset
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -56,7 +58,7 @@ class Lora:
         packing: bool,
         eval_every: NonNegativeInt,
         patience: NonNegativeInt,
-        checkpoint_every: NonNegativeInt,
+        checkpoint_every: Annotated[NonNegativeInt, DECIDES_NOTHING],
         start: str | None,
         stacked: bool,
         n_processes: PositiveInt,
@@ -112,6 +114,7 @@ class Lora:
         if quantized:
             _check_quantizing()
         self.cache, self.data, self.is_quantized = cache, data, quantized
+        self._rows: Sequence[Row] | None = None  # made before; None = they are made of the data
         self._lora = {
             "r": rank,
             "lora_alpha": alpha,
@@ -142,6 +145,12 @@ class Lora:
             n_processes=n_processes,
         )
 
+    def with_rows(self, rows: Sequence[Row]) -> Lora:
+        """The same adapter for a training whose rows were made before."""
+        same = copy(self)
+        same._rows = rows
+        return same
+
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
         lesson = self.lesson(generator, prompt, dataset, seed)
         is_local = Path(generator.model).is_dir()
@@ -162,7 +171,19 @@ class Lora:
             check_fits(str(self._start.folder), generator.model, generator.revision, base)
             self._start.check_asked_alike(generator)
         lora = LoraConfig(**self._lora, revision=generator.revision)
-        return Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora, self.is_quantized, self._start)
+        return Lesson.of(
+            generator,
+            prompt,
+            dataset,
+            self.data,
+            self._schedule,
+            seed,
+            lora,
+            code_sha(__name__),
+            is_quantized=self.is_quantized,
+            start=self._start,
+            made=self._rows,
+        )
 
 
 def _check_quantizing() -> None:

@@ -42,7 +42,6 @@ from rag_eval.device import faster_dtype
 from rag_eval.errors import DataError
 from rag_eval.parts import Cache, Cached, PromptWriter, Row, Trainable, TrainingData, Work
 from rag_eval.processes import rank
-from rag_eval.source import TOKENIZING, source_sha
 from rag_eval.types import QADataset
 
 CHANGE_BASE = ("pissa", "olora")  # initial weights of adapters that are taken out of the frozen ones
@@ -59,6 +58,7 @@ class Lesson:
     schedule: Schedule
     seed: int
     lora: LoraConfig | None  # None = all weights are trained
+    code: str  # identity of the code that trains and writes what is kept
     is_quantized: bool = False  # whether the frozen weights are held in 4 bits
     start: Start | None = None  # None = with the model as it is
 
@@ -72,15 +72,17 @@ class Lesson:
         schedule: Schedule,
         seed: int,
         lora: LoraConfig | None,
+        code: str,
         is_quantized: bool = False,
         start: Start | None = None,
+        made: Sequence[Row] | None = None,
     ) -> Lesson:
-        """The lesson that a dataset gives.
+        """The lesson that a dataset gives; `made` are its rows where they were made before.
 
         Raises:
             DataError: if it lacks what is to be trained on, or a row is longer than the model can read.
         """
-        rows = training_rows(data, generator, prompt, dataset, seed)
+        rows = training_rows(data, generator, prompt, dataset, seed) if made is None else made
         dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
         if schedule.eval_every and not dev:
             raise DataError(
@@ -89,7 +91,7 @@ class Lesson:
         check_length(dev, generator)
         if schedule.epochs is None:
             sample_of(rows, seed)  # refused before a model is loaded, where there is nothing to ask
-        return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, is_quantized, start)
+        return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, code, is_quantized, start)
 
     @property
     def key(self) -> Mapping[str, Any]:
@@ -100,7 +102,7 @@ class Lesson:
             "keeps_order": self.keeps_order,
             "dev": _sha(self.dev),
             "seed": self.seed,
-            "code": [source_sha(part) for part in ("adapt", *TOKENIZING)],
+            "code": [self.code, self.generator.base_code],
             **self.schedule.deciding,
             "lora": None if self.lora is None else json.loads(json.dumps(self.lora.to_dict(), default=sorted)),
             "is_quantized": self.is_quantized,

@@ -22,7 +22,7 @@ from rag_eval.errors import DataError
 from rag_eval.parts import Cache
 from rag_eval.progress import progress
 from rag_eval.score.spans import span_of
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, QADataset
 
 _FILE = "pieces.jsonl"
@@ -109,7 +109,7 @@ class DocumentChunker:
         digest = hashlib.sha256()
         for document in documents:
             digest.update(json.dumps([document.id, document.text]).encode() + b"\n")
-        return {"cutter": dict(self._cutter.identity()), "documents": digest.hexdigest(), "code": source_sha("data")}
+        return {"cutter": dict(self._cutter.identity()), "documents": digest.hexdigest(), "code": code_sha(__name__)}
 
     def _write(self, documents: Sequence[Document], folder: Path) -> None:
         """A line for each document, as soon as it is cut."""

@@ -26,6 +26,7 @@ from tokenizers import Tokenizer
 from rag_eval.data.chunk import DocumentChunker, Piece
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.parts import Cache
+from rag_eval.source import code_sha
 
 _FILE = "tokenizer.json"
 
@@ -73,7 +74,8 @@ class Tokens:
     def identity(self, boundaries: str, *libraries: str) -> Mapping[str, Any]:
         """What decides where `boundaries` of this size are."""
         versions = {name: version(name) for name in ("tokenizers", *libraries)}
-        return {"boundaries": boundaries, "size": self.size, "overlap": self.overlap, "tokenizer": self.sha256, "versions": versions}
+        sizes = {"size": self.size, "overlap": self.overlap}
+        return {"boundaries": boundaries, **sizes, "tokenizer": self.sha256, "versions": versions, "code": code_sha(__name__)}
 
     def name(self, boundaries: str) -> str:
         """The boundaries and sizes in few words."""

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rag_eval.data.grading import as_meta
 from rag_eval.types import Document, Example, QADataset
 
 NOTHING: Mapping[str, Sequence[str]] = {}
@@ -43,7 +42,7 @@ def _plain(value: Any) -> dict[str, Any]:
     if not isinstance(value, Example):
         return dict(vars(value))
     fields = {name: one for name, one in vars(value).items() if name != "grading"}
-    return {**fields, "meta": {**value.meta, **as_meta(value.grading)}}
+    return {**fields, "meta": {**value.meta, **value.grading.as_meta()}}
 
 
 def identified(dataset: QADataset) -> QADataset:

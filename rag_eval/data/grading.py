@@ -1,11 +1,11 @@
-"""What a row says of its grading in its `meta`, to a Grading and back: a faulty demand is refused before anything runs."""
+"""What a row says of its grading in its `meta`, to a Grading: a faulty demand is refused before anything runs."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from rag_eval.score.comparators import COMPARATORS
@@ -37,12 +37,6 @@ def grading_of(meta: Mapping[str, Any]) -> tuple[Grading, dict[str, Any]]:
         retrieval_only=bool(meta.get("retrieval_only")),
     )
     return grading, {key: value for key, value in meta.items() if key not in (*KEYS, "retrieval_only")}
-
-
-def as_meta(grading: Grading) -> dict[str, Any]:
-    """The demands as they stand in the meta of a row; what is not demanded is absent."""
-    usual = Grading()
-    return {key: value for key, value in asdict(grading).items() if getattr(grading, key) != getattr(usual, key)}
 
 
 def _check(meta: Mapping[str, Any]) -> None:

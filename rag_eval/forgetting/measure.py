@@ -14,7 +14,7 @@ import numpy as np
 from rag_eval.forgetting.change import Said, changes
 from rag_eval.forgetting.suite import Suite, suite
 from rag_eval.parts import Cache, Choosing, Generator, Probed
-from rag_eval.source import TOKENIZING, source_sha
+from rag_eval.source import code_sha
 from rag_eval.system import System
 from rag_eval.types import Estimate, Rendered
 
@@ -67,7 +67,7 @@ def _kept(base: Generator, prompts: Sequence[Rendered], asked: Suite, cache: Cac
         "generator": dict(base.identity()),
         "device": base.device,
         "suite": sha256(json.dumps(texts).encode()).hexdigest(),
-        "code": [source_sha(part) for part in ("forgetting", "generate", *TOKENIZING)],
+        "code": code_sha(__name__, type(base).__module__),
         "torch": version("torch"),
         "transformers": version("transformers"),
     }

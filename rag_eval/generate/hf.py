@@ -31,6 +31,7 @@ from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, check_no_adapter, fingerprint
 from rag_eval.parts import Cache, Row, Timed
 from rag_eval.prompt import n_shared
+from rag_eval.source import code_sha
 from rag_eval.types import Formatted, Generation, Likelihood, Rendered, Style
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -299,6 +300,11 @@ class HF:
 
     def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
         return self._prompting.ids([self.format(prompt) for prompt in prompts])
+
+    @property
+    def base_code(self) -> str:
+        """Identity of the code by which `base` loads."""
+        return code_sha(Checkpoint.__module__)
 
     def base(self, dtype: str) -> tuple[Any, Any]:
         """A tokenizer that pads on the left, and the network without the adapter, both of the caller's own."""

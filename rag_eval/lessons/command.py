@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-
-from rag_eval.config import build, check, conf_dir, register_resolvers, signature, suggest
+from rag_eval.config.build import build, dataset_of
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.signature import signature
+from rag_eval.config.suggest import suggest
 from rag_eval.cost.prices import Price, read_sheet, writing_price
 from rag_eval.data.carry import origin
 from rag_eval.errors import ConfigError
-from rag_eval.evaluate import dataset_of
 from rag_eval.lessons.asking import STYLES
 from rag_eval.lessons.making import Lessons, make_lessons
 from rag_eval.lessons.teacher import Teacher
@@ -23,7 +25,8 @@ from rag_eval.parts import Arriving, Generator
 from rag_eval.record.disk import locked, write_atomically, writing
 from rag_eval.record.manifest import seal
 from rag_eval.record.serial import to_plain
-from rag_eval.source import source_sha
+from rag_eval.run_spec import RunSpec
+from rag_eval.source import code_sha
 from rag_eval.types import Document, QADataset, Spend
 
 ROOM = {"stop": [], "max_new_tokens": 512}  # of a generator that writes pages instead of short answers, where it has such a setting
@@ -81,13 +84,13 @@ def make(plan: Plan, arguments: Sequence[str]) -> Made:
     Raises:
         RagEvalError: as a run does.
     """
-    settings = _settings(arguments)
+    spec = _spec(arguments)
     sheet = read_sheet(conf_dir() / "hardware" / f"{plan.hardware}.yaml") if plan.hardware else None
-    dataset = dataset_of(settings)
+    dataset = dataset_of(spec)
     documents = _sample(dataset, plan.n_documents)
     with writing(plan.out):
         plan.out.mkdir(parents=True, exist_ok=True)
-    generator, prompt = build(settings["generator"]), build(settings["prompt"])
+    generator, prompt = build(spec.generator), build(spec.prompt)
     with locked(plan.out / "lessons.lock", f"lessons in {plan.out}"):
         teacher = Teacher(generator, plan.out / "replies.jsonl")
         found = make_lessons(teacher, prompt, documents, (*dataset.test, *dataset.dev), plan.n_questions, plan.n_restated)
@@ -97,20 +100,15 @@ def make(plan: Plan, arguments: Sequence[str]) -> Made:
     return made
 
 
-def _settings(arguments: Sequence[str]) -> dict[str, Any]:
+def _spec(arguments: Sequence[str]) -> RunSpec:
     """The checked configuration, with room for pages where the command line does not say otherwise."""
     mode = [] if any(one.startswith("mode=") for one in arguments) else ["mode=closed_book"]
-    register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings = check(compose("config", overrides=[*mode, *arguments]))
-    model = signature(settings["generator"]["_target_"]).model
+    spec = check(composed([*mode, *arguments]))
+    model = signature(spec.generator.target).model
     given = {one.lstrip("+").partition("=")[0] for one in arguments}
     room = {name: value for name, value in ROOM.items() if model and name in model.model_fields and f"generator.{name}" not in given}
-    return {
-        **settings,
-        "generator": {**settings["generator"], **room},
-        "prompt": {**settings["prompt"], "style": "chat", "n_exemplars": 0},  # what is written has no form that exemplars would show
-    }
+    prompt = spec.prompt.having(style="chat", n_exemplars=0)  # what is written has no form that exemplars would show
+    return replace(spec, generator=spec.generator.having(**room), prompt=prompt)
 
 
 def _sample(dataset: QADataset, n: int | None) -> list[Document]:
@@ -144,7 +142,7 @@ def _write(plan: Plan, made: Made, dataset: QADataset, generator: Generator) -> 
         "hardware": plan.hardware,
         "utilisation": plan.utilisation,
         "price": None if made.price is None else to_plain(made.price),
-        "source": source_sha(),
+        "source": code_sha(__name__),
     }
     seal(plan.out, files, facts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rag_eval import model_folder
 from rag_eval.machine import cpu_name, has_gpu, n_cores
+from rag_eval.record.content import content_of
 from rag_eval.record.serial import sha256_of
+from rag_eval.run_spec import Part, Role, RunSpec, to_config
 from rag_eval.score.primary import GROUP
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Example, QADataset
 
 DECIDING = (
@@ -31,25 +31,32 @@ DECIDING = (
     "PyStemmer",
     "scikit-learn",
 )
+RUNNING = ("rag_eval.evaluate", "rag_eval.config.build")  # what every run goes through
+SCORING = "rag_eval.score.summary"
 LIBRARIES = (*DECIDING, "semantic-text-splitter", "datasets", "numpy", "hydra-core", "mlflow")
-# These decide nothing, or are hashed by their content.
-SILENT = ("replay", "latency", "tracking", "cache", "output_dir", "experiment_name", "debug", "limit", "dataset", "chunker")
 
 
-def run_id(settings: Mapping[str, Any], dataset: QADataset, questions: Sequence[Example]) -> str:
+def run_id(spec: RunSpec, dataset: QADataset, questions: Sequence[Example]) -> str:
     """16 hex digits, equal only for runs whose results must be equal.
 
-    Paths of models and datasets do not count, their content does; where results are written does not count either.
-    Whether the machine has a GPU does, because device=auto means another thing there.
+    What a field of the run is to it says its role. Files and folders that a part names count by their content, whatever they are
+    called and wherever they lie. Whether the machine has a GPU counts, because device=auto means another thing there.
     """
-    versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
-    parts = _by_content({name: node for name, node in settings.items() if name not in SILENT})
+    deciding = {name: _by_content(value) for name, value in spec.having(Role.VALUE).items()}
     asked = [example.id for example in questions]
-    return sha256_of([parts, dataset.fingerprint, asked, source_sha(), versions_that_matter, has_gpu()])[:16]
+    versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
+    return sha256_of([deciding, dataset.fingerprint, asked, code_of(spec), versions_that_matter, has_gpu()])[:16]
+
+
+def code_of(spec: RunSpec) -> str:
+    """The identity of the code that decides the result of a run: that of running one, of its parts and of its metrics."""
+    deciding = {**spec.having(Role.VALUE), **spec.having(Role.CONTENT)}
+    parts = [module for value in deciding.values() if isinstance(value, Part) for module in value.modules()]
+    return code_sha(*RUNNING, *parts, *_metric_modules(spec))
 
 
 def comparison(
-    settings: Mapping[str, Any],
+    spec: RunSpec,
     dataset: QADataset,
     questions: Sequence[Example],
     generator: Mapping[str, Any],
@@ -58,13 +65,13 @@ def comparison(
     """What two runs must share before their numbers may stand in one table.
 
     Args:
-        settings: checked, with the form of the prompt chosen.
+        spec: checked, with the form of the prompt chosen.
         dataset: as its system gets it.
         questions: that are asked.
         generator: its identity.
         exemplars: ids of the solved questions that the prompt shows where the arm is not about them.
     """
-    prompt = {name: value for name, value in settings["prompt"].items() if name not in {"style", "n_exemplars"}}
+    prompt = {name: value for name, value in spec.prompt.to_config().items() if name not in {"style", "n_exemplars"}}
     return {
         "dataset": dataset.counterpart or dataset.fingerprint,
         "dataset_name": dataset.name,
@@ -72,14 +79,14 @@ def comparison(
         "dtype": generator.get("dtype"),
         "decoding": sha256_of(generator.get("decoding"))[:12] if generator["base_model"] else None,
         "prompt": sha256_of(prompt)[:12],
-        "style": settings["prompt"].get("style", "chat"),
+        "style": spec.prompt.get("style", "chat"),
         # None: solved questions are what this arm adds.
-        "n_exemplars": None if settings["mode"]["has_exemplars"] else settings["prompt"].get("n_exemplars", 0),
+        "n_exemplars": None if spec.mode.has_exemplars else spec.prompt.get("n_exemplars", 0),
         "exemplars": sha256_of(list(exemplars))[:12] if exemplars else None,
         "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
         "questions": sha256_of([example.id for example in questions])[:12],
-        "primary": f"{GROUP}{settings['metrics']['primary']}",
-        "scorer": sha256_of([settings["metrics"]["answer"], source_sha("score")])[:12],
+        "primary": f"{GROUP}{spec.metrics.primary}",
+        "scorer": sha256_of([spec.metrics.answer, code_sha(SCORING, *_metric_modules(spec))])[:12],
     }
 
 
@@ -129,35 +136,20 @@ def _gpu_name() -> str:
     return torch.cuda.get_device_name()
 
 
-def _files_sha(path: str) -> str:
-    """sha256 over a file, or over the files of a folder by name."""
-    top = Path(path)
-    files = sorted(file for file in top.rglob("*") if file.is_file()) if top.is_dir() else [top]
-    return sha256_of([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
+def _metric_modules(spec: RunSpec) -> list[str]:
+    return [target.rpartition(".")[0] for target in (*spec.metrics.answer.values(), *spec.metrics.retrieval.values())]
 
 
-def _given_by_content(adapter: Mapping[str, Any]) -> dict[str, Any]:
-    """The fingerprint of one adapter, or of each of several by name."""
-    path, paths = adapter.get("path"), adapter.get("paths") or {}
-    return {
-        "path": path and model_folder.fingerprint(path),
-        "paths": {name: model_folder.fingerprint(folder) for name, folder in paths.items()},
-    }
-
-
-def _by_content(node: Any) -> Any:
-    """The node with each model's path replaced by its fingerprint, recorded answers by their hash, caches and states left out."""
-    if isinstance(node, Mapping):
-        revision = node.get("revision")
-        return {
-            name: model_folder.fingerprint(value, revision)
-            if name in {"model", "adapter", "start"} and isinstance(value, str)
-            else {**value, **_given_by_content(value)}
-            if name == "adapter" and ("path" in value or "paths" in value)  # trained elsewhere
-            else {**value, "path": _files_sha(value["path"])}
-            if name == "answers"
-            else _by_content(value)
-            for name, value in node.items()
-            if name not in {"cache", "parent", "checkpoint_every"}
-        }
-    return [_by_content(value) for value in node] if isinstance(node, list) else node
+def _by_content(value: Any) -> Any:
+    """A value of a run with the digest of the content in the place of every file or folder that a part names."""
+    match value:
+        case Part():
+            deciding = {name: _by_content(one) for name, one in value.params.items() if name not in value.silent}
+            return {"_target_": value.target, **deciding}
+        case str() if (digest := content_of(value)) is not None:
+            return {"content": digest}
+        case Mapping():
+            return {name: _by_content(one) for name, one in value.items()}
+        case list():
+            return [_by_content(one) for one in value]
+    return to_config(value)

@@ -24,13 +24,13 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
+from rag_eval.config.tracking_uri import SQLITE, absolute_uri, check_uri, sqlite_file
 from rag_eval.record.disk import locked
 from rag_eval.record.latency_file import latency_metrics, read_latencies
 from rag_eval.record.mlflow_rows import ERROR, metrics_of, params_of, run_name, tags_of
 from rag_eval.record.run_directory import FILES
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import ParentStatus, is_mirrored, mark, mirrored_id
-from rag_eval.record.uri import SQLITE, absolute_uri, check_uri, sqlite_file
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from rag_eval.config import build
+from rag_eval.config.build import build
 from rag_eval.record.tracker import ParentStatus, Tracker
 
 

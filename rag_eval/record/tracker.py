@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal, Protocol
 
+from rag_eval.config.tracking_uri import absolute_uri, local_file, sqlite_file
 from rag_eval.record.disk import write_atomically
 from rag_eval.record.latency_file import FOLDER
 from rag_eval.record.run_directory import RECORD
 from rag_eval.record.run_record import RunRecord
-from rag_eval.record.uri import absolute_uri, local_file, sqlite_file
 
 MARKER = "mirrored.json"  # beside the manifest, not in it: mirroring changes no result
 ParentStatus = Literal["FINISHED", "FAILED", "KILLED"]

@@ -11,6 +11,7 @@ from rag_eval.report.form import form_reason, keeps_other_form, keeps_some_form,
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.paired import shared
 from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by, mismatches
+from rag_eval.run_spec import is_of_recipe
 from rag_eval.score.primary import primary_of
 from rag_eval.score.scoring import scoring_of
 from rag_eval.types import DISAGREEMENT
@@ -23,8 +24,6 @@ OVERLAPS = {
     "n_near_questions": "are near duplicates of training questions; see strata/overlap",
     "n_quoted_questions": "stand word for word in a document: finding it is easy",
 }
-# Choices that make no other recipe: which questions are asked, and with which seed. What is learned of a dataset is told by its content.
-NOT_RECIPE = {"seed", "n_probe", "n_forgetting", "limit", "split", "dataset", "replay", "mode"}  # as the first part of a name
 
 Labelled = Sequence[tuple[str, RunRecord]]
 
@@ -89,13 +88,7 @@ def recipe(record: RunRecord) -> tuple[str, object, dict[str, object]]:
     """What makes a run what it is, apart from its seed and from what it is asked: arm, content that it learned from, settings."""
     choices = record.facts["choices"]
     learned_from = record.facts.get("learned_from")  # earlier runs do not say
-    return record.mode, learned_from, {name: value for name, value in choices.items() if not _is_beside(name)}
-
-
-def _is_beside(name: str) -> bool:
-    """Whether a choice makes no other recipe; a part's own seed is the run's."""
-    parts = name.split(".")
-    return parts[0] in NOT_RECIPE or parts[-1] == "seed"
+    return record.mode, learned_from, {name: value for name, value in choices.items() if is_of_recipe(name)}
 
 
 def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> Iterator[str]:

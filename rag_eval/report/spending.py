@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates

@@ -84,7 +84,7 @@ def _row(name: str, arms: Sequence[Arm], measure: str, questions: Questions) -> 
 
 
 def _mean(arm: Arm, measure: str, questions: Questions) -> Figure:
-    found = scoring_of(arm.run.record).of(measure).mean(arm.run.column(measure, questions.ids).tolist(), questions.clusters)
+    found = scoring_of(arm.run.record).mean(measure, arm.run.column(measure, questions.ids).tolist(), questions.clusters)
     return figure(found, note="" if found is not None else "no such question")
 
 

@@ -65,5 +65,5 @@ def _figure(declaration: Declaration, columns: RunColumns, note: str) -> Figure:
         return Figure(None, note=f"this version has no {target}")
     if found is None or math.isnan(found.value):
         return Figure(None, note=note)
-    least, most = (-math.inf if declaration.low is None else declaration.low), (math.inf if declaration.high is None else declaration.high)
+    least, most = declaration.ends
     return Figure(found.value, max(least, found.low), min(most, found.high), found.n, found.n_clusters)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import Stemmer
 
 from rag_eval.retrieve.words import pieces, words
+from rag_eval.source import code_sha
 
 _STOP_LISTS: Mapping[str, frozenset[str]] = {
     "none": frozenset(),
@@ -44,7 +45,7 @@ class Analyzer:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the words; the stop list itself is part of the code."""
-        return {"stop_list": self._stop_list, **self._stemmed_by}
+        return {"stop_list": self._stop_list, **self._stemmed_by, "code": code_sha(__name__)}
 
     def words(self, text: str) -> list[str]:
         """What is compared, each as often as it stands there; nothing for a text of signs or stop words alone."""

@@ -21,7 +21,7 @@ from rag_eval.retrieve.best import best_above_zero
 from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Retrieved, Searched
 
 WORDS = "words.npy"  # the words of all documents by their places in the vocabulary, one document after the other
@@ -160,5 +160,5 @@ class BM25:
         return index
 
     def _settings(self) -> dict[str, Any]:
-        made_by = {"bm25s": version("bm25s"), "code": source_sha("retrieve")}
+        made_by = {"bm25s": version("bm25s"), "code": code_sha(__name__)}
         return {"retriever": "bm25", "analyzer": dict(self._analyzer.identity()), **self._formula, **made_by}

@@ -24,6 +24,7 @@ from rag_eval.retrieve.hub_folder import hub_folder
 from rag_eval.retrieve.positions import lower_limits, n_longer
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.weights import loading
+from rag_eval.source import code_sha
 from rag_eval.types import Document
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class CrossEncoderReranker:
             "device": self._device.type,
             "batch_size": self._batch_size,  # padding changes last bits
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
+            "code": code_sha(__name__),
         }
 
     def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:

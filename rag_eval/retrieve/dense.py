@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,12 +18,12 @@ from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.similarity import check_index, scores
+from rag_eval.retrieve.truncation import keep
 from rag_eval.retrieve.vectors import refuse_bad_rows
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Searched
 
 FILE = "vectors.npy"
-TRUNCATION = "truncation.json"  # how much of the documents the embedder did not read
 
 
 class Dense:
@@ -56,7 +55,7 @@ class Dense:
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
         parts = {"embedder": dict(self._embedder.identity()), "index": dict(self._index.identity())}
-        return {"retriever": "dense", "depth": self.depth, **parts, "code": source_sha("retrieve")}
+        return {"retriever": "dense", "depth": self.depth, **parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Add documents, or replace those with known ids. Returns where the embeddings are kept.
@@ -140,7 +139,7 @@ class Dense:
             vectors = self._embedder.embed_documents(documents, partial(open_memmap, folder / FILE, "w+", np.float32))
             refuse_bad_rows(vectors, names)
             if isinstance(self._embedder, Truncating):
-                (folder / TRUNCATION).write_text(json.dumps(vars(self._embedder.truncation(documents))), encoding="utf-8")
+                keep(self._embedder.truncation(documents), folder)
 
         cached = self._cache.build("embeddings", self._key(documents), write)
         vectors: Vectors = np.asarray(np.load(cached.path / FILE, mmap_mode="r", allow_pickle=False))  # rows of a memmap are memmaps
@@ -148,7 +147,7 @@ class Dense:
         return vectors, cached
 
     def _key(self, documents: Sequence[Document]) -> dict[str, Any]:
-        return {"embedder": dict(self._embedder.identity()), "documents": documents_sha(documents), "code": source_sha("retrieve")}
+        return {"embedder": dict(self._embedder.identity()), "documents": documents_sha(documents), "code": code_sha(__name__)}
 
     def _fill_once(self, numbers: Numbers, vectors: Vectors, documents: Sequence[Document]) -> Cached:
         """Fill an empty index from the cache, or fill it and keep it there."""

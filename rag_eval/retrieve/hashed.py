@@ -13,6 +13,7 @@ from rag_eval.parts import Allocate, Similarity, Vectors
 from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.words import compared
+from rag_eval.source import code_sha
 from rag_eval.types import Document
 
 
@@ -32,7 +33,7 @@ class HashEmbedder:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors."""
-        return {"embedder": "hashed words, crc32", "dim": self._dim, "similarity": self.similarity}
+        return {"embedder": "hashed words, crc32", "dim": self._dim, "similarity": self.similarity, "code": code_sha(__name__)}
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         """float32 (n, dim), unit rows, in order. Raises DataError naming ids of documents without a word."""

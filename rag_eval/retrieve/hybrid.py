@@ -10,6 +10,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from rag_eval.errors import ConfigError
 from rag_eval.parts import Cached, Context, Searching
 from rag_eval.retrieve.fusion import fuse
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Searched
 
 
@@ -51,7 +52,7 @@ class Hybrid:
         """What decides what is found."""
         fusion = {"weights": self._weights, "constant": float(self._constant), "fused_depth": self._fused_depth}
         parts = {name: dict(retriever.identity()) for name, retriever in self._retrievers.items()}
-        return {"retriever": "hybrid", "depth": self.depth, **fusion, "retrievers": parts}
+        return {"retriever": "hybrid", "depth": self.depth, **fusion, "retrievers": parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Add documents to each retriever, or replace those with known ids. Returns where the costly parts are kept."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.parts import Cache, Cached, Context, Searching
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Retrieved, Searched
 
 FILE = "found.jsonl"
@@ -68,7 +69,8 @@ class Kept:
         }
         if own := [sorted(one.grading.itself) for one in examples if one.grading.itself]:
             asked["itself"] = own
-        kept = self._cache.build("found", {"retriever": self._retriever.identity(), "documents": self._sha, **asked}, write)
+        key = {"retriever": self._retriever.identity(), "documents": self._sha, **asked, "code": code_sha(__name__)}
+        kept = self._cache.build("found", key, write)
         lines = [json.loads(line) for line in (kept.path / FILE).read_text(encoding="utf-8").splitlines()]
         return [Searched(self._hits(hits), seconds) for hits, seconds in lines], kept.is_hit
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from rag_eval.parts import Embedder, Vectors
 from rag_eval.retrieve.similarity import cosines, relevance
 from rag_eval.retrieve.vectors import refuse_bad_rows
+from rag_eval.source import code_sha
 from rag_eval.types import Document
 
 
@@ -38,7 +39,8 @@ class MaximalMarginalRelevance:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the scores."""
-        return {"reranker": "maximal marginal relevance", "relevance_share": self._share, "embedder": dict(self._embedder.identity())}
+        parts = {"relevance_share": self._share, "embedder": dict(self._embedder.identity())}
+        return {"reranker": "maximal marginal relevance", **parts, "code": code_sha(__name__)}
 
     def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:
         """For each question float32 (n_candidates,): what each candidate added when it was chosen, never more than the one before.

@@ -23,6 +23,7 @@ from rag_eval.retrieve.hub_folder import hub_folder
 from rag_eval.retrieve.positions import readable
 from rag_eval.retrieve.token_batches import Features, Limits, Reading
 from rag_eval.retrieve.weights import check_network, loading, resolved
+from rag_eval.source import code_sha
 from rag_eval.types import Document
 
 _KEY = "embedder.model"
@@ -89,6 +90,7 @@ class MeanPoolEmbedder:
             "device": self._device.type,
             "batches": [self._limits.token_budget, self._limits.max_rows],  # padding changes last bits
             "versions": {name: version(name) for name in ("transformers", "torch")},
+            "code": code_sha(__name__),
         }
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:

@@ -13,6 +13,7 @@ from rag_eval.parts import Cached, Context, Searching
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.fusion import fuse
 from rag_eval.retrieve.searchable import question_text
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Searched
 
 
@@ -62,7 +63,7 @@ class MultiQuery:
         """What decides what is found."""
         fusion = {"constant": float(self._constant), "fused_depth": self._fused_depth}
         parts = {"analyzer": dict(self._analyzer.identity()), "inner": dict(self._retriever.identity())}
-        return {"retriever": "multi_query", "depth": self.depth, **fusion, **parts}
+        return {"retriever": "multi_query", "depth": self.depth, **fusion, **parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""

@@ -13,6 +13,7 @@ from pydantic import PositiveInt
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.parts import Cached, Context, Reranker, Searching
 from rag_eval.retrieve.searchable import question_text
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Retrieved, Searched
 
 
@@ -54,7 +55,7 @@ class Reranked:
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
         parts = {"inner": dict(self._retriever.identity()), "reranker": dict(self._reranker.identity())}
-        return {"retriever": "reranked", "depth": self.depth, "rerank_depth": self._rerank_depth, **parts}
+        return {"retriever": "reranked", "depth": self.depth, "rerank_depth": self._rerank_depth, **parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""

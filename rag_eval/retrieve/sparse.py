@@ -19,7 +19,7 @@ from rag_eval.retrieve.others import n_own, others
 from rag_eval.retrieve.searchable import question_text
 from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Retrieved, Searched
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class SparseRetriever:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
-        return {"retriever": "sparse", "depth": self.depth, "encoder": dict(self._encoder.identity()), "code": source_sha("retrieve")}
+        return {"retriever": "sparse", "depth": self.depth, "encoder": dict(self._encoder.identity()), "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
         """Add documents, or replace those with known ids. Returns where the weights are kept.
@@ -120,7 +120,7 @@ class SparseRetriever:
             _refuse_bad_weights(vectors, names)
             save_npz(folder / FILE, vectors)
 
-        key = {"encoder": dict(self._encoder.identity()), "documents": documents_sha(documents), "code": source_sha("retrieve")}
+        key = {"encoder": dict(self._encoder.identity()), "documents": documents_sha(documents), "code": code_sha(__name__)}
         cached = self._cache.build("embeddings", key, write)
         vectors = csr_array(load_npz(cached.path / FILE))
         n_empty = int((np.diff(vectors.indptr) == 0).sum())

@@ -22,7 +22,7 @@ from rag_eval.retrieve.searchable import document_text
 from rag_eval.retrieve.shelf import documents_sha
 from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.words import compared, is_unparted
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class TfidfSvd:
         Raises:
             DataError: if not one document has a word of two letters.
         """
-        key = {"embedder": self._settings, "documents": documents_sha(documents), "code": source_sha("retrieve")}
+        key = {"embedder": self._settings, "documents": documents_sha(documents), "code": code_sha(__name__)}
         texts = [document_text(document) for document in documents]
         kept = self._cache.build("tfidf_svd", key, lambda folder: _write(_fitted(texts, self._dim), folder))
         self._learned = _read(kept.path)
@@ -74,7 +74,7 @@ class TfidfSvd:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides the vectors: the settings and what was learned."""
-        return {**self._settings, "learned": None if self._learned is None else self._learned.sha256}
+        return {**self._settings, "learned": None if self._learned is None else self._learned.sha256, "code": code_sha(__name__)}
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
         """float32 (n, directions + 1), unit rows, in order; title and text together."""

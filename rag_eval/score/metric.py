@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from rag_eval.score.estimate import SHARE, estimate
-from rag_eval.types import Estimate, Example
+from rag_eval.types import Example
 
 Better = Literal["higher", "lower", "neither"]
 # Questions: all, those with an answer or without one, answerable ones whose evidence is known by ids or by characters. run: all together.
@@ -27,6 +26,7 @@ Depths = Literal["each", "deepest", "searched", ""]
 Bounds = tuple[float, float]
 Function = TypeVar("Function", bound=Callable[..., object])
 
+_SHARE: Bounds = (0.0, 1.0)  # as in estimate.py, whose libraries are not to be loaded where a configuration is only read
 _DECLARED = "_declarations"  # the attribute of a function
 
 
@@ -51,13 +51,18 @@ class Declaration:
     function: str = ""  # in a record: the dotted name of a metric of a whole run, which reports compute
 
     def __post_init__(self) -> None:
-        if self.tells_right and (self.bounds != SHARE or self.better != "higher"):
+        if self.tells_right and (self.bounds != _SHARE or self.better != "higher"):
             raise ValueError(f"what tells right answers is 0 or 1 and better where it is higher, got {self}.")
 
     @property
     def bounds(self) -> Bounds | None:
         """What a value can be; None where an end is open."""
         return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def ends(self) -> Bounds:
+        """The same with an infinite number where an end is open."""
+        return (-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
 
     @property
     def bounds_of_difference(self) -> Bounds | None:
@@ -67,7 +72,7 @@ class Declaration:
     @property
     def is_share(self) -> bool:
         """Whether values lie in [0, 1] and more of it is better, so that it can stand for the share of right answers."""
-        return self.bounds == SHARE and self.better == "higher"
+        return self.bounds == _SHARE and self.better == "higher"
 
     def tracked(self, name: str) -> str:
         """The name that its values are tracked under.
@@ -85,20 +90,6 @@ class Declaration:
     def says_of(self, example: Example) -> bool:
         """Whether it judges this question, as far as that depends on whether the question can be answered."""
         return self.judges == "all" or example.is_answerable == (self.judges != "unanswerable")
-
-    def mean(self, values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate | None:
-        """The mean of such values with its interval, which ends where they do; None where no question could be judged.
-
-        Args:
-            values: one a question; nan = could not be judged.
-            clusters: the cluster of each question.
-        """
-        is_binary = self.bounds == SHARE and all(value in SHARE or math.isnan(value) for value in values)
-        found = estimate(values, clusters, binary=is_binary, bounds=self.bounds)
-        if found is None or self.bounds is not None:
-            return found
-        low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
-        return replace(found, low=max(low, found.low), high=min(high, found.high))
 
 
 @dataclass(frozen=True)

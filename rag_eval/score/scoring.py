@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
+from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.metric import Asks, Declaration
 from rag_eval.score.older_names import older_declarations
 from rag_eval.score.primary import primary_of
@@ -68,6 +70,22 @@ class Scoring:
         """Whether a measure says how right answers are, in whatever form."""
         declaration = self.of(measure)
         return measure == self.primary or declaration.asks != "" or declaration.follows_primary
+
+    def mean(self, measure: str, values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate | None:
+        """The mean of a measure with its interval, which ends where its values do; None where no question could be judged.
+
+        Args:
+            measure: by whose declaration.
+            values: one a question; nan = could not be judged.
+            clusters: the cluster of each question.
+        """
+        declaration = self.of(measure)
+        is_binary = declaration.bounds == SHARE and all(value in SHARE or math.isnan(value) for value in values)
+        found = estimate(values, clusters, binary=is_binary, bounds=declaration.bounds)
+        if found is None or declaration.bounds is not None:
+            return found
+        low, high = declaration.ends
+        return replace(found, low=max(low, found.low), high=min(high, found.high))
 
     @property
     def of_unanswerable(self) -> str:

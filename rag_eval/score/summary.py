@@ -148,7 +148,7 @@ def estimates(rows: Sequence[Row], scoring: Scoring) -> dict[str, Estimate]:
     """Mean and interval of every score that could be judged for some question; of the primary one also by stratum."""
     names = dict.fromkeys(name for row in rows for name in row if "/" in name)
     clusters = [row["cluster"] for row in rows]
-    found = {name: scoring.of(name).mean([row.get(name, math.nan) for row in rows], clusters) for name in names}
+    found = {name: scoring.mean(name, [row.get(name, math.nan) for row in rows], clusters) for name in names}
     return {name: one for name, one in found.items() if one is not None} | _strata(rows, scoring)
 
 
@@ -161,7 +161,7 @@ def _strata(rows: Sequence[Row], scoring: Scoring) -> dict[str, Estimate]:
         values = sorted({str(row[key]) for row in asked if key in row})
         for value in values if len(values) > 1 else ():
             group = [row for row in asked if str(row.get(key)) == value]
-            one = scoring.of(primary).mean([row[primary] for row in group], [row["cluster"] for row in group])
+            one = scoring.mean(primary, [row[primary] for row in group], [row["cluster"] for row in group])
             if one is not None:
                 found[f"strata/{key}/{value}"] = one
     return found

@@ -14,23 +14,22 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM, ModernBertDecoderConfig
 from trl import SFTConfig
 
-from rag_eval.adapt import training
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.given import Given
 from rag_eval.adapt.lora import Lora
 from rag_eval.adapt.training import trainer_of
 from rag_eval.adapt.training_set import tokenized
-from rag_eval.config import conf_dir, register_resolvers
+from rag_eval.config.compose import composed
+from rag_eval.config.paths import conf_dir
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
 from rag_eval.parts import Cached
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.testing.models import SIZES, write_random_model
 from rag_eval.types import Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
@@ -427,14 +426,18 @@ def test_one_gpu_is_trained_on_where_there_are_several(base: Path, tmp_path: Pat
     assert (trainer.args.n_gpu, trainer.args.train_batch_size) == (1, 4)
 
 
-@pytest.mark.parametrize("name", ["tokenization.py", "control_tokens.py"])
-def test_texts_that_are_read_by_other_code_are_another_adapter(
-    name: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lesson, sha = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0), source_sha
-    before = lesson.key
-    monkeypatch.setattr(training, "source_sha", lambda part: "other" if part == name else sha(part))
-    assert lesson.key != before
+def test_other_code_that_trains_or_loads_is_another_adapter(base: Path, tmp_path: Path) -> None:
+    lesson = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0)
+    assert lesson.key["code"] == [code_sha("rag_eval.adapt.lora"), code_sha("rag_eval.generate.hf_checkpoint")]
+    assert replace(lesson, code="other").key != lesson.key
+
+
+def test_rows_that_were_made_before_are_not_made_again(base: Path, tmp_path: Path) -> None:
+    adapter, generator = lora(tmp_path), hf(base)
+    rows = adapter.lesson(generator, PROMPT, DATASET, 0).rows
+    ready = adapter.with_rows(rows[:2])
+    assert ready.lesson(generator, PROMPT, DATASET, 0).rows == rows[:2]
+    assert adapter.lesson(generator, PROMPT, DATASET, 0).rows == rows
 
 
 def test_an_adapter_is_the_same_however_long_it_took(base: Path, tmp_path: Path) -> None:
@@ -452,22 +455,20 @@ def test_another_device_is_another_adapter_but_other_states_are_not(base: Path, 
     assert lora(tmp_path, precision="auto").lesson(generator, PROMPT, DATASET, 0).key == key
 
 
-def composed(*overrides: str) -> dict[str, Any]:
+def adapter_of(*overrides: str) -> dict[str, Any]:
     """The adapter of mode=finetune."""
-    register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return dict(compose("config", overrides=["mode=finetune", *overrides]).adapter)
+    return dict(composed(["mode=finetune", *overrides]).adapter)
 
 
 def test_the_variants_differ_from_lora_in_what_makes_them() -> None:
-    found = {name: composed(f"adapter={name}") for name in ("lora", "rslora", "dora", "qlora")}
+    found = {name: adapter_of(f"adapter={name}") for name in ("lora", "rslora", "dora", "qlora")}
     differ = {name: {key for key in node if node[key] != found["lora"][key]} for name, node in found.items()}
     assert differ == {"lora": set(), "rslora": {"rank_stabilised", "alpha"}, "dora": {"dora"}, "qlora": {"quantized", "learning_rate"}}
 
 
 @pytest.mark.parametrize(("adapter", "rate", "of_embedded"), [("lora", 0.0005, 0.002), ("full", 0.00005, 0.0003)])
 def test_models_are_trained_until_they_have_learned_and_the_embedded_one_as_ever(adapter: str, rate: float, of_embedded: float) -> None:
-    real, tiny = (composed(f"adapter={adapter}", *more) for more in (["generator=hf", "generator.model=given"], ["generator=tiny"]))
+    real, tiny = (adapter_of(f"adapter={adapter}", *more) for more in (["generator=hf", "generator.model=given"], ["generator=tiny"]))
     assert (real["epochs"], real["until_learned"], real["max_epochs"], real["batch_size"]) == (None, 0.99, 30, 8)
     assert (tiny["epochs"], tiny["batch_size"], tiny["batch_tokens"], tiny["schedule"], tiny["warmup_share"]) == (
         6,
@@ -483,16 +484,16 @@ def test_models_are_trained_until_they_have_learned_and_the_embedded_one_as_ever
 
 
 def test_smollm2_is_trained_as_models_of_real_size_are_at_a_higher_rate() -> None:
-    real, smollm2 = (composed(*more) for more in (["generator=hf", "generator.model=given"], ["generator=smollm2"]))
+    real, smollm2 = (adapter_of(*more) for more in (["generator=hf", "generator.model=given"], ["generator=smollm2"]))
     assert {name for name in real if real[name] != smollm2[name]} == {"learning_rate"}
     assert smollm2["learning_rate"] == 0.001
 
 
 def test_the_command_line_beats_what_suits_a_generator_and_may_choose_what_suits_another() -> None:
-    assert (composed("adapter.rank=5")["rank"], composed("adapter.rank=5")["alpha"]) == (5, 64)
-    assert composed("adapter=rslora")["alpha"] == 8  # the scale of lora, over the root of either rank
-    taken = composed("generator=hf", "generator.model=given", "adapter/tuned@adapter=lora_tiny")
-    assert taken == composed("generator=tiny")
+    assert (adapter_of("adapter.rank=5")["rank"], adapter_of("adapter.rank=5")["alpha"]) == (5, 64)
+    assert adapter_of("adapter=rslora")["alpha"] == 8  # the scale of lora, over the root of either rank
+    taken = adapter_of("generator=hf", "generator.model=given", "adapter/tuned@adapter=lora_tiny")
+    assert taken == adapter_of("generator=tiny")
 
 
 def test_all_of_the_constructor_is_in_the_yaml() -> None:

@@ -68,7 +68,7 @@ def test_questions_in_another_form_than_training_asks_are_counted_apart_where_th
 
 
 def test_what_is_trained_on_is_known_of_adapters_that_train_and_of_no_other() -> None:
-    adapter: Any = SimpleNamespace(data=QA(0.5))
+    adapter: Any = SimpleNamespace(data=QA(0.5), with_rows=list)
     assert taught_rows(adapter, GENERATOR, PROMPT, PEOPLE_DATASET, 3) == training_rows(QA(0.5), GENERATOR, PROMPT, PEOPLE_DATASET, 3)
     assert taught_rows(NoAdapter(), GENERATOR, PROMPT, PEOPLE_DATASET, 3) is None
 

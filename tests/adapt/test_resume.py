@@ -15,11 +15,8 @@ from safetensors.torch import load_file
 
 from rag_eval.adapt import checkpoints
 from rag_eval.adapt.progress import TrainingBar
-from rag_eval.evaluate import _learning
 from rag_eval.parts import Cached
-from rag_eval.system import Learned
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Spend
 from tests.adapt.tiny_training import fit
 
 # Twelve steps in three epochs of four batches. Dropout, dev and training questions draw random numbers and keep numbers of their own.
@@ -210,9 +207,3 @@ def test_states_hold_no_pickle(base: Path, tmp_path: Path, monkeypatch: pytest.M
     assert {path.suffix for path in files} == {".json", ".safetensors"}
     assert len(files) == 2 * 7
     assert all(load_file(path) for path in files if path.suffix == ".safetensors")
-
-
-def test_what_an_interrupted_attempt_took_is_part_of_what_learning_took(tmp_path: Path) -> None:
-    resumed = Cached(tmp_path, is_hit=False, seconds=7.0, earlier_s=5.0)
-    spend = _learning(Spend(seconds=2.0, cpu_seconds=2.0), Learned(None, resumed))
-    assert (spend.seconds, spend.reused_s, spend.cached, spend.cpu_seconds) == (7.0, 5.0, False, None)

@@ -12,18 +12,19 @@ from typing import Any
 
 import datasets
 import pytest
-from hydra import compose, initialize_config_dir
 
-from rag_eval.config import check, conf_dir, register_resolvers
+from rag_eval.config.build import dataset_of
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.data.assemble import assemble
 from rag_eval.data.by_question import by_question
 from rag_eval.data.leakage import check_splits
 from rag_eval.data.split import Split, Splitting
 from rag_eval.errors import DataError
-from rag_eval.evaluate import dataset_of
 from rag_eval.exemplars import chosen
 from rag_eval.form import _asked
 from rag_eval.record import identity
+from rag_eval.run_spec import RunSpec
 from rag_eval.types import Example, QADataset
 
 BY = Splitting("question")
@@ -51,11 +52,8 @@ def clusters(examples: Sequence[Example]) -> set[str]:
 
 
 def rows(examples: Sequence[Example], split: str = "") -> list[dict[str, Any]]:
-    said = [{name: value for name, value in vars(one).items() if name != "grading"} for one in examples]
-    return [
-        {**row, "answers": list(one.answers), "evidence": list(one.evidence), "history": [], "split": split}
-        for row, one in zip(said, examples, strict=True)
-    ]
+    plain = [{name: value for name, value in vars(one).items() if name != "grading"} for one in examples]
+    return [{**one, "answers": list(one["answers"]), "evidence": list(one["evidence"]), "history": [], "split": split} for one in plain]
 
 
 def assembled(questions: Sequence[dict[str, Any]], splitting: Splitting = BY, share: float = 0.5) -> QADataset:
@@ -278,8 +276,8 @@ MODES = ("rag", "oracle", "closed_book", "few_shot", "prior", "finetune", "rag_f
 
 
 @pytest.fixture
-def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], QADataset]]:
-    """`composed("rag", "squad", ...)`: the checked settings and the dataset of a run on the same questions in one of the formats."""
+def run_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[RunSpec, QADataset]]:
+    """`run_of("rag", "squad", ...)`: the checked run and its dataset on the same questions in one of the formats."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "squad.json").write_text(json.dumps(SQUAD))
     (tmp_path / "docs").mkdir()
@@ -321,27 +319,23 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., t
         "jsonl": (f"dataset.documents={tmp_path}/documents.jsonl", f"dataset.questions={tmp_path}/questions.jsonl"),
     }
 
-    def call(mode: str, source: str, *more: str) -> tuple[dict[str, Any], QADataset]:
-        register_resolvers()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            settings = check(compose("config", overrides=[f"mode={mode}", f"dataset={source}", *sources[source], *more]))
-        return settings, dataset_of(settings)
+    def call(mode: str, source: str, *more: str) -> tuple[RunSpec, QADataset]:
+        spec = check(composed([f"mode={mode}", f"dataset={source}", *sources[source], *more]))
+        return spec, dataset_of(spec)
 
     return call
 
 
 @pytest.mark.parametrize("source", ["squad", "folder", "jsonl", "hub"])
-def test_every_arm_is_asked_the_same_about_the_same_documents(composed: Callable[..., Any], source: str) -> None:
-    found = {mode: composed(mode, source, "dataset.split_by=question") for mode in MODES}
+def test_every_arm_is_asked_the_same_about_the_same_documents(run_of: Callable[..., Any], source: str) -> None:
+    found = {mode: run_of(mode, source, "dataset.split_by=question") for mode in MODES}
     first, *rest = (dataset for _, dataset in found.values())
     for one in rest:
         assert (one.test, one.dev, one.documents, one.others) == (first.test, first.dev, first.documents, first.others)
     assert len(first.test) >= 10
     assert any(not one.is_answerable for one in first.test)
     assert first.dev
-    compared = {
-        identity.comparison(settings, dataset, dataset.test, {"base_model": "m"})["dataset"] for settings, dataset in found.values()
-    }
+    compared = {identity.comparison(spec, dataset, dataset.test, {"base_model": "m"})["dataset"] for spec, dataset in found.values()}
     assert len(compared) == 1
     own, control = found["finetune"][1], found["finetune_format"][1]
     assert clusters(own.train) == clusters(own.test)
@@ -350,10 +344,8 @@ def test_every_arm_is_asked_the_same_about_the_same_documents(composed: Callable
     assert found["rag"][1].train == own.train  # shown to nobody, and there all the same
 
 
-def test_exemplars_and_the_questions_of_the_probe_are_the_same_whatever_an_arm_trains_on(composed: Callable[..., Any]) -> None:
-    found = [
-        composed(mode, "squad", "dataset.split_by=question", "prompt.n_exemplars=4") for mode in ("finetune", "finetune_format", "rag")
-    ]
+def test_exemplars_and_the_questions_of_the_probe_are_the_same_whatever_an_arm_trains_on(run_of: Callable[..., Any]) -> None:
+    found = [run_of(mode, "squad", "dataset.split_by=question", "prompt.n_exemplars=4") for mode in ("finetune", "finetune_format", "rag")]
     shown = [chosen(dataset, 5) for _, dataset in found]
     assert shown[0] == shown[1] == shown[2]
     assert {one.example.cluster for one in shown[0]} <= clusters(found[0][1].others)
@@ -362,13 +354,13 @@ def test_exemplars_and_the_questions_of_the_probe_are_the_same_whatever_an_arm_t
     assert clusters(probed[0]) <= clusters(found[0][1].others)  # dev has too few
 
 
-def test_a_share_that_is_given_is_the_share_by_question_too(composed: Callable[..., Any]) -> None:
-    less, more = (composed("rag", "squad", "dataset.split_by=question", f"dataset.train_share={share}")[1] for share in (0.2, 0.8))
+def test_a_share_that_is_given_is_the_share_by_question_too(run_of: Callable[..., Any]) -> None:
+    less, more = (run_of("rag", "squad", "dataset.split_by=question", f"dataset.train_share={share}")[1] for share in (0.2, 0.8))
     assert len(less.train) < len(more.train)
 
 
-def test_by_cluster_an_arm_that_trains_nothing_is_asked_everything(composed: Callable[..., Any]) -> None:
-    (_, rag), (_, finetune) = composed("rag", "squad"), composed("finetune", "squad")
+def test_by_cluster_an_arm_that_trains_nothing_is_asked_everything(run_of: Callable[..., Any]) -> None:
+    (_, rag), (_, finetune) = run_of("rag", "squad"), run_of("finetune", "squad")
     assert (len(rag.train), len(rag.test)) == (0, 72)
     assert len(finetune.test) == 40
     assert clusters(finetune.others) == clusters(finetune.train)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.grading import KEYS, as_meta, grading_of
+from rag_eval.data.grading import KEYS, grading_of
 from rag_eval.types import Grading, Span
 
 PLAIN: dict[str, Any] = {
@@ -43,9 +43,9 @@ def test_demands_are_told_from_what_else_a_row_says() -> None:
 
 
 def test_demands_become_the_meta_of_a_row_again() -> None:
-    assert grading_of({key: _listed(value) for key, value in as_meta(TYPED).items()})[0] == TYPED
-    assert as_meta(Grading()) == {}
-    assert as_meta(Grading(choices=("a",), retrieval_only=True)) == {"choices": ("a",), "retrieval_only": True}
+    assert grading_of({key: _listed(value) for key, value in TYPED.as_meta().items()})[0] == TYPED
+    assert Grading().as_meta() == {}
+    assert Grading(choices=("a",), retrieval_only=True).as_meta() == {"choices": ("a",), "retrieval_only": True}
 
 
 def _listed(value: Any) -> Any:

@@ -8,9 +8,9 @@ import re
 from collections import Counter, defaultdict
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from rag_eval.config import check, conf_dir, register_resolvers
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.data.world.asking import answerable as answers
 from rag_eval.data.world.asking import ordered
 from rag_eval.data.world.corpus import pages, ranks
@@ -312,6 +312,5 @@ def test_what_no_world_has_is_refused(arguments: dict[str, object], said: str) -
     ],
 )
 def test_what_no_world_can_be_made_of_is_found_in_the_configuration(override: str, said: str) -> None:
-    register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"), pytest.raises(ConfigError, match=said):
-        check(compose("config", overrides=[override]))
+    with pytest.raises(ConfigError, match=said):
+        check(composed([override]))

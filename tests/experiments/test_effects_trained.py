@@ -17,8 +17,8 @@ from experiments.effects.isotonic import isotonic
 from experiments.effects.measures import difference, estimate_of
 from experiments.effects.report import Options, judge, plan_of
 from experiments.effects.trained_arms import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
-from experiments.study import composed
-from rag_eval.config import check
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.types import Estimate
 from tests.experiments.pools_of_effects import named
@@ -36,13 +36,13 @@ def test_every_arm_that_an_effect_or_the_report_names_is_one() -> None:
 def test_the_settings_of_every_trained_arm_hold_together_and_follow_the_world(name: str) -> None:
     plan = plan_of(OPTIONS)
     (overrides,) = (TRAINED | finetuning.OTHERS)[name]
-    settings = check(composed(settings_of(plan, 7, overrides, "/a/folder")))
-    world = settings["dataset"].get("after", settings["dataset"])
-    assert (world["preset"], world["seed"]) == ("ci", 7)
-    trained = settings["adapter"]["_target_"].endswith("Lora")
-    assert settings["seed"] == (7 if trained else 0)
+    spec = check(composed(settings_of(plan, 7, overrides, "/a/folder")))
+    world = spec.dataset.get("after", spec.dataset)
+    assert (world.get("preset"), world.get("seed")) == ("ci", 7)
+    trained = spec.adapter.target.endswith("Lora")
+    assert spec.seed == (7 if trained else 0)
     if trained:
-        assert settings["adapter"]["start"] == ("/a/folder" if trained_arms.START in overrides else None)
+        assert spec.adapter.get("start") == ("/a/folder" if trained_arms.START in overrides else None)
 
 
 def test_only_a_generator_with_weights_is_trained() -> None:
@@ -54,8 +54,8 @@ def test_every_fact_is_seen_as_often_whatever_the_phrasings() -> None:
     plan = plan_of(OPTIONS)
     seen = set()
     for arm in trained_arms.PHRASED.values():
-        settings = check(composed(settings_of(plan, 0, TRAINED[arm][0])))
-        seen.add(settings["adapter"]["epochs"] * settings["dataset"]["n_phrasings"])
+        spec = check(composed(settings_of(plan, 0, TRAINED[arm][0])))
+        seen.add(spec.adapter.get("epochs") * spec.dataset.get("n_phrasings"))
     assert seen == {trained_arms.PASSES}
 
 

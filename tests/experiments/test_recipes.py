@@ -14,8 +14,8 @@ import torch
 from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_names, recipe_of
 from experiments.recipes.requirements import _has_model
 from experiments.recipes.verify import Options, compare, directions, main, settings_of
-from experiments.study import composed
-from rag_eval.config import check
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
 from rag_eval.errors import ConfigError
 from rag_eval.types import Estimate
 
@@ -39,9 +39,9 @@ def test_these_are_the_recipes() -> None:
 
 @pytest.mark.parametrize(("recipe", "model", "run"), ALL, ids=[f"{recipe.name}-{model}-{run}" for recipe, model, run in ALL])
 def test_every_run_of_a_recipe_is_a_configuration_that_passes_the_check(recipe: Recipe, model: str, run: str) -> None:
-    settings = check(composed(settings_of(recipe, model, run, Options(data=Path("DATA")))))
-    assert settings["generator"]["model"] == recipe.models[model]
-    assert recipe.measure in {f"answer/{name}" for name in settings["metrics"]["answer"]}
+    spec = check(composed(settings_of(recipe, model, run, Options(data=Path("DATA")))))
+    assert spec.generator.get("model") == recipe.models[model]
+    assert recipe.measure in {f"answer/{name}" for name in spec.metrics.answer}
 
 
 def test_a_number_is_as_reported_within_the_tolerance_and_else_other() -> None:

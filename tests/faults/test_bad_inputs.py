@@ -269,7 +269,7 @@ def test_an_adapter_with_a_tokenizer_that_does_not_suit_is_refused_before_anythi
 ) -> None:
     folder = adapter_folder()
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|strange|>"}), encoding="utf-8")
-    for name in ("rag_eval.evaluate.dataset_of", "rag_eval.system.System.learn", "rag_eval.generate.hf.HF._load_network"):
+    for name in ("rag_eval.preparation.dataset_of", "rag_eval.system.System.learn", "rag_eval.generate.hf.HF._load_network"):
         monkeypatch.setattr(name, lambda *_, **__: pytest.fail("too late"))
     said = "eos_token is '<|strange|>', which is no token of the model"
     refused(given(command), "tokenizer_config.json", said)

@@ -22,6 +22,7 @@ from rag_eval.prompt import Prompt
 from rag_eval.record.identity import run_id
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Example, QADataset, Rendered
+from tests.test_conf import checked
 
 PROMPT = Prompt("Say.")
 NAMES = ("values", "a.b c")  # any text is a name, also one that no module can have
@@ -29,6 +30,7 @@ EXAMPLES = [Example(f"q{at}", "what " * (at * 5 % 7) + f"is {at}?", ("liver",), 
 PROMPTS = [PROMPT.render(example, ()) for example in EXAMPLES]
 OPTIONS = [["liver", "lung"]] * len(PROMPTS)
 DATASET = QADataset("d", "0", (), (), (), tuple(EXAMPLES))
+SPEC = checked("mode=finetune", "adapter=given")
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +140,8 @@ def test_every_adapter_is_judged_as_a_single_one_is(base: Path, paths: dict[str,
 
 def test_names_and_contents_of_all_decide_and_their_order_does_not(base: Path, paths: dict[str, str], tmp_path: Path) -> None:
     def known(paths: Mapping[str, str], by: str = "tenant") -> tuple[str, str]:
-        settings = {"adapter": {"path": None, "paths": dict(paths), "by": by}}
-        return str(grouped(base, paths, by).identity()), run_id(settings, DATASET, EXAMPLES)
+        spec = replace(SPEC, adapter=SPEC.adapter.having(paths=dict(paths), by=by))
+        return str(grouped(base, paths, by).identity()), run_id(spec, DATASET, EXAMPLES)
 
     first, second = NAMES
     moved = shutil.copytree(paths[second], tmp_path / "moved")

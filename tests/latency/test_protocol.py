@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rag_eval.config import signature
+from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
 from rag_eval.latency.latency_record import CONDITIONS, ColdStart, LatencyRecord, Pass
 from rag_eval.latency.protocol import LatencyProtocol

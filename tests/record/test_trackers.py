@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from rag_eval.config.tracking_uri import absolute_uri, check_uri
 from rag_eval.errors import ConfigError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.record.jsonl_mirror import JsonLines
@@ -22,7 +23,6 @@ from rag_eval.record.mlflow_rows import legal_name, metrics_of, tags_of
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
-from rag_eval.record.uri import absolute_uri, check_uri
 from rag_eval.types import Estimate, Timing
 from tests.record.samples import FACTS, prediction
 

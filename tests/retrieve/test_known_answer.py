@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 
-from rag_eval.config import build, check, conf_dir, register_resolvers, signature
+from rag_eval.config.build import build
+from rag_eval.config.check import check
+from rag_eval.config.compose import composed
+from rag_eval.config.paths import conf_dir
+from rag_eval.config.signature import signature
 from rag_eval.parts import Searching
 from rag_eval.types import Document, Example, Grading
 from tests.retrieve.sparse_models import write_sparse_encoder
@@ -52,12 +55,9 @@ def sparse_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def built(name: str, root: Path, sparse_model: Path, *more: str) -> Searching:
-    register_resolvers()
     given = [f"retriever.encoder.model={sparse_model}"] if name == "sparse" else []
     overrides = ["mode=rag", f"retriever={name}", *QUICK[name], *given, *more, f"cache.root={root}"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings = check(compose("config", overrides=overrides))
-    retriever = build(settings["retriever"])
+    retriever = build(check(composed(overrides)).retriever)
     assert isinstance(retriever, Searching)
     return retriever
 

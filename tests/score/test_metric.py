@@ -66,19 +66,19 @@ def test_what_judges_a_ranking_declares_by_which_evidence_and_at_which_depths() 
 
 
 def test_an_estimate_ends_where_its_metric_says_and_not_at_0_and_1() -> None:
-    length = Declaration(better="lower", high=None)
+    scoring = Scoring({"length": Declaration(better="lower", high=None), "share": Declaration(), "sign": Declaration(low=-1.0)}, "share")
     clusters = ["a", "b", "c", "d"]
-    found = length.mean([1.0, 0.0, 0.0, 0.0], clusters)
-    share = Declaration().mean([1.0, 0.0, 0.0, 0.0], clusters)
+    found = scoring.mean("length", [1.0, 0.0, 0.0, 0.0], clusters)
+    share = scoring.mean("share", [1.0, 0.0, 0.0, 0.0], clusters)
     assert found is not None
     assert share is not None
     assert (found.mean, found.low) == (0.25, 0.0)  # cut at the least value
     assert found.high == pytest.approx(0.25 + 3.18244631 * 0.25)  # Student's t with 3 degrees of freedom
     assert found.high > 1.0 > share.high
-    flat = length.mean([1.0] * 4, clusters)
+    flat = scoring.mean("length", [1.0] * 4, clusters)
     assert flat is not None
     assert (flat.low, flat.high) == (1.0, 1.0)  # no bound says how far off other questions can be
-    signed = Declaration(low=-1.0).mean([1.0, 1.0, 0.0, 1.0], clusters)
+    signed = scoring.mean("sign", [1.0, 1.0, 0.0, 1.0], clusters)
     assert signed is not None
     assert signed.high == 1.0
     assert signed.low == pytest.approx(0.75 - 3.18244631 * 0.25)  # no share, so no Wilson

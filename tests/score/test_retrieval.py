@@ -7,7 +7,7 @@ import pytest
 import yaml
 from ir_measures import AP, RR, R, Rprec, Success, nDCG
 
-from rag_eval.config import conf_dir
+from rag_eval.config.paths import conf_dir
 from rag_eval.score.metric import Metric, metric
 from rag_eval.score.retrieval import as_evidence, average_precision, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
 from rag_eval.score.summary import Scorer

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rag_eval.data.grading import as_meta
 from rag_eval.data.world.history import N_VERSIONS, History, year
 from rag_eval.data.world.language import attributes
 from rag_eval.data.world.model import Entity, Fact, facts_of
@@ -25,7 +24,7 @@ from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequenc
 from rag_eval.data.world.questions import Kind, Questions
 from rag_eval.data.world.source import DISTRACTORS, MANNER, PRESETS, past_of, world, written
 from rag_eval.errors import ConfigError
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 from rag_eval.types import Document, Example
 
 Row = Mapping[str, Any]
@@ -57,7 +56,7 @@ def write_world(preset: str, seed: int, out: Path, kinds: Sequence[Kind] = ("for
         "preset": preset,
         "seed": seed,
         "kinds": list(kinds),
-        "code": source_sha("data/world"),
+        "code": code_sha(__name__),
         "files": {name: write_rows(out / name, rows) for name, rows in files.items()},
         "bits": {"by_attribute": by_attribute, "total": sum(by_attribute.values())},
         "prior": {
@@ -157,5 +156,5 @@ def _question(example: Example, split: str) -> Row:
         "evidence": list(example.evidence),
         "cluster": example.cluster,
         "split": split,
-        "meta": {**example.meta, **as_meta(example.grading)},
+        "meta": {**example.meta, **example.grading.as_meta()},
     }

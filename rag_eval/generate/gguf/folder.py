@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
+from rag_eval.file_digest import file_sha256
 from rag_eval.generate.gguf.architecture import config, factors
 from rag_eval.generate.gguf.file import read
 from rag_eval.parts import Cache
-from rag_eval.source import source_sha
+from rag_eval.source import code_sha
 
 ORIGIN = "gguf.json"  # what the folder was made of
 
@@ -51,7 +51,7 @@ def dequantised(model: str, sha256: str | None, cache: Cache | None) -> Dequanti
     found = _sha256(path)
     if sha256 is not None and found != sha256:
         raise DataError(f"{path}: expected sha256 {sha256}, found {found}. Get the file again, or correct generator.sha256.")
-    key = {"sha256": found, "code": source_sha("generate/gguf"), **{name: _version(name) for name in ("gguf", "tokenizers")}}
+    key = {"sha256": found, "code": code_sha(__name__), **{name: _version(name) for name in ("gguf", "tokenizers")}}
     kept = cache.build("gguf", key, lambda folder: _write(path, found, folder))
     return Dequantised(str(kept.path), json.loads((kept.path / ORIGIN).read_text(encoding="utf-8")))
 
@@ -83,8 +83,7 @@ def _sha256(path: Path) -> str:
     if not path.is_file():
         raise DataError(f"generator.model={path}: there is no such file.")
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise EnvironmentFault(f"generator.model={path} cannot be read: {error.strerror}.") from error
 

@@ -14,6 +14,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from rag_eval.errors import EnvironmentFault
 from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import in_order
+from rag_eval.source import code_sha
 
 try:
     from annoy import AnnoyIndex
@@ -45,7 +46,8 @@ class Annoy:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
-        return {"index": "annoy", "version": version("annoy"), "trees": self._trees, "search_nodes": self._search_nodes, "seed": self._seed}
+        settings = {"trees": self._trees, "search_nodes": self._search_nodes, "seed": self._seed}
+        return {"index": "annoy", "version": version("annoy"), **settings, "code": code_sha(__name__)}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
         """Hold vectors under numbers; the forest is grown by the next search or save."""

@@ -18,6 +18,7 @@ from pydantic import PositiveInt
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import Hits, in_order, search_with_ties
+from rag_eval.source import code_sha
 
 CORE_TYPE = "OPENBLAS_CORETYPE"
 WIDE = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}  # what the kernels named SkylakeX need of a processor
@@ -116,6 +117,7 @@ class Faiss:
             "metric": self._metric,
             "settings": self._settings,
             "device": self._device,
+            "code": code_sha(__name__),
         }
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import in_order
+from rag_eval.source import code_sha
 
 try:
     import psycopg
@@ -59,7 +60,7 @@ class Postgres:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found; not where the server is."""
-        return {"index": "postgres", "search": self._search}
+        return {"index": "postgres", "search": self._search, "code": code_sha(__name__)}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
         """Hold vectors under numbers. Raises EnvironmentFault if the server cannot be reached, or has no or too old a pgvector."""

@@ -14,6 +14,7 @@ from pydantic import PositiveInt
 from rag_eval.device import choose_device
 from rag_eval.parts import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import Hits, search_with_ties
+from rag_eval.source import code_sha
 
 VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
 
@@ -42,7 +43,8 @@ class Exact:
 
     def identity(self) -> Mapping[str, Any]:
         """What decides what is found."""
-        return {"index": "torch", "version": torch.__version__, "device": self._device.type, "block_rows": self._block_rows}
+        settings = {"device": self._device.type, "block_rows": self._block_rows}
+        return {"index": "torch", "version": torch.__version__, **settings, "code": code_sha(__name__)}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
         """Hold vectors under numbers."""

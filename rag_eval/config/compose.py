@@ -1,0 +1,82 @@
+"""Configurations composed of the files of conf/ and the arguments of a command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from rag_eval.config.modes import modes
+from rag_eval.config.paths import PACKAGE_FOLDER, conf_dir
+from rag_eval.errors import ConfigError
+from rag_eval.processes import n_processes
+
+QUESTION_SHARE = 0.5  # of the questions of an article, for training, whether an arm trains or not: all are asked the same
+
+
+def register_resolvers() -> None:
+    """Make what stands in YAML as `${...:}` known to OmegaConf.
+
+    package: a path inside rag_eval. offline_minilm, offline_smollm2: the embedder and the language model from PyPI.
+    n_processes: as how many this command was started.
+    train_share: of a source without splits of its own; the arm's where it is divided by cluster, one for all arms by question.
+    """
+
+    def offline_minilm() -> str:
+        from rag_eval.retrieve.offline import minilm_path
+
+        return minilm_path()
+
+    def offline_smollm2() -> str:
+        from rag_eval.generate.offline import smollm2_path
+
+        return smollm2_path()
+
+    OmegaConf.register_new_resolver("package", lambda inside: str(PACKAGE_FOLDER / inside), replace=True)
+    OmegaConf.register_new_resolver("train_share", lambda split_by, arms: QUESTION_SHARE if split_by == "question" else arms, replace=True)
+    OmegaConf.register_new_resolver("offline_minilm", offline_minilm, replace=True)
+    OmegaConf.register_new_resolver("offline_smollm2", offline_smollm2, replace=True)
+    OmegaConf.register_new_resolver("n_processes", n_processes, replace=True)
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """conf/config.yaml with these overrides, not yet checked."""
+    register_resolvers()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def composed_arms(arguments: Sequence[str]) -> dict[str, DictConfig]:
+    """A configuration for each of the modes that `mode=a,b` names.
+
+    Raises:
+        ConfigError: if no mode is named, or one is named twice.
+    """
+    chosen = [name for one in arguments if one.startswith("mode=") for name in one.removeprefix("mode=").split(",")]
+    if not chosen:
+        raise ConfigError(f"expected mode=<arms to time>, as in mode=rag,finetune; modes: {', '.join(one.name for one in modes())}.")
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError(f"expected every mode once, got {', '.join(chosen)}.")
+    others = added([one for one in arguments if not one.startswith("mode=")])
+    return {name: composed([f"mode={name}", *others]) for name in chosen}
+
+
+def added(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `++` before every dotted key.
+
+    Hydra applies what is not swept to the default mode first, whose parts need not know the key. Whether the parts of
+    a job know it is checked for each job.
+    """
+    return [f"++{one}" if re.match(r"(?!hydra\.)\w+\.[\w.]+=", one) else one for one in arguments]
+
+
+def keys(node: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a configuration, targets excluded."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if not str(name).startswith("_"):
+                yield f"{prefix}{name}"
+                yield from keys(value, f"{prefix}{name}.")
