@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.hydra import Hydra
 
+from rag_eval.data.world import source
 from tests.commands import Ended
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes side by side, each with all threads, slow each other many times
@@ -15,6 +22,52 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave everything that is loaded before the first test out of every later garbage collection.
+
+    Trainers and latency measurements collect all of memory each time; without this each collection takes half a second.
+    """
+    gc.disable()
+    found = yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    return found
+
+
+@pytest.fixture(autouse=True, scope="session")
+def repeated_work() -> Iterator[None]:
+    """Do once in a session what every command does for itself; commands in processes of their own show that they can.
+
+    Hydra reads and parses each file under conf/, composes each configuration a first time for nothing but `hydra.mode`, which no
+    test sets, and the invented world is drawn anew.
+    """
+    load, draw = ConfigRepository.load_config, source.world
+    files: dict[Any, Any] = {}
+
+    def load_once(self: ConfigRepository, config_path: str) -> Any:
+        key = (config_path, *((one.provider, one.path) for one in self.sources))
+        if key not in files:
+            files[key] = load(self, config_path)
+        return copy.deepcopy(files[key])
+
+    worlds: dict[str, Any] = {}
+
+    @functools.wraps(draw)
+    def draw_once(**given: Any) -> Any:
+        key = repr(sorted(given.items()))
+        if key not in worlds:
+            worlds[key] = draw(**given)
+        return worlds[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigRepository, "load_config", load_once)
+        patch.setattr(Hydra, "get_mode", lambda *_, **__: None)
+        patch.setattr(source, "world", draw_once)
+        yield
 
 
 @pytest.fixture

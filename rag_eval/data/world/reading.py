@@ -218,11 +218,12 @@ def _follow_up(rng: random.Random, known: Known, asked: Asked, split: Split) -> 
 
 
 class Exercises(Sequence[Reading]):
-    """Exercises in train phrasings about entities of no evaluated world, one to four passages each; made when looked at."""
+    """Exercises in train phrasings about entities of no evaluated world, one to four passages each; made when first looked at."""
 
     def __init__(self, seed: int, n: int) -> None:
         self._seed, self._n = seed, n
         self._course = Course(reserved=True, disease_share=0.5)
+        self._made: dict[int, Reading] = {}
 
     def __len__(self) -> int:
         return self._n
@@ -236,6 +237,11 @@ class Exercises(Sequence[Reading]):
             return [self[one] for one in range(*at.indices(self._n))]
         if not 0 <= at < self._n:
             raise IndexError(at)
+        if at not in self._made:
+            self._made[at] = self._drawn(at)
+        return self._made[at]
+
+    def _drawn(self, at: int) -> Reading:
         rng = random.Random(f"{self._seed}/reading/{at}")
         n_documents = rng.randint(1, 4)
         shape = {"n_documents": n_documents, "n_entities": rng.randint(1, n_documents), "n_facts": 4, "n_questions": 1}
