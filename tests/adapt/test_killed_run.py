@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from rag_eval.testing.models import write_random_model
-from tests.adapt.killed_commands import RUN
+from tests.adapt import killing
 
 # Nine steps in three epochs of three; most states stand in the middle of one. Dropout, dev and training questions draw and keep numbers.
 TRAINING = (
@@ -31,17 +29,18 @@ class Point:
     """Where a run is killed, and what is on the disk then."""
 
     name: str
+    die: Callable[[], None]
     states: tuple[int, ...]  # that are complete
     n_unfinished: int  # folders of something that was being written
     again: tuple[int, ...]  # the steps that the same command makes afterwards
 
 
 POINTS = (
-    Point("before the first state", (), 1, tuple(range(1, 10))),
-    Point("between two states", (2, 4), 1, tuple(range(5, 10))),
-    Point("while a state is written", (2,), 2, tuple(range(3, 10))),
-    Point("before the cache has it", (6, 8), 1, (9,)),
-    Point("when the cache has it", (6, 8), 0, ()),
+    Point("before the first state", lambda: killing.die_after_step(1), (), 1, tuple(range(1, 10))),
+    Point("between two states", lambda: killing.die_after_step(5), (2, 4), 1, tuple(range(5, 10))),
+    Point("while a state is written", lambda: killing.die_while_a_state_is_written(2), (2,), 2, tuple(range(3, 10))),
+    Point("before the cache has it", killing.die_when_the_adapter_is_written, (6, 8), 1, (9,)),
+    Point("when the cache has it", killing.die_when_the_cache_has_it, (6, 8), 0, ()),
 )
 
 
@@ -61,29 +60,24 @@ def questions() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run that was not killed, and for each point one that was, and then given again."""
+    """A folder with a run that was not killed, in `never`."""
     folder = tmp_path_factory.mktemp("killed")
     write_random_model(folder / "model")
     (folder / "questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in questions()))
-    arguments = [*ARGUMENTS, f"generator.model={folder / 'model'}", f"dataset.questions={folder / 'questions.jsonl'}"]
-    ways = [("never", "")] + [(point.name, way) for point in POINTS for way in (point.name, "")]
-    jobs = [{"folder": str(folder / name), "arguments": arguments, "point": way} for name, way in ways]
-    (folder / "jobs.json").write_text(json.dumps(jobs))
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.adapt.killed_commands", str(folder / "jobs.json")],
-        cwd=RUN.parent,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert (ends(folder / "never")[0]["code"], steps(folder / "never")) == (0, list(range(1, 10))), ended.stderr
+    assert given(folder / "never") == 0, said(folder / "never")
+    assert steps(folder / "never") == list(range(1, 10))
     return folder
 
 
-def ends(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "ends").read_text().splitlines()]
+def given(folder: Path, die: Callable[[], None] = killing.never) -> int:
+    """How the command ended in this folder, and there may have died."""
+    folder.mkdir(exist_ok=True)
+    arguments = [*ARGUMENTS, f"generator.model={folder.parent / 'model'}", f"dataset.questions={folder.parent / 'questions.jsonl'}"]
+    return killing.forked(lambda: killing.run(folder, arguments, die), folder / "log")
+
+
+def said(folder: Path) -> str:
+    return (folder / "log").read_text()
 
 
 def steps(folder: Path) -> list[int]:
@@ -98,11 +92,11 @@ def adapter(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_run_that_was_killed_ends_with_the_same_adapter_when_it_is_given_again(top: Path, point: Point) -> None:
     folder = top / point.name
-    killed, again = ends(folder)
-    assert (killed["code"], again["code"]) == (-9, 0)
-    assert killed["states"] == [f"state-{n:09d}" for n in point.states]
-    assert killed["n_unfinished"] == point.n_unfinished
+    assert given(folder, point.die) == -9, said(folder)
+    assert sorted(path.name for path in folder.rglob("state-*")) == [f"state-{n:09d}" for n in point.states]
+    assert len(list((folder / "cache").rglob("*.tmp-*"))) == point.n_unfinished
     made = steps(folder)
-    assert made[len(made) - len(point.again) :] == list(point.again)
+    assert given(folder) == 0, said(folder)
+    assert steps(folder) == [*made, *point.again]
     assert adapter(folder) == adapter(top / "never")
     assert not [path for path in (folder / "cache").rglob("*") if path.name.endswith(".work") or ".tmp-" in path.name]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +13,21 @@ from safetensors.torch import load_file
 from rag_eval.adapt import checkpoints
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.parts import Cached
+from rag_eval.system import Learned
 from rag_eval.testing.models import write_random_model
+from rag_eval.types import Spend
+from tests.adapt import killing
 from tests.adapt.tiny_training import fit
 
 # Twelve steps in three epochs of four batches. Dropout, dev and training questions draw random numbers and keep numbers of their own.
 TRAINING = {"epochs": None, "max_epochs": 3.0, "batch_size": 2, "dropout": 0.1, "checkpoint_every": 3, "eval_every": 2, "patience": 100}
 FILES = ("adapter_config.json", "adapter_model.safetensors", "training.json")
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-
-import torch
-
-from rag_eval.adapt.progress import TrainingBar
-from rag_eval.record import work
-from tests.adapt.test_resume import TRAINING
-from tests.adapt.tiny_training import fit
-
-torch.set_num_threads(1)
-where, n = sys.argv[3], int(sys.argv[4])
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-if where == "step":
-    on_step_end = TrainingBar.on_step_end
-    def after(self, args, state, control, **parts):
-        on_step_end(self, args, state, control, **parts)
-        if state.global_step == n:
-            die()
-    TrainingBar.on_step_end = after
-elif where == "saving":  # everything of a state is written, only its manifest is not
-    seal = work.seal
-    work.seal = lambda folder, files, facts: die() if facts["n"] == n else seal(folder, files, facts)
-elif where == "end":  # training is over, the adapter is not in its place yet
-    from rag_eval.adapt import lora
-    lora._save = die
-fit(Path(sys.argv[1]), Path(sys.argv[2]), **TRAINING)
-"""
-
+DIE = {
+    "step": killing.die_after_step,
+    "saving": killing.die_before_a_state_is_sealed,
+    "end": lambda _: killing.die_before_the_adapter_is_written(),
+}
 POINTS = [("step", 5), ("saving", 6)]
 MORE_POINTS = [("step", 1), ("step", 4), ("step", 8), ("step", 11), ("end", 0)]
 
@@ -80,14 +52,12 @@ def trained(root: Path, base: Path) -> Cached:
 
 
 def kill(root: Path, base: Path, where: str, n: int) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, str(root), str(base), where, str(n)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ended.returncode == -9, ended.stderr
+    def dying() -> None:
+        DIE[where](n)
+        fit(root, base, **TRAINING)
+
+    log = root.with_suffix(".log")
+    assert killing.forked(dying, log) == -9, log.read_text()
 
 
 def same(one: Cached, other: Cached) -> bool:

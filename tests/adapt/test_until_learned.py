@@ -30,7 +30,7 @@ from rag_eval.types import Document
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, lora
 from tests.commands import Ended
 
-LEARNS: dict[str, Any] = {"epochs": None, "rank": 32, "alpha": 32, "learning_rate": 0.003, "max_epochs": 80.0}
+LEARNS: dict[str, Any] = {"epochs": None, "rank": 32, "alpha": 32, "learning_rate": 0.01, "max_epochs": 80.0}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_step_that_ends_a_training_is_judged_on_dev_questions_too_and_the_on
 
 
 def test_all_weights_are_trained_until_then_too(base: Path, tmp_path: Path) -> None:
-    _, kept = fitted(full(tmp_path, epochs=None, learning_rate=0.003, max_epochs=100.0), hf(base))
+    _, kept = fitted(full(tmp_path, epochs=None, learning_rate=0.006, max_epochs=100.0), hf(base))
     assert history(kept)["stopped"] == "learned"
 
 
@@ -98,7 +98,7 @@ def test_what_is_learned_is_what_greedy_decoding_says(base: Path, tmp_path: Path
         network.train()
         return bool(out == ids)
 
-    trainer = trainer_of(lora(tmp_path, **{**LEARNS, "epochs": 25.0}).lesson(hf(base), PROMPT, DATASET, 0), [Compared()])
+    trainer = trainer_of(lora(tmp_path, **{**LEARNS, "epochs": 12.0}).lesson(hf(base), PROMPT, DATASET, 0), [Compared()])
     trainer.train()
     assert shares == said
     assert not any(shares[0])
@@ -118,10 +118,10 @@ def test_what_is_not_learned_by_the_last_pass_is_told_each_time_the_adapter_is_u
 
 
 def test_a_number_of_passes_that_is_set_is_kept_to_and_nothing_is_asked(base: Path, tmp_path: Path) -> None:
-    _, kept = fit(tmp_path, base, **{**LEARNS, "epochs": 40.0})
+    _, kept = fit(tmp_path, base, **{**LEARNS, "epochs": 30.0})
     found = history(kept)
-    assert (found["stopped"], found["epochs"], found["curve"], found["until_learned"]) == ("epochs", 40.0, [], None)
-    _, again = fit(tmp_path, base, **{**LEARNS, "epochs": 40.0, "max_epochs": 3.0, "until_learned": 0.5})
+    assert (found["stopped"], found["epochs"], found["curve"], found["until_learned"]) == ("epochs", 30.0, [], None)
+    _, again = fit(tmp_path, base, **{**LEARNS, "epochs": 30.0, "max_epochs": 3.0, "until_learned": 0.5})
     assert again.is_hit  # for these decide nothing then
 
 
@@ -176,7 +176,7 @@ def test_the_learning_rate_rises_and_falls_as_it_is_told(base: Path, tmp_path: P
 def test_a_training_that_was_interrupted_ends_at_the_same_step_with_the_same_curve(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {**LEARNS, "until_learned": 0.75, "checkpoint_every": 3, "dropout": 0.1}
+    settings = {**LEARNS, "until_learned": 0.75, "checkpoint_every": 5, "dropout": 0.1}
     _, whole = fit(tmp_path / "whole", base, **settings)
     assert history(whole)["stopped"] == "learned"
     on_step_end, interrupt_at = TrainingBar.on_step_end, history(whole)["n_steps"] - 1
