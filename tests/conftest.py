@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,33 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Leave everything that is loaded before the first test out of every later garbage collection.
+MODULES = pytest.StashKey[int]()  # how many were loaded when memory was last frozen
 
-    Trainers and latency measurements collect all of memory each time; without this each collection takes half a second.
+
+def freeze(config: pytest.Config) -> None:
+    """Leave everything that is loaded by now out of every later garbage collection.
+
+    Trainers and latency measurements collect all of memory each time; over the modules of the whole suite that takes half a second.
     """
-    gc.disable()
-    found = yield
     gc.collect()
     gc.freeze()
+    config.stash[MODULES] = len(sys.modules)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    gc.disable()
+    found = yield
+    freeze(session.config)
     gc.enable()
     return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Freeze again when the tests before this one have loaded a library."""
+    if len(sys.modules) > item.config.stash[MODULES] + 100:
+        freeze(item.config)
 
 
 @pytest.fixture(autouse=True, scope="session")

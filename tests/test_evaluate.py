@@ -113,7 +113,7 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
     for name, lines in (("documents", [document]), ("questions", questions)):
         Path(f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     data = ("dataset=jsonl", "dataset.documents=documents.jsonl", "dataset.questions=questions.jsonl")
-    model = ("generator=tiny", f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu")
+    model = ("generator=tiny", f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu", "n_forgetting=2")
     ended = command("mode=finetune", *data, *model, "adapter.rank=2", "adapter.epochs=1", "adapter.batch_size=4")
     predictions = rows(ended, "predictions.jsonl")
     assert len(made) == 1  # and checked for leaks
@@ -138,7 +138,7 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
 
 
 def test_a_training_counts_in_full_beside_an_index_from_the_cache(command: Command, tmp_path: Path) -> None:
-    model = (f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu")
+    model = (f"generator.model={write_random_model(tmp_path / 'model')}", "generator.device=cpu", "n_forgetting=2")
     fast = (
         "dataset.preset=ci",
         "retriever/embedder=hashed",

@@ -178,7 +178,7 @@ def test_the_embedded_model_reads_the_suite(tmp_path: Path) -> None:
     from tests.test_conf import checked
 
     bare = replace(system(HF(str(TINY), "float32", "cpu", 48, 16384)), prompt=build(checked("mode=closed_book").prompt))
-    found = forgotten(bare, bare, 100, DirectoryCache(str(tmp_path)))
+    found = forgotten(bare, bare, 50, DirectoryCache(str(tmp_path)))
     assert found["forgetting/reading_em_base"].mean >= 0.9
     assert found["forgetting/reading_change"].mean == found["forgetting/kl_nats"].mean == 0.0
 

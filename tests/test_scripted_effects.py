@@ -103,8 +103,8 @@ def test_e11_where_old_documents_are_kept_the_date_decides(command: Command) -> 
 
 @pytest.mark.parametrize("kind", ["list", "count"])
 def test_e13_what_takes_more_documents_than_fit_is_never_right(command: Command, kind: str) -> None:
-    grouped = (*WORLD, "dataset.preset=laptop", f"dataset.questions.kinds=[{kind}]", "dataset.questions.nothings=[]", "mode=oracle")
-    dataset = world("laptop", 0, questions=Questions(kinds=(kind,), nothings=()))  # type: ignore[arg-type]
+    grouped = (*WORLD, f"dataset.questions.kinds=[{kind}]", "dataset.questions.nothings=[]", "mode=oracle")
+    dataset = world("ci", 0, questions=Questions(kinds=(kind,), nothings=()))  # type: ignore[arg-type]
     needed = {example.id: len(example.evidence) for example in dataset.test}
     assert max(needed.values()) > 3
     for k in (1, 2, 3, 40):
@@ -124,7 +124,7 @@ def test_e17_a_false_document_misleads_whoever_trusts_it_and_nobody_who_is_shown
 
 
 def test_e20_two_hops_are_right_exactly_where_both_documents_are_in_the_prompt(command: Command) -> None:
-    asked = (*WORLD, "dataset.preset=laptop", "dataset.questions.kinds=[two_hop]", "mode=rag", "retriever/embedder=hashed")
+    asked = (*WORLD, "dataset.questions.kinds=[two_hop]", "mode=rag", "retriever/embedder=hashed")
     found = rows(command(*asked, "retriever.k=5"))
     assert 0 < sum(row["answer/em"] for row in found) < len(found)
     assert all(row["answer/em"] == row["prompt/holds_evidence"] for row in found)

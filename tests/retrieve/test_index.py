@@ -207,8 +207,9 @@ def test_two_builds_of_faiss_are_refused_with_the_way_out(tmp_path: Path, monkey
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: faiss-gpu\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "rag_eval.retrieve.index.by_faiss")
     with pytest.raises(EnvironmentFault, match="pip uninstall -y faiss-cpu faiss-gpu;"):
-        flat()
+        importlib.import_module("rag_eval.retrieve.index.by_faiss")
 
 
 def test_a_missing_faiss_is_reported_with_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

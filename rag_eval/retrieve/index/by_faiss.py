@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -49,11 +49,20 @@ def _flags() -> set[str]:
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
+def _refuse_two_builds() -> None:
+    names = (distribution.metadata["Name"] for distribution in metadata.distributions())
+    builds = sorted({name.lower().replace("_", "-") for name in names if name and name.lower().startswith("faiss")})
+    if len(builds) > 1:
+        together, listed = " and ".join(builds), " ".join(builds)
+        raise EnvironmentFault(f"{together} overwrite each other's files. Run: pip uninstall -y {listed}; then install one of them.")
+
+
 try:
     with _widest_kernels():
         import faiss
 except ImportError as error:
     raise EnvironmentFault("the index needs FAISS, which is not installed. Run: pip install 'rag_eval[cpu]'") from error
+_refuse_two_builds()
 
 FILE = "index.faiss"
 BATCH = 8  # queries from which on a matrix product is faster than one scan for each; FAISS itself waits for 128,000 / dim
@@ -91,9 +100,8 @@ class Faiss:
 
         Raises:
             ConfigError: if FAISS does not know the factory string or a setting, or there is no GPU.
-            EnvironmentFault: if two builds of FAISS are installed over each other, or the build has no CUDA.
+            EnvironmentFault: if the build has no CUDA.
         """
-        _refuse_two_builds(distribution.metadata["Name"] for distribution in metadata.distributions())
         self._factory = factory.replace(" ", "")
         self._metric = metric
         self._settings = dict(settings)
@@ -244,10 +252,3 @@ def _check_gpu() -> None:
         raise EnvironmentFault("device=cuda needs FAISS for GPUs. Run: pip uninstall -y faiss-cpu; then pip install 'rag_eval[gpu]'")
     if faiss.get_num_gpus() == 0:
         raise ConfigError("no CUDA device was found; use retriever.index.device=cpu.")
-
-
-def _refuse_two_builds(names: Iterable[str]) -> None:
-    builds = sorted({name.lower().replace("_", "-") for name in names if name and name.lower().startswith("faiss")})
-    if len(builds) > 1:
-        together, listed = " and ".join(builds), " ".join(builds)
-        raise EnvironmentFault(f"{together} overwrite each other's files. Run: pip uninstall -y {listed}; then install one of them.")
