@@ -79,16 +79,16 @@ def _measured(run: Run, readings: dict[str, Reading]) -> RunRecord:
         predictions = answer(replace(ready, retriever=retriever), questions, run.directory)
     reused_s = answered_before_s + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
     scorer = run.scorer(ready)
-    rows = scorer.rows(predictions, questions)
-    check_sum([row for row in rows if row["is_answerable"] and not math.isnan(row.get(run.primary, math.nan))])
+    scores = scorer.score_all(predictions, questions)
+    check_sum([one.scores for one in scores if one.is_answerable and not math.isnan(one.score(run.primary))])
     judging = spec.metrics.answer.get(str(spec.metrics.primary))
-    chance = None if judging is None else check_chance(metric(judging).function, run.primary, rows, predictions, questions)
+    chance = None if judging is None else check_chance(metric(judging).function, run.primary, scores, predictions, questions)
     with metered(run.uses_cuda) as readings["probe"]:
         probed, again = _probed(run, ready, retriever, predictions)
-        found = estimates(rows, scorer.scoring) | probed
+        found = estimates(scores, scorer.scoring) | probed
     spends = _spends(run, ready, run_spend.by_stage(readings, learned, predictions, reused_s, spec.adapter.get("n_processes", 1)))
     told = {"metrics": declarations(scorer.scoring, spec), "chance": chance, "asked_again": asdict(again)}
-    return run.directory.finish(rows, spends, found, known_after(run.facts, ready, learned, predictions, questions) | told)
+    return run.directory.finish(scores, spends, found, known_after(run.facts, ready, learned, predictions, questions) | told)
 
 
 def _probed(run: Run, ready: System, retriever: Retriever, predictions: Sequence[Prediction]) -> tuple[dict[str, Estimate], AskedAgain]:
@@ -108,7 +108,7 @@ def _probed(run: Run, ready: System, retriever: Retriever, predictions: Sequence
 
 
 def _estimated(scorer: Scorer, said: Sequence[Prediction], asked: Sequence[Example]) -> dict[str, Estimate]:
-    return estimates(scorer.rows(said, asked), scorer.scoring)
+    return estimates(scorer.score_all(said, asked), scorer.scoring)
 
 
 def _spends(run: Run, ready: System, metered_spends: Mapping[str, Spend]) -> dict[str, Spend]:

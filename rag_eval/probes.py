@@ -19,9 +19,8 @@ from rag_eval.score.comparators import is_forced
 from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import train_phrasing
 from rag_eval.score.selftest import Score, below_chance, shuffled_scores
-from rag_eval.score.summary import Row
 from rag_eval.system import System
-from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction, QADataset, Spend
+from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Prediction, QADataset, QuestionScores, Spend
 
 N_TRAIN_PROBE = 200  # training questions that a trained arm is asked again, in their training phrasing
 N_EXACT_PROBE = 500  # questions by which an approximate search is compared with an exact one
@@ -132,14 +131,14 @@ def against_exact(retriever: Retriever, predictions: Sequence[Prediction], quest
 
 
 def check_chance(
-    metric: Score, primary: str, rows: Sequence[Row], predictions: Sequence[Prediction], questions: Sequence[Example]
+    metric: Score, primary: str, scored: Sequence[QuestionScores], predictions: Sequence[Prediction], questions: Sequence[Example]
 ) -> float | None:
     """The score that these answers would get on other questions: the level of knowing nothing about which is which.
 
     Args:
         metric: the primary one.
-        primary: its name in the rows.
-        rows: scores, one a question.
+        primary: its tracked name.
+        scored: one a question.
         predictions: of the same questions.
         questions: in the same order.
 
@@ -158,7 +157,7 @@ def check_chance(
     if all(map(math.isnan, chance)):
         return None
     forced = [at for at, example in enumerate(examples) if is_forced(example)]
-    scores = [rows[asked[at]][primary] for at in forced]
+    scores = [scored[asked[at]].score(primary) for at in forced]
     clusters = [examples[at].cluster for at in forced]
     gap = below_chance(scores, [chance[at] for at in forced], clusters) if forced else None
     if gap is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -284,6 +285,23 @@ class Estimate:
     high: float
     n: int  # questions that could be judged
     n_clusters: int
+
+
+@dataclass(frozen=True)
+class QuestionScores:
+    """What one question scored, and of a wrong answer why."""
+
+    example_id: str
+    cluster: str
+    is_answerable: bool
+    strata: Mapping[str, Any]  # what it is grouped by: kind, change, bucket, seen, as its meta says, and overlap with training questions
+    scores: Mapping[str, float]  # by tracked name; nan = could not be judged, absent = the measure says nothing of such a question
+    cause: str | None = None  # where the evidence of a wrong answer was lost; None = it is not wrong, or no passages were shown
+    distracted_by: str | None = None  # id of the passage that holds the wrong answer
+
+    def score(self, measure: str) -> float:
+        """One score; nan where it could not be judged or was not asked for."""
+        return self.scores.get(measure, math.nan)
 
 
 @dataclass(frozen=True)

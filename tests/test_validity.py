@@ -320,8 +320,8 @@ def test_m21_evidence_that_did_not_fit_is_not_in_the_prompt(run: Make) -> None:
     example = Example("q", "?", ("x",), ("d2",))
     cut = Prediction("q", "y", ("d1", "d2"), (1.0, 0.5), ("d1",), 1, "", 1, 1, {}, "answered", "stop")
     scorer = Scorer({"em": Metric(never_right)}, {}, [1], 2, "retrieved", {d: Document(d, "t") for d in ("d1", "d2")})
-    row = scorer.row(cut, example)
-    assert (row["prompt/holds_evidence"], row["prompt/was_given_evidence"], row["cause"]) == (0.0, 1.0, "truncated")
+    scored = scorer.score(cut, example)
+    assert (scored.score("prompt/holds_evidence"), scored.score("prompt/was_given_evidence"), scored.cause) == (0.0, 1.0, "truncated")
     assert "passages were left out of 7 prompts" in said(
         run("rag", counts={**run("rag").record.facts["counts"], "n_truncated_questions": 7})
     )
@@ -333,10 +333,10 @@ def test_m22_a_corpus_of_little_but_gold_is_said(run: Make) -> None:
 
 def test_m23_words_of_the_answer_in_the_prompt_are_a_proxy_of_their_own_name() -> None:
     scorer = Scorer({"em": Metric.of(em)}, {"recall": Metric.of(recall_at_k)}, [1], 1, "retrieved", {"d": Document("d", "the x")})
-    row = scorer.row(Prediction("q", "x", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), Example("q", "?", ("x",)))
-    assert row["prompt/holds_answer_words"] == 1.0
-    assert math.isnan(row["prompt/holds_evidence"])
-    assert math.isnan(row["retrieval/recall_1"])
+    scored = scorer.score(Prediction("q", "x", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), Example("q", "?", ("x",)))
+    assert scored.scores["prompt/holds_answer_words"] == 1.0
+    assert math.isnan(scored.scores["prompt/holds_evidence"])
+    assert math.isnan(scored.scores["retrieval/recall_1"])
 
 
 @pytest.mark.parametrize("field", ["base_model", "dtype"])
@@ -355,8 +355,8 @@ def test_m25_a_base_model_that_knows_the_answers_is_said(run: Make) -> None:
 def test_m26_another_corpus_is_another_comparison_and_stale_answers_are_counted() -> None:
     example = Example("q", "?", ("new",), ("d",), grading=Grading(stale_answers=("old",)))
     scorer = Scorer({"em": Metric(never_right)}, {}, [1], 1, "retrieved", {"d": Document("d", "now new, once old")})
-    row = scorer.row(Prediction("q", "Old.", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), example)
-    assert row["answer/stale"] == 1.0
+    scored = scorer.score(Prediction("q", "Old.", ("d",), (1.0,), ("d",), 0, "", 1, 1, {}, "answered", "stop"), example)
+    assert scored.scores["answer/stale"] == 1.0
 
 
 def test_m26_runs_over_other_documents_are_refused(run: Make) -> None:

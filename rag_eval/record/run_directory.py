@@ -9,10 +9,9 @@ manifest.json      written last; the run is finished when every file is what it 
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +22,8 @@ from rag_eval.record.disk import try_lock, unlock, write_atomically, writing
 from rag_eval.record.journal import Journal
 from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify
 from rag_eval.record.run_record import RunRecord, Status
-from rag_eval.record.serial import null_where_not_finite
-from rag_eval.types import Estimate, Prediction, Spend
+from rag_eval.record.score_rows import to_lines
+from rag_eval.types import Estimate, Prediction, QuestionScores, Spend
 
 log = logging.getLogger(__name__)
 
@@ -98,15 +97,14 @@ class RunDirectory:
 
     def finish(
         self,
-        scores: Iterable[Mapping[str, Any]],
+        scores: Sequence[QuestionScores],
         spends: Mapping[str, Spend],
         estimates: Mapping[str, Estimate],
         facts: Mapping[str, Any],
     ) -> RunRecord:
         """Write the rest, then the manifest, and let the run go. nan in a score becomes null: it could not be judged."""
         record = self._begun()
-        rows = (json.dumps(null_where_not_finite(row), allow_nan=False, ensure_ascii=False) + "\n" for row in scores)
-        write_atomically(self.path / SCORES, "".join(rows))
+        write_atomically(self.path / SCORES, to_lines(scores))
         self._journal.append([])  # a run without questions has an empty journal, not none
         finished = replace(record, status="FINISHED", facts=facts, spends=spends, estimates=estimates, ended=_now())
         self._save(finished)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar
 from rag_eval.score.summary import DISTRACTED, STALE
+from rag_eval.types import QuestionScores
 
 
 def means_section(arms: Sequence[Arm]) -> Section:
@@ -149,21 +149,21 @@ def attribution_section(arms: Sequence[Arm], closed_book: Arm | None, right: str
 def _attributed(arm: Arm, closed_book: Arm | None, right: str) -> tuple[Cell, ...]:
     if right not in arm.run.record.estimates:
         return (arm.label, Figure(None, note=f"needs {right}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    wrong = {id: row for id, row in arm.run.rows.items() if row.get(right) != 1}
-    causes = Counter(str(row["cause"]) for row in wrong.values() if row.get("cause"))
+    wrong = {id: one for id, one in arm.run.questions.items() if one.score(right) != 1}
+    causes = Counter(one.cause for one in wrong.values() if one.cause is not None)
     if arm.run.record.facts["context"] == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    stale = sum(row.get(STALE) == 1 for row in wrong.values()) if arm.run.has(STALE) else Figure(None)
-    distracted = sum(row.get(DISTRACTED) == 1 for row in wrong.values())
+    stale = sum(one.score(STALE) == 1 for one in wrong.values()) if arm.run.has(STALE) else Figure(None)
+    distracted = sum(one.score(DISTRACTED) == 1 for one in wrong.values())
     return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book, wrong))
 
 
-def _overrides(arm: Arm, closed_book: Arm | None, rows: Mapping[str, Mapping[str, Any]]) -> Cell:
+def _overrides(arm: Arm, closed_book: Arm | None, questions: Mapping[str, QuestionScores]) -> Cell:
     """Wrong answers that repeat the closed book's, though the evidence stood in the prompt."""
     if closed_book is None:
         return Figure(None)
     said = closed_book.run.predictions
-    wrong = [id for id, row in rows.items() if row.get("cause") == "in_prompt_unused" and id in said]
+    wrong = [id for id, one in questions.items() if one.cause == "in_prompt_unused" and id in said]
     return sum(
         arm.run.predictions[id].outcome == "answered" and normalize(arm.run.predictions[id].text) == normalize(said[id].text)
         for id in wrong

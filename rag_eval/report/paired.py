@@ -49,8 +49,8 @@ class Questions:
 
 def shared(runs: Sequence[RecordedRun]) -> Questions:
     """The questions that every run was asked, in the order of the first."""
-    ids = [id for id in runs[0].rows if all(id in run.rows for run in runs)]
-    return Questions(tuple(ids), tuple(str(runs[0].rows[id]["cluster"]) for id in ids))
+    ids = [id for id in runs[0].questions if all(id in run.questions for run in runs)]
+    return Questions(tuple(ids), tuple(runs[0].questions[id].cluster for id in ids))
 
 
 def hits(run: RecordedRun, ids: Sequence[str], measure: str = HOLDS_EVIDENCE) -> Column:

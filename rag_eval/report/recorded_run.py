@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, SCORES, RunDirectory
 from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
-from rag_eval.types import Prediction
+from rag_eval.record.score_rows import from_row
+from rag_eval.types import Prediction, QuestionScores
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,21 @@ class RecordedRun:
 
     folder: Path
     record: RunRecord
-    rows: Mapping[str, Mapping[str, Any]]  # by question, in the order of the run; None = could not be judged
+    rows: Mapping[str, Mapping[str, Any]]  # of scores.jsonl, by question, in the order of the run
     predictions: Mapping[str, Prediction]  # by question
+
+    @cached_property
+    def questions(self) -> Mapping[str, QuestionScores]:
+        """What each question scored, in the order of the run."""
+        return {id: from_row(row) for id, row in self.rows.items()}
 
     def column(self, name: str, ids: Sequence[str]) -> NDArray[np.float64]:
         """One score of these questions, nan where it could not be judged or was not scored."""
-        values = (self.rows[id].get(name) for id in ids)
-        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array([self.questions[id].score(name) for id in ids], dtype=np.float64)
 
     def has(self, name: str) -> bool:
         """Whether some question has this score."""
-        return any(row.get(name) is not None for row in self.rows.values())
+        return any(not math.isnan(one.score(name)) for one in self.questions.values())
 
 
 def read_run(folder: Path) -> RecordedRun:

@@ -128,9 +128,8 @@ def _right(arm: Arm, measure: str) -> float | None:
 
 def right_of_questions(run: RecordedRun, measure: str) -> list[float]:
     """The score of each answerable question, and of each other one whether the arm said that it does not know; nan = not judged."""
-    names = {True: measure, False: scoring_of(run.record).of_unanswerable}
-    values = [row.get(names[bool(row["is_answerable"])]) for row in run.rows.values()]
-    return [math.nan if value is None else float(value) for value in values]
+    otherwise = scoring_of(run.record).of_unanswerable
+    return [one.score(measure if one.is_answerable else otherwise) for one in run.questions.values()]
 
 
 def _writing(record: RunRecord, terms: Terms) -> float | None:
@@ -290,7 +289,7 @@ def usd_of_questions(run: RecordedRun, terms: Terms) -> dict[str, float]:
     answer = run.record.spends.get("answer")
     total = answer.seconds if answer is not None else None
     found: dict[str, float] = {}
-    for id in run.rows:
+    for id in run.questions:
         said = run.predictions[id]
         seconds = sum(said.seconds.values()) if said.seconds and not is_recorded(run.record) else None  # elsewhere is another machine
         share = seconds / total if seconds is not None and total else None
@@ -312,7 +311,7 @@ def _part(whole: float | None, share: float | None) -> float | None:
 
 
 def _clusters(arm: Arm) -> list[str]:
-    return [str(row["cluster"]) for row in arm.run.rows.values()]
+    return [one.cluster for one in arm.run.questions.values()]
 
 
 def _saving_and_ratio(a: PricedArm, b: PricedArm) -> tuple[Estimate | None, Figure]:

@@ -26,8 +26,8 @@ def whole_run_figures(run: RecordedRun, terms: Terms | None) -> dict[str, Figure
     is_priced = terms is not None and terms.is_money
     columns = RunColumns(
         right=right_of_questions(run, scoring.primary),
-        usd=list(usd_of_questions(run, terms).values()) if terms is not None and is_priced else [math.nan] * len(run.rows),
-        clusters=[str(row["cluster"]) for row in run.rows.values()],
+        usd=list(usd_of_questions(run, terms).values()) if terms is not None and is_priced else [math.nan] * len(run.questions),
+        clusters=[one.cluster for one in run.questions.values()],
     )
     note = "" if is_priced else UNPRICED
     return {name: _figure(one, columns, note) for name, one in scoring.declared.items() if one.judges == "run"}

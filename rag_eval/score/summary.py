@@ -1,4 +1,4 @@
-"""Predictions to rows of scores, and rows to estimates. Nothing is rounded and nobody is dropped."""
+"""Predictions to the scores of questions, and those to estimates. Nothing is rounded and nobody is dropped."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from functools import cached_property
 from typing import Any
 
 from rag_eval.score.answer import containment
-from rag_eval.score.attribution import attribute, wanted
+from rag_eval.score.attribution import Attribution, attribute, wanted
 from rag_eval.score.metric import Declaration, Metric, tracked
 from rag_eval.score.outcome import OUTCOME_MEASURES, outcome_row
 from rag_eval.score.primary import EM
 from rag_eval.score.retrieval import as_evidence
 from rag_eval.score.scoring import Scoring
 from rag_eval.score.spans import span_of
-from rag_eval.types import Document, Estimate, Example, Prediction
+from rag_eval.types import Document, Estimate, Example, Prediction, QuestionScores
 
-Row = dict[str, Any]  # example_id, cluster, is_answerable, then the scores by slashed name; nan = cannot be judged
+Scores = dict[str, float]  # by tracked name; nan = cannot be judged
 
 RANKED = ("retrieved", "random", "recorded")  # contexts whose order is a ranking
 OF_META = ("kind", "change", "bucket", "seen")  # keys of a question's meta by whose values the primary score is also given
@@ -57,39 +57,57 @@ class Scorer:
     def _texts(self) -> Mapping[str, Document]:
         return {**self.passages, **self.documents}
 
-    def rows(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Row]:
-        """All scores of each question, in order."""
-        return [self.row(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
+    def score_all(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[QuestionScores]:
+        """The scores of each question, in order."""
+        return [self.score(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
 
-    def row(self, prediction: Prediction, example: Example) -> Row:
+    def score(self, prediction: Prediction, example: Example) -> QuestionScores:
         """All scores of one question."""
-        row: Row = {"example_id": example.id, "cluster": example.cluster or example.id, "is_answerable": example.is_answerable}
-        row |= {key: example.meta[key] for key in OF_META if key in example.meta}
-        row |= {"overlap": self.overlap[example.id]} if example.id in self.overlap else {}
+        strata = {key: example.meta[key] for key in OF_META if key in example.meta}
+        strata |= {"overlap": self.overlap[example.id]} if example.id in self.overlap else {}
+        scores: Scores = {}
         for name, metric in self.answer.items():
             those = [one for one in metric.declarations if one.says_of(example)]
-            row |= {one.tracked(name): metric.function(prediction, example) for one in those}
-        row |= self._outcome(prediction, example, row.get(self.primary, math.nan))
-        return row | self._ranking(prediction, example) | self._context(prediction, example)
+            scores |= {one.tracked(name): metric.function(prediction, example) for one in those}
+        right = scores.get(self.primary, math.nan)
+        why = self._why_wrong(prediction, example) if right < 1 else None
+        is_shown = why is not None and self._shows_passages(prediction)
+        return QuestionScores(
+            example_id=example.id,
+            cluster=example.cluster or example.id,
+            is_answerable=example.is_answerable,
+            strata=strata,
+            scores={
+                **scores,
+                **self._outcome(prediction, example, right, why),
+                **self._ranking(prediction, example),
+                **self._context(prediction, example),
+            },
+            cause=(why.cause if self._is_judged(prediction, example) else "not_known") if why is not None and is_shown else None,
+            distracted_by=why.distracted_by if why is not None and is_shown else None,
+        )
 
-    def _outcome(self, prediction: Prediction, example: Example, score: float) -> Row:
-        """Which outcome it is, and of a wrong answer why."""
-        if math.isnan(score):
-            return {}
-        row: Row = dict(outcome_row(prediction, example, score))
+    def _why_wrong(self, prediction: Prediction, example: Example) -> Attribution:
         is_lenient = self.scoring.of(self.primary).asks == "content"
-        why = attribute(prediction, example, self.documents.keys(), self._texts, is_lenient) if score < 1 else None
-        if self.context != "none" and prediction.is_context_known:
-            row[DISTRACTED] = float(why is not None and why.distracted_by is not None)
-            if why is not None:
-                row |= {"cause": why.cause if self._is_judged(prediction, example) else "not_known", "distracted_by": why.distracted_by}
-        if example.grading.stale_answers:
-            row[STALE] = float(why is not None and why.is_stale)
-        if example.grading.misleading_answers:
-            row[MISLED] = float(why is not None and why.is_misled)
-        return row
+        return attribute(prediction, example, self.documents.keys(), self._texts, is_lenient)
 
-    def _ranking(self, prediction: Prediction, example: Example) -> Row:
+    def _shows_passages(self, prediction: Prediction) -> bool:
+        return self.context != "none" and prediction.is_context_known
+
+    def _outcome(self, prediction: Prediction, example: Example, right: float, why: Attribution | None) -> Scores:
+        """Which outcome it is, and what a wrong answer repeats."""
+        if math.isnan(right):
+            return {}
+        scores: Scores = outcome_row(prediction, example, right)
+        if self._shows_passages(prediction):
+            scores[DISTRACTED] = float(why is not None and why.distracted_by is not None)
+        if example.grading.stale_answers:
+            scores[STALE] = float(why is not None and why.is_stale)
+        if example.grading.misleading_answers:
+            scores[MISLED] = float(why is not None and why.is_misled)
+        return scores
+
+    def _ranking(self, prediction: Prediction, example: Example) -> Scores:
         if self.context not in RANKED or self.depth < 1 or not self._is_judged(prediction, example):
             return {}
         retrieved = [id for id in prediction.retrieved if id not in example.grading.itself]
@@ -125,18 +143,18 @@ class Scorer:
         rankings = {name: declaration for name, (declaration, _) in self._rankings.items()}
         return Scoring({**answer, **OUTCOME_MEASURES, **_MEASURES, **rankings}, self.primary)
 
-    def _context(self, prediction: Prediction, example: Example) -> Row:
+    def _context(self, prediction: Prediction, example: Example) -> Scores:
         """Whether what was needed stood in the prompt, by ids and, as a proxy that needs no gold ids, by the answer's words."""
-        if self.context == "none" or not example.is_answerable or not prediction.is_context_known:
+        if not example.is_answerable or not self._shows_passages(prediction):
             return {}
         held = [self._texts[id].text for id in prediction.in_prompt if id in self._texts]
-        row: Row = {}
+        scores: Scores = {}
         is_judged = bool(example.evidence) and self._is_judged(prediction, example)
         for name, ids in ((HOLDS_EVIDENCE, prediction.in_prompt), (WAS_GIVEN_EVIDENCE, wanted(prediction))):
-            row[name] = float(example.held(ids)) if is_judged else math.nan
+            scores[name] = float(example.held(ids)) if is_judged else math.nan
         if example.answers and len(held) == len(prediction.in_prompt):
-            row[HOLDS_ANSWER_WORDS] = max((containment(text, example.answers) for text in held), default=0.0)
-        return row
+            scores[HOLDS_ANSWER_WORDS] = max((containment(text, example.answers) for text in held), default=0.0)
+        return scores
 
     def _is_judged(self, prediction: Prediction, example: Example) -> bool:
         """Whether it can be told what of the context is evidence: a recorded passage that is no document may be a part of some."""
@@ -144,26 +162,28 @@ class Scorer:
         return known or example.held(prediction.in_prompt)
 
 
-def estimates(rows: Sequence[Row], scoring: Scoring) -> dict[str, Estimate]:
+def estimates(questions: Sequence[QuestionScores], scoring: Scoring) -> dict[str, Estimate]:
     """Mean and interval of every score that could be judged for some question; of the primary one also by stratum."""
-    names = dict.fromkeys(name for row in rows for name in row if "/" in name)
-    clusters = [row["cluster"] for row in rows]
-    found = {name: scoring.mean(name, [row.get(name, math.nan) for row in rows], clusters) for name in names}
-    return {name: one for name, one in found.items() if one is not None} | _strata(rows, scoring)
+    names = dict.fromkeys(name for one in questions for name in one.scores)
+    found = {name: _mean(name, questions, scoring) for name in names}
+    return {name: one for name, one in found.items() if one is not None} | _strata(questions, scoring)
 
 
-def _strata(rows: Sequence[Row], scoring: Scoring) -> dict[str, Estimate]:
+def _mean(measure: str, questions: Sequence[QuestionScores], scoring: Scoring) -> Estimate | None:
+    return scoring.mean(measure, [one.score(measure) for one in questions], [one.cluster for one in questions])
+
+
+def _strata(questions: Sequence[QuestionScores], scoring: Scoring) -> dict[str, Estimate]:
     """The primary score by kind of question and the like, where there is more than one."""
     found: dict[str, Estimate] = {}
-    primary = scoring.primary
-    asked = [row for row in rows if row["is_answerable"] and not math.isnan(row.get(primary, math.nan))]
+    asked = [one for one in questions if one.is_answerable and not math.isnan(one.score(scoring.primary))]
     for key in STRATA:
-        values = sorted({str(row[key]) for row in asked if key in row})
+        values = sorted({str(one.strata[key]) for one in asked if key in one.strata})
         for value in values if len(values) > 1 else ():
-            group = [row for row in asked if str(row.get(key)) == value]
-            one = scoring.mean(primary, [row[primary] for row in group], [row["cluster"] for row in group])
-            if one is not None:
-                found[f"strata/{key}/{value}"] = one
+            group = [one for one in asked if str(one.strata.get(key)) == value]
+            mean = _mean(scoring.primary, group, scoring)
+            if mean is not None:
+                found[f"strata/{key}/{value}"] = mean
     return found
 
 
@@ -184,12 +204,12 @@ def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
 def tokens(predictions: Sequence[Prediction]) -> dict[str, float | None]:
     """Mean tokens a question, given to the model and written by it; None where they were not counted."""
     return {
-        "prompt_mean": _mean([one.n_prompt_tokens for one in predictions]),
-        "output_mean": _mean([one.n_output_tokens for one in predictions]),
+        "prompt_mean": _mean_count([one.n_prompt_tokens for one in predictions]),
+        "output_mean": _mean_count([one.n_output_tokens for one in predictions]),
     }
 
 
-def _mean(counts: Sequence[int | None]) -> float | None:
+def _mean_count(counts: Sequence[int | None]) -> float | None:
     known = [count for count in counts if count is not None]
     return statistics.fmean(known) if known and len(known) == len(counts) else None
 

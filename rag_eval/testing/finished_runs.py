@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_eval.record.run_directory import RunDirectory
+from rag_eval.record.score_rows import from_row
 from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.score.older_names import older_declarations
 from rag_eval.score.primary import primary_of
@@ -101,8 +102,9 @@ def write_run(
     run.begin("seed: 0\n", recorded)
     run.append([_prediction(str(row["example_id"]), (predictions or {}).get(str(row["example_id"]), {})) for row in whole])
     scoring = Scoring(older_declarations(()), primary_of(recorded))
-    found = {**estimates(whole, scoring), **(extra or {})}
-    run.finish(whole, spends or {"learn": Spend(1.0, stored_bytes=10), "answer": Spend(2.0)}, found, recorded)
+    scored = [from_row(row) for row in whole]
+    found = {**estimates(scored, scoring), **(extra or {})}
+    run.finish(scored, spends or {"learn": Spend(1.0, stored_bytes=10), "answer": Spend(2.0)}, found, recorded)
     return read_run(run.path)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
 
+from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.grading import KEYS, grading_of
-from rag_eval.types import Grading, Span
+from rag_eval.types import Example, Grading, Span
 
 PLAIN: dict[str, Any] = {
     "comparator": "number",
@@ -78,3 +81,10 @@ def test_what_no_scorer_understands_is_refused_in_one_line(meta: dict[str, Any],
     with pytest.raises(ValueError, match=said) as refused:
         grading_of(meta)
     assert "\n" not in str(refused.value)
+
+
+def test_a_dataset_is_known_by_its_rows_as_they_stand_in_files() -> None:
+    example = Example("q", "What?", ("1 g",), ("d1",), "c", meta={"kind": "x"}, grading=TYPED)
+    row = {"id": "q", "question": "What?", "answers": ["1 g"], "evidence": ["d1"], "cluster": "c", "history": []}
+    line = json.dumps({"test": {**row, "meta": {"kind": "x", **PLAIN}}}, sort_keys=True, separators=(",", ":"))
+    assert fingerprint((), (), (), (example,)) == hashlib.sha256(f"{line}\n".encode()).hexdigest()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag_eval.record.run_directory import RunDirectory
+from rag_eval.types import QuestionScores
 from tests.record.samples import ESTIMATES, FACTS, SPENDS, prediction
 
 
@@ -20,7 +21,8 @@ def finished(tmp_path: Path) -> Callable[[str], RunDirectory]:
         run = RunDirectory.open(tmp_path / "outputs", "study", run_id)
         run.begin("seed: 3\n", FACTS)
         run.append([prediction("q1"), prediction("q2")])
-        run.finish([{"id": "q1", "em": 1.0}, {"id": "q2", "em": float("nan")}], SPENDS, ESTIMATES, FACTS)
+        scores = [QuestionScores(id, id, True, {}, {"answer/em": score}) for id, score in (("q1", 1.0), ("q2", float("nan")))]
+        run.finish(scores, SPENDS, ESTIMATES, FACTS)
         return run
 
     return make

@@ -47,7 +47,7 @@ def test_a_finished_run_is_read_back_as_it_was_written(finished: Make) -> None:
     assert math.isnan(record.estimates["answer/f1"].mean)
     assert list(RunDirectory(run.path).predictions()) == ["q1", "q2"]
     assert json.loads((run.path / "run.json").read_text())["estimates"]["answer/f1"]["mean"] is None
-    assert [json.loads(line)["em"] for line in (run.path / "scores.jsonl").read_text().splitlines()] == [1.0, None]
+    assert [json.loads(line)["answer/em"] for line in (run.path / "scores.jsonl").read_text().splitlines()] == [1.0, None]
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "predictions.jsonl", "scores.jsonl", "run.json", "manifest.json"])

@@ -100,6 +100,18 @@ def test_a_metric_with_a_title_has_a_column_and_others_have_none(told: Told, tmp
     assert (tmp_path / "reports" / "figures" / "em.png").exists()
 
 
+def test_a_run_without_answers_has_no_columns_and_no_figures_of_them(told: Told, tmp_path: Path) -> None:
+    found = "retrieval/recall_5"
+    declared = {found: Declaration("retrieval", title="recall@5", judges="evidence", depths="each", k=5)}
+    plain = {name: asdict(one) for name, one in declared.items()}
+    write_run(tmp_path / "outputs", "aaaa", "retrieval", [{found: 1.0}] * 40, metrics=plain)
+    code, _, err = told()
+    assert code == 0, err
+    columns = json.loads((tmp_path / "reports" / "table.json").read_text(encoding="utf-8"))["columns"]
+    assert list(columns) == [found, "seconds/e2e_p50", "learn/seconds", "tokens/total_mean", "n"]
+    assert not (tmp_path / "reports" / "figures").exists()
+
+
 def test_a_run_that_declares_nothing_is_reported_as_by_the_version_before(told: Told, tmp_path: Path) -> None:
     write_run(tmp_path / "outputs", "aaaa", "rag", [{EM: float(at % 2), "answer/stale": float(at % 3 == 0)} for at in range(80)])
     write_run(tmp_path / "outputs", "bbbb", "finetune", [{EM: float(at % 2), "answer/stale": 0.0} for at in range(80)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -22,8 +23,8 @@ def said(text: str, outcome: Any = "answered") -> Prediction:
     return Prediction("q", text, (), (), (), 0, "", 1, 1, {}, outcome, "stop")
 
 
-def scored(answer: dict[str, Metric], example: Example, prediction: Prediction) -> dict[str, Any]:
-    return Scorer(answer, {}, [], 0, "none").row(prediction, example)
+def scored(answer: dict[str, Metric], example: Example, prediction: Prediction) -> Mapping[str, float]:
+    return Scorer(answer, {}, [], 0, "none").score(prediction, example).scores
 
 
 def result(metrics: dict[str, Declaration] | None, primary: str = EM, **means: float) -> RunResult:
@@ -52,10 +53,9 @@ def test_a_function_stays_a_function_and_its_dotted_name_gives_what_it_declares(
 
 
 def test_who_says_other_things_of_other_questions_is_tracked_under_two_names() -> None:
-    row = scored({"abstained": Metric.of(abstained), "em": Metric.of(em)}, Example("q", "?", ()), said("unknown", "abstained"))
-    assert {name: value for name, value in row.items() if "/" in name} == {"abstain/unanswerable": 1.0}
-    row = scored({"abstained": Metric.of(abstained)}, Example("q", "?", ("x",)), said("x"))
-    assert {name: value for name, value in row.items() if "/" in name} == {"abstain/answerable": 0.0}
+    both = {"abstained": Metric.of(abstained), "em": Metric.of(em)}
+    assert scored(both, Example("q", "?", ()), said("unknown", "abstained")) == {"abstain/unanswerable": 1.0}
+    assert scored({"abstained": Metric.of(abstained)}, Example("q", "?", ("x",)), said("x")) == {"abstain/answerable": 0.0}
 
 
 def test_what_judges_a_ranking_declares_by_which_evidence_and_at_which_depths() -> None:
@@ -138,8 +138,8 @@ def test_a_declaration_of_a_newer_version_is_read_as_far_as_it_is_known() -> Non
 
 def test_estimates_of_a_run_use_what_its_scorer_declares() -> None:
     scorer = Scorer({"em": Metric.of(em), "words": Metric(lambda one, _: 3.0, (Declaration(high=None),))}, {}, [], 0, "none")
-    rows = [scorer.row(said("x"), Example(f"q{at}", "?", ("x",), cluster=f"c{at}")) for at in range(4)]
-    found = estimates(rows, scorer.scoring)
+    scores = scorer.score_all([said("x")] * 4, [Example(f"q{at}", "?", ("x",), cluster=f"c{at}") for at in range(4)])
+    found = estimates(scores, scorer.scoring)
     assert (found["answer/words"].mean, found["answer/words"].high) == (3.0, 3.0)
     assert found["answer/em"].low < 1.0
     assert not any(math.isnan(one.mean) for one in found.values())

@@ -143,8 +143,8 @@ def configured() -> dict[str, Metric]:
 def scored(retrieval: dict[str, Metric], found: list[str], example: Example, depths: list[int], depth: int = 12) -> dict[str, float]:
     said = Prediction(example.id, "", tuple(found), (0.0,) * len(found), (), 0, "", 1, 1, {}, "answered", "stop")
     documents = {id: Document(id, id) for id in (*found, *example.evidence)}
-    row = Scorer({}, retrieval, depths, depth, "retrieved", documents).row(said, example)
-    return {name: score for name, score in row.items() if name.startswith("retrieval/")}
+    scores = Scorer({}, retrieval, depths, depth, "retrieved", documents).score(said, example).scores
+    return {name: score for name, score in scores.items() if name.startswith("retrieval/")}
 
 
 @pytest.mark.parametrize("seed", [0, 1])

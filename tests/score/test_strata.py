@@ -10,28 +10,28 @@ from rag_eval.score.older_names import OLDER_NAMES
 from rag_eval.score.primary import EM
 from rag_eval.score.scoring import Scoring
 from rag_eval.score.summary import Scorer, estimates
-from rag_eval.types import Estimate, Example, Prediction
+from rag_eval.types import Estimate, Example, Prediction, QuestionScores
 
 
-def rows(shares: dict[str, str], **meta: Any) -> list[dict[str, Any]]:
+def scored(shares: dict[str, str], **meta: Any) -> list[QuestionScores]:
     """Four questions, of which the first is answered right."""
     scorer = Scorer({"em": Metric.of(em)}, {}, [], 0, "none", overlap=shares)
     examples = [Example(f"q{at}", "?", ("x",), cluster=f"c{at}", meta=meta) for at in range(4)]
     said = [Prediction(one.id, "y" if at else "x", (), (), (), 0, "", 1, 1, {}, "answered", "stop") for at, one in enumerate(examples)]
-    return [scorer.row(prediction, example) for prediction, example in zip(said, examples, strict=True)]
+    return scorer.score_all(said, examples)
 
 
-def estimated(made: list[dict[str, Any]]) -> dict[str, Estimate]:
+def estimated(made: list[QuestionScores]) -> dict[str, Estimate]:
     return estimates(made, Scoring(OLDER_NAMES, EM))
 
 
 def test_each_stratum_of_overlap_has_its_mean_and_its_n() -> None:
-    found = estimated(rows({"q0": "question", "q1": "question", "q2": "none", "q3": "none"}))
+    found = estimated(scored({"q0": "question", "q1": "question", "q2": "none", "q3": "none"}))
     question, none = found["strata/overlap/question"], found["strata/overlap/none"]
     assert ((question.mean, question.n), (none.mean, none.n)) == ((0.5, 2), (0.0, 2))
     assert question.low < 0.5 < question.high
 
 
 def test_a_question_is_in_no_stratum_where_nothing_is_trained_on_whatever_it_says_of_itself() -> None:
-    assert all("overlap" not in row for row in rows({}, overlap="question"))
-    assert not [name for name in estimated(rows({}, overlap="question")) if name.startswith("strata/")]
+    assert all("overlap" not in one.strata for one in scored({}, overlap="question"))
+    assert not [name for name in estimated(scored({}, overlap="question")) if name.startswith("strata/")]
