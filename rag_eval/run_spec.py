@@ -36,6 +36,7 @@ class Part:
     target: str  # dotted name of a class or a function under rag_eval
     params: Mapping[str, Any]  # by name: values, lists and mappings of values, parts, mappings of parts
     silent: frozenset[str] = frozenset()  # of the params, those that decide nothing of a result, as caches
+    closed: frozenset[str] = frozenset()  # of the params, those whose signature lists the words that they take: none names a file
 
     def get(self, name: str, default: Any = None) -> Any:
         """A parameter, or the default where it is left to the signature."""

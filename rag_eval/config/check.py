@@ -155,7 +155,7 @@ def part_of(node: Mapping[str, Any]) -> Part:
     params = {name: _value(value) for name, value in node.items() if name != "_target_"}
     places = {kind for name, kind in kinds().items() if roles()[name] == PLACE}
     silent = read.silent | {name for name, place in read.places.items() if place.kind in places}
-    return Part(node["_target_"], params, frozenset(silent & params.keys()))
+    return Part(node["_target_"], params, frozenset(silent & params.keys()), frozenset(read.closed & params.keys()))
 
 
 def _value(value: Any) -> Any:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +43,7 @@ class Signature:
     model: type[BaseModel] | None  # None: it takes no parameters
     places: Mapping[str, Place]  # of the parameters that take parts
     silent: frozenset[str]  # the parameters that are annotated to decide nothing of a result
+    closed: frozenset[str]  # the parameters that take no text but the words that their annotation lists
     gives: str  # dotted name of the class of what it builds
     constants: Mapping[str, Any]  # class attributes that are literals
     methods: frozenset[str]
@@ -72,10 +73,12 @@ def signature(target: str, where: str = "") -> Signature:
     places = {one: place for one, annotation, _ in parameters if (place := _place(annotation, source))}
     silent = frozenset(one for one, annotation, _ in parameters if annotation is not None and _is_silent(annotation))
     model = _model(name, parameters, source)
+    types = {one: field.annotation for one, field in model.model_fields.items()} if model else {}
+    closed = frozenset(one for one, kind in types.items() if one not in places and not _takes_any_text(kind))
     if isinstance(found, ast.FunctionDef):
-        return Signature(model, places, silent, _returned(found, source), {}, frozenset())
+        return Signature(model, places, silent, closed, _returned(found, source), {}, frozenset())
     methods = frozenset(one.name for one in found.body if isinstance(one, ast.FunctionDef))
-    return Signature(model, places, silent, target, _constants(found), methods)
+    return Signature(model, places, silent, closed, target, _constants(found), methods)
 
 
 def _parameters(found: Definition) -> list[Parameter]:
@@ -134,6 +137,10 @@ def _type(annotation: ast.expr | None, source: ModuleSource) -> Any:
         return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, names)  # noqa: S307
     except TypeError:  # of generic types that no configuration gives, such as tuple
         return Any
+
+
+def _takes_any_text(kind: Any) -> bool:
+    return kind in (str, Any) or any(map(_takes_any_text, get_args(kind)))
 
 
 def _is_silent(annotation: ast.expr) -> bool:

@@ -1,4 +1,4 @@
-"""What a text of a configuration names on this machine, by its content: a parameter of any name may be a path."""
+"""What a text of a part's parameters names on this machine, by its content: a parameter of any name may be a path."""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ def run_id(spec: RunSpec, dataset: QADataset, questions: Sequence[Example]) -> s
     What a field of the run is to it says its role. Files and folders that a part names count by their content, whatever they are
     called and wherever they lie. Whether the machine has a GPU counts, because device=auto means another thing there.
     """
-    deciding = {name: _by_content(value) for name, value in spec.having(Role.VALUE).items()}
+    values = spec.having(Role.VALUE)
+    deciding = {name: _by_content(value) if isinstance(value, Part) else to_config(value) for name, value in values.items()}
     asked = [example.id for example in questions]
     versions_that_matter = {name: found for name, found in versions().items() if name in DECIDING}
     return sha256_of([deciding, dataset.fingerprint, asked, code_of(spec), versions_that_matter, has_gpu()])[:16]
@@ -141,11 +142,12 @@ def _metric_modules(spec: RunSpec) -> list[str]:
 
 
 def _by_content(value: Any) -> Any:
-    """A value of a run with the digest of the content in the place of every file or folder that a part names."""
+    """A part with the digest of the content in the place of every file or folder that it names; what is one of a few words is none."""
     match value:
         case Part():
-            deciding = {name: _by_content(one) for name, one in value.params.items() if name not in value.silent}
-            return {"_target_": value.target, **deciding}
+            deciding = {name: one for name, one in value.params.items() if name not in value.silent}
+            known = {name: one if name in value.closed else _by_content(one) for name, one in deciding.items()}
+            return {"_target_": value.target, **known}
         case str() if (digest := content_of(value)) is not None:
             return {"content": digest}
         case Mapping():

@@ -201,6 +201,16 @@ def test_a_text_that_names_nothing_is_itself(text: str, tmp_path: Path) -> None:
     assert content_of(text) is None
 
 
+@pytest.mark.parametrize("word", ["test", "rag", "cpu", "auto", "chat"])
+def test_a_folder_that_is_called_like_one_of_a_few_words_makes_no_other_run(word: str, tmp_path: Path) -> None:
+    chosen = ("mode=rag", CI, "generator.device=cpu", "prompt.style=chat")
+    before = id_of(*chosen)
+    (tmp_path / word).mkdir()
+    (tmp_path / word / "notes.txt").write_text("1")
+    assert content_of(word) is not None
+    assert id_of(*chosen) == before
+
+
 def test_the_working_directory_is_known_by_its_content_where_it_is_a_model(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"1")
     assert content_of(".") == content_of(str(tmp_path)) is not None
