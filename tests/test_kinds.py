@@ -64,6 +64,7 @@ def test_a_part_of_another_kind_ends_with_one_line_and_code_2(
             ["retriever/embedder@retriever.reranker.embedder="],
         ),
         (["retriever=bm25", f"retriever.analyzer._target_={NO_RETRIEVER}"], ["expected an Analyzer", "which gives a NoRetriever"]),
+        (["retriever.cache={_target_: rag_eval.generate.none.NoGenerator}"], ["retriever.cache: expected a Cache", "choose cache=<one of"]),
         (["chunker._target_=rag_eval.prompt.Prompt"], ["chunker: expected a Chunker", "choose chunker=<one of markdown, none,"]),
         (["prompt._target_=rag_eval.data.chunk.NoChunker"], ["prompt: expected a PromptWriter", "choose prompt="]),
         (["latency._target_=rag_eval.prompt.Prompt"], ["latency: expected a LatencyProtocol"]),

@@ -43,7 +43,8 @@ def how_to_choose(where: str, kind: str) -> str:
     if group is None:
         return f"give {where}._target_ of one"
     files = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
-    key = group if group == where.replace(".", "/") else f"{group}@{where}"
+    is_of_run = group in kinds() and where.partition(".")[0] != group  # the run's own, to which the place refers: ${cache}
+    key = group if is_of_run or group == where.replace(".", "/") else f"{group}@{where}"
     return f"choose {key}=<one of {', '.join(files)}>"
 
 
