@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from rag_eval.report.contrast import Arm, Contrast, Declared, contrast, measures, of_questions, pairs
-from rag_eval.report.judgement import Judgement, sentence
+from rag_eval.report.judgement import Judgement, adjusted_p, sentence
 from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
-from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar
+from rag_eval.score.stats import benjamini_hochberg, mcnemar
 from rag_eval.score.summary import DISTRACTED, STALE
 from rag_eval.types import QuestionScores
 
@@ -40,13 +40,12 @@ def means_section(arms: Sequence[Arm]) -> Section:
 def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Section, list[str]]:
     """The declared comparison of every pair, corrected for how many there are; and each in one sentence."""
     names = list(dict.fromkeys(name for one in judged for name in one.said))
-    adjusted = iter(holm([one.judged.contrast.p for one in judged if one.judged.contrast.p is not None]))
     rows: list[tuple[Cell, ...]] = []
-    for one in judged:
+    for one, p in zip(judged, adjusted_p(judged), strict=True):
         found = one.judged.contrast
         differences = [figure(one.said[name].contrast.difference) if name in one.said else Figure(None) for name in names]
         n: Cell = NOT_MEASURED if found.difference is None else f"{found.difference.n} ({found.difference.n_clusters})"
-        tests = (Figure(found.deff), Figure(found.mde), Figure(next(adjusted) if found.p is not None else None), *_discordance(found))
+        tests = (Figure(found.deff), Figure(found.mde), Figure(p), *_discordance(found))
         rows.append((_name(found), *differences, n, one.judged_on, *tests, one.better.text, _equivalence(one)))
     tests_of = ("design effect", "MDE", "p (Holm)", "only first right", "only second right", "McNemar p")
     differing = tuple(f"difference of {name}" for name in names)
