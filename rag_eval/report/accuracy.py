@@ -51,7 +51,7 @@ def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Se
     differing = tuple(f"difference of {name}" for name in names)
     header = ("pair", *differing, "n (clusters)", "tests of", *tests_of, declared.better.text, declared.same.text)
     reading = (
-        f"Paired by question, clustered; {_simultaneous(len(judged))}. Measure, threshold and margin are as given on the command line: "
+        f"Paired by question, clustered; {simultaneous(len(judged))}. Measure, threshold and margin are as given on the command line: "
         "give them before you look. MDE: the smallest difference that this comparison finds with 80 % power. p: of no difference, signs of "
         "clusters flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is shown for its counts. Same: two "
         "one-sided tests, that is an interval within the margin; the only ground for calling two arms the same. METRIC-DEPENDENT: exact "
@@ -65,7 +65,8 @@ def _name(one: Contrast) -> str:
     return f"{one.second.label} - {one.first.label}"
 
 
-def _simultaneous(n_pairs: int) -> str:
+def simultaneous(n_pairs: int) -> str:
+    """What the intervals of so many pairs are, in words."""
     return "intervals of 95 %" if n_pairs == 1 else f"intervals that hold for all {n_pairs} pairs at 95 % (Bonferroni)"
 
 
