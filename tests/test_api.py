@@ -317,7 +317,7 @@ MARKUP = '<b onclick="x">bold</b> & $x^2 \\frac$'
 @pytest.fixture
 def marked(tmp_path: Path) -> tuple[Run, Comparison]:
     """A run whose mode, dataset and measure hold markup, and its comparison with another."""
-    names = {"comparison": {"dataset_name": f"set {MARKUP}"}}
+    names: dict[str, Any] = {"comparison": {"dataset_name": f"set {MARKUP}"}}
     one = write_run(
         tmp_path / "outputs", "aaaa", f"mode {MARKUP}", [{**row, f"answer/{MARKUP}": 1.0} for row in right([1, 0] * 20)], **names
     )
