@@ -203,8 +203,8 @@ class Comparison:
         from rag_eval.report.sections import Cell, Figure, Section, figure
 
         names = list(dict.fromkeys(name for pair in self.pairs for name in pair.differences))
-        scores = tuple((label, *(figure(run.estimates.get(name)) for name in names)) for label, run in self.runs.items())
-        differences: list[tuple[Cell, ...]] = [
+        scores: list[tuple[Cell, ...]] = [(label, *(figure(run.estimates.get(name)) for name in names)) for label, run in self.runs.items()]
+        differences = [
             (_name(pair), name, figure(one.estimate), *_sizes(one.estimate))
             for pair in self.pairs
             for name, one in pair.differences.items()
@@ -212,7 +212,7 @@ class Comparison:
         verdicts = tuple((_name(pair), pair.judged_on, pair.verdict_text, pair.same_text, Figure(pair.p)) for pair in self.pairs)
         reading = f"Paired by question, clustered; {simultaneous(len(self.pairs))}."
         return [
-            Section("Scores", "", ("run", *names), scores),
+            Section("Scores", "", ("run", *names), tuple(scores)),
             Section("Differences", reading, ("pair", "measure", "second - first", "n", "clusters"), tuple(differences)),
             Section("Verdicts", "", ("pair", "judged on", "second better?", "same?", "p (Holm)"), verdicts),
         ]
