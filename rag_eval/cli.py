@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rag_eval.errors import RagEvalError, Terminated, is_out_of_memory
+from rag_eval.errors import RagEvalError, Terminated
 from rag_eval.processes import n_processes, rank
 from rag_eval.types import RunResult
 
@@ -278,48 +278,16 @@ def fail(error: BaseException, prefix: str = "", is_debug: bool = False) -> int:
 
 
 def _verdict(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and its exit code: ours have their own, Hydra's are the user's, a full disk is the machine's."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
+    """What to say of an error, and its exit code: expected ones have their own, a signal's is the shell's, anything else is a bug."""
+    from rag_eval.config.expected import expected
 
-    ours = next((one for one in (error, error.__cause__) if isinstance(one, RagEvalError)), None)
-    if ours is not None:
-        return str(ours), ours.exit_code
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted; {RESUMES}", 130
     if isinstance(error, Terminated):
         return f"terminated; {RESUMES}", 143
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return _explained(error), 2
-    if is_out_of_memory(error):
-        return f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has no more'}; use a smaller model or batch", 4
-    if isinstance(error, OSError):
-        return f"{type(error).__name__}: {error}", 4
+    if (ours := expected(error)) is not None:
+        return str(ours), ours.exit_code
     return f"{type(error).__name__}: {error}. This is a bug of rag_eval; please report it with the lines above.", 1
-
-
-def _explained(error: BaseException) -> str:
-    """Hydra's complaint in one line, with the nearest valid name."""
-    from hydra.errors import MissingConfigException
-
-    from rag_eval.config.compose import composed, keys
-    from rag_eval.config.paths import conf_dir
-    from rag_eval.config.suggest import suggest
-
-    text = " ".join(str(error).split("\n")[:1])
-    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        near = suggest(choice, sorted(error.options))
-        hint = near if "did you mean" in near else ""  # else it is the choices, which follow
-        return f"{group}={choice} does not exist{hint}; choices: {', '.join(sorted(error.options))}."
-    if found := re.search(r"(?:Could not override|Key) '([^']+)'", str(error)):
-        from hydra.core.global_hydra import GlobalHydra
-
-        GlobalHydra.instance().clear()
-        known = [*keys(composed([])), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
-        known = [key for key in known if key != found[1]]  # the default mode may know what the chosen one does not
-        return f"{found[1]} is unknown{suggest(found[1], known)}"
-    return text
 
 
 def _terminate(*_: Any) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
 from rag_eval.config.modes import modes
@@ -43,10 +46,25 @@ def register_resolvers() -> None:
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
-    """conf/config.yaml with these overrides, not yet checked."""
+    """conf/config.yaml with these overrides, not yet checked.
+
+    Hydra's global state is afterwards what it was before, so that a program may have initialised Hydra for itself.
+    """
     register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with _uninitialised_hydra(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return compose("config", overrides=list(overrides))
+
+
+@contextmanager
+def _uninitialised_hydra() -> Iterator[None]:
+    """Hydra without the application and the compatibility version that somebody set, which are put back at the end."""
+    application, base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = application  # of the instance by now: Hydra puts a copy in the place of the former one
+        VersionBase.instance().version_base = base
 
 
 def composed_arms(arguments: Sequence[str]) -> dict[str, DictConfig]:

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from rag_eval.report.contrast import Arm, Contrast, Declared, contrast, measures, of_questions, pairs
-from rag_eval.report.judgement import Judgement, sentence
+from rag_eval.report.judgement import Judgement, adjusted_p, sentence
 from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
 from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
 from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
-from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar
+from rag_eval.score.stats import benjamini_hochberg, mcnemar
 from rag_eval.score.summary import DISTRACTED, STALE
 from rag_eval.types import QuestionScores
 
@@ -40,19 +40,18 @@ def means_section(arms: Sequence[Arm]) -> Section:
 def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Section, list[str]]:
     """The declared comparison of every pair, corrected for how many there are; and each in one sentence."""
     names = list(dict.fromkeys(name for one in judged for name in one.said))
-    adjusted = iter(holm([one.judged.contrast.p for one in judged if one.judged.contrast.p is not None]))
     rows: list[tuple[Cell, ...]] = []
-    for one in judged:
+    for one, p in zip(judged, adjusted_p(judged), strict=True):
         found = one.judged.contrast
         differences = [figure(one.said[name].contrast.difference) if name in one.said else Figure(None) for name in names]
         n: Cell = NOT_MEASURED if found.difference is None else f"{found.difference.n} ({found.difference.n_clusters})"
-        tests = (Figure(found.deff), Figure(found.mde), Figure(next(adjusted) if found.p is not None else None), *_discordance(found))
+        tests = (Figure(found.deff), Figure(found.mde), Figure(p), *_discordance(found))
         rows.append((_name(found), *differences, n, one.judged_on, *tests, one.better.text, _equivalence(one)))
     tests_of = ("design effect", "MDE", "p (Holm)", "only first right", "only second right", "McNemar p")
     differing = tuple(f"difference of {name}" for name in names)
     header = ("pair", *differing, "n (clusters)", "tests of", *tests_of, declared.better.text, declared.same.text)
     reading = (
-        f"Paired by question, clustered; {_simultaneous(len(judged))}. Measure, threshold and margin are as given on the command line: "
+        f"Paired by question, clustered; {simultaneous(len(judged))}. Measure, threshold and margin are as given on the command line: "
         "give them before you look. MDE: the smallest difference that this comparison finds with 80 % power. p: of no difference, signs of "
         "clusters flipped, Holm's correction over the pairs. McNemar's exact test ignores clusters and is shown for its counts. Same: two "
         "one-sided tests, that is an interval within the margin; the only ground for calling two arms the same. METRIC-DEPENDENT: exact "
@@ -66,7 +65,8 @@ def _name(one: Contrast) -> str:
     return f"{one.second.label} - {one.first.label}"
 
 
-def _simultaneous(n_pairs: int) -> str:
+def simultaneous(n_pairs: int) -> str:
+    """What the intervals of so many pairs are, in words."""
     return "intervals of 95 %" if n_pairs == 1 else f"intervals that hold for all {n_pairs} pairs at 95 % (Bonferroni)"
 
 

@@ -30,19 +30,17 @@ from rag_eval.report.accuracy import (
     means_section,
     verdict_section,
 )
-from rag_eval.report.contrast import Arm, Declared, declare, of_questions
-from rag_eval.report.fellows import fellows
+from rag_eval.report.contrast import Arm, Declared
+from rag_eval.report.declared_comparison import check_comparable, declaration, declared_comparison
 from rag_eval.report.form import right_by
-from rag_eval.report.gained import MODES, Gained, knowledge_gained
-from rag_eval.report.guards import cluster_notes, notes, prompt_notes
-from rag_eval.report.judgement import judgements, read_beside
+from rag_eval.report.gained import Gained
+from rag_eval.report.judgement import read_beside
 from rag_eval.report.latency import latency_sections
 from rag_eval.report.ledger import energy_section, ledger_section
 from rag_eval.report.markdown import inert
 from rag_eval.report.options import Options, one_number, parsed, utilisations
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
-from rag_eval.report.runs import labels, mismatches, recorded
 from rag_eval.report.sections import Section, as_json, as_markdown, show
 from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm, sheet_named
 from rag_eval.report.strata import known_section, strata_section
@@ -88,40 +86,24 @@ def compare(argv: Sequence[str]) -> None:
     if len(names) < 2:
         raise UserError("expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B, as in compare rag finetune.")
     terms = _terms(options)
-    threshold, margin = _thresholds(options)
+    threshold, margin = one_number(options, "threshold"), one_number(options, "margin")
     runs = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
-    if len({run.record.run_id for run in runs}) < len(runs):
-        raise UserError("expected different runs, got one of them twice.")
-    differing = mismatches([run.record for run in runs])
-    if differing and options["allow_mismatch"] != "true":
-        raise UserError(f"{differing[0]}: these runs cannot be compared. allow_mismatch=true does so all the same and marks the report.")
-    scoring = scoring_of(*(run.record for run in runs))
-    measure = options["measure"] or scoring.primary
-    _check_measure(runs, measure, scoring)
-    declared = declare(measure, threshold, margin, scoring.of(measure).better)
-    made = comparison(runs, declared, terms, [f"MISMATCH, compared all the same: {one}" for one in differing])
+    differing = check_comparable(runs, options["allow_mismatch"] == "true")
+    made = comparison(runs, declaration(runs, options["measure"], threshold, margin), terms, differing)
     _write(made, Path(options["out"]))
 
 
 def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[Terms], first_notes: Sequence[str] = ()) -> Comparison:
     """Every section of the report."""
-    measure = declared.better.name
-    records = [run.record for run in runs]
+    made = declared_comparison(runs, declared, first_notes)
+    arms, measure, closed_book, records = made.arms, declared.better.name, made.closed_book, [run.record for run in runs]
     scoring = scoring_of(*records)
-    arms = [Arm(label, run) for label, run in zip(labels(records), runs, strict=True)]
-    experiment, n_old = recorded({run.folder.parent.resolve() for run in runs})
-    study = fellows(arms, MODES)
-    closed_book = study.get("closed_book")
-    judged = judgements(arms, declared)
-    of_pairs, verdicts = verdict_section(judged, declared)
-    gained = knowledge_gained(study)
-    if gained is not None:
-        verdicts = [*gained.sentences, *verdicts] if gained.leads else verdicts
     by = right_by(records, measure)
     share = by if scoring.of(by).bounds == SHARE else right_by(records, scoring.primary)
     right = right_by([*records, *([closed_book.run.record] if closed_book is not None else [])], scoring.primary)
+    of_pairs, _ = verdict_section(made.judgements, declared)
     sections = [
-        *_first(of_pairs, gained),
+        *_first(of_pairs, made.gained),
         runs_section(arms),
         means_section(arms),
         recipe_section(arms, by),
@@ -132,17 +114,12 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
         known_section(arms, closed_book, by, right),
         attribution_section(arms, closed_book, right),
         *latency_sections(arms),
-        *(section for one in terms for section in _cost_sections(arms, experiment, one, measure, scoring)),
+        *(section for one in terms for section in _cost_sections(arms, made.experiment, one, measure, scoring)),
         energy_section(arms),
-        ledger_section(experiment, records),
-        exploratory_section(arms, [name for one in judged for name in one.said]),
+        ledger_section(made.experiment, records),
+        exploratory_section(arms, [name for one in made.judgements for name in one.said]),
     ]
-    labelled = [(arm.label, arm.run.record) for arm in arms]
-    contrasts = [one.judged.contrast for one in judged]
-    said = [*first_notes, *notes(labelled, experiment), *cluster_notes(contrasts), *prompt_notes(arms), *_instead(measure, by, share)]
-    if n_old:
-        said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
-    return Comparison(sections, said, verdicts)
+    return Comparison(sections, [*made.notes, *_instead(measure, by, share)], made.verdicts)
 
 
 def _first(of_pairs: Section, gained: Gained | None) -> list[Section]:
@@ -175,23 +152,6 @@ def runs_section(arms: Sequence[Arm]) -> Section:
         where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
         rows.append((arm.label, *where, record.started, commit, hardware(record)))
     return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
-
-
-def _check_measure(runs: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:
-    known = of_questions(runs)
-    if scoring.of(measure).judges == "run":
-        raise UserError(f"measure={measure}: is of a run as a whole; python -m rag_eval.report rank={measure} puts runs in order by it.")
-    if measure not in known:
-        raise UserError(f"measure={measure}: not every run has it of its questions; all have {', '.join(known)}.")
-    if scoring.of(measure).better == "neither":
-        raise UserError(f"measure={measure}: neither more nor less of it is better, so that nothing can be claimed; choose another.")
-
-
-def _thresholds(options: Options) -> tuple[float, float]:
-    threshold, margin = one_number(options, "threshold"), one_number(options, "margin")
-    if margin <= 0:
-        raise UserError(f"margin: expected a number above 0, got {options['margin']!r}.")
-    return threshold, margin
 
 
 def _terms(options: Options) -> list[Terms]:

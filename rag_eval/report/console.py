@@ -14,6 +14,7 @@ from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.runs import ENOUGH_LEARNED
 from rag_eval.score.outcome import ABSTAINED
 from rag_eval.score.primary import primary_of, train_phrasing
+from rag_eval.score.scoring import Scored
 from rag_eval.score.summary import HOLDS_EVIDENCE
 from rag_eval.types import RunResult
 
@@ -42,10 +43,22 @@ def show(result: RunResult) -> None:
         table.add_row("seconds a question", "not measured", "", "")
     for name, spend in facts["spends"].items():
         shown = "not measured" if spend.seconds is None else f"{spend.seconds:.2f}"
-        table.add_row(_SPENT[name], shown, "some by an earlier run" if spend.reused_s else "", "")
+        table.add_row(SPENT[name], shown, "some by an earlier run" if spend.reused_s else "", "")
     console = Console()
     console.print(table)
-    notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
+    if training := facts.get("training"):
+        console.print(_trained(training), soft_wrap=True)
+    if knowledge := facts.get("knowledge"):
+        console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
+    if notes := remarks(result):
+        console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
+    print(result.directory, flush=True)
+
+
+def remarks(result: Scored) -> list[str]:
+    """What must be known before the numbers of a run are believed."""
+    facts = result.facts
+    notes = [f"{facts['counts'][key]} {what}" for key, what in _NOTES.items() if facts["counts"][key]]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in (HOLDS_EVIDENCE, ABSTAINED)):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
     if keeps_other_form(result):
@@ -56,13 +69,7 @@ def show(result: RunResult) -> None:
             f"under-trained: {taught.mean:.3f} of the training questions right, below {ENOUGH_LEARNED}, so that this run says nothing "
             "about what fine-tuning can do; raise adapter.epochs or adapter.max_epochs, or adapter.learning_rate"
         )
-    if training := facts.get("training"):
-        console.print(_trained(training), soft_wrap=True)
-    if knowledge := facts.get("knowledge"):
-        console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
-    if notes:
-        console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
-    print(result.directory, flush=True)
+    return notes
 
 
 def _trained(training: Mapping[str, Any]) -> str:
@@ -72,7 +79,7 @@ def _trained(training: Mapping[str, Any]) -> str:
     return f"Trained: {training['epochs']:g} passes over {training['n_rows']:,} rows, {training['n_steps']:,} steps{learned}."
 
 
-_SPENT = {
+SPENT = {
     "learn": "seconds to learn",
     "load": "seconds to load and warm up",
     "answer": "seconds to answer",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -9,8 +12,10 @@ from matplotlib.figure import Figure
 
 from rag_eval.report.markdown import inert
 from rag_eval.report.table import Table
+from rag_eval.types import Estimate
 
 DPI = 150
+SCREEN_DPI = 96  # of a picture in a notebook
 
 
 def write_bars(table: Table, name: str, path: Path) -> None:
@@ -32,3 +37,36 @@ def write_bars(table: Table, name: str, path: Path) -> None:
     axes.set_xlabel(f"{table.columns[at].title} with 95 % interval")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
+
+
+def intervals_png(lines: Sequence[tuple[str, Estimate | None]], title: str, margin: float | None = None) -> bytes:
+    """A point a line with its 95 % interval, first line on top, as a PNG file.
+
+    An end that is not bounded is drawn to the point alone, and what was not measured is said in words.
+
+    Args:
+        lines: what each is called, and the number; None = not measured.
+        title: of the axis.
+        margin: of differences, around 0, what counts as none; None = the numbers are shares.
+    """
+    figure = Figure(figsize=(7, 1.0 + 0.3 * len(lines)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for row, (_, found) in enumerate(lines):
+        if found is None or math.isnan(found.mean):
+            axes.annotate("not measured", (0.01, row), xycoords=("axes fraction", "data"), va="center", color="gray")
+        else:
+            ends = [end if math.isfinite(end) else found.mean for end in (found.low, found.high)]
+            error = [[max(0.0, found.mean - ends[0])], [max(0.0, ends[1] - found.mean)]]
+            axes.errorbar(found.mean, row, xerr=error, fmt="o", capsize=3, color="tab:blue")
+    if margin is None:
+        axes.set_xlim(-0.02, 1.02)
+    else:
+        axes.axvline(0.0, color="black", linewidth=0.8)
+        axes.axvspan(-margin, margin, color="gray", alpha=0.2)
+    axes.set_yticks(range(len(lines)), [inert(label) for label, _ in lines], parse_math=False)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.set_xlabel(inert(title), parse_math=False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=SCREEN_DPI, format="png")
+    return drawn.getvalue()

@@ -20,7 +20,7 @@ from rag_eval.report.contrast import ALPHA, TOO_FEW_CLUSTERS, Arm, Contrast, Dec
 from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.sections import figure
 from rag_eval.score.scoring import scoring_of
-from rag_eval.score.stats import Equivalence, tost_paired
+from rag_eval.score.stats import Equivalence, holm, tost_paired
 from rag_eval.score.verdict import Verdict, metric_dependent, undecided, verdict, winner
 
 
@@ -61,6 +61,13 @@ def judgements(arms: Sequence[Arm], declared: Declared) -> list[Judgement]:
     """Every pair, with intervals that hold for all of them at once (Bonferroni), so that no verdict is owed to their number."""
     of = pairs(arms)
     return [judge(*pair, declared, 1 - ALPHA / len(of)) for pair in of]
+
+
+def adjusted_p(judged: Sequence[Judgement]) -> list[float | None]:
+    """The p of no difference of each pair, corrected by Holm's method for how many pairs there are; None = not measured."""
+    found = [one.judged.contrast.p for one in judged]
+    adjusted = iter(holm([p for p in found if p is not None]))
+    return [None if p is None else next(adjusted) for p in found]
 
 
 def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95) -> Judgement:

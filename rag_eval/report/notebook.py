@@ -1,0 +1,69 @@
+"""Sections as a notebook shows them: HTML with a picture, every text of it inert, and plain text of at most 80 columns."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from rag_eval.report.markdown import inert
+from rag_eval.report.sections import Figure, Section
+from rag_eval.report.terminal import print_table
+
+WIDTH = 80  # columns of the plain text
+
+
+def as_text(title: str, sections: Sequence[Section], notes: Sequence[str]) -> str:
+    """The sections as plain text, no line wider than 80 columns, without colours.
+
+    Args:
+        title: the first line.
+        sections: tables.
+        notes: sentences below them.
+    """
+    said = io.StringIO()
+    # Where rich finds Jupyter it would display the text instead of writing it.
+    console = Console(file=said, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
+    console.print(Text(inert(title)))
+    for one in sections:
+        print_table(console, [one.header, *(tuple(map(str, row)) for row in one.rows)], one.title, one.reading)
+    for note in notes:
+        console.print(Text(inert(note)))
+    return "\n".join(line.rstrip() for line in said.getvalue().splitlines())
+
+
+def as_html(title: str, sections: Sequence[Section], notes: Sequence[str], png: bytes | None, alt: str = "") -> str:
+    """The sections as an HTML fragment without scripts, links or styles of their own classes.
+
+    Args:
+        title: above everything.
+        sections: tables.
+        notes: sentences below them.
+        png: a picture below the tables; None = there is none.
+        alt: what the picture shows, in words.
+    """
+    tables = [
+        f"{_block('p', one.title)}<table><thead>{_row('th', one.header)}</thead>"
+        f"<tbody>{''.join(_row('td', row) for row in one.rows)}</tbody></table>{_block('p', one.reading)}"
+        for one in sections
+    ]
+    picture = "" if png is None else f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
+    said = f"<ul>{''.join(_block('li', note) for note in notes)}</ul>" if notes else ""
+    return f"<div><p><strong>{escape(title)}</strong></p>{''.join(tables)}{picture}{said}</div>"
+
+
+def escape(text: object) -> str:
+    """Text as HTML shows it literally, in elements and in quoted attributes."""
+    return html.escape(inert(text))
+
+
+def _block(tag: str, text: str) -> str:
+    return f"<{tag}>{escape(text)}</{tag}>" if text else ""
+
+
+def _row(tag: str, cells: Sequence[str | int | Figure]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
