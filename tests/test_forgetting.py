@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 
 from rag_eval.adapt.none import NoAdapter
-from rag_eval.data.grading import as_meta
 from rag_eval.data.world.source import world
 from rag_eval.forgetting.change import Said, changes, kl_nats
 from rag_eval.forgetting.measure import forgotten
@@ -87,7 +86,7 @@ def logs(*rows: Sequence[float]) -> NDArray[np.float32]:
 def row(example: Example) -> dict[str, Any]:
     """As a file has it: what is demanded of its scoring stands in its meta."""
     said = {name: value for name, value in vars(example).items() if name != "grading"}
-    return {**said, "meta": {**example.meta, **as_meta(example.grading)}}
+    return {**said, "meta": {**example.meta, **example.grading.as_meta()}}
 
 
 def test_the_suite_is_frozen() -> None:

@@ -13,6 +13,7 @@ from rag_eval.cli import latency
 from rag_eval.errors import DataError
 from rag_eval.record.latency_file import latency_metrics, read_latencies
 from rag_eval.timing import _asked
+from tests.test_conf import checked
 
 QUICK = (
     "mode=rag,rag_random",
@@ -135,6 +136,8 @@ def test_a_file_without_its_conditions_is_no_latency(tmp_path: Path) -> None:
 
 def test_an_arm_and_its_control_of_form_are_asked_the_same_and_may_be_timed_together() -> None:
     own, control = (
-        {"dataset": {"path": "x", "lessons": lessons, "train_share": 0.5}, "latency": {}, "split": "test"} for lessons in ("own", "others")
+        checked("mode=finetune", f"dataset.lessons={lessons}", f"dataset.train_share={share}", "dataset=squad", "dataset.path=x.json")
+        for lessons, share in (("own", 0.5), ("others", 0.4))
     )
-    assert _asked(own) == _asked(control) != _asked({**own, "dataset": {"path": "y"}})
+    other = replace(own, dataset=own.dataset.having(path="y.json"))
+    assert _asked(own) == _asked(control) != _asked(other)
