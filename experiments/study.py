@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -31,11 +30,13 @@ from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.identity import git, hardware, versions
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import form_reason, keeps_some_form
+from rag_eval.report.markdown import as_markdown
+from rag_eval.report.plain import as_json
 from rag_eval.report.recorded_run import RecordedRun, read_run
-from rag_eval.report.sections import Section, as_json, as_markdown, show
+from rag_eval.report.table import Table
+from rag_eval.report.terminal import show
 
 PARTLY = 3  # exit code
-FILE_WIDTH = 80  # columns where the output is no terminal
 WINDOW = 10  # last runs that the time left is told by: at first they may all come from disk
 
 
@@ -88,7 +89,7 @@ class Picture:
 class Report:
     """What a study found."""
 
-    sections: Sequence[Section]
+    sections: Sequence[Table]
     notes: Sequence[str] = ()  # beside where the numbers come from, which is always said
     more: Mapping[str, object] = field(default_factory=dict)  # of the JSON file
     picture: Picture | None = None
@@ -157,7 +158,7 @@ def made(runs: Sequence[Run[Key, Result]]) -> Found[Key, Result]:
     return found
 
 
-def possible(*sections: Callable[[], Section]) -> list[Section]:
+def possible(*sections: Callable[[], Table]) -> list[Table]:
     """The sections that can be made of what succeeded."""
     found = []
     for section in sections:
@@ -216,11 +217,6 @@ def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
     return [f"{form_reason(name, those[0])}; what is claimed of it by exact match says nothing" for name, those in measured if those]
 
 
-def console() -> Console:
-    """Standard output: as wide as the terminal, FILE_WIDTH where it is none."""
-    return Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-
-
 def write_report(out: Path, name: str, title: str, report: Report, notes: Sequence[str]) -> None:
     """Write NAME.md and NAME.json, with NAME.png if there is a picture, and print what they say.
 
@@ -236,4 +232,4 @@ def write_report(out: Path, name: str, title: str, report: Report, notes: Sequen
     plain = {"schema_version": 1, "notes": list(notes), **report.more, "sections": as_json(report.sections)}
     write_atomically(out / f"{name}.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
     write_atomically(out / f"{name}.md", text)
-    show(report.sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], console())
+    show(report.sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], Console())

@@ -21,7 +21,7 @@ from experiments.study import Found, Report, Run, Study, recorded
 from rag_eval.data.world.source import world
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Cell, Section, figure
+from rag_eval.report.table import Cell, Table, figure
 from rag_eval.types import Example
 
 TRAINED, HELD_OUT = (0, 1), 5  # phrasings of a fact that are trained on, and one that is asked
@@ -176,10 +176,10 @@ def _trained(settings: Mapping[str, Any], questions: Path, options: Options) -> 
     return recorded(["mode=finetune", *data, *own, *who, *trained])
 
 
-def section(title: str, reading: str, tried: Sequence[Tried]) -> Section:
+def section(title: str, reading: str, tried: Sequence[Tried]) -> Table:
     """A row for each training."""
     header = ("rate", "rank", "rows a step", "ended at", "passes", "steps", "to 0.5", "to 0.95", "learned", "held out", "n", "processor s")
-    return Section(title, reading, header, tuple(map(_cells, tried)))
+    return Table(title, reading, header, tuple(map(_cells, tried)))
 
 
 def _cells(one: Tried) -> tuple[Cell, ...]:

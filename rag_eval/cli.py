@@ -209,11 +209,11 @@ def prepare() -> None:
 def _run_and_show(cfg: Any) -> RunResult:
     """Run one configuration and print what it measured."""
     from rag_eval.evaluate import evaluate
-    from rag_eval.report.console import show
+    from rag_eval.report.console import show_run
 
     result = evaluate(cfg)
     try:
-        show(result)
+        show_run(result)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # whoever read has gone, as head does, for which rich exits; the run is recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

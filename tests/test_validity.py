@@ -39,9 +39,9 @@ from rag_eval.report.contrast import Arm, contrast, declare, pairs
 from rag_eval.report.guards import notes, prompt_notes
 from rag_eval.report.judgement import judge, judgements
 from rag_eval.report.ledger import entries, is_trial
+from rag_eval.report.markdown import as_markdown
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
-from rag_eval.report.sections import as_markdown
 from rag_eval.report.spending import Terms, machine_seconds
 from rag_eval.report.table import table
 from rag_eval.score.answer import em

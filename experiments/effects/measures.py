@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.effects.arms import Pool
-from rag_eval.report.sections import Cell
+from rag_eval.report.table import Cell
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.primary import EM
 from rag_eval.score.stats import DIFFERENCE

@@ -19,7 +19,7 @@ from experiments.effects.continual import UNCHANGED, renamed
 from experiments.effects.measures import HELD, ByNumber, Pools, Values, difference, estimate_of, mean, n_of, slope, values_of
 from experiments.options import World
 from rag_eval.data.world.source import world
-from rag_eval.report.sections import Cell, Section, figure
+from rag_eval.report.table import Cell, Table, figure
 from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
 from rag_eval.types import Document
@@ -314,11 +314,11 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
     )
 
 
-def raft_section(found: Pools) -> Section:
+def raft_section(found: Pools) -> Table:
     """What the share of training rows with the evidence does: reported, not judged."""
     rows = tuple(_row_of_raft(share, arm, found) for share in GOLD_SHARES if (arm := f"raft, gold in {share:g}") in found)
     reading = "Training rows with the evidence among the passages, by share; no optimum is expected. EM - rag is paired by question."
-    return Section("RAFT", reading, ("share with gold", "EM", "EM - rag", "evidence", "n (entities)"), rows)
+    return Table("RAFT", reading, ("share with gold", "EM", "EM - rag", "evidence", "n (entities)"), rows)
 
 
 def _row_of_raft(share: float, arm: str, found: Pools) -> tuple[Cell, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from rag_eval.report.contrast import Arm, Contrast, Declared, contrast, measures, of_questions, pairs
 from rag_eval.report.judgement import Judgement, sentence
 from rag_eval.report.paired import decomposable, flip_figures, kitagawa_figures, parts_figures, shared
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
+from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, figure, number
 from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.stats import benjamini_hochberg, holm, mcnemar
@@ -18,7 +18,7 @@ from rag_eval.score.summary import DISTRACTED, STALE
 from rag_eval.types import QuestionScores
 
 
-def means_section(arms: Sequence[Arm]) -> Section:
+def means_section(arms: Sequence[Arm]) -> Table:
     """Every score of every arm, with how many questions could be judged."""
     rows: list[tuple[Cell, ...]] = [
         (title, *(arm.run.record.facts["counts"][key] for arm in arms), "")
@@ -34,10 +34,10 @@ def means_section(arms: Sequence[Arm]) -> Section:
         "Means with 95 % intervals that take questions of one cluster as dependent. answer/* and outcome/* are over answerable "
         "questions; n is how many could be judged."
     )
-    return Section("Scores", reading, ("measure", *(arm.label for arm in arms), "n"), tuple(rows))
+    return Table("Scores", reading, ("measure", *(arm.label for arm in arms), "n"), tuple(rows))
 
 
-def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Section, list[str]]:
+def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Table, list[str]]:
     """The declared comparison of every pair, corrected for how many there are; and each in one sentence."""
     names = list(dict.fromkeys(name for one in judged for name in one.said))
     adjusted = iter(holm([one.judged.contrast.p for one in judged if one.judged.contrast.p is not None]))
@@ -59,7 +59,7 @@ def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Se
         "match and containment give the claim different verdicts, or one arm's answers keep the form of the gold ones and the other's "
         "do not."
     )
-    return Section("The declared comparison", reading, header, tuple(rows)), [sentence(one) for one in judged]
+    return Table("The declared comparison", reading, header, tuple(rows)), [sentence(one) for one in judged]
 
 
 def _name(one: Contrast) -> str:
@@ -70,7 +70,7 @@ def _simultaneous(n_pairs: int) -> str:
     return "intervals of 95 %" if n_pairs == 1 else f"intervals that hold for all {n_pairs} pairs at 95 % (Bonferroni)"
 
 
-def exploratory_section(arms: Sequence[Arm], shown: Collection[str]) -> Section:
+def exploratory_section(arms: Sequence[Arm], shown: Collection[str]) -> Table:
     """Paired differences of every measure but those that stand in the declared comparison, with the false discovery rate controlled."""
     others = [contrast(*pair, name) for pair in pairs(arms) for name in of_questions([arm.run for arm in pair]) if name not in shown]
     known = [one for one in others if one.difference is not None]
@@ -87,10 +87,10 @@ def exploratory_section(arms: Sequence[Arm], shown: Collection[str]) -> Section:
         for one in known
     )
     reading = "Not declared beforehand: read as hints. q: Benjamini and Hochberg over this table."
-    return Section("Other paired differences", reading, ("measure", "pair", "difference", "n", "MDE", "q"), rows)
+    return Table("Other paired differences", reading, ("measure", "pair", "difference", "n", "MDE", "q"), rows)
 
 
-def decomposition_section(arms: Sequence[Arm], measure: str) -> Section:
+def decomposition_section(arms: Sequence[Arm], measure: str) -> Table:
     """acc = h (1 - w_hit) + (1 - h)(1 - w_miss) of every arm."""
     questions = decomposable([arm.run for arm in arms], measure, shared([arm.run for arm in arms]))
     rows = tuple((arm.label, *(parts_figures(arm.run, measure, questions) if questions.ids else [Figure(None)] * 5)) for arm in arms)
@@ -99,10 +99,10 @@ def decomposition_section(arms: Sequence[Arm], measure: str) -> Section:
         "prompt, after what did not fit was left out, and before. w: mean of 1 - score where it did (hit) and did not (miss). "
         "acc = h (1 - w_hit) + (1 - h) (1 - w_miss) exactly."
     )
-    return Section("Where answers come from", reading, ("arm", "acc", "h", "h before truncation", "w_hit", "w_miss"), rows)
+    return Table("Where answers come from", reading, ("arm", "acc", "h", "h before truncation", "w_hit", "w_miss"), rows)
 
 
-def kitagawa_section(arms: Sequence[Arm], measure: str) -> Section:
+def kitagawa_section(arms: Sequence[Arm], measure: str) -> Table:
     """The split of every pair's difference."""
     questions = decomposable([arm.run for arm in arms], measure, shared([arm.run for arm in arms]))
     rows = tuple(
@@ -113,10 +113,10 @@ def kitagawa_section(arms: Sequence[Arm], measure: str) -> Section:
         "The difference is the sum of the three terms: evidence in the prompt more often (retrieval), read better (reading), more known "
         "without it (fallback). Intervals of the terms: bootstrap over clusters."
     )
-    return Section("Where the difference comes from", reading, ("pair", "difference", "retrieval", "reading", "fallback"), rows)
+    return Table("Where the difference comes from", reading, ("pair", "difference", "retrieval", "reading", "fallback"), rows)
 
 
-def flips_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) -> Section:
+def flips_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) -> Table:
     """Rescue and harm, over the closed book where one was run, and of every pair."""
     versus = [(closed_book, arm) for arm in arms if closed_book is not None and arm.run.record.run_id != closed_book.run.record.run_id]
     rows: list[tuple[Cell, ...]] = []
@@ -125,10 +125,10 @@ def flips_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str) ->
     if closed_book is None:
         rows.insert(0, ("each over closed_book", Figure(None, note="no closed_book run in the experiment"), Figure(None)))
     reading = "Rescue: mean score where the other is wrong. Harm: mean of 1 - score where the other is right."
-    return Section("Rescue and harm", reading, ("pair", "rescue", "harm"), tuple(rows))
+    return Table("Rescue and harm", reading, ("pair", "rescue", "harm"), tuple(rows))
 
 
-def attribution_section(arms: Sequence[Arm], closed_book: Arm | None, right: str) -> Section:
+def attribution_section(arms: Sequence[Arm], closed_book: Arm | None, right: str) -> Table:
     """Every answer that is not right, by the first place where its evidence was lost.
 
     Args:
@@ -143,7 +143,7 @@ def attribution_section(arms: Sequence[Arm], closed_book: Arm | None, right: str
         "prompt. stale: it was right once. as closed book: the evidence was there, and the answer is the one that the base model gives "
         "without passages."
     )
-    return Section("Why answers are wrong", reading, header, rows)
+    return Table("Why answers are wrong", reading, header, rows)
 
 
 def _attributed(arm: Arm, closed_book: Arm | None, right: str) -> tuple[Cell, ...]:

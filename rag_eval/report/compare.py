@@ -11,7 +11,6 @@ it in seconds of the machine), runs=outputs, out=reports, allow_mismatch=false. 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,20 +37,21 @@ from rag_eval.report.guards import cluster_notes, notes, prompt_notes
 from rag_eval.report.judgement import judgements, read_beside
 from rag_eval.report.latency import latency_sections
 from rag_eval.report.ledger import energy_section, ledger_section
-from rag_eval.report.markdown import inert
+from rag_eval.report.markdown import as_markdown, inert
 from rag_eval.report.options import Options, one_number, parsed, utilisations
+from rag_eval.report.plain import as_json
 from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
 from rag_eval.report.runs import labels, mismatches, recorded
-from rag_eval.report.sections import Section, as_json, as_markdown, show
 from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm, sheet_named
 from rag_eval.report.strata import known_section, strata_section
 from rag_eval.report.summary import hardware
+from rag_eval.report.table import Table
+from rag_eval.report.terminal import show
 from rag_eval.report.whole_runs import whole_runs_section
 from rag_eval.score.estimate import SHARE
 from rag_eval.score.scoring import Scoring, scoring_of
 
-FILE_WIDTH = 200  # where the output is no terminal
 DEFAULTS = {
     "measure": "",  # the primary score of the runs
     "threshold": "0",
@@ -73,7 +73,7 @@ HORIZON = ("utilisation", "queries", "updates", "hours")
 class Comparison:
     """Everything that is printed and written."""
 
-    sections: list[Section]
+    sections: list[Table]
     notes: list[str]
     verdicts: list[str]  # a sentence for each pair
 
@@ -145,11 +145,11 @@ def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[
     return Comparison(sections, said, verdicts)
 
 
-def _first(of_pairs: Section, gained: Gained | None) -> list[Section]:
+def _first(of_pairs: Table, gained: Gained | None) -> list[Table]:
     """What the report begins with: what was gained, where that is what it should be read by."""
     if gained is None:
         return [of_pairs]
-    return [gained.section, of_pairs] if gained.leads else [of_pairs, gained.section]
+    return [gained.table, of_pairs] if gained.leads else [of_pairs, gained.table]
 
 
 def _instead(measure: str, by: str, share: str) -> list[str]:
@@ -159,14 +159,14 @@ def _instead(measure: str, by: str, share: str) -> list[str]:
     return [f"{measure} is no share: where answers and differences come from, and rescue and harm, are by {share}"] if share != by else []
 
 
-def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring) -> list[Section]:
+def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring) -> list[Table]:
     first = scoring.rests_on(measure) if scoring.of(measure).is_share else scoring.primary
     whole = whole_runs_section([arm.label for arm in arms], [arm.run for arm in arms], terms)
     priced = [priced_arm(arm, experiment, terms, list(dict.fromkeys((first, *read_beside(arms, first))))) for arm in arms]
     return [cost_section(priced, terms), break_even_section(priced, terms), *([] if whole is None else [whole])]
 
 
-def runs_section(arms: Sequence[Arm]) -> Section:
+def runs_section(arms: Sequence[Arm]) -> Table:
     """Which runs these are."""
     rows = []
     for arm in arms:
@@ -174,7 +174,7 @@ def runs_section(arms: Sequence[Arm]) -> Section:
         commit = f"{str(facts['git']['commit'])[:12]}{' with changes' if facts['git']['dirty'] else ''}"
         where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
         rows.append((arm.label, *where, record.started, commit, hardware(record)))
-    return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
+    return Table("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 
 
 def _check_measure(runs: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:
@@ -221,7 +221,7 @@ def _asked(options: Options) -> float:
 
 
 def _write(made: Comparison, out: Path) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+    console = Console()
     show(made.sections, made.notes, console)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -1,50 +1,71 @@
-"""The table at the end of a run."""
+"""What the command line prints of a finished run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from rag_eval.report.form import keeps_other_form, two_scores
 from rag_eval.report.knowledge import knowledge_note
+from rag_eval.report.markdown import inert
 from rag_eval.report.runs import ENOUGH_LEARNED
+from rag_eval.report.table import NOT_MEASURED, Cell, Column, Table, Term, figure
+from rag_eval.report.terminal import show
 from rag_eval.score.outcome import ABSTAINED
 from rag_eval.score.primary import primary_of, train_phrasing
+from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.score.summary import HOLDS_EVIDENCE
 from rag_eval.types import RunResult
 
 
-def show(result: RunResult) -> None:
+def show_run(result: RunResult) -> None:
     """Print what a run measured; the last line on standard output is its directory."""
-    facts = result.facts
-    counts, seconds = facts["counts"], facts["seconds"]
-    table = Table(
-        title=escape(f"{facts['mode']} on {facts['comparison']['dataset_name']}" + (" (recorded before)" if result.cached else ""))
-    )
-    for name in ("measure", "mean", "95 % interval", "n"):
-        table.add_column(name, justify="left" if name == "measure" else "right")
-    for group in dict.fromkeys(name.partition("/")[0] for name in result.estimates):
-        for name, one in result.estimates.items():
-            if name.startswith(f"{group}/"):
-                table.add_row(name, f"{one.mean:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
-        table.add_section()
-    for stage, found in seconds.items():
-        table.add_row(f"seconds a question, {stage}", f"{found['mean']:.3g}", f"median {found['p50']:.3g}", str(counts["n_questions"]))
-    if (rate := facts["throughput"]["searches_per_s"]) is not None:
-        table.add_row("questions searched a second", f"{rate:.0f}", "", "")
-    if facts.get("chance") is not None:
-        table.add_row(f"{primary_of(facts)} of these answers shuffled", f"{facts['chance']:.3f}", "", "")
-    if not seconds:
-        table.add_row("seconds a question", "not measured", "", "")
-    for name, spend in facts["spends"].items():
-        shown = "not measured" if spend.seconds is None else f"{spend.seconds:.2f}"
-        table.add_row(_SPENT[name], shown, "some by an earlier run" if spend.reused_s else "", "")
     console = Console()
-    console.print(table)
+    show([run_table(result)], [], console)
+    for line in _remarks(result):
+        console.print(Text(inert(line)), soft_wrap=True)
+    print(result.directory, flush=True)
+
+
+def run_table(result: RunResult) -> Table:
+    """Every score with its interval, one group after the other, then what the run took."""
+    facts = result.facts
+    groups = dict.fromkeys(name.partition("/")[0] for name in result.estimates)
+    names = [name for group in groups for name in result.estimates if name.startswith(f"{group}/")]
+    scoring = scoring_of(result)
+    rows: list[tuple[Cell, ...]] = [
+        (Term(name, scoring.label(name)), figure(one), one.n) for name, one in ((name, result.estimates[name]) for name in names)
+    ]
+    rules = {number for number, name in enumerate(names) if [*names, ""][number + 1].partition("/")[0] != name.partition("/")[0]}
+    title = f"{facts['mode']} on {facts['comparison']['dataset_name']}{' (recorded before)' if result.cached else ''}"
+    header = (Column("measure", kind="text"), Column("mean [95 % interval]", kind="share"), "n")
+    return Table(title, "", header, (*rows, *_taken(result, scoring)), rules)
+
+
+def _taken(result: RunResult, scoring: Scoring) -> Iterator[tuple[Cell, ...]]:
+    """Rows of times and the like."""
+    facts = result.facts
+    seconds = facts["seconds"]
+    for stage, found in seconds.items():
+        note = f"median {found['p50']:.3g}"
+        yield f"seconds a question, {stage}", f"{found['mean']:.3g} ({note})", facts["counts"]["n_questions"]
+    if (rate := facts["throughput"]["searches_per_s"]) is not None:
+        yield "questions searched a second", f"{rate:.0f}", ""
+    if facts.get("chance") is not None:
+        yield f"{scoring.label(scoring.primary)} of these answers shuffled", f"{facts['chance']:.3f}", ""
+    if not seconds:
+        yield "seconds a question", NOT_MEASURED, ""
+    for name, spend in facts["spends"].items():
+        shown = NOT_MEASURED if spend.seconds is None else f"{spend.seconds:.2f}"
+        yield _SPENT[name], f"{shown} (some by an earlier run)" if spend.reused_s else shown, ""
+
+
+def _remarks(result: RunResult) -> Iterator[str]:
+    """What a training took, what a trained run was given to know, and what to beware of."""
+    facts, counts = result.facts, result.facts["counts"]
     notes = [f"{counts[key]} {what}" for key, what in _NOTES.items() if counts[key]]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in (HOLDS_EVIDENCE, ABSTAINED)):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
@@ -57,12 +78,11 @@ def show(result: RunResult) -> None:
             "about what fine-tuning can do; raise adapter.epochs or adapter.max_epochs, or adapter.learning_rate"
         )
     if training := facts.get("training"):
-        console.print(_trained(training), soft_wrap=True)
+        yield _trained(training)
     if knowledge := facts.get("knowledge"):
-        console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
+        yield f"{knowledge_note(knowledge).capitalize()}."
     if notes:
-        console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
-    print(result.directory, flush=True)
+        yield f"Note: {'; '.join(notes)}."
 
 
 def _trained(training: Mapping[str, Any]) -> str:

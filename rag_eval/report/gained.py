@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
-from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.report.table import Cell, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
 
 TITLE = "Knowledge gained"
@@ -43,9 +43,9 @@ MODES = tuple(dict.fromkeys([*BARE, *(mode for gain in (*ON_FORM, *AS_THEY_ARE) 
 
 @dataclass(frozen=True)
 class Gained:
-    """The section, and what it says of each gain in a sentence."""
+    """The table, and what it says of each gain in a sentence."""
 
-    section: Section
+    table: Table
     sentences: tuple[str, ...]
     leads: bool  # whether it is what the report should be read by
 
@@ -74,7 +74,7 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
-    return Gained(Section(TITLE, _reading(keeps, bare, len(gains), scoring.lenient), header, rows), sentences, leads=keeps is False)
+    return Gained(Table(TITLE, _reading(keeps, bare, len(gains), scoring.lenient), header, rows), sentences, leads=keeps is False)
 
 
 def _judged(gain: Gain, arms: Mapping[str, Arm], primary: str, n: int) -> Judgement | None:

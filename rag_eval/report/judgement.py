@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from rag_eval.report.contrast import ALPHA, TOO_FEW_CLUSTERS, Arm, Contrast, Declared, contrast, declare, pairs
 from rag_eval.report.form import form_reason, keeps_some_form
-from rag_eval.report.sections import figure
+from rag_eval.report.table import figure
 from rag_eval.score.scoring import scoring_of
 from rag_eval.score.stats import Equivalence, tost_paired
 from rag_eval.score.verdict import Verdict, metric_dependent, undecided, verdict, winner

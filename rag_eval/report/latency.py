@@ -11,7 +11,7 @@ from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
 from rag_eval.record.latency_file import newest, read_latencies
 from rag_eval.report.contrast import Arm
-from rag_eval.report.sections import Cell, Figure, Section, figure, interval_figure
+from rag_eval.report.table import Cell, Figure, Table, figure, interval_figure
 from rag_eval.score.ratio import ratio_of_percentiles
 from rag_eval.score.shift import shift
 from rag_eval.types import Estimate
@@ -21,10 +21,10 @@ QUANTILES = {"latency/e2e_p50_ms": 0.5, "latency/e2e_p95_ms": 0.95}  # whose rat
 HOW = "rag-eval latency mode=<both>"
 
 
-def latency_sections(arms: Sequence[Arm]) -> list[Section]:
+def latency_sections(arms: Sequence[Arm]) -> list[Table]:
     """What was timed under a protocol, each condition apart, and what the batches of the runs took, which is no latency."""
     found = [read_latencies(arm.run.folder) for arm in arms]
-    sections: list[Section] = []
+    sections: list[Table] = []
     for (a, first), (b, second) in combinations(zip(arms, found, strict=True), 2):
         sessions = {record.session: record for record in second}
         both = newest([record for record in first if record.session in sessions])
@@ -36,12 +36,12 @@ def _header(a: Arm, b: Arm) -> tuple[str, ...]:
     return ("measure", a.label, b.label, "ratio", "difference (Hodges-Lehmann)")
 
 
-def _missing_section(a: Arm, b: Arm) -> Section:
+def _missing_section(a: Arm, b: Arm) -> Table:
     missing = (Figure(None, note=HOW), *[Figure(None)] * 3)
-    return Section(f"Latency: {b.label} against {a.label}", "", _header(a, b), (("latency/e2e_p50_ms", *missing),))
+    return Table(f"Latency: {b.label} against {a.label}", "", _header(a, b), (("latency/e2e_p50_ms", *missing),))
 
 
-def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Section:
+def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Table:
     left, right = summarised(one), summarised(other)
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys([*left, *right]):
@@ -58,7 +58,7 @@ def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> S
         f"{how['threads']} threads, caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and "
         "tokens within 10 %. Where the slowest block is far from the fastest, the machine was not quiet: measure again."
     )
-    return Section(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
+    return Table(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
 
 
 def _paired(one: LatencyRecord, other: LatencyRecord, name: str) -> tuple[Cell, Cell]:
@@ -109,14 +109,14 @@ def _in_ms(one: Estimate | None) -> Estimate | None:
     return one and Estimate(1000 * one.mean, 1000 * one.low, 1000 * one.high, one.n, one.n_clusters)
 
 
-def _batch_section(arms: Sequence[Arm]) -> Section:
+def _batch_section(arms: Sequence[Arm]) -> Table:
     stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.get("seconds") or {}))
     rows = tuple((stage, *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"])
     reading = (
         "Mean seconds of a question's share of its batch, as in the runs: where time goes in bulk, no latency of a request. recorded: the "
         "whole time that another system recorded."
     )
-    return Section("Seconds a question, in batches", reading, ("stage", *(arm.label for arm in arms)), rows)
+    return Table("Seconds a question, in batches", reading, ("stage", *(arm.label for arm in arms)), rows)
 
 
 def _batch(arm: Arm, stage: str) -> float | None:

@@ -9,7 +9,7 @@ from rag_eval.energy import above_idle
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study, recipe
-from rag_eval.report.sections import Cell, Figure, Section
+from rag_eval.report.table import Cell, Figure, Table
 
 STAGES: Mapping[str, Stage] = {
     "learn": "learn",
@@ -64,7 +64,7 @@ def n_silent(experiment: Sequence[RunRecord]) -> int:
     return sum((record.status != "FINISHED" and not record.spends) + sum(not spends for spends in record.attempts) for record in experiment)
 
 
-def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Section:
+def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Table:
     """Physical units of the whole experiment, by arm and stage."""
     header = (
         "arm and stage",
@@ -93,10 +93,10 @@ def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord
         "Latency sessions are not in it. A sum with an unmeasured part is not measured. "
         f"{n_silent(experiment)} runs or attempts ended without a word of what they spent."
     )
-    return Section("Ledger of the experiment", reading, header, tuple(rows))
+    return Table("Ledger of the experiment", reading, header, tuple(rows))
 
 
-def energy_section(arms: Sequence[Arm]) -> Section:
+def energy_section(arms: Sequence[Arm]) -> Table:
     """Joules of every stage, with the power that the idle machine draws and without it."""
     rows: list[tuple[Cell, ...]] = []
     for arm in arms:
@@ -106,4 +106,4 @@ def energy_section(arms: Sequence[Arm]) -> Section:
             net = (above_idle(device, spend.energy_s, idle.get("device_watts")), above_idle(cpu, spend.energy_s, idle.get("cpu_watts")))
             rows.append((f"{arm.label}: {stage}", Figure(device), Figure(net[0]), Figure(cpu), Figure(net[1])))
     reading = "By the counters of the accelerator (NVML) and of the processor packages (RAPL), over windows of at least a second."
-    return Section("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))
+    return Table("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Figure, figure
+from rag_eval.report.table import Figure, figure
 from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_interval
 from rag_eval.score.decompose import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
 from rag_eval.score.estimate import estimate

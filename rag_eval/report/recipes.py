@@ -12,12 +12,12 @@ from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.runs import is_current
-from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.report.table import Cell, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
 from rag_eval.score.two_level import two_level
 
 
-def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
+def recipe_section(arms: Sequence[Arm], measure: str) -> Table:
     """The mean over seeds of every arm, with both intervals."""
     rows: list[tuple[Cell, ...]] = []
     for arm in arms:
@@ -35,7 +35,7 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
         f"Mean of {measure} over every seed of the same settings in the experiment. These runs: other questions to the same runs. "
         "The recipe: other questions to other runs of it."
     )
-    return Section("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))
+    return Table("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))
 
 
 def _seeds(run: RecordedRun) -> list[RecordedRun]:

@@ -21,7 +21,7 @@ from rag_eval.report.guards import is_recorded, is_same_study
 from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent, written_id
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, interval_figure
+from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, figure, interval_figure
 from rag_eval.score.estimate import estimate
 from rag_eval.score.ratio import ratio_of_means
 from rag_eval.score.scoring import scoring_of
@@ -164,7 +164,7 @@ def _update(record: RunRecord, terms: Terms) -> float | None:
     return add([machine_price(one, terms.sheet, terms.utilisation) for one in parts]).usd if parts else None
 
 
-def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
+def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Table:
     """What each arm costs under these terms; of a right answer by every score that tells which those are."""
     measures = list(arms[0].right)
     rows: list[tuple[Cell, ...]] = []
@@ -193,10 +193,10 @@ def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
         "all in, a question",
         *("all in, a right answer" if len(measures) == 1 else f"all in, a right answer by {name}" for name in measures),
     )
-    return Section(f"Cost, {terms.unit}, utilisation {terms.utilisation:g}", _terms_text(terms), header, tuple(rows))
+    return Table(f"Cost, {terms.unit}, utilisation {terms.utilisation:g}", _terms_text(terms), header, tuple(rows))
 
 
-def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
+def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Table:
     """From when on the second arm of a pair is the cheaper one; by what an error costs, where the scores agree on the answer."""
     rows: list[tuple[Cell, ...]] = []
     for a, b in combinations(arms, 2):
@@ -217,7 +217,7 @@ def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
         f"costs with Fieller's interval. METRIC-DEPENDENT: by which price of an error it pays is another matter by another score of the "
         f"same answers. {_terms_text(terms)}"
     )
-    return Section(f"Break-even, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows))
+    return Table(f"Break-even, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows))
 
 
 def _terms_text(terms: Terms) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rag_eval.report.contrast import Arm, pairs
 from rag_eval.report.paired import Questions, shared
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
+from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
 from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import STRATA
@@ -19,7 +19,7 @@ KNOWN, UNKNOWN = "known to the base model", "unknown to the base model"
 HINTS = "Differences of groups are not declared beforehand and not corrected for how many there are: read them as hints."
 
 
-def strata_section(arms: Sequence[Arm], measure: str) -> Section:
+def strata_section(arms: Sequence[Arm], measure: str) -> Table:
     """Every arm over the questions of each stratum, with the paired differences."""
     asked = shared([arm.run for arm in arms])
     is_judged = ~np.isnan(np.stack([arm.run.column(measure, asked.ids) for arm in arms]))
@@ -37,7 +37,7 @@ def strata_section(arms: Sequence[Arm], measure: str) -> Section:
     return _section("By stratum", reading, arms, measure, questions, groups)
 
 
-def known_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str, right: str) -> Section:
+def known_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str, right: str) -> Table:
     """Every other arm over the questions that the closed book answered right, and over those that it did not.
 
     Args:
@@ -55,7 +55,7 @@ def known_section(arms: Sequence[Arm], closed_book: Arm | None, measure: str, ri
     if closed_book is None or not closed_book.run.has(right):
         why = "no closed_book run in the experiment" if closed_book is None else f"closed_book has no {right}"
         missing: list[Cell] = [Figure(None, note=why)] * (len(others) + len(pairs(others)))
-        return Section(title, reading, _header(others), tuple((name, *missing, NOT_MEASURED) for name in (KNOWN, UNKNOWN)))
+        return Table(title, reading, _header(others), tuple((name, *missing, NOT_MEASURED) for name in (KNOWN, UNKNOWN)))
     questions = shared([closed_book.run, *(arm.run for arm in others)])
     scores = closed_book.run.column(right, questions.ids)
     return _section(title, reading, others, measure, questions, {KNOWN: scores == 1, UNKNOWN: scores < 1})
@@ -68,9 +68,9 @@ def _values(arms: Sequence[Arm], key: str, questions: Questions) -> list[str]:
     return [next((str(one[key]) for one in those if one.get(key) is not None), "") for those in strata]
 
 
-def _section(title: str, reading: str, arms: Sequence[Arm], measure: str, questions: Questions, groups: Mapping[str, Mask]) -> Section:
+def _section(title: str, reading: str, arms: Sequence[Arm], measure: str, questions: Questions, groups: Mapping[str, Mask]) -> Table:
     rows = tuple(_row(name, arms, measure, questions.where(keep)) for name, keep in groups.items())
-    return Section(title, reading, _header(arms), rows)
+    return Table(title, reading, _header(arms), rows)
 
 
 def _header(arms: Sequence[Arm]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Cell, Figure, Section
 from rag_eval.report.spending import Terms, right_of_questions, usd_of_questions
+from rag_eval.report.table import Cell, Figure, Table
 from rag_eval.score.metric import Declaration, RunColumns, metric
 from rag_eval.score.scoring import Scoring, scoring_of
 
@@ -33,7 +33,7 @@ def whole_run_figures(run: RecordedRun, terms: Terms | None) -> dict[str, Figure
     return {name: _figure(one, columns, note) for name, one in scoring.declared.items() if one.judges == "run"}
 
 
-def whole_runs_section(labels: Sequence[str], runs: Sequence[RecordedRun], terms: Terms) -> Section | None:
+def whole_runs_section(labels: Sequence[str], runs: Sequence[RecordedRun], terms: Terms) -> Table | None:
     """One line a metric; None where no run declares any."""
     scoring = scoring_of(*(run.record for run in runs))
     found = [whole_run_figures(run, terms) for run in runs]
@@ -47,7 +47,7 @@ def whole_runs_section(labels: Sequence[str], runs: Sequence[RecordedRun], terms
         "the order may be chance."
     )
     header = ("measure", *labels, "best first")
-    return Section(f"Whole runs, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows)) if names else None
+    return Table(f"Whole runs, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows)) if names else None
 
 
 def ranked(figures: Mapping[str, Figure], measure: str, scoring: Scoring) -> list[str]:

@@ -10,6 +10,7 @@ from rag_eval.score.metric import metric
 
 GROUP = "answer/"
 DEFAULT = "em"
+TRAIN_PHRASING = "_train_phrasing"  # how the name of an estimate on training questions ends
 EM, CONTAINS, F1 = (f"{GROUP}{name}" for name in (DEFAULT, "contains", "f1"))
 
 
@@ -55,4 +56,4 @@ def primary_of(facts: Mapping[str, Any]) -> str:
 
 def train_phrasing(primary: str) -> str:
     """The estimate of the primary score on training questions of a trained arm."""
-    return f"{primary}_train_phrasing"
+    return f"{primary}{TRAIN_PHRASING}"

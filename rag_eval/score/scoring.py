@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from rag_eval.score.estimate import SHARE, estimate
+from rag_eval.score.labels import label_of
 from rag_eval.score.metric import Asks, Declaration
-from rag_eval.score.older_names import older_declarations
+from rag_eval.score.older_names import OLDER_NAMES, older_declarations
 from rag_eval.score.primary import primary_of
 from rag_eval.types import Estimate
 
@@ -39,6 +40,10 @@ class Scoring:
     def of(self, measure: str) -> Declaration:
         """What a measure declares."""
         return self.declared.get(measure, UNKNOWN)
+
+    def label(self, measure: str) -> str:
+        """What a reader calls a measure."""
+        return label_of(measure, self.declared, self.primary)
 
     def asking(self, *asks: Asks) -> list[str]:
         """The measures that ask this of a right answer, in the order of what they ask."""
@@ -110,5 +115,14 @@ def _declared(run: Scored) -> Mapping[str, Declaration]:
     plain = run.facts.get("metrics")
     if plain is None:
         return older_declarations(run.estimates)
-    known = {field.name for field in fields(Declaration)}  # a newer version may say more
-    return {name: Declaration(**{key: value for key, value in one.items() if key in known}) for name, one in plain.items()}
+    return {name: _declaration(name, one) for name, one in plain.items()}
+
+
+def _declaration(name: str, plain: Mapping[str, Any]) -> Declaration:
+    """What a run recorded of a measure; a newer version may say more, and an older one gave the title of a column."""
+    known = {field.name for field in fields(Declaration)}
+    found = Declaration(**{key: value for key, value in plain.items() if key in known})
+    if "title" not in plain:
+        return found
+    own = OLDER_NAMES[name].label if name in OLDER_NAMES else plain["title"]
+    return replace(found, label=own, is_column=bool(plain["title"]))

@@ -28,7 +28,7 @@ from experiments.effects.continual import (
 from experiments.study import Found
 from rag_eval.data.world.source import past_of, world
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import NOT_MEASURED, Figure
+from rag_eval.report.table import NOT_MEASURED, Figure
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.types import Estimate
 

@@ -11,8 +11,8 @@ from rag_eval.report.accuracy import means_section
 from rag_eval.report.compare import comparison
 from rag_eval.report.contrast import Arm, declare
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import NOT_MEASURED, Figure, Section
 from rag_eval.report.strata import known_section, strata_section
+from rag_eval.report.table import NOT_MEASURED, Figure, Table
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
 
@@ -33,7 +33,7 @@ def arms(tmp_path: Path) -> tuple[Arm, Arm, Arm]:
     return closed, rag, arm(tmp_path, "finetune", [1.0] * 16 + [0.0] * 24)
 
 
-def line(section: Section, name: str) -> dict[str, Any]:
+def line(section: Table, name: str) -> dict[str, Any]:
     return dict(zip(section.header, next(row for row in section.rows if row[0] == name), strict=True))
 
 

@@ -19,8 +19,8 @@ Told = Callable[..., tuple[int, str, str]]
 
 RUDE = "answer/rudeness"  # that nobody has heard of
 DECLARED = {
-    EM: Declaration(title="exact", asks="form", tells_right=True),
-    RUDE: Declaration(title="rude", better="lower", high=None, gold_scores_1=False),
+    EM: Declaration(label="exact", asks="form", tells_right=True, is_column=True),
+    RUDE: Declaration(label="rude", better="lower", high=None, gold_scores_1=False, is_column=True),
     "answer/colour": Declaration(better="neither", gold_scores_1=False),
 }
 
@@ -102,7 +102,7 @@ def test_a_metric_with_a_title_has_a_column_and_others_have_none(told: Told, tmp
 
 def test_a_run_without_answers_has_no_columns_and_no_figures_of_them(told: Told, tmp_path: Path) -> None:
     found = "retrieval/recall_5"
-    declared = {found: Declaration("retrieval", title="recall@5", judges="evidence", depths="each", k=5)}
+    declared = {found: Declaration("retrieval", label="recall@5", judges="evidence", depths="each", k=5, is_column=True)}
     plain = {name: asdict(one) for name, one in declared.items()}
     write_run(tmp_path / "outputs", "aaaa", "retrieval", [{found: 1.0}] * 40, metrics=plain)
     code, _, err = told()
@@ -121,7 +121,7 @@ def test_a_run_that_declares_nothing_is_reported_as_by_the_version_before(told: 
         *("answer/em", "answer/contains", "answer/f1", "retrieval/recall_1", "abstain/unanswerable"),
         *("seconds/e2e_p50", "learn/seconds", "tokens/total_mean", "n"),
     ]
-    assert list(columns.values())[:5] == ["EM", "contains", "F1", "recall@1", "abstains if unanswerable"]
+    assert list(columns.values())[:5] == ["exact match", "contains", "F1", "recall@1", "says unknown when unanswerable"]
     code, out, err = told("compare", "aaaa", "bbbb", "measure=answer/stale")
     assert code == 0, err
     assert "is finetune better, that is lower, by more than 0 than rag on answer/stale? SUPPORTED" in out
@@ -153,8 +153,8 @@ def test_runs_are_ranked_by_what_a_right_answer_costs(told: Told, tmp_path: Path
     assert (best["value"], second["value"]) == (pytest.approx(QUESTION_USD * 80 / 60), pytest.approx(QUESTION_USD * 2))
     assert best["low"] < best["value"] < best["high"] < second["value"]
     assert last["value"] is None
-    assert f"in the order of {COST}, best first" in out
-    assert "usd a right answer" in (tmp_path / "reports" / "summary.md").read_text(encoding="utf-8")
+    assert "in the order of USD a right answer, best first" in out
+    assert "USD a right answer" in (tmp_path / "reports" / "summary.md").read_text(encoding="utf-8")
     assert "3.7e-05" in out
 
 

@@ -132,7 +132,7 @@ def test_of_four_answers_that_hold_a_gold_one_no_form_is_told(tmp_path: Path) ->
     assert unknown is not None
     assert known is not None
     assert (unknown.leads, known.leads) == (False, True)
-    assert "is not known: too few of its answers hold one" in unknown.section.reading
+    assert "is not known: too few of its answers hold one" in unknown.table.reading
 
 
 def test_without_a_lenient_score_nothing_is_said_of_form(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from rag_eval.report.compare import comparison
 from rag_eval.report.contrast import Arm, declare
 from rag_eval.report.judgement import Judgement, judge, sentence
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Section
 from rag_eval.report.spending import Terms, machine_seconds
+from rag_eval.report.table import Table
 from rag_eval.score.primary import CONTAINS, EM, F1
 from rag_eval.testing.finished_runs import write_run
 
@@ -37,13 +37,13 @@ def arm(tmp_path: Path) -> Make:
     return make
 
 
-def report(*arms: Arm, measure: str = EM, queries: float | None = None) -> tuple[dict[str, Section], list[str], str]:
+def report(*arms: Arm, measure: str = EM, queries: float | None = None) -> tuple[dict[str, Table], list[str], str]:
     terms = [Terms(machine_seconds(), 1.0, 0.0, queries, 0.0)]
     made = comparison([one.run for one in arms], declare(measure, 0.0, 0.02), terms)
     return {one.title: one for one in made.sections}, made.verdicts, "\n".join(made.notes)
 
 
-def line(section: Section, name: str) -> dict[str, Any]:
+def line(section: Table, name: str) -> dict[str, Any]:
     return dict(zip(section.header, next(row for row in section.rows if row[0] == name), strict=True))
 
 

@@ -36,8 +36,9 @@ def record(tmp_path: Path) -> Record:
 
 
 @pytest.fixture
-def report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the report: exit code, standard output, standard error."""
+def report(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Runs the report in 240 columns: exit code, standard output, standard error."""
+    monkeypatch.setenv("COLUMNS", "240")
 
     def run(*options: str) -> tuple[int, str, str]:
         code = main([f"runs={tmp_path / 'outputs'}", f"out={tmp_path / 'reports'}", *options])
@@ -74,10 +75,15 @@ def test_a_line_shows_estimates_with_intervals_rounded_once(record: Record, repo
     head, line = markdown_cells(tmp_path)
     shown = dict(zip(head, line, strict=True))
     assert shown["arm"] == "rag"
-    assert head[:4] == ["arm", "EM", "contains", "F1"]
-    assert shown["EM"] == shown["recall@5"] == "0.912 [0.880, 0.930]"
-    assert shown["abstains if unanswerable"] == "0.000 [0.000, 0.100]"  # measured, and nothing
-    assert (shown["s/question (p50)"], shown["learn s"], shown["tokens/question"], shown["n"]) == ("0.25", "12.3", "42", "2")
+    assert head[:4] == ["arm", "exact match", "contains", "F1"]
+    assert shown["exact match"] == shown["recall@5"] == "0.912 [0.880, 0.930]"
+    assert shown["says unknown when unanswerable"] == "0.000 [0.000, 0.100]"  # measured, and nothing
+    assert [shown[name] for name in ("seconds a question (p50)", "seconds to learn", "tokens a question", "n")] == [
+        "0.25",
+        "12.3",
+        "42",
+        "2",
+    ]
     assert rows(tmp_path)[0]["answer/em"]["value"] == 0.91237
     assert rows(tmp_path)[0]["answer/em"]["n"] == 500
 
@@ -96,7 +102,7 @@ def test_a_cached_stage_is_called_cached(record: Record, report: Any, tmp_path: 
     record("a1", learn=Spend(seconds, cached=True))
     report()
     head, line = markdown_cells(tmp_path)
-    assert dict(zip(head, line, strict=True))["learn s"] == shown
+    assert dict(zip(head, line, strict=True))["seconds to learn"] == shown
     assert rows(tmp_path)[0]["learn/seconds"]["value"] == seconds
 
 

@@ -112,7 +112,7 @@ def test_a_run_of_the_version_before_is_read_by_the_names_of_its_metrics() -> No
         *(EM, "answer/em_extracted", "answer/choice_text"),
         *(F1, "answer/f1_extracted", "answer/recall", "answer/rouge_l", CONTAINS),
     ]
-    assert [older.of(f"retrieval/recall_{k}").title for k in (1, 5)] == ["recall@1", "recall@5"]
+    assert [older.of(f"retrieval/recall_{k}").label for k in (1, 5)] == ["recall@1", "recall@5"]
     assert older.of("answer/reliability").bounds == (-1.0, 1.0)
     assert {name for name, one in older.declared.items() if one.better == "lower"} == {
         *("outcome/wrong", "outcome/abstained", "outcome/malformed", "abstain/answerable"),
@@ -125,7 +125,7 @@ def test_what_this_version_scores_declares_what_the_older_names_did() -> None:
     now = Scorer(answer, {}, [], 0, "none").scoring
     before = older_declarations(())
     for name in now.declared.keys() & before.keys():
-        for field in ("title", "better", "low", "high", "asks", "tells_right", "follows_primary"):
+        for field in ("label", "is_column", "better", "low", "high", "asks", "tells_right", "follows_primary"):
             assert getattr(now.of(name), field) == getattr(before[name], field), (name, field)
     assert len(now.declared.keys() & before.keys()) == 15
 
