@@ -19,37 +19,38 @@ from rich.console import Console
 
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import (
-    attribution_section,
-    decomposition_section,
-    exploratory_section,
-    flips_section,
-    kitagawa_section,
-    means_section,
-    verdict_section,
-)
-from rag_eval.report.contrast import Arm, Declared, declare, of_questions
-from rag_eval.report.fellows import fellows
-from rag_eval.report.form import right_by
-from rag_eval.report.gained import MODES, Gained, knowledge_gained
+from rag_eval.report.context import ReportContext, Section
+from rag_eval.report.contrast import declare, of_questions
 from rag_eval.report.guards import cluster_notes, notes, prompt_notes
-from rag_eval.report.judgement import judgements, read_beside
-from rag_eval.report.latency import latency_sections
-from rag_eval.report.ledger import energy_section, ledger_section
+from rag_eval.report.judgement import sentence
 from rag_eval.report.markdown import as_markdown, inert
 from rag_eval.report.options import Options, one_number, parsed, utilisations
 from rag_eval.report.plain import as_json
-from rag_eval.report.recipes import recipe_section
 from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
-from rag_eval.report.runs import labels, mismatches, recorded
-from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm, sheet_named
-from rag_eval.report.strata import known_section, strata_section
-from rag_eval.report.summary import hardware
+from rag_eval.report.runs import mismatches
+from rag_eval.report.sections import (
+    break_even,
+    costs,
+    declared_comparison,
+    decomposition,
+    energy,
+    kitagawa,
+    knowledge_gained,
+    latency,
+    ledger,
+    other_differences,
+    prior_knowledge,
+    rescue_and_harm,
+    runs,
+    scores,
+    seeds,
+    strata,
+    whole_runs,
+    wrong_answers,
+)
+from rag_eval.report.spending import Terms, machine_seconds, sheet_named
 from rag_eval.report.table import Table
 from rag_eval.report.terminal import show
-from rag_eval.report.whole_runs import whole_runs_section
-from rag_eval.score.estimate import SHARE
 from rag_eval.score.scoring import Scoring, scoring_of
 
 DEFAULTS = {
@@ -69,11 +70,34 @@ DEFAULTS = {
 HORIZON = ("utilisation", "queries", "updates", "hours")
 
 
+SECTIONS: tuple[Section, ...] = (  # in the order of the report; a new one is a file of `sections` and a line here
+    knowledge_gained.leading,
+    declared_comparison.tables,
+    knowledge_gained.following,
+    runs.tables,
+    scores.tables,
+    seeds.tables,
+    decomposition.tables,
+    kitagawa.tables,
+    rescue_and_harm.tables,
+    strata.tables,
+    prior_knowledge.tables,
+    wrong_answers.tables,
+    latency.tables,
+    costs.tables,
+    break_even.tables,
+    whole_runs.tables,
+    energy.tables,
+    ledger.tables,
+    other_differences.tables,
+)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Everything that is printed and written."""
 
-    sections: list[Table]
+    tables: list[Table]
     notes: list[str]
     verdicts: list[str]  # a sentence for each pair
 
@@ -89,96 +113,49 @@ def compare(argv: Sequence[str]) -> None:
         raise UserError("expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B, as in compare rag finetune.")
     terms = _terms(options)
     threshold, margin = _thresholds(options)
-    runs = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
-    if len({run.record.run_id for run in runs}) < len(runs):
+    compared = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
+    if len({run.record.run_id for run in compared}) < len(compared):
         raise UserError("expected different runs, got one of them twice.")
-    differing = mismatches([run.record for run in runs])
+    differing = mismatches([run.record for run in compared])
     if differing and options["allow_mismatch"] != "true":
         raise UserError(f"{differing[0]}: these runs cannot be compared. allow_mismatch=true does so all the same and marks the report.")
-    scoring = scoring_of(*(run.record for run in runs))
+    scoring = scoring_of(*(run.record for run in compared))
     measure = options["measure"] or scoring.primary
-    _check_measure(runs, measure, scoring)
+    _check_measure(compared, measure, scoring)
     declared = declare(measure, threshold, margin, scoring.of(measure).better)
-    made = comparison(runs, declared, terms, [f"MISMATCH, compared all the same: {one}" for one in differing])
+    context = ReportContext(compared, declared, terms)
+    made = comparison(context, [f"MISMATCH, compared all the same: {one}" for one in differing])
     _write(made, Path(options["out"]))
 
 
-def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[Terms], first_notes: Sequence[str] = ()) -> Comparison:
-    """Every section of the report."""
-    measure = declared.better.name
-    records = [run.record for run in runs]
-    scoring = scoring_of(*records)
-    arms = [Arm(label, run) for label, run in zip(labels(records), runs, strict=True)]
-    experiment, n_old = recorded({run.folder.parent.resolve() for run in runs})
-    study = fellows(arms, MODES)
-    closed_book = study.get("closed_book")
-    judged = judgements(arms, declared)
-    of_pairs, verdicts = verdict_section(judged, declared)
-    gained = knowledge_gained(study)
-    if gained is not None:
-        verdicts = [*gained.sentences, *verdicts] if gained.leads else verdicts
-    by = right_by(records, measure)
-    share = by if scoring.of(by).bounds == SHARE else right_by(records, scoring.primary)
-    right = right_by([*records, *([closed_book.run.record] if closed_book is not None else [])], scoring.primary)
-    sections = [
-        *_first(of_pairs, gained),
-        runs_section(arms),
-        means_section(arms),
-        recipe_section(arms, by),
-        decomposition_section(arms, share),
-        kitagawa_section(arms, share),
-        flips_section(arms, closed_book, share),
-        strata_section(arms, by),
-        known_section(arms, closed_book, by, right),
-        attribution_section(arms, closed_book, right),
-        *latency_sections(arms),
-        *(section for one in terms for section in _cost_sections(arms, experiment, one, measure, scoring)),
-        energy_section(arms),
-        ledger_section(experiment, records),
-        exploratory_section(arms, [name for one in judged for name in one.said]),
-    ]
-    labelled = [(arm.label, arm.run.record) for arm in arms]
-    contrasts = [one.judged.contrast for one in judged]
-    said = [*first_notes, *notes(labelled, experiment), *cluster_notes(contrasts), *prompt_notes(arms), *_instead(measure, by, share)]
-    if n_old:
-        said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
-    return Comparison(sections, said, verdicts)
+def comparison(context: ReportContext, first_notes: Sequence[str] = ()) -> Comparison:
+    """The whole report.
+
+    Args:
+        context: what is compared.
+        first_notes: to begin with.
+    """
+    gained = context.gained
+    leading = gained.sentences if gained is not None and gained.leads else ()
+    tables = [table for section in SECTIONS for table in section(context)]
+    labelled = [(arm.label, arm.run.record) for arm in context.arms]
+    contrasts = [one.judged.contrast for one in context.judged]
+    said = [*first_notes, *notes(labelled, context.experiment), *cluster_notes(contrasts), *prompt_notes(context.arms), *_instead(context)]
+    if context.n_old:
+        said.append(f"{context.n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
+    return Comparison(tables, said, [*leading, *map(sentence, context.judged)])
 
 
-def _first(of_pairs: Table, gained: Gained | None) -> list[Table]:
-    """What the report begins with: what was gained, where that is what it should be read by."""
-    if gained is None:
-        return [of_pairs]
-    return [gained.table, of_pairs] if gained.leads else [of_pairs, gained.table]
-
-
-def _instead(measure: str, by: str, share: str) -> list[str]:
+def _instead(context: ReportContext) -> list[str]:
     """Where the sections below the verdict use another score than the one declared."""
+    measure, by, share = (context.label(name) for name in (context.measure, context.by, context.share))
     if by != measure:
         return [f"{measure} measures the form of some arm's answers: the sections below the verdict are by {by}"]
     return [f"{measure} is no share: where answers and differences come from, and rescue and harm, are by {share}"] if share != by else []
 
 
-def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring) -> list[Table]:
-    first = scoring.rests_on(measure) if scoring.of(measure).is_share else scoring.primary
-    whole = whole_runs_section([arm.label for arm in arms], [arm.run for arm in arms], terms)
-    priced = [priced_arm(arm, experiment, terms, list(dict.fromkeys((first, *read_beside(arms, first))))) for arm in arms]
-    return [cost_section(priced, terms), break_even_section(priced, terms), *([] if whole is None else [whole])]
-
-
-def runs_section(arms: Sequence[Arm]) -> Table:
-    """Which runs these are."""
-    rows = []
-    for arm in arms:
-        record, facts = arm.run.record, arm.run.record.facts
-        commit = f"{str(facts['git']['commit'])[:12]}{' with changes' if facts['git']['dirty'] else ''}"
-        where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
-        rows.append((arm.label, *where, record.started, commit, hardware(record)))
-    return Table("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
-
-
-def _check_measure(runs: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:
-    known = of_questions(runs)
+def _check_measure(compared: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:
+    known = of_questions(compared)
     if scoring.of(measure).judges == "run":
         raise UserError(f"measure={measure}: is of a run as a whole; python -m rag_eval.report rank={measure} puts runs in order by it.")
     if measure not in known:
@@ -222,12 +199,12 @@ def _asked(options: Options) -> float:
 
 def _write(made: Comparison, out: Path) -> None:
     console = Console()
-    show(made.sections, made.notes, console)
+    show(made.tables, made.notes, console)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    plain = {"schema_version": 1, "verdicts": made.verdicts, "notes": made.notes, "sections": as_json(made.sections)}
+    plain = {"schema_version": 1, "verdicts": made.verdicts, "notes": made.notes, "sections": as_json(made.tables)}
     write_atomically(out / "compare.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "compare.md", as_markdown("Comparison", made.sections, [*made.verdicts, *made.notes]))
-    for sentence in made.verdicts:
-        console.print(inert(sentence), markup=False, highlight=False, soft_wrap=True)
+    write_atomically(out / "compare.md", as_markdown("Comparison", made.tables, [*made.verdicts, *made.notes]))
+    for verdict in made.verdicts:
+        console.print(inert(verdict), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written: {out / 'compare.md'}, {out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)

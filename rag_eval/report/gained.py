@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
-from rag_eval.report.table import Cell, Figure, Table, figure
+from rag_eval.report.table import Cell, Column, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
 
 TITLE = "Knowledge gained"
@@ -70,7 +70,8 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
         return None
     judged = {gain: _judged(gain, arms, scoring.primary, len(gains)) for gain in gains}
     names = (scoring.strict(), scoring.lenient)
-    header = ("knowledge gained", "pair", *(f"difference of {name}" for name in names), "n (clusters)", "verdict")
+    differing = (Column(f"difference of {scoring.label(name)}", f"difference of {name}") for name in names)
+    header = ("knowledge gained", Column("pair", kind="text"), *differing, "n (clusters)", Column("verdict", kind="text"))
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
@@ -108,8 +109,7 @@ def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[
         return (gain.what, f"{gain.second} - {gain.first}", *[Figure(None)] * len(names), "", f"NOT MEASURED: no {lacking}")
     found = one.judged.contrast
     n = "" if found.difference is None else f"{found.difference.n} ({found.difference.n_clusters})"
-    pair = f"{found.second.label} - {found.first.label}"
-    return (gain.what, pair, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
+    return (gain.what, found.name, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
 
 
 def _reading(keeps: bool | None, bare: Sequence[Arm], n: int, lenient: str) -> str:

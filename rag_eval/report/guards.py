@@ -20,8 +20,8 @@ FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
 LEAK_MARGIN = 0.02  # by which the closed book may exceed the prior on invented facts
 OVERLAPS = {
-    "n_same_questions": "stand in the training questions word for word: a trained arm may know them by heart; see strata/overlap",
-    "n_near_questions": "are near duplicates of training questions; see strata/overlap",
+    "n_same_questions": "stand in the training questions word for word: a trained arm may know them by heart; see the scores by overlap",
+    "n_near_questions": "are near duplicates of training questions; see the scores by overlap",
     "n_quoted_questions": "stand word for word in a document: finding it is easy",
 }
 
@@ -111,10 +111,10 @@ def _of_run(label: str, record: RunRecord, experiment: Sequence[RunRecord]) -> I
 
 def _of_form(label: str, record: RunRecord) -> Iterator[str]:
     """Answers in another form than the gold ones, most often longer."""
-    length = (record.facts.get("tokens") or {}).get("output_mean")
+    length, scoring = (record.facts.get("tokens") or {}).get("output_mean"), scoring_of(record)
     tokens = "" if length is None else f"; they are {length:.1f} tokens long on average"
     if keeps_some_form(record) is False:
-        yield f"{form_reason(label, record)}{tokens}; nobody wins or loses by it: read {scoring_of(record).lenient}"
+        yield f"{form_reason(label, record)}{tokens}; nobody wins or loses by it: read {scoring.label(scoring.lenient)}"
     elif keeps_other_form(record):
         yield f"{label}: most of its answers keep another form than the gold answers: {two_scores(record)}{tokens}"
 
@@ -161,7 +161,8 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
 
 def _of_scores(labelled: Labelled) -> Iterator[str]:
     for (label, first), (other_label, other) in combinations(labelled, 2):
-        gaps = {name: _gap(first, other, name) for name in scoring_of(first, other).asking("form", "words", "content")}
+        scoring = scoring_of(first, other)
+        gaps = {scoring.label(name): _gap(first, other, name) for name in scoring.asking("form", "words", "content")}
         for_first, for_other = [name for name, gap in gaps.items() if gap < 0], [name for name, gap in gaps.items() if gap > 0]
         if for_first and for_other:
             yield (
@@ -196,8 +197,9 @@ def _leak(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) -> Iter
     latest = {one.mode: one for one in fitting}
     if not {"closed_book", "prior"} <= latest.keys():
         return
-    measure = right_by([latest["closed_book"], latest["prior"]], primary_of(latest["prior"].facts))
+    both = (latest["closed_book"], latest["prior"])
+    measure = right_by(both, primary_of(latest["prior"].facts))
     closed, prior = (latest[mode].estimates.get(measure) for mode in ("closed_book", "prior"))
     if closed is not None and prior is not None and closed.mean > prior.mean + LEAK_MARGIN:
         above = f"above the prior {prior.mean:.3f} by more than {LEAK_MARGIN}"
-        yield f"leakage: closed_book {closed.mean:.3f} is {above}, by {measure}: the base model knows some answers"
+        yield f"leakage: closed_book {closed.mean:.3f} is {above}, by {scoring_of(*both).label(measure)}: the base model knows some answers"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag_eval.cost.ledger import Entry, Stage, totals
-from rag_eval.energy import above_idle
+from rag_eval.cost.ledger import Entry, Stage
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study, recipe
-from rag_eval.report.table import Cell, Figure, Table
 
 STAGES: Mapping[str, Stage] = {
     "learn": "learn",
@@ -62,48 +59,3 @@ def is_trial(record: RunRecord, of: RunRecord) -> bool:
 def n_silent(experiment: Sequence[RunRecord]) -> int:
     """How many runs and attempts ended without a word of what they spent."""
     return sum((record.status != "FINISHED" and not record.spends) + sum(not spends for spends in record.attempts) for record in experiment)
-
-
-def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Table:
-    """Physical units of the whole experiment, by arm and stage."""
-    header = (
-        "arm and stage",
-        "runs",
-        "trials",
-        "not finished",
-        "s",
-        "device s",
-        "CPU s",
-        "device J",
-        "CPU J",
-        "tokens in",
-        "tokens out",
-        "bytes kept",
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for (mode, stage), one in totals(entries(experiment, compared)).items():
-        spend = one.spend
-        physical = (spend.seconds, spend.device_seconds, spend.cpu_seconds, spend.device_joules, spend.cpu_joules)
-        counted = (spend.n_prompt_tokens, spend.n_output_tokens, spend.stored_bytes)
-        amounts = (*map(Figure, physical), *(Figure(None) if n is None else f"{n:,}" for n in counted))
-        rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *amounts))
-    reading = (
-        "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions; load: loading the model "
-        "and its first call; probe: asking again; data_generation: a model's writing of training data, once for all. "
-        "Latency sessions are not in it. A sum with an unmeasured part is not measured. "
-        f"{n_silent(experiment)} runs or attempts ended without a word of what they spent."
-    )
-    return Table("Ledger of the experiment", reading, header, tuple(rows))
-
-
-def energy_section(arms: Sequence[Arm]) -> Table:
-    """Joules of every stage, with the power that the idle machine draws and without it."""
-    rows: list[tuple[Cell, ...]] = []
-    for arm in arms:
-        idle = arm.run.record.facts.get("idle_watts") or {}
-        for stage, spend in arm.run.record.spends.items():
-            device, cpu = spend.device_joules, spend.cpu_joules
-            net = (above_idle(device, spend.energy_s, idle.get("device_watts")), above_idle(cpu, spend.energy_s, idle.get("cpu_watts")))
-            rows.append((f"{arm.label}: {stage}", Figure(device), Figure(net[0]), Figure(cpu), Figure(net[1])))
-    reading = "By the counters of the accelerator (NVML) and of the processor packages (RAPL), over windows of at least a second."
-    return Table("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))

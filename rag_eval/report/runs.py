@@ -10,6 +10,7 @@ from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
 from rag_eval.score.primary import EM, primary_of, train_phrasing
+from rag_eval.score.scoring import scoring_of
 from rag_eval.types import Estimate
 
 # What must be equal for answers to be compared, and the command's word for it.
@@ -96,6 +97,8 @@ def _difference(field: str, records: Sequence[RunRecord]) -> str:
     (one, a), (other, b) = list(first.items())[:2]
     if field == "dataset":
         one, other = (f"{record.facts['comparison']['dataset_name']}, sha256 {digest[:12]}" for digest, record in ((one, a), (other, b)))
+    if field == "primary":
+        one, other = (scoring_of(record).label(name) for name, record in ((one, a), (other, b)))
     return f"{IN_WORDS.get(field, field)} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
 
 

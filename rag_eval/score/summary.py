@@ -30,9 +30,9 @@ HOLDS_ANSWER_WORDS = "prompt/holds_answer_words"
 
 # What a scorer tells of wrong answers and of prompts, by tracked name.
 _MEASURES = tracked(
-    Declaration("answer", "distracted", "distracted answer", better="lower"),
-    Declaration("answer", "stale", "outdated answer", better="lower"),
-    Declaration("answer", "misled", "misled answer", better="lower"),
+    Declaration("answer", "distracted", "distracted answers", better="lower"),
+    Declaration("answer", "stale", "outdated answers", better="lower"),
+    Declaration("answer", "misled", "misled answers", better="lower"),
     Declaration("prompt", "holds_evidence", "evidence in the prompt", judges="evidence"),
     Declaration("prompt", "was_given_evidence", "evidence before truncation", judges="evidence"),
     Declaration("prompt", "holds_answer_words", "answer words in the prompt"),

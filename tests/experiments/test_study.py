@@ -227,7 +227,7 @@ def test_a_study_says_of_which_arms_exact_match_measures_form(tmp_path: Path) ->
         for mode, shares in {"rag": (0.0, 0.8), "finetune": (0.9, 0.9)}.items()
     }
     (note,) = form_notes(records)
-    assert note.startswith("answer/em measures the form of the answers of rag, not what they say: answer/em is 0.000 where")
+    assert note.startswith("exact match measures the form of the answers of rag, not what they say: exact match is 0.000 where")
 
 
 def test_every_command_of_a_study_that_is_written_down_is_there() -> None:

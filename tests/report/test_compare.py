@@ -87,7 +87,7 @@ def test_a_difference_is_decomposed_and_every_part_is_by_hand(told: Told, two: t
     assert (flips["rescue"]["value"], flips["harm"]["value"]) == (27 / 35, 2 / 5)
     why = line(found["Why answers are wrong"], "rag")
     assert (why["not right"], why["not_retrieved"], why["in_prompt_unused"]) == (10, 8, 2)
-    assert "is rag better by more than 0 than closed_book on answer/em? SUPPORTED. Difference 0.625" in out
+    assert "is rag better by more than 0 than closed_book on exact match? SUPPORTED. Difference 0.625" in out
     assert "better: rag." in out
 
 
@@ -355,7 +355,7 @@ def test_less_is_better_where_it_is(told: Told, tmp_path: Path) -> None:
     write_run(tmp_path / "outputs", "aaaa", "rag", [{EM: 1.0, "outcome/wrong": 0.0}] * 39 + [{EM: 0.0, "outcome/wrong": 1.0}])
     write_run(tmp_path / "outputs", "bbbb", "closed_book", [{EM: 0.0, "outcome/wrong": 1.0}] * 40)
     _, out, _ = told("aaaa", "bbbb", "measure=outcome/wrong")
-    assert "is closed_book better, that is lower, by more than 0 than rag on outcome/wrong? REFUTED" in out
+    assert "is closed_book better, that is lower, by more than 0 than rag on wrong answers? REFUTED" in out
     assert "better: rag." in out
     _, out, _ = told("bbbb", "aaaa", "measure=outcome/wrong")
     assert "SUPPORTED" in out

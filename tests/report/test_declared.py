@@ -54,11 +54,11 @@ def test_of_a_metric_of_which_less_is_better_the_lower_arm_wins(told: Told, tmp_
     ran(tmp_path, "bbbb", "finetune", [2.0 + at % 5 for at in range(80)])
     code, out, err = told("compare", "aaaa", "bbbb", f"measure={RUDE}", "threshold=1")
     assert code == 0, err
-    assert f"is finetune better, that is lower, by more than 1 than rag on {RUDE}? SUPPORTED. Difference -" in out
+    assert "is finetune better, that is lower, by more than 1 than rag on rude? SUPPORTED. Difference -" in out
     assert "better: finetune." in out
     code, out, err = told("compare", "bbbb", "aaaa", f"measure={RUDE}", "threshold=1")
     assert code == 0, err
-    assert f"is rag better, that is lower, by more than 1 than finetune on {RUDE}? REFUTED. Difference " in out
+    assert "is rag better, that is lower, by more than 1 than finetune on rude? REFUTED. Difference " in out
     assert "better: finetune." in out
 
 
@@ -71,7 +71,7 @@ def test_no_interval_of_a_metric_without_bounds_ends_at_1(told: Told, tmp_path: 
     assert found["value"] == -5.0
     assert found["low"] < -6.0 < found["high"] < -1.0
     assert line(tmp_path, "Where answers come from", "rag")["acc"]["value"] == 0.5  # by the primary score
-    assert f"{RUDE} is no share: where answers and differences come from, and rescue and harm, are by {EM}" in " ".join(out.split())
+    assert "rude is no share: where answers and differences come from, and rescue and harm, are by exact" in " ".join(out.split())
 
 
 def test_equal_differences_of_a_metric_without_bounds_decide_nothing(told: Told, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_run_that_declares_nothing_is_reported_as_by_the_version_before(told: 
     assert list(columns.values())[:5] == ["exact match", "contains", "F1", "recall@1", "says unknown when unanswerable"]
     code, out, err = told("compare", "aaaa", "bbbb", "measure=answer/stale")
     assert code == 0, err
-    assert "is finetune better, that is lower, by more than 0 than rag on answer/stale? SUPPORTED" in out
+    assert "is finetune better, that is lower, by more than 0 than rag on outdated answers? SUPPORTED" in out
 
 
 COST = "cost/usd_per_correct"

@@ -102,7 +102,7 @@ def test_what_a_run_measured_fits_80_columns(capsys: pytest.CaptureFixture[str],
     console.show_run(result)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= WIDTH
-    assert out.index("exact match ") < out.index("contains") < out.index("right answer")
+    assert out.index("exact match ") < out.index("contains") < out.index("right answers")
     assert out.count("0.500 [0.400, 0.600]") == len(names)
     assert "another form" not in out
 
@@ -111,6 +111,6 @@ def test_a_run_says_that_its_answers_keep_another_form(capsys: pytest.CaptureFix
     found = {"answer/em": Estimate(0.1, 0.0, 0.2, 100, 60), "answer/contains": Estimate(0.8, 0.7, 0.9, 100, 60)}
     told = facts("rag", 100, throughput={"searches_per_s": None}, spends={})
     console.show_run(RunResult("outputs/x", "x", "FINISHED", found, told, cached=False))
-    assert "answers keep another form than the gold ones, which exact match counts as wrong: answer/em is 0.100 where" in (
+    assert "answers keep another form than the gold ones, which exact match counts as wrong: exact match is 0.100 where" in (
         capsys.readouterr().out
     )

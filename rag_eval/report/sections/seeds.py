@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from rag_eval.record.run_directory import RECORD, RunDirectory
-from rag_eval.report.contrast import Arm
+from rag_eval.report.context import ReportContext
 from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
@@ -17,10 +15,11 @@ from rag_eval.score.scoring import scoring_of
 from rag_eval.score.two_level import two_level
 
 
-def recipe_section(arms: Sequence[Arm], measure: str) -> Table:
+def tables(context: ReportContext) -> list[Table]:
     """The mean over seeds of every arm, with both intervals."""
+    measure = context.by
     rows: list[tuple[Cell, ...]] = []
-    for arm in arms:
+    for arm in context.arms:
         runs = _seeds(arm.run)
         if len(runs) < 2:
             rows.append((arm.label, len(runs), Figure(None, note="needs two seeds"), Figure(None, note="needs two seeds")))
@@ -32,10 +31,10 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Table:
             (arm.label, len(runs), figure(None if found is None else found.adapter), figure(None if found is None else found.recipe))
         )
     reading = (
-        f"Mean of {measure} over every seed of the same settings in the experiment. These runs: other questions to the same runs. "
-        "The recipe: other questions to other runs of it."
+        f"Mean of {context.label(measure)} over every seed of the same settings in the experiment. These runs: other questions to the "
+        "same runs. The recipe: other questions to other runs of it."
     )
-    return Table("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))
+    return [Table("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))]
 
 
 def _seeds(run: RecordedRun) -> list[RecordedRun]:
