@@ -16,7 +16,7 @@ import numpy as np
 from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, Pool, pools, runs_of, trains
 from experiments.effects.continual import forgotten
 from experiments.effects.isotonic import isotonic
-from experiments.effects.measures import HELD, Pools, Values, difference, estimate_of, mean, n_of
+from experiments.effects.measures import EXACT, HELD, Pools, Values, difference, estimate_of, mean, n_of
 from experiments.effects.report import Options, learned, notes_of, plan_of
 from experiments.effects.trained_arms import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, UNASKED, phrased, untaught
 from experiments.study import Found, Report, Run, Study, possible
@@ -75,7 +75,7 @@ def arms_of() -> Arms:
 
 def sides_section(found: Pools) -> Table:
     """Both sides, with their controls."""
-    header = ("arm", "EM", "contains", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
+    header = ("arm", EXACT, "contains", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
     rows = tuple(_side(name, found) for name in SIDES if name in found)
     return Table("Both sides", READING, header, rows)
 
@@ -116,7 +116,7 @@ def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], 
         one = estimate_of(values)
         rows.append((str(n), figure(one), figure(_recipe(values)), number(fitted), learned(found[arm]), n_of(one)))
     rows.append(("explained", Figure(test.explained), "", f"p = {test.p:.2g}", "", ""))
-    return Table(title, SWEEP, (what, "EM", "recipe", "rising line", "learned", "n (entities)"), tuple(rows))
+    return Table(title, SWEEP, (what, EXACT, "recipe", "rising line", "learned", "n (entities)"), tuple(rows))
 
 
 def order_section(found: Pools) -> Table:
@@ -125,7 +125,7 @@ def order_section(found: Pools) -> Table:
     rows = [_row_of_order(name, mean(name)(found), learned(found[name])) for name in names]
     rows.append(_row_of_order("shuffled - grouped", difference(*names)(found), ""))
     reading = "The same questions in six phrasings: all about one entity in a row, or shuffled."
-    return Table("Order", reading, ("arm", "EM", "learned", "n (entities)"), tuple(rows))
+    return Table("Order", reading, ("arm", EXACT, "learned", "n (entities)"), tuple(rows))
 
 
 def _row_of_order(name: str, values: Values, learned: str) -> tuple[Cell, ...]:

@@ -23,8 +23,9 @@ from experiments.study import Found, Report, Run, Study, ended, evaluation
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, UserError
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.table import Cell, Figure, Table, figure
+from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
 from rag_eval.report.terminal import show
+from rag_eval.score.labels import label_of
 from rag_eval.types import Estimate
 
 
@@ -195,15 +196,15 @@ def _section(recipe: Recipe, compared: Sequence[Compared]) -> Table:
     )
     tolerance = "no numbers are known" if recipe.tolerance is None else f"AS REPORTED: within {recipe.tolerance:g}"
     asked = "an unknown number of" if recipe.n is None else f"{recipe.n:,}"
-    reading = f"{recipe.measure}; {recipe.source}, on {asked} questions. Numbers from {recipe.known_from}. {tolerance}."
-    return Table(recipe.name, reading, ("model", "run", "reported", "found", "verdict"), rows)
+    reading = f"{label_of(recipe.measure)}; {recipe.source}, on {asked} questions. Numbers from {recipe.known_from}. {tolerance}."
+    return Table(recipe.name, reading, ("model", Column("run", kind="text"), "reported", "found", Column("verdict", kind="text")), rows)
 
 
 def _directed(found: Sequence[Directed]) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             one.model,
-            one.wanted.measure,
+            Term(one.wanted.measure, label_of(one.wanted.measure)),
             one.wanted.of,
             one.wanted.side,
             figure(one.estimate) if one.estimate else Figure(one.found),

@@ -37,7 +37,7 @@ def arms_table(
     """
     of_runs = {name: one for figures in whole.values() for name, one in figures.items() if one.value is not None or name == rank}
     measured = _measured(records, [*of_runs, *([rank] if rank else [])])
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for label, record in zip(labels(records), records, strict=True):
         marks = ", ".join(_marks(record))
         arm = Term(label, f"{label} ({marks})" if marks else label)
@@ -51,7 +51,7 @@ def arms_table(
         *(Column(scoring.label(name), name, "share") for name in measured),
         *PLAIN,
     )
-    return Table(title, "", columns, tuple(_ranked(rows, columns, rank, scoring) if rank else rows))
+    return Table(title, "", columns, tuple(_ranked(rows, columns, rank, scoring) if rank else rows), range(len(rows)))
 
 
 def value_of(cell: Cell) -> float | None:

@@ -14,6 +14,7 @@ from rag_eval.report.markdown import inert
 from rag_eval.report.runs import ENOUGH_LEARNED
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Table, Term, figure
 from rag_eval.report.terminal import show
+from rag_eval.score.labels import timed_label
 from rag_eval.score.outcome import ABSTAINED
 from rag_eval.score.primary import primary_of, train_phrasing
 from rag_eval.score.scoring import Scoring, scoring_of
@@ -51,7 +52,7 @@ def _taken(result: RunResult, scoring: Scoring) -> Iterator[tuple[Cell, ...]]:
     seconds = facts["seconds"]
     for stage, found in seconds.items():
         note = f"median {found['p50']:.3g}"
-        yield f"seconds a question, {stage}", f"{found['mean']:.3g} ({note})", facts["counts"]["n_questions"]
+        yield f"seconds a question, {timed_label(stage)}", f"{found['mean']:.3g} ({note})", facts["counts"]["n_questions"]
     if (rate := facts["throughput"]["searches_per_s"]) is not None:
         yield "questions searched a second", f"{rate:.0f}", ""
     if facts.get("chance") is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
-from rag_eval.report.table import Cell, Column, Figure, Table, figure
+from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
 from rag_eval.score.scoring import scoring_of
 
 TITLE = "Knowledge gained"
@@ -71,7 +71,7 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
     judged = {gain: _judged(gain, arms, scoring.primary, len(gains)) for gain in gains}
     names = (scoring.strict(), scoring.lenient)
     differing = (Column(f"difference of {scoring.label(name)}", f"difference of {name}") for name in names)
-    header = ("knowledge gained", Column("pair", kind="text"), *differing, "n (clusters)", Column("verdict", kind="text"))
+    header: Header = ("knowledge gained", Column("pair", kind="text"), *differing, "n (clusters)", Column("verdict", kind="text"))
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())

@@ -18,7 +18,7 @@ def latency_tables(records: Sequence[LatencyRecord]) -> list[Table]:
     found = {record.arm: summarised(record) for record in records}
     names = list(dict.fromkeys(name for one in found.values() for name in one))
     rows: list[tuple[Cell, ...]] = [
-        (Term(name, label_of(name, {})), *(interval_figure(found[record.arm].get(name)) for record in records)) for name in names
+        (Term(name, label_of(name)), *(interval_figure(found[record.arm].get(name)) for record in records)) for name in names
     ]
     for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
         if any(record.cold_start for record in records):

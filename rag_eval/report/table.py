@@ -93,13 +93,16 @@ class Column:
         return cell.text("figure" if self.kind == "text" else self.kind) if isinstance(cell, Figure) else str(cell)
 
 
+Header = tuple[str | Column, ...]  # a title alone is a column of figures, the first one of text
+
+
 @dataclass(frozen=True)
 class Table:
     """What it shows, how to read it, its columns and rows. The first column names the rows."""
 
     title: str  # "" = none
     reading: str
-    header: tuple[str | Column, ...]  # a title alone is a column of figures, the first one of text
+    header: Header
     rows: tuple[tuple[Cell, ...], ...]  # as many cells as columns
     rules: Collection[int] = ()  # numbers of rows that a line in the terminal follows
 

@@ -34,13 +34,12 @@ def print_table(console: Console, table: Table) -> None:
     is_right = [table.columns[number].is_right for number in at]
     least = [min(width, console.width - PADDING - 1) for width in _least(cells)]
     parts = list(_parts(least, console.width))
-    rules = range(len(table.rows)) if any("\n" in cell for row in cells for cell in row) else table.rules
     for number, part in enumerate(parts, start=1):
         of = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
         if table.title:
             console.print(Text(f"{inert(table.title)}{of}", style="italic"))
         widths = _widened([[row[one] for one in part] for row in cells], [least[one] for one in part], console.width)
-        console.print(_part([[row[one] for one in part] for row in cells], widths, [is_right[one] for one in part], rules))
+        console.print(_part([[row[one] for one in part] for row in cells], widths, [is_right[one] for one in part], table.rules))
     left_out = [table.columns[number].title for number in table.shown("where it fits") if number not in at]
     reading = [table.reading, *([f"In the file alone: {', '.join(left_out)}."] if left_out else [])]
     if text := " ".join(filter(None, reading)):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from rag_eval.score.metric import Declaration
+from rag_eval.score.older_names import OLDER_NAMES
 from rag_eval.score.primary import TRAIN_PHRASING
 from rag_eval.types import DISAGREEMENT
 
@@ -24,16 +25,16 @@ LABELS: Mapping[str, str] = {
     "throughput/tokens_per_s": "output tokens a second",
 }
 _LATENCY = re.compile(r"latency/(\w+)_p(\d+)_ms")
-_TIMED = {"e2e": "end to end", "ttft": "first token", "tpot": "each further token"}  # others are stages
+_TIMED = {"e2e": "end to end", "ttft": "first token", "tpot": "each further token"}  # others are stages, by their own names
 _STRATUM = re.compile(r"strata/([^/]+)/(.*)", re.DOTALL)
 
 
-def label_of(measure: str, declared: Mapping[str, Declaration], primary: str = "") -> str:
+def label_of(measure: str, declared: Mapping[str, Declaration] = OLDER_NAMES, primary: str = "") -> str:
     """What a reader calls a measure.
 
     Args:
         measure: its tracked name.
-        declared: by tracked name; what they call themselves comes first.
+        declared: by tracked name; what they call themselves comes first. Without any, what usual measures are called.
         primary: the score that strata are of.
     """
     if measure.endswith(TRAIN_PHRASING):
@@ -41,10 +42,15 @@ def label_of(measure: str, declared: Mapping[str, Declaration], primary: str = "
     if found := _STRATUM.fullmatch(measure):
         return f"{label_of(primary, declared)}, {found[1]}: {found[2]}"
     if found := _LATENCY.fullmatch(measure):
-        return f"{_TIMED.get(found[1], _words(found[1]))}, p{found[2]}, ms"
+        return f"{timed_label(found[1])}, p{found[2]}, ms"
     declaration = declared.get(measure)
     own = declaration.label if declaration is not None else ""
     return own or LABELS.get(measure) or _from_name(measure, None if declaration is None else declaration.k)
+
+
+def timed_label(name: str) -> str:
+    """What a reader calls a time that is measured: a stage, or all of them."""
+    return _TIMED.get(name, _words(name))
 
 
 def _from_name(measure: str, k: int | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.report.context import ReportContext
 from rag_eval.report.spending import NO_HORIZON, PricedArm, Terms
-from rag_eval.report.table import Cell, Column, Figure, Table, figure
+from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
 
 
 def tables(context: ReportContext) -> list[Table]:
@@ -31,7 +31,7 @@ def _table(context: ReportContext, terms: Terms, arms: Sequence[PricedArm]) -> T
                 *(_all_in(cost_per_correct, one.judged_by(name), terms) for name in measures),
             )
         )
-    header = (
+    header: Header = (
         "arm",
         "learn",
         "data generation",

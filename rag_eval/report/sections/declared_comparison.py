@@ -7,7 +7,7 @@ import numpy as np
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Contrast
 from rag_eval.report.judgement import Judgement
-from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Table, Term, figure, number
+from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, Term, figure, number
 from rag_eval.score.stats import holm, mcnemar
 
 READING = """Paired by question, clustered; {intervals}. Measure, threshold and margin are as given on the command line: give them before
@@ -40,7 +40,7 @@ def tables(context: ReportContext) -> list[Table]:
         rows.append((found.name, *differences, n, judged_on, *tests, one.better.text, _equivalence(one)))
     differing = (Column(f"difference of {context.label(name)}", f"difference of {name}") for name in names)
     verdicts = (Column(claim.text, kind="text") for claim in (declared.better, declared.same))
-    header = ("pair", *differing, "n (clusters)", Column("tests of", kind="text"), *TESTS, *verdicts)
+    header: Header = ("pair", *differing, "n (clusters)", Column("tests of", kind="text"), *TESTS, *verdicts)
     reading = " ".join(READING.split()).format(intervals=_simultaneous(len(judged)))
     return [Table("The declared comparison", reading, header, tuple(rows))]
 

@@ -13,7 +13,7 @@ from rag_eval.record.latency_file import newest, read_latencies
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm
 from rag_eval.report.table import Cell, Figure, Table, Term, figure, interval_figure
-from rag_eval.score.labels import label_of
+from rag_eval.score.labels import label_of, timed_label
 from rag_eval.score.ratio import ratio_of_percentiles
 from rag_eval.score.shift import shift
 from rag_eval.types import Estimate
@@ -40,7 +40,7 @@ def _header(a: Arm, b: Arm) -> tuple[str, ...]:
 
 
 def _term(name: str) -> Term:
-    return Term(name, label_of(name, {}))
+    return Term(name, label_of(name))
 
 
 def _missing(a: Arm, b: Arm) -> Table:
@@ -118,7 +118,9 @@ def _in_ms(one: Estimate | None) -> Estimate | None:
 
 def _batches(arms: Sequence[Arm]) -> Table:
     stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.get("seconds") or {}))
-    rows = tuple((stage, *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"])
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (Term(stage, timed_label(stage)), *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"]
+    )
     reading = (
         "Mean seconds of a question's share of its batch, as in the runs: where time goes in bulk, no latency of a request. recorded: the "
         "whole time that another system recorded."

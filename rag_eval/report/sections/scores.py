@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import measures
-from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
+from rag_eval.report.table import Cell, Column, Figure, Header, Table, Term, figure
 
 READING = """Means with 95 % intervals that take questions of one cluster as dependent. Scores of right answers and outcomes are over
 answerable questions; n is how many could be judged."""
@@ -22,5 +22,5 @@ def tables(context: ReportContext) -> list[Table]:
         rows.append((Term(name, context.label(name)), *map(figure, found), " / ".join(sizes)))
     for title, key in TOKENS:
         rows.append((title, *(Figure((arm.run.record.facts.get("tokens") or {}).get(key)) for arm in arms), ""))
-    header = ("measure", *(arm.label for arm in arms), Column("n"))
+    header: Header = ("measure", *(arm.label for arm in arms), Column("n"))
     return [Table("Scores", " ".join(READING.split()), header, tuple(rows))]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rag_eval.report.context import ReportContext
 from rag_eval.report.spending import Terms
-from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Table, Term
+from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, Term
 from rag_eval.report.whole_runs import whole_run_figures
 from rag_eval.score.scoring import Scoring
 
@@ -29,7 +29,7 @@ def _table(context: ReportContext, names: list[str], terms: Terms) -> Table:
         figures = {label: each.get(name, Figure(None)) for label, each in zip(labels, found, strict=True)}
         order = ", ".join(_ranked(figures, name, context.scoring)) or NOT_MEASURED
         rows.append((Term(name, context.label(name)), *figures.values(), order))
-    header = ("measure", *labels, Column("best first", kind="text"))
+    header: Header = ("measure", *labels, Column("best first", kind="text"))
     return Table(f"Whole runs, {terms.heading}", " ".join(READING.split()), header, tuple(rows))
 
 

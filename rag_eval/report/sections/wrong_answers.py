@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm
-from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Table
+from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table
 from rag_eval.score.attribution import CAUSES
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.summary import DISTRACTED, STALE
@@ -18,7 +18,7 @@ def tables(context: ReportContext) -> list[Table]:
     """One line an arm."""
     right = context.right
     causes = (Column(name.replace("_", " "), name) for name in CAUSES)
-    header = ("arm", "not right", *causes, "distracted", Column("outdated", "stale"), "as closed book")
+    header: Header = ("arm", "not right", *causes, "distracted", Column("outdated", "stale"), "as closed book")
     rows = tuple(_attributed(arm, context.closed_book, right, context.label(right)) for arm in context.arms)
     reading = (
         f"Right: {context.label(right)} is 1. Causes sum to the answers that are not right. distracted: the answer stands in another "
