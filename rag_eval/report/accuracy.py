@@ -20,21 +20,27 @@ from rag_eval.types import QuestionScores
 
 def means_section(arms: Sequence[Arm]) -> Section:
     """Every score of every arm, with how many questions could be judged."""
+    outcomes = [arm.run.record.facts.outcomes for arm in arms]
     rows: list[tuple[Cell, ...]] = [
-        (title, *(arm.run.record.facts["counts"][key] for arm in arms), "")
-        for title, key in (("questions", "n_questions"), ("of them answerable", "n_answerable"), ("could not be asked", "n_error"))
+        ("questions", *(_count(one.counts.n_questions) for one in outcomes), ""),
+        ("of them answerable", *(_count(one.counts.n_answerable) for one in outcomes), ""),
+        ("could not be asked", *(_count(one.counts.n_error) for one in outcomes), ""),
     ]
     for name in [one for one in measures([arm.run for arm in arms]) if not one.startswith("strata/")]:  # they have a table of their own
         found = [arm.run.record.estimates.get(name) for arm in arms]
         sizes = dict.fromkeys(str(one.n) for one in found if one is not None)
         rows.append((name, *map(figure, found), " / ".join(sizes)))
-    for title, key in (("prompt tokens a question", "prompt_mean"), ("output tokens a question", "output_mean")):
-        rows.append((title, *(Figure((arm.run.record.facts.get("tokens") or {}).get(key)) for arm in arms), ""))
+    rows.append(("prompt tokens a question", *(Figure(one.tokens.prompt_mean) for one in outcomes), ""))
+    rows.append(("output tokens a question", *(Figure(one.tokens.output_mean) for one in outcomes), ""))
     reading = (
         "Means with 95 % intervals that take questions of one cluster as dependent. answer/* and outcome/* are over answerable "
         "questions; n is how many could be judged."
     )
     return Section("Scores", reading, ("measure", *(arm.label for arm in arms), "n"), tuple(rows))
+
+
+def _count(n: int | None) -> Cell:
+    return Figure(None) if n is None else n
 
 
 def verdict_section(judged: Sequence[Judgement], declared: Declared) -> tuple[Section, list[str]]:
@@ -151,7 +157,7 @@ def _attributed(arm: Arm, closed_book: Arm | None, right: str) -> tuple[Cell, ..
         return (arm.label, Figure(None, note=f"needs {right}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
     wrong = {id: one for id, one in arm.run.questions.items() if one.score(right) != 1}
     causes = Counter(one.cause for one in wrong.values() if one.cause is not None)
-    if arm.run.record.facts["context"] == "none":
+    if arm.run.record.facts.provenance.context == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
     stale = sum(one.score(STALE) == 1 for one in wrong.values()) if arm.run.has(STALE) else Figure(None)
     distracted = sum(one.score(DISTRACTED) == 1 for one in wrong.values())

@@ -171,8 +171,9 @@ def runs_section(arms: Sequence[Arm]) -> Section:
     rows = []
     for arm in arms:
         record, facts = arm.run.record, arm.run.record.facts
-        commit = f"{str(facts['git']['commit'])[:12]}{' with changes' if facts['git']['dirty'] else ''}"
-        where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
+        git = facts.provenance.git
+        commit = f"{str(git.commit)[:12]}{' with changes' if git.dirty else ''}"
+        where = (str(arm.run.folder), facts.comparison.dataset_name, facts.provenance.seed)
         rows.append((arm.label, *where, record.started, commit, hardware(record)))
     return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 

@@ -110,8 +110,8 @@ def _in_ms(one: Estimate | None) -> Estimate | None:
 
 
 def _batch_section(arms: Sequence[Arm]) -> Section:
-    stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.get("seconds") or {}))
-    rows = tuple((stage, *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"])
+    stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.outcomes.seconds))
+    rows: tuple[tuple[Cell, ...], ...] = tuple((stage, *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"])
     reading = (
         "Mean seconds of a question's share of its batch, as in the runs: where time goes in bulk, no latency of a request. recorded: the "
         "whole time that another system recorded."
@@ -120,5 +120,5 @@ def _batch_section(arms: Sequence[Arm]) -> Section:
 
 
 def _batch(arm: Arm, stage: str) -> float | None:
-    found = (arm.run.record.facts.get("seconds") or {}).get(stage)
-    return None if found is None else float(found["mean"])
+    found = arm.run.record.facts.outcomes.seconds.get(stage)
+    return None if found is None else found.mean

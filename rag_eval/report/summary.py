@@ -8,7 +8,6 @@ from pathlib import PurePosixPath
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.markdown import escape
 from rag_eval.report.table import Table
-from rag_eval.score.primary import primary_of
 
 READING = """Brackets hold 95 % intervals over questions. EM (exact match), contains (a gold answer stands in the answer) and F1 are of
 answerable questions; EM also asks for the form of the gold answers, contains rewards long answers: read them together.
@@ -45,27 +44,26 @@ def _row(cells: Sequence[str], is_text: bool = True) -> str:
 
 
 def _provenance(records: Sequence[RunRecord]) -> dict[str, str]:
-    facts = [record.facts for record in records]
-    comparisons = [one["comparison"] for one in facts]
+    comparisons = [record.facts.comparison for record in records]
     return {
-        "commit": _values(f"{one['git']['commit'] or 'unknown'}{' with changes' if one['git']['dirty'] else ''}" for one in facts),
+        "commit": _values(record.facts.provenance.git for record in records),
         "hardware": _values(hardware(record) for record in records),
-        "dataset": _values(f"{one['dataset_name']} (sha256 {one['dataset']})" for one in comparisons),
-        "primary score": _values(primary_of(one) for one in facts),
-        "base model": _values(_base_model(record) for record in records if record.facts["comparison"]["base_model"] is not None),
-        "decoding": _values(one["decoding"] for one in comparisons if one["base_model"] is not None),
+        "dataset": _values(f"{one.dataset_name} (sha256 {one.dataset})" for one in comparisons),
+        "primary score": _values(one.primary for one in comparisons),
+        "base model": _values(_base_model(record) for record in records if record.facts.comparison.base_model is not None),
+        "decoding": _values(one.decoding for one in comparisons if one.base_model is not None),
     }
 
 
 def _base_model(record: RunRecord) -> str:
-    name = str(record.facts["comparison"]["base_model"])
-    return f"{name} ({record.base_weights})" if record.base_weights else name
+    name, weights = record.facts.comparison.base_model, record.facts.provenance.base_weights
+    return str(name) if weights is None else f"{name} ({weights})"
 
 
 def hardware(record: RunRecord) -> str:
     """The machine of a run in a few words."""
-    machine = record.facts["hardware"]
-    return f"{machine.get('gpu', machine['device'])}; {machine['cpu']}, {machine['n_cores']} cores"
+    machine = record.facts.provenance.hardware
+    return f"{machine.gpu or machine.device}; {machine.cpu}, {machine.n_cores} cores"
 
 
 def _values(values: Iterable[object]) -> str:

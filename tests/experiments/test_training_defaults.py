@@ -11,23 +11,24 @@ import pytest
 
 from experiments import training_defaults
 from experiments.training_defaults import Tried, main, section, written
+from rag_eval.adapt.kept_history import Asked, History, Stopped
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Estimate
 
 
-def training(epochs: float, stopped: str = "learned") -> dict[str, Any]:
-    curve = [{"epoch": float(at), "step": at, "share": at / epochs} for at in range(1, int(epochs) + 1)]
-    return {"stopped": stopped, "epochs": epochs, "n_steps": int(epochs), "curve": curve, "until_learned": 1.0}
+def training(epochs: float, stopped: Stopped = "learned") -> History:
+    curve = tuple(Asked(float(at), at, at / epochs) for at in range(1, int(epochs) + 1))
+    return History(stopped, 40, 400, 80, int(epochs), int(epochs), epochs, 1.0, 20, curve)
 
 
 def held_out(contains: float) -> dict[str, Estimate]:
     return {"answer/contains": Estimate(contains, contains, contains, 20, 20)}
 
 
-def tried(epochs: float, contains: float, stopped: str = "learned") -> Tried:
+def tried(epochs: float, contains: float, stopped: Stopped = "learned") -> Tried:
     settings = {"learning_rate": 0.001, "rank": 16, "batch_size": 8, "until_learned": 1.0}
-    return Tried(settings, {"training": training(epochs, stopped)}, held_out(contains), 12.0)
+    return Tried(settings, training(epochs, stopped), held_out(contains), 12.0)
 
 
 def test_facts_are_trained_in_some_words_and_asked_in_others(tmp_path: Path) -> None:
