@@ -102,20 +102,20 @@ class Form:
     gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """What was run, from which code, on which machine."""
 
     mode: str
-    choices: Mapping[str, Choice]  # settings by dotted name
-    hardware: Hardware
-    seed: int
     context: str | None = None  # what stands in the prompt beside the question: none, retrieved, gold and so on
     weights: str | None = None  # base, trained and so on
+    seed: int
+    choices: Mapping[str, Choice]  # settings by dotted name
     base_weights: BaseWeights | None = None  # None = the weights were used as they were given
     git: Git = Git()
     source: str | None = None  # digest of the code that decides the result
     versions: Mapping[str, str] = field(default_factory=dict)  # of Python and libraries
+    hardware: Hardware
     idle_watts: Power = UNMETERED  # of the machine, measured before the run
     form: Form | None = None  # of the prompt
 

@@ -2,7 +2,7 @@
 
 In JSON the facts of provenance, data and outcomes stand side by side, and those of `comparison` under that name:
 
-    {"comparison": {"dataset": ...}, "mode": "rag", "git": {"commit": ...}, "audit": {...}, "counts": {...}, ...}
+    {"mode": "rag", "git": {"commit": ...}, ..., "comparison": {"dataset": ...}, "audit": {...}, ..., "counts": {...}, ...}
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GROUPS = {"provenance": Provenance, "data": DataAudit, "outcomes": Outcomes}
 def to_json(facts: RunFacts) -> dict[str, Any]:
     """The facts as run.json holds them; every key is there, null = not measured."""
     plain = to_plain(facts)
-    return {"comparison": plain["comparison"], **{key: value for group in GROUPS for key, value in plain[group].items()}}
+    return {**plain["provenance"], "comparison": plain["comparison"], **plain["data"], **plain["outcomes"]}
 
 
 def grouped(plain: Mapping[str, Any], estimates: Iterable[str]) -> dict[str, Any]:

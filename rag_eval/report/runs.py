@@ -47,13 +47,8 @@ def recorded(folders: Iterable[Path]) -> tuple[list[RunRecord], int]:
     """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
     files = [file for folder in sorted(folders) for file in folder.glob(f"*/{RECORD}")]
     found = [record for file in files if (record := RunDirectory(file.parent).record()) is not None]
-    known = [record for record in found if is_current(record)]
+    known = [record for record in found if record.is_comparable]
     return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
-
-
-def is_current(record: RunRecord) -> bool:
-    """Whether a run says all that a comparison needs."""
-    return record.is_comparable
 
 
 def latest_per_arm(records: Sequence[RunRecord]) -> list[RunRecord]:

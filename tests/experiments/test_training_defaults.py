@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def test_each_setting_is_tried_from_the_best_of_the_one_before(
     def trained(settings: dict[str, Any], *_: Any) -> RecordedRun:
         made.append(dict(settings))
         contains = 0.9 - abs(settings["learning_rate"] - 0.002) - abs(settings.get("rank", 0) - 64) / 1000
-        return write_run(tmp_path, f"run-{len(made)}", "finetune", [{}], training=training(4), extra=held_out(contains))
+        return write_run(tmp_path, f"run-{len(made)}", "finetune", [{}], training=asdict(training(4)), extra=held_out(contains))
 
     monkeypatch.setattr(training_defaults, "_trained", trained)
     assert main([f"runs={tmp_path}", f"out={tmp_path}"]) == 0
