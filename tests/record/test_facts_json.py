@@ -97,6 +97,10 @@ def test_before_the_kept_step_of_a_training_was_told_it_was_the_last() -> None:
     assert training.curve == ()
 
 
+def test_a_model_that_was_never_loaded_decoded_nothing_which_was_an_empty_object_before() -> None:
+    assert read_facts({**to_json(facts("rag", 9)), "decoded": {}}).outcomes.decoded is None
+
+
 def test_settings_that_were_lists_are_told_as_json_as_now() -> None:
     plain = to_json(facts("rag", 9, choices={"metrics.retrieval_k": [1, 3], "seed": 0, "rate": 0.0, "is_on": False, "limit": None}))
     assert read_facts(plain).provenance.choices == {"metrics.retrieval_k": "[1, 3]", "seed": 0, "rate": 0.0, "is_on": False, "limit": None}
