@@ -185,9 +185,10 @@ def _costs(runs: Mapping[SetRun, RecordedRun]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for (name, retriever), run in runs.items():
         facts, learn = run.record.facts, run.record.spends["learn"]
+        audit = facts.data.audit
         stored = None if learn.stored_bytes is None else learn.stored_bytes / 2**20
-        rate = facts["throughput"]["searches_per_s"]
-        n = facts["audit"]["n_documents"]
+        rate = facts.outcomes.throughput.searches_per_s
+        n: Cell = Figure(None) if audit is None else audit.n_documents
         rows.append(
             (name, retriever, n, Figure(learn.seconds, note="from the cache" if learn.cached else ""), Figure(stored), Figure(rate))
         )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from rich.console import Console
 
@@ -27,7 +27,9 @@ from rag_eval.errors import RagEvalError, Terminated
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import duration, progress
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.identity import git, hardware, versions
+from rag_eval.record.facts import Hardware
+from rag_eval.record.identity import versions
+from rag_eval.record.run_facts import checkout, machine
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.markdown import as_markdown
@@ -117,7 +119,7 @@ class Study(Generic[Given, Key, Result]):
         found = made(self.runs(options))
         report = self.report(options, found)
         records = [one.record for one in found.values() if isinstance(one, RecordedRun)]
-        n_unasked = sum(record.facts["counts"]["n_error"] for record in records)
+        n_unasked = sum(record.facts.outcomes.counts.n_error or 0 for record in records)
         notes = [*provenance(records, " ".join(["python -m", self.module, *argv])), *report.notes]
         notes += [] if records else [f"load average before: {load:.1f}"]  # recorded runs may be of another time and machine
         notes += [f"failed: {named(key)}: {message}" for key, message in found.failed.items()]
@@ -185,26 +187,23 @@ def named(key: Hashable) -> str:
 
 def provenance(records: Sequence[RunRecord], command: str) -> list[str]:
     """Where numbers come from, a line each: command, commit, versions, machine, and of recorded runs when they ran and which models."""
-    facts = [record.facts for record in records] or [{"git": git(), "versions": versions(), "hardware": hardware("cpu")}]
+    recorded = [record.facts.provenance for record in records]
+    here = [(one.git, one.versions, one.hardware) for one in recorded] or [(checkout(), versions(), machine("cpu"))]
     lines = [
         f"command: {command}",
-        f"commit: {_distinct(_commit(one['git']) for one in facts)}",
-        f"versions: {_distinct(', '.join(f'{name} {found}' for name, found in one['versions'].items()) for one in facts)}",
-        f"hardware: {_distinct(_machine(one['hardware']) for one in facts)}",
+        f"commit: {_distinct(str(git) for git, _, _ in here)}",
+        f"versions: {_distinct(', '.join(f'{name} {found}' for name, found in libraries.items()) for _, libraries, _ in here)}",
+        f"hardware: {_distinct(_machine(hardware) for _, _, hardware in here)}",
     ]
     if records:
         started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
         lines.append(f"run: {started} to {ended}, {len(records)} runs")
-    models = [str(one["comparison"]["base_model"]) for one in facts if one.get("comparison", {}).get("base_model") is not None]
+    models = [name for record in records if (name := record.facts.comparison.base_model) is not None]
     return [*lines, f"model: {_distinct(models, ', ')}"] if models else lines
 
 
-def _commit(found: Mapping[str, Any]) -> str:
-    return f"{found['commit'] or 'unknown'}{' with changes' if found['dirty'] else ''}"
-
-
-def _machine(found: Mapping[str, Any]) -> str:
-    return f"{found.get('gpu', found['device'])}, {found['cpu']}, {found['n_cores']} cores"
+def _machine(found: Hardware) -> str:
+    return f"{found.gpu or found.device}, {found.cpu}, {found.n_cores} cores"
 
 
 def _distinct(values: Iterable[str], between: str = "; ") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,8 +29,9 @@ from rag_eval.errors import ConfigError, DataError, UserError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.latency.protocol import LatencyProtocol
 from rag_eval.latency.schedule import poisson_arrivals
-from rag_eval.probes import AskedAgain, batch_disagreement
+from rag_eval.probes import batch_disagreement
 from rag_eval.prompt import Prompt
+from rag_eval.record.facts import AskedAgain
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.arms_table import arms_table
@@ -326,7 +327,7 @@ def test_m21_evidence_that_did_not_fit_is_not_in_the_prompt(run: Make) -> None:
     scored = scorer.score(cut, example)
     assert (scored.score("prompt/holds_evidence"), scored.score("prompt/was_given_evidence"), scored.cause) == (0.0, 1.0, "truncated")
     assert "passages were left out of 7 prompts" in said(
-        run("rag", counts={**run("rag").record.facts["counts"], "n_truncated_questions": 7})
+        run("rag", counts={**asdict(run("rag").record.facts.outcomes.counts), "n_truncated_questions": 7})
     )
 
 

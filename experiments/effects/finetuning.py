@@ -100,7 +100,7 @@ def _in_each(pool: Pool) -> str:
 
 def _forgot(pool: Pool) -> Cell:
     found = [record.estimates.get("forgetting/reading_change") for record in pool.records]
-    return forgotten(found) if any(record.facts["weights"] == "trained" for record in pool.records) else "-"
+    return forgotten(found) if any(record.facts.provenance.is_trained for record in pool.records) else "-"
 
 
 def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], only: Callable[[Pools, str], list[str]] | None) -> Table:

@@ -23,7 +23,7 @@ from rag_eval.report.gained import MODES, knowledge_gained
 from rag_eval.report.options import Options, parsed, utilisations
 from rag_eval.report.plain import as_json, by_key
 from rag_eval.report.recorded_run import read_run
-from rag_eval.report.runs import finished_runs, is_current, labels, latest_per_arm, mismatches, recorded
+from rag_eval.report.runs import finished_runs, labels, latest_per_arm, mismatches, recorded
 from rag_eval.report.spending import Terms, sheet_named
 from rag_eval.report.summary import hardware, summary
 from rag_eval.report.table import Figure, Table
@@ -59,7 +59,7 @@ def report(argv: Sequence[str]) -> None:
             f"{notes[0]}; pick one study with experiment=NAME (a run is put into one by experiment_name=NAME), or put them side by side "
             "with allow_mismatch=true."
         )
-    n_old = sum(not is_current(record) for record in records)
+    n_old = sum(not record.is_comparable for record in records)
     gained = None
     if n_old == 0:
         gained = knowledge_gained(_by_mode(records, Path(options["runs"])))

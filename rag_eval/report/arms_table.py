@@ -93,7 +93,7 @@ def _at_depths(names: Sequence[str], scoring: Scoring, records: Sequence[RunReco
     """Those at as many passages as enter the prompt, where a run has scored that, else all that were scored, else the shallowest."""
     by_depth = sorted(names, key=lambda name: scoring.of(name).k or 0)
     scored = [name for name in by_depth if any(name in record.estimates for record in records)]
-    in_prompt = {record.facts["choices"].get("retriever.k") for record in records}
+    in_prompt = {record.facts.provenance.choices.get("retriever.k") for record in records}
     return [name for name in scored if scoring.of(name).k in in_prompt] or scored or by_depth[:1]
 
 
@@ -105,14 +105,13 @@ def _figure(record: RunRecord, whole: Mapping[str, Figure], name: str) -> Figure
 
 
 def _plain(record: RunRecord) -> tuple[Figure, Figure, Figure, Figure]:
-    facts = record.facts
-    tokens = facts.get("tokens") or {}
-    prompt, output = tokens.get("prompt_mean"), tokens.get("output_mean")
+    outcomes = record.facts.outcomes
+    e2e, prompt, output = outcomes.seconds.get("e2e"), outcomes.tokens.prompt_mean, outcomes.tokens.output_mean
     return (
-        Figure(((facts.get("seconds") or {}).get("e2e") or {}).get("p50")),
+        Figure(None if e2e is None else e2e.p50),
         _learned(record.spends.get("learn")),
         Figure(None if prompt is None or output is None else prompt + output),
-        Figure((facts.get("counts") or {}).get("n_questions")),
+        Figure(outcomes.counts.n_questions),
     )
 
 

@@ -100,7 +100,8 @@ def _sentence(gain: Gain, one: Judgement | None, arms: Mapping[str, Arm], experi
 def _trains_on_others(arm: Arm) -> bool:
     """Whether a run's questions were divided by cluster, so that a training on questions about others than its own is no control."""
     facts = arm.run.record.facts
-    return facts["choices"].get("dataset.split_by") == "cluster" and not facts["audit"]["n_facts_in_training"]
+    audit = facts.data.audit
+    return facts.provenance.choices.get("dataset.split_by") == "cluster" and audit is not None and not audit.n_facts_in_training
 
 
 def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[str, Arm]) -> tuple[Cell, ...]:

@@ -36,24 +36,30 @@ def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> l
             own = {name: spend for name, spend in spends.items() if name != "data_generation"}
             found += [Entry(id, record.mode, STAGES[name], status, searched, spend) for name, spend in own.items()]
             if len(own) < len(spends):
-                is_hosted = bool(record.facts["written"]["is_hosted"])
-                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spends["data_generation"], is_hosted)
+                spend = spends["data_generation"]
+                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spend, is_hosted(record))
                 written.setdefault(entry.run_id, entry)
     return [*written.values(), *found]
 
 
 def written_id(record: RunRecord) -> str:
     """What the written training data of a run are called in a ledger; "" where it has none."""
-    written = record.facts.get("written")
-    return f"{WRITING} {written['id']}" if written else ""
+    written = record.facts.data.written
+    return "" if written is None else f"{WRITING} {written.id}"
+
+
+def is_hosted(record: RunRecord) -> bool:
+    """Whether its training data were written by a service that sells tokens."""
+    written = record.facts.data.written
+    return written is not None and written.is_hosted
 
 
 def is_trial(record: RunRecord, of: RunRecord) -> bool:
     """Whether a run searched for the settings of another: the same arm and study with other settings, or asked the dev questions."""
-    if record.mode != of.mode or record.facts["comparison"]["base_model"] != of.facts["comparison"]["base_model"]:
+    if record.mode != of.mode or record.facts.comparison.base_model != of.facts.comparison.base_model:
         return False
     is_other = recipe(record) != recipe(of) and is_same_study(record, of)
-    return is_other or record.facts["choices"].get("split") == "dev" != of.facts["choices"].get("split")
+    return is_other or record.facts.provenance.choices.get("split") == "dev" != of.facts.provenance.choices.get("split")
 
 
 def n_silent(experiment: Sequence[RunRecord]) -> int:

@@ -55,7 +55,7 @@ def shared(runs: Sequence[RecordedRun]) -> Questions:
 
 def hits(run: RecordedRun, ids: Sequence[str], measure: str = HOLDS_EVIDENCE) -> Column:
     """Whether the evidence stood in the prompt: 0 throughout where a run shows no passages, nan where evidence is not known."""
-    return np.zeros(len(ids)) if run.record.facts["context"] == NO_CONTEXT else run.column(measure, ids)
+    return np.zeros(len(ids)) if run.record.facts.provenance.context == NO_CONTEXT else run.column(measure, ids)
 
 
 def decomposable(runs: Sequence[RecordedRun], measure: str, questions: Questions) -> Questions:

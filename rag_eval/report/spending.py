@@ -17,7 +17,7 @@ from rag_eval.errors import UserError
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study
-from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent, written_id
+from rag_eval.report.ledger import STAGES, entries, is_hosted, is_trial, n_silent, written_id
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.estimate import estimate
 from rag_eval.score.scoring import scoring_of
@@ -119,7 +119,7 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures
     }
     known = [usd for usd in parts.values() if usd is not None]
     stored = storage_price(learn.stored_bytes if learn is not None else None, terms.sheet, 1.0).usd
-    has_nothing = learn is not None and learn.stored_bytes is None and record.facts["context"] == "none"
+    has_nothing = learn is not None and learn.stored_bytes is None and record.facts.provenance.context == "none"
     per_question = usd_of_questions(arm.run, terms)
     cost = ArmCost(
         name=arm.label,
@@ -149,7 +149,7 @@ def _writing(record: RunRecord, terms: Terms) -> float | None:
     spend = record.spends.get("data_generation")
     if spend is None:
         return 0.0
-    return writing_price(spend, _is_bought(record.facts["written"]["is_hosted"], terms), terms.sheet, terms.utilisation).usd
+    return writing_price(spend, _is_bought(is_hosted(record), terms), terms.sheet, terms.utilisation).usd
 
 
 def _is_bought(is_hosted: bool, terms: Terms) -> bool:
@@ -169,9 +169,9 @@ def _evaluation(record: RunRecord, terms: Terms) -> float | None:
 def _update(record: RunRecord, terms: Terms) -> float | None:
     """Replacing a document in the index, and a new training where weights were trained."""
     parts = [record.spends["update"]] if "update" in record.spends else []
-    if record.facts["weights"] == "trained" and "learn" in record.spends:
+    if record.facts.provenance.is_trained and "learn" in record.spends:
         parts.append(record.spends["learn"])
-    if not parts and record.facts["context"] == "none":
+    if not parts and record.facts.provenance.context == "none":
         return 0.0  # nothing of it follows the documents
     return add([machine_price(one, terms.sheet, terms.utilisation) for one in parts]).usd if parts else None
 

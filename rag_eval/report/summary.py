@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.markdown import escape, markdown_of
 from rag_eval.report.table import Table
-from rag_eval.score.scoring import scoring_of
 
 READING = """Brackets hold 95 % intervals over questions. Exact match, contains (a gold answer stands in the answer) and F1 are of
 answerable questions; exact match also asks for the form of the gold answers, contains rewards long answers: read them together.
@@ -35,27 +34,26 @@ def summary(tables: Sequence[Table], records: Sequence[RunRecord], notes: Sequen
 
 
 def _provenance(records: Sequence[RunRecord]) -> dict[str, str]:
-    facts = [record.facts for record in records]
-    comparisons = [one["comparison"] for one in facts]
+    comparisons = [record.facts.comparison for record in records]
     return {
-        "commit": _values(f"{one['git']['commit'] or 'unknown'}{' with changes' if one['git']['dirty'] else ''}" for one in facts),
+        "commit": _values(record.facts.provenance.git for record in records),
         "hardware": _values(hardware(record) for record in records),
-        "dataset": _values(f"{one['dataset_name']} (sha256 {one['dataset']})" for one in comparisons),
-        "primary score": _values(scoring_of(record).label(scoring_of(record).primary) for record in records),
-        "base model": _values(_base_model(record) for record in records if record.facts["comparison"]["base_model"] is not None),
-        "decoding": _values(one["decoding"] for one in comparisons if one["base_model"] is not None),
+        "dataset": _values(f"{one.dataset_name} (sha256 {one.dataset})" for one in comparisons),
+        "primary score": _values(record.scoring.label(record.scoring.primary) for record in records),
+        "base model": _values(_base_model(record) for record in records if record.facts.comparison.base_model is not None),
+        "decoding": _values(one.decoding for one in comparisons if one.base_model is not None),
     }
 
 
 def _base_model(record: RunRecord) -> str:
-    name = str(record.facts["comparison"]["base_model"])
-    return f"{name} ({record.base_weights})" if record.base_weights else name
+    name, weights = record.facts.comparison.base_model, record.facts.provenance.base_weights
+    return str(name) if weights is None else f"{name} ({weights})"
 
 
 def hardware(record: RunRecord) -> str:
     """The machine of a run in a few words."""
-    machine = record.facts["hardware"]
-    return f"{machine.get('gpu', machine['device'])}; {machine['cpu']}, {machine['n_cores']} cores"
+    machine = record.facts.provenance.hardware
+    return f"{machine.gpu or machine.device}; {machine.cpu}, {machine.n_cores} cores"
 
 
 def _values(values: Iterable[object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rag_eval.score.metric import Declaration
 from rag_eval.score.primary import CONTAINS, EM, F1
@@ -37,3 +38,11 @@ def older_declarations(estimates: Iterable[str]) -> Mapping[str, Declaration]:
     depths = {int(found[1]) for name in estimates if (found := _RECALL.fullmatch(name))}
     recall = {f"retrieval/recall_{k}": Declaration(label=f"recall@{k}", k=k, is_column=True) for k in sorted(depths or {1})}
     return {**OLDER_NAMES, **recall}
+
+
+def with_label(name: str, plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recorded declaration; versions without labels recorded the title of a column, "" where there was none."""
+    if "title" not in plain:
+        return plain
+    own = OLDER_NAMES[name].label if name in OLDER_NAMES else plain["title"]
+    return {"label": own, "is_column": plain["title"] != "", **plain}

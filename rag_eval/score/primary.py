@@ -49,11 +49,6 @@ def chosen_primary(metrics: Mapping[str, Any], declared: str) -> str:
     return declared or DEFAULT
 
 
-def primary_of(facts: Mapping[str, Any]) -> str:
-    """The estimate that a run is judged by, from its recorded facts; earlier versions knew exact match alone."""
-    return str(facts.get("comparison", {}).get("primary", EM))
-
-
 def train_phrasing(primary: str) -> str:
     """The estimate of the primary score on training questions of a trained arm."""
     return f"{primary}{TRAIN_PHRASING}"

@@ -326,7 +326,7 @@ def test_lessons_of_a_trial_are_paid_by_the_token_where_a_service_wrote_them_and
 
 def test_a_run_that_ended_without_a_word_makes_trials_unknown(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
     lost = RunDirectory.open(tmp_path / "outputs", "study", "ffff")
-    lost.begin("seed: 0\n", dict(two[1].record.facts))
+    lost.begin("seed: 0\n", two[1].record.facts)
     assert told("aaaa", "bbbb")[0] == 0
     assert line(sections(tmp_path)["Cost, s, utilisation 1"], "rag")["trials and failed runs"]["value"] is None
     assert "1 runs or attempts ended without a word" in sections(tmp_path)["Ledger of the experiment"]["reading"]

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from rag_eval.record.facts_json import read_facts
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.markdown import escape, inert
 from rag_eval.types import Estimate, Spend
-from tests.record.samples import FACTS, prediction
+from tests.record.samples import FACTS, PLAIN_FACTS, prediction
 
 Record = Callable[..., None]
 EM = Estimate(0.91237, 0.88, 0.93, 500, 60)
@@ -24,13 +25,15 @@ def record(tmp_path: Path) -> Record:
     """Records one finished run; comparison and facts may be changed."""
 
     def make(run_id: str, mode: str = "rag", comparison: Any = (), learn: Any = None, estimates: Any = None, **facts: Any) -> None:
-        told = {**copy.deepcopy(FACTS), "mode": mode, **facts}
+        told = {**copy.deepcopy(PLAIN_FACTS), "mode": mode, **facts}
         told["comparison"] |= dict(comparison)
         run = RunDirectory.open(tmp_path / "outputs", "study", run_id)
-        run.begin("", told)
+        measured = {"answer/em": EM} if estimates is None else estimates
+        recorded = read_facts(told, measured)
+        run.begin("", recorded)
         run.append([prediction("q1")])
         spends = {"learn": learn or Spend(12.345), "answer": Spend(3.0)}
-        run.finish([], spends, {"answer/em": EM} if estimates is None else estimates, told)
+        run.finish([], spends, measured, recorded)
 
     return make
 
@@ -121,7 +124,7 @@ def test_runs_that_are_not_comparable_are_refused(record: Record, report: Any, t
     assert error.count("\n") == 1
     assert f"{field} differs" in error
     assert "another" in error
-    assert FACTS["comparison"][field][:12] in error
+    assert PLAIN_FACTS["comparison"][field][:12] in error
     assert not (tmp_path / "reports").exists()
     code, out, _ = report("allow_mismatch=true")
     assert code == 0

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from rag_eval.record.run_record import RunResult
 from rag_eval.report import console
 from rag_eval.report.__main__ import main
 from rag_eval.report.table import Table
 from rag_eval.report.terminal import print_table
 from rag_eval.testing.finished_runs import facts, write_run
-from rag_eval.types import Estimate, RunResult, Spend
+from rag_eval.types import Estimate, Spend
 from tests.report.test_metric_dependent import scored
 
 WIDTH = 80
@@ -96,8 +97,8 @@ def test_what_a_run_measured_fits_80_columns(capsys: pytest.CaptureFixture[str],
     one = Estimate(0.5, 0.4, 0.6, 1234, 60)
     names = ("answer/em", "answer/f1", "answer/contains", "answer/em_train_phrasing", "forgetting/nats_per_token_change", "outcome/right")
     spends = {"learn": Spend(1.0, reused_s=1.0), "data_generation": Spend(2.0), "update": Spend(0.5)}
-    told = facts("finetune", 40, throughput={"searches_per_s": 12.0}, chance=0.1, spends=spends)
-    result = RunResult("outputs/x", "x", "FINISHED", dict.fromkeys(names, one), told, cached=True)
+    told = facts("finetune", 40, throughput={"searches_per_s": 12.0}, chance=0.1)
+    result = RunResult("outputs/x", "x", "FINISHED", dict.fromkeys(names, one), told, spends, cached=True)
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     console.show_run(result)
     out = capsys.readouterr().out
@@ -109,8 +110,8 @@ def test_what_a_run_measured_fits_80_columns(capsys: pytest.CaptureFixture[str],
 
 def test_a_run_says_that_its_answers_keep_another_form(capsys: pytest.CaptureFixture[str]) -> None:
     found = {"answer/em": Estimate(0.1, 0.0, 0.2, 100, 60), "answer/contains": Estimate(0.8, 0.7, 0.9, 100, 60)}
-    told = facts("rag", 100, throughput={"searches_per_s": None}, spends={})
-    console.show_run(RunResult("outputs/x", "x", "FINISHED", found, told, cached=False))
+    told = facts("rag", 100, throughput={"searches_per_s": None})
+    console.show_run(RunResult("outputs/x", "x", "FINISHED", found, told, {}, cached=False))
     assert "answers keep another form than the gold ones, which exact match counts as wrong: exact match is 0.100 where" in (
         capsys.readouterr().out
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from rag_eval.record.facts_json import read_facts, to_json
+from rag_eval.record.run_record import RunResult
 from rag_eval.score.answer import abstained, contains, em
 from rag_eval.score.choice import choice_text
 from rag_eval.score.metric import Declaration, Metric, declares, metric
@@ -16,7 +18,8 @@ from rag_eval.score.older_names import older_declarations
 from rag_eval.score.primary import CONTAINS, EM, F1
 from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.score.summary import Scorer, estimates
-from rag_eval.types import Estimate, Example, Prediction, RunResult
+from rag_eval.testing.finished_runs import facts
+from rag_eval.types import Estimate, Example, Prediction
 
 
 def said(text: str, outcome: Any = "answered") -> Prediction:
@@ -28,9 +31,11 @@ def scored(answer: dict[str, Metric], example: Example, prediction: Prediction) 
 
 
 def result(metrics: dict[str, Declaration] | None, primary: str = EM, **means: float) -> RunResult:
-    facts: dict[str, Any] = {"comparison": {"primary": primary}}
-    facts |= {} if metrics is None else {"metrics": {name: asdict(one) for name, one in metrics.items()}}
-    return RunResult("", "", "FINISHED", {name: Estimate(mean, 0.0, 1.0, 9, 9) for name, mean in means.items()}, facts, False)
+    plain = to_json(facts("rag", 9, comparison={"primary": primary}))
+    del plain["metrics"]
+    plain |= {} if metrics is None else {"metrics": {name: asdict(one) for name, one in metrics.items()}}
+    estimated = {name: Estimate(mean, 0.0, 1.0, 9, 9) for name, mean in means.items()}
+    return RunResult("", "", "FINISHED", estimated, read_facts(plain, means), {}, cached=False)
 
 
 def test_a_function_that_declares_nothing_is_a_share_of_right_answers() -> None:
@@ -131,9 +136,8 @@ def test_what_this_version_scores_declares_what_the_older_names_did() -> None:
 
 
 def test_a_declaration_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
-    newer = result({})
-    newer.facts["metrics"]["answer/kind"] = {**asdict(Declaration(better="lower")), "colour": "red"}
-    assert scoring_of(newer).of("answer/kind").better == "lower"
+    newer = facts("rag", 9, metrics={"answer/kind": {**asdict(Declaration(better="lower")), "colour": "red"}})
+    assert newer.scoring.of("answer/kind").better == "lower"
 
 
 def test_estimates_of_a_run_use_what_its_scorer_declares() -> None:

@@ -117,7 +117,7 @@ def _in_ms(one: Estimate | None) -> Estimate | None:
 
 
 def _batches(arms: Sequence[Arm]) -> Table:
-    stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.get("seconds") or {}))
+    stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.outcomes.seconds))
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (Term(stage, timed_label(stage)), *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"]
     )
@@ -129,5 +129,5 @@ def _batches(arms: Sequence[Arm]) -> Table:
 
 
 def _batch(arm: Arm, stage: str) -> float | None:
-    found = (arm.run.record.facts.get("seconds") or {}).get(stage)
-    return None if found is None else float(found["mean"])
+    found = arm.run.record.facts.outcomes.seconds.get(stage)
+    return None if found is None else found.mean

@@ -14,7 +14,8 @@ def tables(context: ReportContext) -> list[Table]:
     rows = []
     for arm in context.arms:
         record, facts = arm.run.record, arm.run.record.facts
-        commit = f"{str(facts['git']['commit'])[:12]}{' with changes' if facts['git']['dirty'] else ''}"
-        where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
+        git = facts.provenance.git
+        commit = f"{str(git.commit)[:12]}{' with changes' if git.dirty else ''}"
+        where = (str(arm.run.folder), facts.comparison.dataset_name, facts.provenance.seed)
         rows.append((arm.label, *where, record.started, commit, hardware(record)))
     return [Table("Runs", "", HEADER, tuple(rows))]

@@ -8,19 +8,26 @@ from rag_eval.report.table import Cell, Column, Figure, Header, Table, Term, fig
 
 READING = """Means with 95 % intervals that take questions of one cluster as dependent. Scores of right answers and outcomes are over
 answerable questions; n is how many could be judged."""
-COUNTS = (("questions", "n_questions"), ("of them answerable", "n_answerable"), ("could not be asked", "n_error"))
-TOKENS = (("prompt tokens a question", "prompt_mean"), ("output tokens a question", "output_mean"))
 
 
 def tables(context: ReportContext) -> list[Table]:
     """One line a score; strata have a table of their own."""
     arms = context.arms
-    rows: list[tuple[Cell, ...]] = [(title, *(arm.run.record.facts["counts"][key] for arm in arms), "") for title, key in COUNTS]
+    outcomes = [record.facts.outcomes for record in context.records]
+    rows: list[tuple[Cell, ...]] = [
+        ("questions", *(_count(one.counts.n_questions) for one in outcomes), ""),
+        ("of them answerable", *(_count(one.counts.n_answerable) for one in outcomes), ""),
+        ("could not be asked", *(_count(one.counts.n_error) for one in outcomes), ""),
+    ]
     for name in [one for one in measures(context.runs) if not one.startswith("strata/")]:
         found = [arm.run.record.estimates.get(name) for arm in arms]
         sizes = dict.fromkeys(str(one.n) for one in found if one is not None)
         rows.append((Term(name, context.label(name)), *map(figure, found), " / ".join(sizes)))
-    for title, key in TOKENS:
-        rows.append((title, *(Figure((arm.run.record.facts.get("tokens") or {}).get(key)) for arm in arms), ""))
+    rows.append(("prompt tokens a question", *(Figure(one.tokens.prompt_mean) for one in outcomes), ""))
+    rows.append(("output tokens a question", *(Figure(one.tokens.output_mean) for one in outcomes), ""))
     header: Header = ("measure", *(arm.label for arm in arms), Column("n"))
     return [Table("Scores", " ".join(READING.split()), header, tuple(rows))]
+
+
+def _count(n: int | None) -> Cell:
+    return Figure(None) if n is None else n

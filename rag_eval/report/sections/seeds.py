@@ -9,7 +9,6 @@ from rag_eval.report.context import ReportContext
 from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
-from rag_eval.report.runs import is_current
 from rag_eval.report.table import Cell, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
 from rag_eval.score.two_level import two_level
@@ -41,6 +40,6 @@ def _seeds(run: RecordedRun) -> list[RecordedRun]:
     """The finished runs that differ from this one in the seed at most; the newest of each seed, this one for its own."""
     folders = {file.parent.name: file.parent for file in run.folder.parent.glob(f"*/{RECORD}")}
     finished = [record for folder in folders.values() if (record := RunDirectory(folder).finished()) is not None]
-    known = [record for record in finished if is_current(record)]
+    known = [record for record in finished if record.is_comparable]
     chosen = siblings(run.record, sorted(known, key=lambda record: record.ended or ""))
     return [run if one.run_id == run.record.run_id else read_run(folders[one.run_id]) for one in chosen]

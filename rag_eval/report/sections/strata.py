@@ -34,6 +34,6 @@ def tables(context: ReportContext) -> list[Table]:
 
 def _values(arms: Sequence[Arm], key: str, questions: Questions) -> list[str]:
     """What each question's value of a stratum is, an arm that was trained asked first; "" = it has none."""
-    asked = sorted(arms, key=lambda arm: arm.run.record.facts["weights"] != "trained")
+    asked = sorted(arms, key=lambda arm: not arm.run.record.facts.provenance.is_trained)
     strata = [[arm.run.questions[id].strata for arm in asked] for id in questions.ids]
     return [next((str(one[key]) for one in those if one.get(key) is not None), "") for those in strata]

@@ -33,7 +33,7 @@ def _attributed(arm: Arm, closed_book: Arm | None, right: str, label: str) -> tu
         return (arm.label, Figure(None, note=f"needs {label}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
     wrong = {id: one for id, one in arm.run.questions.items() if one.score(right) != 1}
     causes = Counter(one.cause for one in wrong.values() if one.cause is not None)
-    if arm.run.record.facts["context"] == "none":
+    if arm.run.record.facts.provenance.context == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
     stale = sum(one.score(STALE) == 1 for one in wrong.values()) if arm.run.has(STALE) else Figure(None)
     distracted = sum(one.score(DISTRACTED) == 1 for one in wrong.values())
