@@ -21,7 +21,7 @@ from experiments.study import Found, Report, Run, Study
 from rag_eval.errors import UserError
 from rag_eval.recorded.answer import Answers
 from rag_eval.recorded.lara import lara_answers
-from rag_eval.report.sections import Cell, Figure, Section
+from rag_eval.report.table import Cell, Figure, Table
 from rag_eval.score.abstention import REFUSALS, is_abstention
 from rag_eval.score.interval import Interval
 from rag_eval.score.normal_form import normalize
@@ -108,7 +108,7 @@ def recognition(labelled: Sequence[Labelled], rule: Rule) -> Recognition:
     )
 
 
-def section(labelled: Sequence[Labelled]) -> Section:
+def section(labelled: Sequence[Labelled]) -> Table:
     """One line a part, recording and rule."""
     rows: list[tuple[Cell, ...]] = []
     for part in (DEVELOPMENT, HELD_OUT):
@@ -119,7 +119,7 @@ def section(labelled: Sequence[Labelled]) -> Section:
                 n = (len(chosen), sum(one.abstains for one in chosen))
                 rows.append((part, recording, name, *n, _figure(found.precision), _figure(found.recall), len(found.mistaken)))
     header = ("part", "answers of", "recognised by", "answers", "abstentions", "precision", "recall", "answers mistaken for one")
-    return Section("Precision and recall", " ".join(READING.split()), header, tuple(rows))
+    return Table("Precision and recall", " ".join(READING.split()), header, tuple(rows))
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

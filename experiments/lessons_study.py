@@ -23,7 +23,7 @@ from experiments.options import real_data, whole
 from experiments.study import Found, Report, Run, Study
 from rag_eval.lessons.command import Made, make, read_plan
 from rag_eval.lessons.making import Counts
-from rag_eval.report.sections import Cell, Figure, Section
+from rag_eval.report.table import Cell, Figure, Table
 from rag_eval.score.stats import wilson
 from rag_eval.testing.chat_endpoint import Answer, completion, serving
 from rag_eval.testing.models import TINY
@@ -161,7 +161,7 @@ def _share(n: int, n_all: int) -> Figure:
 def report(_: Options, found: Found[str, Made]) -> Report:
     """A table of what was made, dropped and spent."""
     title, reading = "Training questions written from documents", " ".join(READING.split("\n"))
-    return Report([Section(title, reading, ("what", *found), tuple(rows(found)))], ["data: GARD of MedQuAD, CC BY 4.0"])
+    return Report([Table(title, reading, ("what", *found), tuple(rows(found)))], ["data: GARD of MedQuAD, CC BY 4.0"])
 
 
 STUDY = Study("lessons", "Lessons", "experiments.lessons_study", Options, runs, report)

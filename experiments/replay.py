@@ -12,16 +12,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from experiments.options import real_data
 from experiments.study import ended, recorded
 from rag_eval.errors import UserError
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.report.table import Cell, Column, Table
+from rag_eval.report.terminal import print_table
 from rag_eval.score.estimate import clustered_se
 
 MODELS = ("mistral-nemo", "gpt-4o", "llama-3.2-3b")
 MEASURES = {"recall": "answer/recall", "F1": "answer/f1"}
-HEADER = "model         metric    n  long context  retrieval  difference  SE paired  SE paired, clustered"
+HEADER = ("model", Column("metric", kind="text"), "n", "long context", "retrieval", "difference", "SE paired", "SE paired, clustered")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,18 +37,17 @@ def _main(argv: Sequence[str]) -> int:
     if not argv or argv[0] != "lara":
         raise UserError(f"expected the name of a recording (lara), got {' '.join(argv) or 'nothing'}.")
     data = real_data("lara_predictions")
-    print(HEADER)
-    for line in lara(data, argv[1] if len(argv) > 1 else "outputs"):
-        print(line, flush=True)
+    rows = tuple(lara(data, argv[1] if len(argv) > 1 else "outputs"))
+    print_table(Console(), Table("", "", HEADER, rows))
     return 0
 
 
-def lara(folder: Path, output_dir: str) -> Iterator[str]:
-    """A line for each model and measure."""
+def lara(folder: Path, output_dir: str) -> Iterator[tuple[Cell, ...]]:
+    """A row for each model and measure."""
     for model in MODELS:
         full, rag = (_replayed(folder, model, system, output_dir) for system in ("full", "rag"))
         for title, measure in MEASURES.items():
-            yield _line(model, title, measure, full, rag)
+            yield _row(model, title, measure, full, rag)
 
 
 def _replayed(folder: Path, model: str, system: str, output_dir: str) -> RecordedRun:
@@ -52,16 +55,14 @@ def _replayed(folder: Path, model: str, system: str, output_dir: str) -> Recorde
     return recorded([*answers, "metrics=long", "tracking=none", "experiment_name=replay_lara", f"output_dir={output_dir}"])
 
 
-def _line(model: str, title: str, measure: str, full: RecordedRun, rag: RecordedRun) -> str:
+def _row(model: str, title: str, measure: str, full: RecordedRun, rag: RecordedRun) -> tuple[Cell, ...]:
     questions = shared([full, rag])
     a, b = (run.column(measure, questions.ids) for run in (full, rag))
     difference = b - a
     alone = difference.std(ddof=1) / len(difference) ** 0.5
     clustered = clustered_se(difference, questions.codes)
-    return (
-        f"{model:<13} {title:<7} {len(difference):>3}  {a.mean():>12.4f}  {b.mean():>9.4f}  {difference.mean():>+10.4f}"
-        f"  {alone:>9.4f}  {clustered:>20.4f}"
-    )
+    errors = (f"{alone:.4f}", f"{clustered:.4f}")
+    return model, title, len(difference), f"{a.mean():.4f}", f"{b.mean():.4f}", f"{difference.mean():+.4f}", *errors
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from experiments.options import of_group, several
 from experiments.study import Found, Picture, Report, Run, Study, evaluation
 from rag_eval.errors import UserError
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.report.table import Cell, Figure, Table, figure
 from rag_eval.score.estimate import estimate
 from rag_eval.types import Estimate
 
@@ -170,7 +170,7 @@ def _measured(run: RecordedRun, kind: str) -> dict[str, Estimate | None]:
     return found
 
 
-def _table(found: Sequence[Cellwise]) -> Section:
+def _table(found: Sequence[Cellwise]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for one in found:
         n = next((measure.n for measure in one.found.values() if measure is not None), 0)
@@ -178,21 +178,22 @@ def _table(found: Sequence[Cellwise]) -> Section:
         figures = [figure(one.found[measure]) for measure in MEASURES]
         rows.append((one.label, one.retriever, n, *figures, known if one.retriever == "bm25" else "", one.verdict))
     header = ("set", "retriever", "n", *MEASURES.values(), "known hit@1 / MRR@10", "BM25")
-    return Section("Retrieval", READING, header, tuple(rows))
+    return Table("Retrieval", READING, header, tuple(rows))
 
 
-def _costs(runs: Mapping[SetRun, RecordedRun]) -> Section:
+def _costs(runs: Mapping[SetRun, RecordedRun]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for (name, retriever), run in runs.items():
         facts, learn = run.record.facts, run.record.spends["learn"]
+        audit = facts.data.audit
         stored = None if learn.stored_bytes is None else learn.stored_bytes / 2**20
-        rate = facts["throughput"]["searches_per_s"]
-        n = facts["audit"]["n_documents"]
+        rate = facts.outcomes.throughput.searches_per_s
+        n: Cell = Figure(None) if audit is None else audit.n_documents
         rows.append(
             (name, retriever, n, Figure(learn.seconds, note="from the cache" if learn.cached else ""), Figure(stored), Figure(rate))
         )
     reading = "On this machine. Building: embedding and indexing together; what came from the cache is given as it was built."
-    return Section(
+    return Table(
         "Cost", reading, ("set", "retriever", "passages", "building, s", "stored, MiB", "questions searched a second"), tuple(rows)
     )
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from rich.console import Console
 
@@ -28,14 +27,18 @@ from rag_eval.errors import RagEvalError, Terminated
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import duration, progress
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.identity import git, hardware, versions
+from rag_eval.record.facts import Hardware
+from rag_eval.record.identity import versions
+from rag_eval.record.run_facts import checkout, machine
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import form_reason, keeps_some_form
+from rag_eval.report.markdown import as_markdown
+from rag_eval.report.plain import as_json
 from rag_eval.report.recorded_run import RecordedRun, read_run
-from rag_eval.report.sections import Section, as_json, as_markdown, show
+from rag_eval.report.table import Table
+from rag_eval.report.terminal import show
 
 PARTLY = 3  # exit code
-FILE_WIDTH = 80  # columns where the output is no terminal
 WINDOW = 10  # last runs that the time left is told by: at first they may all come from disk
 
 
@@ -88,7 +91,7 @@ class Picture:
 class Report:
     """What a study found."""
 
-    sections: Sequence[Section]
+    sections: Sequence[Table]
     notes: Sequence[str] = ()  # beside where the numbers come from, which is always said
     more: Mapping[str, object] = field(default_factory=dict)  # of the JSON file
     picture: Picture | None = None
@@ -116,7 +119,7 @@ class Study(Generic[Given, Key, Result]):
         found = made(self.runs(options))
         report = self.report(options, found)
         records = [one.record for one in found.values() if isinstance(one, RecordedRun)]
-        n_unasked = sum(record.facts["counts"]["n_error"] for record in records)
+        n_unasked = sum(record.facts.outcomes.counts.n_error or 0 for record in records)
         notes = [*provenance(records, " ".join(["python -m", self.module, *argv])), *report.notes]
         notes += [] if records else [f"load average before: {load:.1f}"]  # recorded runs may be of another time and machine
         notes += [f"failed: {named(key)}: {message}" for key, message in found.failed.items()]
@@ -157,7 +160,7 @@ def made(runs: Sequence[Run[Key, Result]]) -> Found[Key, Result]:
     return found
 
 
-def possible(*sections: Callable[[], Section]) -> list[Section]:
+def possible(*sections: Callable[[], Table]) -> list[Table]:
     """The sections that can be made of what succeeded."""
     found = []
     for section in sections:
@@ -184,26 +187,23 @@ def named(key: Hashable) -> str:
 
 def provenance(records: Sequence[RunRecord], command: str) -> list[str]:
     """Where numbers come from, a line each: command, commit, versions, machine, and of recorded runs when they ran and which models."""
-    facts = [record.facts for record in records] or [{"git": git(), "versions": versions(), "hardware": hardware("cpu")}]
+    recorded = [record.facts.provenance for record in records]
+    here = [(one.git, one.versions, one.hardware) for one in recorded] or [(checkout(), versions(), machine("cpu"))]
     lines = [
         f"command: {command}",
-        f"commit: {_distinct(_commit(one['git']) for one in facts)}",
-        f"versions: {_distinct(', '.join(f'{name} {found}' for name, found in one['versions'].items()) for one in facts)}",
-        f"hardware: {_distinct(_machine(one['hardware']) for one in facts)}",
+        f"commit: {_distinct(str(git) for git, _, _ in here)}",
+        f"versions: {_distinct(', '.join(f'{name} {found}' for name, found in libraries.items()) for _, libraries, _ in here)}",
+        f"hardware: {_distinct(_machine(hardware) for _, _, hardware in here)}",
     ]
     if records:
         started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
         lines.append(f"run: {started} to {ended}, {len(records)} runs")
-    models = [str(one["comparison"]["base_model"]) for one in facts if one.get("comparison", {}).get("base_model") is not None]
+    models = [name for record in records if (name := record.facts.comparison.base_model) is not None]
     return [*lines, f"model: {_distinct(models, ', ')}"] if models else lines
 
 
-def _commit(found: Mapping[str, Any]) -> str:
-    return f"{found['commit'] or 'unknown'}{' with changes' if found['dirty'] else ''}"
-
-
-def _machine(found: Mapping[str, Any]) -> str:
-    return f"{found.get('gpu', found['device'])}, {found['cpu']}, {found['n_cores']} cores"
+def _machine(found: Hardware) -> str:
+    return f"{found.gpu or found.device}, {found.cpu}, {found.n_cores} cores"
 
 
 def _distinct(values: Iterable[str], between: str = "; ") -> str:
@@ -214,11 +214,6 @@ def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
     """A line for each arm, by name, of which some run's exact match measures the form of its answers: claims about it say nothing."""
     measured = [(name, [one for one in those if keeps_some_form(one) is False]) for name, those in records.items()]
     return [f"{form_reason(name, those[0])}; what is claimed of it by exact match says nothing" for name, those in measured if those]
-
-
-def console() -> Console:
-    """Standard output: as wide as the terminal, FILE_WIDTH where it is none."""
-    return Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
 
 
 def write_report(out: Path, name: str, title: str, report: Report, notes: Sequence[str]) -> None:
@@ -236,4 +231,4 @@ def write_report(out: Path, name: str, title: str, report: Report, notes: Sequen
     plain = {"schema_version": 1, "notes": list(notes), **report.more, "sections": as_json(report.sections)}
     write_atomically(out / f"{name}.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
     write_atomically(out / f"{name}.md", text)
-    show(report.sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], console())
+    show(report.sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], Console())

@@ -12,17 +12,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from experiments.options import Generator, whole
-from experiments.study import Found, Report, Run, Study, recorded
+from experiments.study import Found, NotMade, Report, Run, Study, recorded
 from rag_eval.data.world.source import world
 from rag_eval.record.disk import write_atomically, writing
+from rag_eval.record.facts import History
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Cell, Section, figure
-from rag_eval.types import Example
+from rag_eval.report.table import Cell, Table, figure
+from rag_eval.types import Estimate, Example
 
 TRAINED, HELD_OUT = (0, 1), 5  # phrasings of a fact that are trained on, and one that is asked
 CONTAINS = "answer/contains"
@@ -75,23 +76,18 @@ class Tried:
     """One training."""
 
     settings: Mapping[str, Any]
-    facts: Mapping[str, Any]
-    estimates: Mapping[str, Any]
+    training: History
+    estimates: Mapping[str, Estimate]
     cpu_s: float | None  # processor time of learning
-
-    @property
-    def training(self) -> Mapping[str, Any]:
-        """How it went."""
-        return dict(self.facts["training"])
 
     @property
     def rank(self) -> tuple[bool, float, float]:
         """What is better is greater."""
-        return self.training["stopped"] != "max_epochs", self.estimates[CONTAINS].mean, -self.training["epochs"]
+        return self.training.stopped != "max_epochs", self.estimates[CONTAINS].mean, -self.training.epochs
 
     def passes_to(self, share: float) -> str:
         """After how many passes so much was learned."""
-        return next((f"{one['epoch']:g}" for one in self.training["curve"] if one["share"] >= share), "-")
+        return next((f"{one.epoch:g}" for one in self.training.curve if one.share >= share), "-")
 
 
 def trials() -> dict[str, list[Trial]]:
@@ -115,7 +111,7 @@ def settings_of(trial: Trial, found: Trainings) -> dict[str, Any]:
     """The settings of a trial, given the trainings before it."""
     best = best_of(found, trial.setting)
     if trial.setting == LONGER:
-        return {**best, "epochs": trial.value * tried(Trial(STOP, STOPS[-1]), found).training["epochs"]}
+        return {**best, "epochs": trial.value * tried(Trial(STOP, STOPS[-1]), found).training.epochs}
     if trial.setting == ALL_WEIGHTS:
         return {**{name: value for name, value in best.items() if name != "rank"}, "learning_rate": trial.value}
     return {**best, trial.setting: trial.value}
@@ -134,7 +130,10 @@ def best_of(found: Trainings, before: str) -> dict[str, Any]:
 def tried(trial: Trial, found: Trainings) -> Tried:
     """How the training of a trial went."""
     record = found[trial].record
-    return Tried(settings_of(trial, found), record.facts, record.estimates, record.spends["learn"].cpu_seconds)
+    training = record.facts.outcomes.training
+    if training is None:
+        raise NotMade(f"{trial}: how its training went was not recorded")
+    return Tried(settings_of(trial, found), training, record.estimates, record.spends["learn"].cpu_seconds)
 
 
 def written(runs: Path, n_facts: int) -> Path:
@@ -176,25 +175,25 @@ def _trained(settings: Mapping[str, Any], questions: Path, options: Options) -> 
     return recorded(["mode=finetune", *data, *own, *who, *trained])
 
 
-def section(title: str, reading: str, tried: Sequence[Tried]) -> Section:
+def section(title: str, reading: str, tried: Sequence[Tried]) -> Table:
     """A row for each training."""
     header = ("rate", "rank", "rows a step", "ended at", "passes", "steps", "to 0.5", "to 0.95", "learned", "held out", "n", "processor s")
-    return Section(title, reading, header, tuple(map(_cells, tried)))
+    return Table(title, reading, header, tuple(map(_cells, tried)))
 
 
 def _cells(one: Tried) -> tuple[Cell, ...]:
     training, settings, asked = one.training, one.settings, one.estimates[CONTAINS]
-    curve = training["curve"]
+    curve = training.curve
     return (
         f"{settings['learning_rate']:g}",
         settings.get("rank", "all"),
         settings["batch_size"],
-        f"{training['epochs']:g} passes" if training["until_learned"] is None else f"{training['until_learned']:g}",
-        f"{training['epochs']:g}",
-        training["n_steps"],
+        f"{training.epochs:g} passes" if training.until_learned is None else f"{training.until_learned:g}",
+        f"{training.epochs:g}",
+        training.n_steps,
         one.passes_to(0.5),
         one.passes_to(0.95),
-        f"{curve[-1]['share']:.3f}" if curve else "-",
+        f"{curve[-1].share:.3f}" if curve else "-",
         figure(asked),
         asked.n,
         "-" if one.cpu_s is None else f"{one.cpu_s:.0f}",
@@ -207,7 +206,7 @@ def report(_: Options, found: Trainings) -> Report:
     titles = {STOP: ("When to stop", WHEN), ALL_WEIGHTS: ("All weights", ALL)}
     made = {name: [tried(trial, found) for trial in of_one if trial in found] for name, of_one in trials().items()}
     sections = [section(*titles.get(name, (f"By {name.replace('_', ' ')}", reading)), those) for name, those in made.items()]
-    curves = [{**one.settings, "curve": one.training["curve"]} for those in made.values() for one in those]
+    curves = [{**one.settings, "curve": [asdict(lap) for lap in one.training.curve]} for those in made.values() for one in those]
     return Report(sections, more={"curves": curves})
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rag_eval.report.judgement import Judgement
     from rag_eval.report.recorded_run import RecordedRun
-    from rag_eval.report.sections import Section
+    from rag_eval.report.table import Table
 
 __all__ = ["Comparison", "Difference", "Pair", "Run", "compare", "evaluate", "load_run"]
 
@@ -48,7 +48,8 @@ class Run:
     spends: Mapping[str, Spend]  # by stage, in physical units; None = not measured
     questions: Mapping[str, QuestionScores]  # by example id, in the order of the run
     predictions: Mapping[str, Prediction]  # by example id
-    charted: Mapping[str, str]  # of the measures in its figure, shares that tables of runs have a column for, what they are called
+    labels: Mapping[str, str]  # by measure, what reports call it
+    charted: tuple[str, ...]  # the measures in its figure: shares that tables of runs have a column for
     notes: tuple[str, ...]  # what must be known before the numbers are believed
     is_cached: bool  # whether it was finished before the call that gave it
 
@@ -89,7 +90,7 @@ class Run:
         from rag_eval.report.figures import intervals_png
         from rag_eval.report.notebook import as_html
 
-        shares = [(title, self.estimates[name]) for name, title in self.charted.items()]
+        shares = [(self.labels[name], self.estimates[name]) for name in self.charted]
         png = intervals_png(shares, "score, intervals of 95 %") if shares else None
         return as_html(self._title, self._sections(), self.notes, png, f"scores of {self.mode} with 95 % intervals")
 
@@ -97,15 +98,15 @@ class Run:
     def _title(self) -> str:
         return f"{self.mode} on {self.dataset}, run {self.run_id} of {self.experiment}"
 
-    def _sections(self) -> list[Section]:
+    def _sections(self) -> list[Table]:
         from rag_eval.report.console import SPENT
-        from rag_eval.report.sections import Figure, Section, figure
+        from rag_eval.report.table import Column, Figure, Table, Term, figure
 
-        scored = tuple((name, figure(one), one.n, one.n_clusters) for name, one in self.estimates.items())
+        scored = tuple((Term(name, self.labels[name]), figure(one), one.n, one.n_clusters) for name, one in self.estimates.items())
         spent = tuple((SPENT.get(stage, stage), Figure(one.seconds)) for stage, one in self.spends.items())
         return [
-            Section("", "", ("measure", "mean, 95 % interval", "n", "clusters"), scored),
-            Section("", "", ("spent", "seconds"), spent),
+            Table("", "", ("measure", Column("mean [95 % interval]", kind="share"), "n", "clusters"), scored),
+            Table("", "", ("spent", "seconds"), spent),
         ]
 
 
@@ -140,6 +141,7 @@ class Comparison:
     """What is said of two or more runs. It shows itself as tables, in a notebook with a figure."""
 
     runs: Mapping[str, Run]  # by what they are called here, in the order given
+    labels: Mapping[str, str]  # by measure, what reports call it
     measure: str  # the score that the claims are about
     threshold: float  # by how much the second must be better
     margin: float  # what counts as no difference
@@ -182,39 +184,44 @@ class Comparison:
         return as_text(self._title, self._sections(), [*self.verdicts, *self._noted()])
 
     def _repr_html_(self) -> str:
-        from rag_eval.report.accuracy import simultaneous
         from rag_eval.report.figures import intervals_png
         from rag_eval.report.notebook import as_html
+        from rag_eval.report.sections.declared_comparison import simultaneous
 
-        lines = [(f"{_name(pair)}, {name}", one.estimate) for pair in self.pairs for name, one in pair.differences.items()]
+        lines = [(f"{_name(pair)}, {self.labels[name]}", one.estimate) for pair in self.pairs for name, one in pair.differences.items()]
         title = f"second - first, {simultaneous(len(self.pairs))}; shaded: within {self.margin:g}"
         png = intervals_png(lines, title, self.margin)
         return as_html(self._title, self._sections(), [*self.verdicts, *self._noted()], png, "differences with 95 % intervals")
 
     @property
     def _title(self) -> str:
-        return f"{self.measure}: better by more than {self.threshold:g}? same within {self.margin:g}?"
+        return f"{self.labels[self.measure]}: better by more than {self.threshold:g}? same within {self.margin:g}?"
 
     def _noted(self) -> list[str]:
         return [f"note: {one}" for one in self.notes]
 
-    def _sections(self) -> list[Section]:
-        from rag_eval.report.accuracy import simultaneous
-        from rag_eval.report.sections import Cell, Figure, Section, figure
+    def _sections(self) -> list[Table]:
+        from rag_eval.report.sections.declared_comparison import simultaneous
+        from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
 
         names = list(dict.fromkeys(name for pair in self.pairs for name in pair.differences))
         scores: list[tuple[Cell, ...]] = [(label, *(figure(run.estimates.get(name)) for name in names)) for label, run in self.runs.items()]
         differences = [
-            (_name(pair), name, figure(one.estimate), *_sizes(one.estimate))
+            (_name(pair), Term(name, self.labels[name]), figure(one.estimate), *_sizes(one.estimate))
             for pair in self.pairs
             for name, one in pair.differences.items()
         ]
-        verdicts = tuple((_name(pair), pair.judged_on, pair.verdict_text, pair.same_text, Figure(pair.p)) for pair in self.pairs)
+        verdicts = tuple(
+            (_name(pair), Term(pair.judged_on, self.labels[pair.judged_on]), pair.verdict_text, pair.same_text, Figure(pair.p))
+            for pair in self.pairs
+        )
+        titled = (Column(self.labels[name], name) for name in names)
+        measure, judged_on, better, same = (Column(title, kind="text") for title in ("measure", "judged on", "second better?", "same?"))
         reading = f"Paired by question, clustered; {simultaneous(len(self.pairs))}."
         return [
-            Section("Scores", "", ("run", *names), tuple(scores)),
-            Section("Differences", reading, ("pair", "measure", "second - first", "n", "clusters"), tuple(differences)),
-            Section("Verdicts", "", ("pair", "judged on", "second better?", "same?", "p (Holm)"), verdicts),
+            Table("Scores", "", ("run", *titled), tuple(scores)),
+            Table("Differences", reading, ("pair", measure, "second - first", "n", "clusters"), tuple(differences)),
+            Table("Verdicts", "", ("pair", judged_on, better, same, "p (Holm)"), verdicts),
         ]
 
 
@@ -291,24 +298,26 @@ def compare(
         UserError: the runs may not be compared, one of them is not there or not finished, or the claim cannot be made.
     """
     with _expected_errors():
-        from rag_eval.report.declared_comparison import check_comparable, declaration, declared_comparison
+        from rag_eval.report.context import ReportContext
+        from rag_eval.report.declared_comparison import caveats, check_comparable, declaration, verdicts
         from rag_eval.report.judgement import adjusted_p
 
         given = (run_a, run_b, *more)
         read = [_read(one.folder if isinstance(one, Run) else one) for one in given]
         differing = check_comparable(read, allow_mismatch)
-        declared = declaration(read, measure, threshold, margin)
-        made = declared_comparison(read, declared, differing)
+        context = ReportContext(read, declaration(read, measure, threshold, margin))
         runs = [one if isinstance(one, Run) else _run(other, is_cached=True) for one, other in zip(given, read, strict=True)]
-        pairs = [_pair(one, p) for one, p in zip(made.judgements, adjusted_p(made.judgements), strict=True)]
+        pairs = [_pair(one, p) for one, p in zip(context.judged, adjusted_p(context.judged), strict=True)]
+        names = {context.measure, *(name for one in pairs for name in (one.judged_on, *one.differences))}
         return Comparison(
-            {arm.label: run for arm, run in zip(made.arms, runs, strict=True)},
-            declared.better.name,
+            {arm.label: run for arm, run in zip(context.arms, runs, strict=True)},
+            {name: context.label(name) for name in sorted(names)},
+            context.measure,
             threshold,
             margin,
             tuple(pairs),
-            tuple(made.verdicts),
-            tuple(made.notes),
+            tuple(verdicts(context)),
+            (*differing, *caveats(context)),
         )
 
 
@@ -340,21 +349,21 @@ def _read(path: str | os.PathLike[str]) -> RecordedRun:
 
 def _run(read: RecordedRun, is_cached: bool) -> Run:
     from rag_eval.report.console import remarks
-    from rag_eval.score.scoring import scoring_of
 
     record = read.record
-    declared = scoring_of(record).declared.items()
+    declared = record.scoring.declared.items()
     return Run(
         folder=read.folder,
         run_id=record.run_id,
         experiment=record.experiment,
         mode=record.mode,
-        dataset=str(record.facts["comparison"]["dataset_name"]),
+        dataset=record.facts.comparison.dataset_name,
         estimates=record.estimates,
         spends=record.spends,
         questions=read.questions,
         predictions=read.predictions,
-        charted={name: one.title for name, one in declared if one.title and one.is_share and name in record.estimates},
+        labels={name: record.scoring.label(name) for name in record.estimates},
+        charted=tuple(name for name, one in declared if one.is_column and one.is_share and name in record.estimates),
         notes=tuple(remarks(record)),
         is_cached=is_cached,
     )

@@ -10,11 +10,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag_eval.errors import RagEvalError, Terminated
 from rag_eval.processes import n_processes, rank
-from rag_eval.types import RunResult
+
+if TYPE_CHECKING:
+    from rag_eval.record.run_record import RunResult
 
 RESUMES = (
     "the same command goes on after the last recorded answer, or from the last state of its training, "
@@ -175,7 +177,7 @@ def _run(arguments: list[str]) -> int:
             codes.append(fail(error, f"job {HydraConfig.get().job.num}: " if is_sweep else "", is_debug=cfg.get("debug", False)))
             return FAILED
         n_finished += 1
-        if result.facts["counts"]["n_error"]:
+        if result.facts.outcomes.counts.n_error:
             codes.append(3)
         from rag_eval.score.scoring import scoring_of
 
@@ -209,11 +211,11 @@ def prepare() -> None:
 def _run_and_show(cfg: Any) -> RunResult:
     """Run one configuration and print what it measured."""
     from rag_eval.evaluate import evaluate
-    from rag_eval.report.console import show
+    from rag_eval.report.console import show_run
 
     result = evaluate(cfg)
     try:
-        show(result)
+        show_run(result)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # whoever read has gone, as head does, for which rich exits; the run is recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

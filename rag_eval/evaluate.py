@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -17,12 +17,13 @@ from rag_eval.forgetting.measure import forgotten
 from rag_eval.meter import Reading, metered
 from rag_eval.parts import Retriever
 from rag_eval.preparation import Run, begun, prepared, questions_of
-from rag_eval.probes import AskedAgain, against_exact, batch_disagreement, check_chance, learned_phrasings, update_spend
+from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, update_spend
 from rag_eval.record import run_spend
+from rag_eval.record.facts import AskedAgain
 from rag_eval.record.identity import run_id
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_facts import declarations, known_after
-from rag_eval.record.run_record import RunRecord
+from rag_eval.record.run_record import RunRecord, RunResult
 from rag_eval.record.tracker import is_mirrored
 from rag_eval.retrieve.kept import Kept
 from rag_eval.run_spec import RunSpec
@@ -30,7 +31,7 @@ from rag_eval.score.metric import metric
 from rag_eval.score.outcome import check_sum
 from rag_eval.score.summary import Scorer, estimates
 from rag_eval.system import System
-from rag_eval.types import Estimate, Example, Prediction, RunResult, Spend
+from rag_eval.types import Estimate, Example, Prediction, Spend
 
 
 def evaluate(cfg: DictConfig) -> RunResult:
@@ -49,8 +50,8 @@ def evaluate(cfg: DictConfig) -> RunResult:
     if record is None:
         record = _recorded(begun(spec, dataset, questions, answers, directory, form))
     mirror(spec, directory, record)
-    facts = {**record.facts, "spends": record.spends}
-    return RunResult(str(directory.path.resolve()), known_by, record.status, record.estimates, facts, is_cached)
+    where = str(directory.path.resolve())
+    return RunResult(where, known_by, record.status, record.estimates, record.facts, record.spends, is_cached)
 
 
 def _recorded(run: Run) -> RunRecord:
@@ -87,8 +88,9 @@ def _measured(run: Run, readings: dict[str, Reading]) -> RunRecord:
         probed, again = _probed(run, ready, retriever, predictions)
         found = estimates(scores, scorer.scoring) | probed
     spends = _spends(run, ready, run_spend.by_stage(readings, learned, predictions, reused_s, spec.adapter.get("n_processes", 1)))
-    told = {"metrics": declarations(scorer.scoring, spec), "chance": chance, "asked_again": asdict(again)}
-    return run.directory.finish(scores, spends, found, known_after(run.facts, ready, learned, predictions, questions) | told)
+    facts = known_after(run.facts, ready, learned, predictions, questions)
+    outcomes = replace(facts.outcomes, metrics=declarations(scorer.scoring, spec), chance=chance, asked_again=again)
+    return run.directory.finish(scores, spends, found, replace(facts, outcomes=outcomes))
 
 
 def _probed(run: Run, ready: System, retriever: Retriever, predictions: Sequence[Prediction]) -> tuple[dict[str, Estimate], AskedAgain]:
@@ -117,7 +119,7 @@ def _spends(run: Run, ready: System, metered_spends: Mapping[str, Spend]) -> dic
     update = update_spend(ready.retriever, run.dataset.documents, run.uses_cuda)
     if update is not None:
         spends["update"] = update
-    if run.dataset.written is not None and run.facts["written"]:
+    if run.dataset.written is not None and run.facts.data.written:
         spends["data_generation"] = run.dataset.written.spend
     return spends
 

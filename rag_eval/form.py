@@ -13,7 +13,7 @@ import logging
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from rag_eval.config.signature import signature
 from rag_eval.exemplars import chosen, n_available
 from rag_eval.parts import Cache, Generator, Retriever, Styled
 from rag_eval.prompt import Prompt
+from rag_eval.record.facts import Form, Tried
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import OracleDistract
 from rag_eval.retrieve.random_pick import RandomPick
@@ -46,29 +47,6 @@ FEWEST_QUESTIONS = 8  # below, the probe tells nothing
 N_READ = 3  # passages of a question, gold and others: as many as conf/retriever gives to an arm
 N_GOLD = 5  # of its evidence, at most, where that is more
 FOUND = "form.json"
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One form of the prompt and what the base model answered in it."""
-
-    style: Style
-    n_exemplars: int
-    contains: Estimate
-    em: Estimate
-    words: float  # mean of the answers, normalised; two characters of a script without spaces are one
-    answers: tuple[str, ...]  # the first few, to be read
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form of every prompt of a study, and why it is that one."""
-
-    style: Style
-    n_exemplars: int
-    why: str
-    tried: tuple[Tried, ...] = ()
-    gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
 
 
 def formed(spec: RunSpec, dataset: QADataset) -> tuple[RunSpec, Form]:

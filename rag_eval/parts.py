@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -126,6 +126,37 @@ class Embedder(Protocol):
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
         """float32 (n, dim), in order."""
         ...
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """How a generator decoded, as far as that does not decide what it said."""
+
+    loop: Literal["own", "transformers"]
+    why: str | None  # it is not our own loop
+    products: Mapping[str, str] | None  # of linear layers, by the phase that they were chosen for; None = the library's
+    max_rows: int | None  # of a batch, where memory or padding limits it
+
+
+@dataclass(frozen=True)
+class KnowledgeBudget:
+    """How much of what is asked each side was given. A fact is an answer about a cluster, as in the audit.
+
+    What training reaches of a question in another form than it was taught (the other way round, or of several facts) is not
+    known; such questions count as not trained, and n_beside_trained says how many there may be.
+    """
+
+    n_documents: int  # in the corpus
+    n_documents_trained: int  # of these, trained on as they are or in other words
+    n_facts_trained: int  # asked in training
+    n_questions: int  # of the test, those whose evidence is known
+    n_retrievable: int  # of these, with all their evidence in the corpus
+    n_trained: int  # of these, with their fact asked in training, or all their evidence trained on
+    n_only_retrievable: int  # given to retrieval and not to training
+    n_only_trained: int  # given to training and not to retrieval
+    n_neither: int
+    rows: Mapping[str, int] = field(default_factory=dict)  # trained on, by source; empty also where an earlier version did not count them
+    n_beside_trained: int | None = None  # only retrievable, with all evidence asked about otherwise in training; None = not counted
 
 
 @dataclass(frozen=True)
@@ -349,8 +380,8 @@ class Warming(Protocol):
 class Telling(Protocol):
     """A generator that tells how it decoded, as far as that does not decide what it said."""
 
-    def decoded(self) -> Mapping[str, Any]:
-        """Plain data, for the record of a run; empty where it decoded nothing."""
+    def decoded(self) -> Decoded | None:
+        """How; None where it decoded nothing."""
         ...
 
 

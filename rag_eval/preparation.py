@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -12,13 +11,14 @@ from rag_eval.adapt.budget import budget, taught_rows
 from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
 from rag_eval.config.build import build, dataset_of, system_of
 from rag_eval.config.check import check
-from rag_eval.form import Form, formed
+from rag_eval.form import formed
 from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.gguf.folder import is_gguf
 from rag_eval.hub import pinned
 from rag_eval.parts import Row as TrainingRow
 from rag_eval.parts import Teaching
 from rag_eval.probes import sample
+from rag_eval.record.facts import Form, RunFacts
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_facts import known_before
 from rag_eval.recorded.answer import Answers
@@ -75,7 +75,7 @@ class Run:
     taught: Sequence[TrainingRow] | None  # what its adapter trains on; None = it trains on nothing, or was trained elsewhere
     answers: Answers  # recorded ones, their contexts recognised
     overlap: Mapping[str, str]  # by question, what it shares with the training questions
-    facts: Mapping[str, Any]  # known before it
+    facts: RunFacts  # known before it
     directory: RunDirectory
 
     @property
@@ -86,7 +86,7 @@ class Run:
     @property
     def primary(self) -> str:
         """The score that says whether an answer is right."""
-        return str(self.facts["comparison"]["primary"])
+        return self.facts.comparison.primary
 
     def scorer(self, asked: System) -> Scorer:
         """What scores the answers of a system."""
@@ -114,11 +114,8 @@ def begun(spec: RunSpec, dataset: QADataset, questions: tuple[Example, ...], ans
     prompt = system.prompt.learn(dataset)
     _ = system.generator.count_tokens([prompt.render(one, ()) for one in questions])  # or if its chat template cannot put one
     taught = taught_rows(system.adapter, system.generator, prompt, dataset, spec.seed)
-    facts = {
-        **known_before(spec, dataset, questions, system, prompt, overlap),
-        "form": asdict(form),
-        "knowledge": None if taught is None else budget(replace(dataset, test=questions), taught),
-    }
+    knowledge = None if taught is None else budget(replace(dataset, test=questions), taught)
+    facts = known_before(spec, dataset, questions, system, prompt, overlap, form, knowledge)
     if taught is not None and isinstance(system.adapter, Teaching):
         system = replace(system, adapter=system.adapter.with_rows(taught))
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(spec.to_config())), facts)

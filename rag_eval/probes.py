@@ -7,12 +7,13 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from rag_eval.errors import DataError
 from rag_eval.meter import metered
 from rag_eval.parts import Retriever
+from rag_eval.record.facts import AskedAgain
 from rag_eval.retrieve.kept import Kept
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.score.comparators import is_forced
@@ -63,15 +64,6 @@ def learned_phrasings(
     alone = replace(ready, retriever=NoRetriever())
     found = score(alone, answer(alone, probe), probe)
     return {train_phrasing(primary): found[primary]} if primary in found else {}
-
-
-@dataclass(frozen=True)
-class AskedAgain:
-    """How many answers were given again one by one."""
-
-    wanted: int
-    asked: int
-    why: str | None = None  # fewer than wanted
 
 
 def batch_disagreement(

@@ -315,15 +315,3 @@ class Timing:
     seconds: Mapping[str, float]  # by stage: embed, search, rerank, prompt, prefill (to the first token), decode (the rest)
     e2e_s: float  # from the scheduled arrival to the last token, waiting included
     queue_s: float = 0.0  # of which waiting
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """One finished run: where it is kept and what it measured."""
-
-    directory: str
-    run_id: str
-    status: str
-    estimates: Mapping[str, Estimate]
-    facts: Mapping[str, Any]  # configuration and data identities, spends, counts
-    cached: bool  # an earlier identical run was returned

@@ -12,8 +12,9 @@ import pytest
 from rag_eval import probes
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.generate.hf import HF
-from rag_eval.probes import PROBE_SHARE, AskedAgain, batch_disagreement
+from rag_eval.probes import PROBE_SHARE, batch_disagreement
 from rag_eval.prompt import Prompt
+from rag_eval.record.facts import AskedAgain
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
 from rag_eval.testing.models import TINY

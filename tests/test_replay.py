@@ -172,13 +172,14 @@ def test_the_answers_that_real_models_gave_score_what_others_computed(tmp_path: 
     done = subprocess.run(
         [sys.executable, "-m", "experiments.replay", "lara", str(tmp_path)],
         cwd=ROOT,
+        env={**os.environ, "COLUMNS": "120"},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()[1:]]
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line.startswith("│")]
     expected = [line.split() for line in LARA.splitlines()]
     assert [line[:2] for line in lines] == [line[:2] for line in expected]
     for got, wanted in zip(lines, expected, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,21 +29,23 @@ from rag_eval.errors import ConfigError, DataError, UserError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.latency.protocol import LatencyProtocol
 from rag_eval.latency.schedule import poisson_arrivals
-from rag_eval.probes import AskedAgain, batch_disagreement
+from rag_eval.probes import batch_disagreement
 from rag_eval.prompt import Prompt
+from rag_eval.record.facts import AskedAgain
 from rag_eval.record.mlflow_rows import metrics_of
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import exploratory_section, means_section, verdict_section
+from rag_eval.report.arms_table import arms_table
 from rag_eval.report.compare import DEFAULTS, _terms, comparison
+from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm, contrast, declare, pairs
 from rag_eval.report.guards import notes, prompt_notes
-from rag_eval.report.judgement import judge, judgements
+from rag_eval.report.judgement import judge, sentence
 from rag_eval.report.ledger import entries, is_trial
+from rag_eval.report.markdown import as_markdown
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import mismatches
-from rag_eval.report.sections import as_markdown
+from rag_eval.report.sections import declared_comparison, other_differences, scores
 from rag_eval.report.spending import Terms, machine_seconds
-from rag_eval.report.table import table
 from rag_eval.score.answer import em
 from rag_eval.score.metric import Metric
 from rag_eval.score.outcome import check_sum
@@ -88,8 +90,8 @@ FORMAT: Any = SimpleNamespace(
 
 
 def report(*runs: RecordedRun) -> str:
-    made = comparison(runs, DECLARED, [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)])
-    return as_markdown("Comparison", made.sections, made.notes)
+    made = comparison(ReportContext(runs, DECLARED, [Terms(machine_seconds(), 1.0, 0.0, None, 0.0)]))
+    return as_markdown("Comparison", made.tables, made.notes)
 
 
 def test_m01_a_test_question_in_the_training_data_is_refused_and_overlap_is_counted(run: Make) -> None:
@@ -137,21 +139,22 @@ def test_m03_a_template_of_the_adapters_own_and_control_tokens_in_texts_are_said
 def test_m04_strict_and_lenient_scores_stand_side_by_side(run: Make) -> None:
     verbose = [{EM: 0.0, "answer/contains": 1.0, "outcome/malformed": 0.0}] * 40
     one, other = run("rag"), write_run(run("rag").folder.parents[1], "v", "closed_book", verbose)
-    assert "scores rank 0:rag and 1:closed_book differently: answer/em for the first, answer/contains for the second" in said(one, other)
-    assert "answer/em measures the form of the answers of 1:closed_book, not what they say" in said(one, other)
-    shown = [row[0] for row in means_section([Arm("a", one), Arm("b", other)]).rows]
-    assert {EM, "answer/contains", "outcome/malformed"} <= set(shown)
-    made = comparison([one, other], DECLARED, [])
-    assert "? METRIC-DEPENDENT. Difference answer/em -0.500" in made.verdicts[-1]
-    assert "answer/contains 0.500" in made.verdicts[-1]
-    assert made.sections[0].title == "Knowledge gained"
+    assert "scores rank 0:rag and 1:closed_book differently: exact match for the first, contains for the second" in said(one, other)
+    assert "exact match measures the form of the answers of 1:closed_book, not what they say" in said(one, other)
+    context = ReportContext([one, other], DECLARED, [])
+    shown = {str(row[0]) for row in scores.tables(context)[0].rows}
+    assert {"exact match", "contains", "malformed answers"} <= shown
+    made = comparison(context)
+    assert "? METRIC-DEPENDENT. Difference exact match -0.500" in made.verdicts[-1]
+    assert "contains 0.500" in made.verdicts[-1]
+    assert made.tables[0].title == "Knowledge gained"
 
 
 def test_m05_other_decoding_is_refused_and_marked_when_compared_all_the_same(run: Make) -> None:
     one, other = run("rag"), run("closed_book", comparison={"decoding": "sampled"})
     assert mismatches([one.record, other.record])[0].startswith("decoding differs")
-    made = comparison([one, other], DECLARED, [], ["MISMATCH, compared all the same: decoding differs"])
-    assert "MISMATCH" in as_markdown("c", made.sections, made.notes)
+    made = comparison(ReportContext([one, other], DECLARED, []), ["MISMATCH, compared all the same: decoding differs"])
+    assert "MISMATCH" in as_markdown("c", made.tables, made.notes)
     assert "output tokens a question" in report(one, other)
 
 
@@ -188,8 +191,8 @@ def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
     assert "under-trained: 0.600 of its training questions right" in said(run("finetune", weights="trained", extra=learned))
     enough = {train_phrasing(EM): Estimate(0.96, 0.9, 1.0, 200, 32)}
     assert "under-trained" not in said(run("finetune", weights="trained", extra=enough))
-    both = table([run("finetune", weights="trained", extra=one).record for one in (learned, enough)])
-    assert [line.title.endswith("(under-trained)") for line in both.lines] == [True, False]
+    both = arms_table([run("finetune", weights="trained", extra=one).record for one in (learned, enough)])
+    assert [str(row[0]).endswith("(under-trained)") for row in both.rows] == [True, False]
 
 
 def test_m09_no_training_window_holds_two_texts_about_one_trained_entity() -> None:
@@ -234,26 +237,27 @@ def test_m11_questions_of_one_cluster_do_not_count_as_independent() -> None:
 
 def test_m12_several_comparisons_are_corrected(run: Make) -> None:
     arms = [Arm(str(n), run("rag", n_right=n, choices={"n": n})) for n in (10, 20, 30)]
-    section, _ = verdict_section(judgements(arms, DECLARED), DECLARED)
-    alone, together = contrast(arms[0], arms[1], EM).difference, judgements(arms, DECLARED)[0].judged.contrast.difference
+    context = ReportContext([one.run for one in arms], DECLARED, [])
+    (section,) = declared_comparison.tables(context)
+    alone, together = contrast(arms[0], arms[1], EM).difference, context.judged[0].judged.contrast.difference
     assert alone is not None
     assert together is not None
     assert together.low < alone.low
     assert together.high > alone.high
     raw = sorted(one.p for one in (contrast(*pair, EM) for pair in pairs(arms)) if one.p is not None)
-    adjusted = sorted(row[section.header.index("p (Holm)")].value for row in section.rows)  # type: ignore[union-attr]
+    adjusted = sorted(row[[column.title for column in section.columns].index("p (Holm)")].value for row in section.rows)  # type: ignore[union-attr]
     assert adjusted[0] == pytest.approx(min(1.0, 3 * raw[0]))
-    assert exploratory_section(arms, [EM]).header[-1] == "q"
+    assert other_differences.tables(context)[0].header[-1] == "q"
 
 
 def test_m13_no_difference_found_is_not_the_same_and_the_detectable_one_is_printed(run: Make) -> None:
     one, other = run("rag", 20), write_run(run("rag").folder.parents[1], "x", "closed_book", [WRONG, RIGHT] * 20)
-    section, said = verdict_section([judge(Arm("a", one), Arm("b", other), DECLARED)], DECLARED)
-    assert "INCONCLUSIVE(MDE=" in said[0]
-    assert "nobody is better" in said[0]
-    assert str(section.rows[0][-1]).startswith("INCONCLUSIVE")
+    context = ReportContext([one, other], DECLARED, [])
+    assert "INCONCLUSIVE(MDE=" in sentence(context.judged[0])
+    assert "nobody is better" in sentence(context.judged[0])
+    assert str(declared_comparison.tables(context)[0].rows[0][-1]).startswith("INCONCLUSIVE")
     few = [write_run(run("rag").folder.parents[1], f"few{right}", "rag", [{EM: right}] * 18, choices={"n": right}) for right in (0.0, 1.0)]
-    assert "nobody is better" in verdict_section([judge(Arm("a", few[0]), Arm("b", few[1]), DECLARED)], DECLARED)[1][0]
+    assert "nobody is better" in sentence(judge(Arm("a", few[0]), Arm("b", few[1]), DECLARED))
 
 
 def test_m14_a_timing_without_its_protocol_is_no_latency(run: Make) -> None:
@@ -323,7 +327,7 @@ def test_m21_evidence_that_did_not_fit_is_not_in_the_prompt(run: Make) -> None:
     scored = scorer.score(cut, example)
     assert (scored.score("prompt/holds_evidence"), scored.score("prompt/was_given_evidence"), scored.cause) == (0.0, 1.0, "truncated")
     assert "passages were left out of 7 prompts" in said(
-        run("rag", counts={**run("rag").record.facts["counts"], "n_truncated_questions": 7})
+        run("rag", counts={**asdict(run("rag").record.facts.outcomes.counts), "n_truncated_questions": 7})
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.study import Found, Report, Run, Study
-from rag_eval.report.sections import Section
+from rag_eval.report.table import Table
 from rag_eval.score.bootstrap import bootstrap_means, cluster_weights, percentile_interval
 
 N_RESAMPLES, N_QUESTIONS, N_COLUMNS = 10_000, 1_000, 200
@@ -57,7 +57,7 @@ def report(_: Options, found: Found[int, float]) -> Report:
         "met" if median_s <= LIMIT_S else "NOT met",
     )
     reading = f"{SIZE}; in brackets the fastest and the slowest of {N_REPEATS}."
-    return Report([Section("One bootstrap", reading, ("median, s", "limit, s", "reached"), (row,))], more={"seconds": seconds})
+    return Report([Table("One bootstrap", reading, ("median, s", "limit, s", "reached"), (row,))], more={"seconds": seconds})
 
 
 STUDY = Study("bootstrap", "Speed of the bootstrap", "experiments.bench.bootstrap", Options, runs, report)

@@ -26,7 +26,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from experiments.study import Found, Report, Run, Study
-from rag_eval.report.sections import Section
+from rag_eval.report.table import Table
 from rag_eval.retrieve.embed import SentenceTransformerEmbedder
 from rag_eval.retrieve.offline import minilm_path
 from rag_eval.retrieve.vectors import in_memory
@@ -149,7 +149,7 @@ def report(_: Options, found: Found[int, list[Compared]]) -> Report:
     """A line for each comparison."""
     every = [one for of_threads in found.values() for one in of_threads]
     about = f"all-MiniLM-L6-v2, {N_TEXTS} {passages()[0]}, {N_PAIRS} alternating pairs, median (least to most)."
-    section = Section("Texts a second", about, COLUMNS, tuple(map(row, every)))
+    section = Table("Texts a second", about, COLUMNS, tuple(map(row, every)))
     return Report([section], more={"compared": [asdict(one) for one in every]})
 
 

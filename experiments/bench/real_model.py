@@ -37,7 +37,7 @@ from rag_eval.config.check import check
 from rag_eval.config.compose import composed
 from rag_eval.errors import EnvironmentFault
 from rag_eval.generate.hf import HF
-from rag_eval.report.sections import Section
+from rag_eval.report.table import Table
 
 ROOT, WORKER = Path(__file__).parents[2], Path(__file__).with_name("real_model_worker.py")
 HARNESS, N_NEW, TOKEN_BUDGET, N_PASSAGES = "0.4.13", 24, 16384, 3
@@ -260,7 +260,7 @@ def report(options: Options, found: Found[str, list[Way]]) -> Report:
     return Report(sections, [f"threads: {torch.get_num_threads()}"], {"ways": kept})
 
 
-def _section(dtype: str, ways: Sequence[Way], options: Options) -> Section:
+def _section(dtype: str, ways: Sequence[Way], options: Options) -> Table:
     (ours,) = (way for way in ways if way.name == OURS)
     rows = [row(ours, way, options.n) for way in ways]
     length = statistics.fmean(len(one.ids) for one in _asked(options)[1])
@@ -269,7 +269,7 @@ def _section(dtype: str, ways: Sequence[Way], options: Options) -> Section:
         f"passages, {length:.0f} prompt tokens on average, up to {N_NEW} new ones. {options.blocks} blocks of "
         f"{options.n} questions in turn; ratios with 95 % intervals over the blocks."
     )
-    return Section(dtype, reading, COLUMNS, tuple(tuple(one.get(name, "") for name in COLUMNS) for one in rows))
+    return Table(dtype, reading, COLUMNS, tuple(tuple(one.get(name, "") for name in COLUMNS) for one in rows))
 
 
 def read_options(argv: Sequence[str]) -> Options:

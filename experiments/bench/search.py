@@ -26,7 +26,7 @@ import numpy as np
 from experiments.options import whole
 from experiments.study import Found, Report, Run, Study
 from rag_eval.parts import Vectors
-from rag_eval.report.sections import Section
+from rag_eval.report.table import Table
 
 BATCHES = (1, 8, 32, 128, 256, 1_024)
 TARGETS = {32: 4.0, 128: 4.0, 256: 4.0}  # how many times as fast as FAISS as it comes
@@ -140,7 +140,7 @@ def report(options: Options, found: Found[str, list[dict[str, Any]]]) -> Report:
     header = ("queries at once", "FAISS, ms", "ours, ms", "torch, ms", "ratio", "same ids", "target", "reached")
     core = f"OPENBLAS_CORETYPE: {os.environ.get('OPENBLAS_CORETYPE', 'unset')}"
     more = {"rows": options.rows, "pairs": options.pairs, "found": sizes}
-    return Report([Section("Milliseconds a search", reading, header, tuple(map(_cells, sizes)))], [core], more)
+    return Report([Table("Milliseconds a search", reading, header, tuple(map(_cells, sizes)))], [core], more)
 
 
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ from rag_eval.parts import Row, TrainingData
 from rag_eval.prompt import Prompt
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.record.work import WorkDirectory
-from rag_eval.report.sections import Section
+from rag_eval.report.table import Table
 from rag_eval.testing.models import TINY
 
 N_BLOCKS, N_SKIPPED, N_HELD_OUT = 4, 2, 16
@@ -261,7 +261,7 @@ def report(_: Options, found: Found[str, list[Way]]) -> Report:
     sizes = "; ".join(f"{kind.name}: {kind.n_rows} rows, {kind.batch} a step" for kind in KINDS)
     about = f"LoRA of rank {RANK} on the embedded model, float32. {sizes}. {N_BLOCKS} blocks in turn, 95 % intervals over blocks."
     ways = [asdict(way) for of_kind in found.values() for way in of_kind]
-    return Report([Section("Tokens a second", about, COLUMNS, tuple(rows))], [f"threads: {torch.get_num_threads()}"], {"ways": ways})
+    return Report([Table("Tokens a second", about, COLUMNS, tuple(rows))], [f"threads: {torch.get_num_threads()}"], {"ways": ways})
 
 
 STUDY = Study("training", "Training speed", "experiments.bench.training", Options, runs, report)

@@ -24,7 +24,7 @@ from rag_eval.config.signature import signature
 from rag_eval.data.world.source import past_of
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import is_under_trained
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure
+from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, figure
 from rag_eval.score.comparators import compare
 from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import EM
@@ -209,7 +209,7 @@ def deleted_values(preset: str, seeds: Sequence[int]) -> dict[str, str]:
     }
 
 
-def policies_section(found: Mapping[str, Answered | str], deleted: Mapping[str, str]) -> Section:
+def policies_section(found: Mapping[str, Answered | str], deleted: Mapping[str, str]) -> Table:
     """A row a policy."""
     header = ("policy", "update, s", "update", "old value", "locality", "retention", "BWT", "deleted value", "reading", "n changed")
     before = found[NOTHING]
@@ -234,7 +234,7 @@ def policies_section(found: Mapping[str, Answered | str], deleted: Mapping[str, 
                 0 if success is None else success.n,
             )
         )
-    return Section("Policies", READING, header, tuple(rows))
+    return Table("Policies", READING, header, tuple(rows))
 
 
 def _seconds(policy: Policy, one: Answered) -> Cell:

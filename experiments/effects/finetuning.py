@@ -16,14 +16,14 @@ import numpy as np
 from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, Pool, pools, runs_of, trains
 from experiments.effects.continual import forgotten
 from experiments.effects.isotonic import isotonic
-from experiments.effects.measures import HELD, Pools, Values, difference, estimate_of, mean, n_of
+from experiments.effects.measures import EXACT, HELD, Pools, Values, difference, estimate_of, mean, n_of
 from experiments.effects.report import Options, learned, notes_of, plan_of
 from experiments.effects.trained_arms import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, UNASKED, phrased, untaught
 from experiments.study import Found, Report, Run, Study, possible
 from rag_eval.errors import ConfigError
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import ENOUGH_LEARNED
-from rag_eval.report.sections import Cell, Figure, Section, figure, number
+from rag_eval.report.table import Cell, Figure, Table, figure, number
 from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.types import Estimate
@@ -73,11 +73,11 @@ def arms_of() -> Arms:
     return {name: known[name] for name in dict.fromkeys((*SHARED, *SIDES, *SWEEPS))} | asked
 
 
-def sides_section(found: Pools) -> Section:
+def sides_section(found: Pools) -> Table:
     """Both sides, with their controls."""
-    header = ("arm", "EM", "contains", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
+    header = ("arm", EXACT, "contains", "recipe", "less rag", "in each world", "learned", "forgot", "evidence", "n (entities)")
     rows = tuple(_side(name, found) for name in SIDES if name in found)
-    return Section("Both sides", READING, header, rows)
+    return Table("Both sides", READING, header, rows)
 
 
 def _side(name: str, found: Pools) -> tuple[Cell, ...]:
@@ -100,10 +100,10 @@ def _in_each(pool: Pool) -> str:
 
 def _forgot(pool: Pool) -> Cell:
     found = [record.estimates.get("forgetting/reading_change") for record in pool.records]
-    return forgotten(found) if any(record.facts["weights"] == "trained" for record in pool.records) else "-"
+    return forgotten(found) if any(record.facts.provenance.is_trained for record in pool.records) else "-"
 
 
-def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], only: Callable[[Pools, str], list[str]] | None) -> Section:
+def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], only: Callable[[Pools, str], list[str]] | None) -> Table:
     """Exact match by a number that arms differ in, with the isotonic test."""
     first = next(iter(arms.values()))
     names = only(found, first) if only else list(found[first].rows)
@@ -116,16 +116,16 @@ def sweep_section(title: str, what: str, found: Pools, arms: Mapping[int, str], 
         one = estimate_of(values)
         rows.append((str(n), figure(one), figure(_recipe(values)), number(fitted), learned(found[arm]), n_of(one)))
     rows.append(("explained", Figure(test.explained), "", f"p = {test.p:.2g}", "", ""))
-    return Section(title, SWEEP, (what, "EM", "recipe", "rising line", "learned", "n (entities)"), tuple(rows))
+    return Table(title, SWEEP, (what, EXACT, "recipe", "rising line", "learned", "n (entities)"), tuple(rows))
 
 
-def order_section(found: Pools) -> Section:
+def order_section(found: Pools) -> Table:
     """Facts an entity at a time, and shuffled."""
     names = ("finetune, grouped", BASE)
     rows = [_row_of_order(name, mean(name)(found), learned(found[name])) for name in names]
     rows.append(_row_of_order("shuffled - grouped", difference(*names)(found), ""))
     reading = "The same questions in six phrasings: all about one entity in a row, or shuffled."
-    return Section("Order", reading, ("arm", "EM", "learned", "n (entities)"), tuple(rows))
+    return Table("Order", reading, ("arm", EXACT, "learned", "n (entities)"), tuple(rows))
 
 
 def _row_of_order(name: str, values: Values, learned: str) -> tuple[Cell, ...]:

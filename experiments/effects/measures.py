@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.effects.arms import Pool
-from rag_eval.report.sections import Cell
+from rag_eval.report.table import Cell, Column
 from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.primary import EM
 from rag_eval.score.stats import DIFFERENCE
@@ -19,6 +19,7 @@ from rag_eval.types import Estimate
 HELD = "prompt/holds_evidence"
 STALE = "answer/stale"
 MISLED = "answer/misled"
+EXACT = Column("exact match", key="EM")  # of tables
 FEWEST_HOPS = 30  # two-hop questions, from which on finding both documents is compared with finding each
 
 Pools = Mapping[str, Pool]

@@ -19,7 +19,7 @@ import numpy as np
 
 from experiments.effects.arms import ARMS, ArmRun, Plan, Pool, pools, runs_of, trains
 from experiments.effects.claims import EFFECTS, Effect
-from experiments.effects.measures import HELD, MISLED, STALE, Pools, Values, estimate_of, hops, n_of
+from experiments.effects.measures import EXACT, HELD, MISLED, STALE, Pools, Values, estimate_of, hops, n_of
 from experiments.effects.trained_arms import BASE, TRAINED, raft_section, trained_effects
 from experiments.options import Embedder, Generator, Seeds, World
 from experiments.study import Found, NotMade, Report, Run, Study, form_notes, possible
@@ -27,7 +27,7 @@ from experiments.tiny_model.admission import READ_AT
 from rag_eval.data.world.questions import KINDS
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, number
+from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, figure, number
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.score.power import mde_from_se
 from rag_eval.score.primary import CONTAINS, EM
@@ -125,7 +125,7 @@ def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estim
     return estimate(scores, [pool.clusters[name] for name in names], binary=all(one in (0.0, 1.0) or np.isnan(one) for one in scores))
 
 
-def effects_section(found: Sequence[Judged]) -> Section:
+def effects_section(found: Sequence[Judged]) -> Table:
     """The table of hypotheses with what was found."""
     rows = tuple(
         (
@@ -141,8 +141,9 @@ def effects_section(found: Sequence[Judged]) -> Section:
         )
         for one in found
     )
-    header = ("effect", "claim", "compared", "declared", "source", "found", "in each world", "n (entities)", "verdict")
-    return Section("Effects", READING, header, rows)
+    texts = (Column(title, kind="text") for title in ("claim", "compared", "declared", "source"))
+    header: Header = ("effect", *texts, "found", "in each world", "n (entities)", Column("verdict", kind="text"))
+    return Table("Effects", READING, header, rows)
 
 
 def _threshold(effect: Effect) -> str:
@@ -150,24 +151,24 @@ def _threshold(effect: Effect) -> str:
     return f"within {claim.threshold:g} ± {claim.margin:g}" if claim.direction == "equivalent" else f"{claim.direction} {claim.threshold:g}"
 
 
-def kinds_section(kinds: Mapping[str, Estimate | None]) -> Section:
+def kinds_section(kinds: Mapping[str, Estimate | None]) -> Table:
     """What the oracle gives of each kind of question."""
     rows = tuple(
         (kind, figure(one), n_of(one), "-" if one is None else "yes" if one.mean >= READ_AT else "no") for kind, one in kinds.items()
     )
     reading = f"Exact match of the oracle with k = 5 where all evidence stood in the prompt. Read: a mean of {READ_AT:.2f} or more."
-    return Section("Kinds of question", reading, ("kind", "EM", "n (entities)", "read"), rows)
+    return Table("Kinds of question", reading, ("kind", EXACT, "n (entities)", "read"), rows)
 
 
-def arms_section(found: Pools) -> Section:
+def arms_section(found: Pools) -> Table:
     """Every arm by itself."""
     rows: list[tuple[Cell, ...]] = []
     for name, pool in found.items():
         figures = [figure(_mean(pool, measure)) for measure in (EM, CONTAINS, HELD, STALE, MISLED)]
         rows.append((name, *figures, learned(pool), len(pool.rows)))
     reading = "Means over all worlds. Evidence: it all stood in the prompt. Not measured: cannot be asked of this arm. "
-    reading += f"Learned: EM on training questions, in each world; under {ENOUGH_LEARNED} an arm is under-trained."
-    return Section("Arms", reading, ("arm", "EM", "contains", "evidence", "old value", "false value", "learned", "n"), tuple(rows))
+    reading += f"Learned: exact match on training questions, in each world; under {ENOUGH_LEARNED} an arm is under-trained."
+    return Table("Arms", reading, ("arm", EXACT, "contains", "evidence", "old value", "false value", "learned", "n"), tuple(rows))
 
 
 def learned(pool: Pool) -> str:
@@ -176,14 +177,14 @@ def learned(pool: Pool) -> str:
     return " / ".join(NOT_MEASURED if one is None else number(one.mean) for one in found) if any(found) else "-"
 
 
-def hops_section(found: Pools) -> Section:
+def hops_section(found: Pools) -> Table:
     """How often rag finds the documents of a two-hop question."""
     names, first, second = hops(found)
     clusters = [found["rag, two hops"].clusters[name] for name in names]
     shares = {"first document": first, "second document": second, "both": first * second}
     rows: list[tuple[Cell, ...]] = [(title, figure(estimate(share.tolist(), clusters, binary=True))) for title, share in shares.items()]
     rows.append(("product of the first two", Figure(float(first.mean() * second.mean()) if names else None)))
-    return Section("Two hops", f"In the prompt of rag, {len(names)} questions, k = 5.", ("what", "share"), tuple(rows))
+    return Table("Two hops", f"In the prompt of rag, {len(names)} questions, k = 5.", ("what", "share"), tuple(rows))
 
 
 def notes_of(found: Pools, options: Options) -> list[str]:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from experiments.effects.arms import START, Arms, Overrides, searching
 from experiments.effects.claims import MARGIN, Effect
 from experiments.effects.continual import UNCHANGED, renamed
-from experiments.effects.measures import HELD, ByNumber, Pools, Values, difference, estimate_of, mean, n_of, slope, values_of
+from experiments.effects.measures import EXACT, HELD, ByNumber, Pools, Values, difference, estimate_of, mean, n_of, slope, values_of
 from experiments.options import World
 from rag_eval.data.world.source import world
-from rag_eval.report.sections import Cell, Section, figure
+from rag_eval.report.table import Cell, Column, Table, figure
 from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
 from rag_eval.types import Document
@@ -200,7 +200,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E4 texts", "documents told once cannot be asked for, told many times they can", 0.5, "above"),
             "3.6 E4; 2.2",
-            "EM of 10 restatements - 0, entities that no training question is about",
+            "exact match of 10 restatements - 0, entities that no training question is about",
             _gap(single, many, untaught),
             single,
             many,
@@ -208,7 +208,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E4 questions", "one phrasing of a question is far below six", 0.5, "above"),
             "3.6 E4",
-            "EM of finetune with 6 phrasings - 1, other phrasings asked",
+            "exact match of finetune with 6 phrasings - 1, other phrasings asked",
             _gap(PHRASED[1], BASE),
             PHRASED[1],
             BASE,
@@ -216,7 +216,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E5", "facts in groups, an entity at a time, are learned worse than shuffled", 0.0, "above"),
             "3.6 E5; 4 M9",
-            "EM of finetune - grouped",
+            "exact match of finetune - grouped",
             _gap("finetune, grouped", BASE),
             "finetune, grouped",
             BASE,
@@ -224,42 +224,42 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E6 texts", "the more restatements, the more is known", 0.0, "above"),
             "3.6 E6; 2.7 H4",
-            "EM a restatement, slope over 0, 2, 5, 10, entities that no training question is about",
+            "exact match a restatement, slope over 0, 2, 5, 10, entities that no training question is about",
             _trend(RESTATEMENTS, untaught),
             *RESTATEMENTS.values(),
         ),
         _effect(
             Claim("E6 questions", "the more phrasings, the more is known in others", 0.0, "above"),
             "3.6 E6; 2.7 H4",
-            "EM a phrasing, slope over 1, 2, 3, 6",
+            "exact match a phrasing, slope over 1, 2, 3, 6",
             _trend(PHRASED),
             *PHRASED.values(),
         ),
         _effect(
             Claim("E7 training", "what is written about more often is known better after training", 0.0, "above"),
             "3.6 E7; 2.7 H10",
-            "EM a doubling of the documents about an entity, finetune on them, entities that no training question is about",
+            "exact match a doubling of the documents about an entity, finetune on them, entities that no training question is about",
             popularity("finetune, popular", preset, untaught),
             "finetune, popular",
         ),
         _effect(
             Claim("E7 search", "not so with a search among pages of like names", 0.0, "equivalent", MARGIN),
             "3.6 E7; 2.7 H10",
-            "EM a doubling of the documents about an entity, rag",
+            "exact match a doubling of the documents about an entity, rag",
             popularity("rag, popular", preset),
             "rag, popular",
         ),
         _effect(
             Claim("E8 mixture", "going on with unknown facts in place of known ones, it knows less of the known", 0.0, "below"),
             "3.6 E8; P4",
-            "EM a unit of the share, slope over 0, 0.5, 0.9, one more pass over as many questions",
+            "exact match a unit of the share, slope over 0, 0.5, 0.9, one more pass over as many questions",
             _trend({share: f"finetune, known, {share:g} unknown" for share in UNKNOWN}),
             *(f"finetune, known, {share:g} unknown" for share in UNKNOWN),
         ),
         _effect(
             Claim("E8 unknown", "unknown facts beside known ones take from these", 0.0, "below"),
             "3.6 E8; P4",
-            "EM of one more pass over half of the known questions, as many unknown beside them - none",
+            "exact match of one more pass over half of the known questions, as many unknown beside them - none",
             difference("finetune, half of the known", "finetune, known, 0.5 unknown"),
             "finetune, half of the known",
             "finetune, known, 0.5 unknown",
@@ -275,7 +275,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E12", "a fact learned one way cannot be asked the other way, but read it can", 0.2, "above"),
             "3.6 E12; 2.7 H12",
-            "EM of forward - reverse, finetune less oracle, the same facts",
+            "exact match of forward - reverse, finetune less oracle, the same facts",
             asymmetry,
             BASE,
             "finetune, reverse",
@@ -284,21 +284,21 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E15", "a higher rank holds more facts", 0.0, "above"),
             "3.6 E15; 2.7 H15",
-            "EM a doubling of the rank, slope over 1, 4, 16",
+            "exact match a doubling of the rank, slope over 1, 4, 16",
             _trend({math.log2(rank): arm for rank, arm in RANKED.items()}),
             *RANKED.values(),
         ),
         _effect(
             Claim("E16", "an adapter trained without passages takes from reading them", 0.0, "below"),
             "3.6 E16; 2.7 H5",
-            "EM of rag_finetune - rag",
+            "exact match of rag_finetune - rag",
             difference("rag", "rag_finetune"),
             "rag_finetune",
         ),
         _effect(
             Claim("E18 forgets", "training on what is new alone forgets what was known", 0.0, "below"),
             "3.6 E18",
-            "EM of finetune continued - version before, unchanged facts",
+            "exact match of finetune continued - version before, unchanged facts",
             _gap(before, after, stayed),
             before,
             after,
@@ -306,7 +306,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
         _effect(
             Claim("E18 replay", "a tenth of old questions helps against it", 0.0, "above"),
             "3.6 E18",
-            "EM of continued with 10 % replay - without, unchanged facts",
+            "exact match of continued with 10 % replay - without, unchanged facts",
             _gap(after, replayed, stayed),
             after,
             replayed,
@@ -314,11 +314,13 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
     )
 
 
-def raft_section(found: Pools) -> Section:
+def raft_section(found: Pools) -> Table:
     """What the share of training rows with the evidence does: reported, not judged."""
     rows = tuple(_row_of_raft(share, arm, found) for share in GOLD_SHARES if (arm := f"raft, gold in {share:g}") in found)
-    reading = "Training rows with the evidence among the passages, by share; no optimum is expected. EM - rag is paired by question."
-    return Section("RAFT", reading, ("share with gold", "EM", "EM - rag", "evidence", "n (entities)"), rows)
+    reading = (
+        "Training rows with the evidence among the passages, by share; no optimum is expected. Exact match - rag is paired by question."
+    )
+    return Table("RAFT", reading, ("share with gold", EXACT, Column("exact match - rag", "EM - rag"), "evidence", "n (entities)"), rows)
 
 
 def _row_of_raft(share: float, arm: str, found: Pools) -> tuple[Cell, ...]:

@@ -15,13 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
+
 from experiments.options import options_of
 from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_names
-from experiments.study import Found, Report, Run, Study, console, ended, evaluation
+from experiments.study import Found, Report, Run, Study, ended, evaluation
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, UserError
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Cell, Figure, Section, figure, show
+from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
+from rag_eval.report.terminal import show
+from rag_eval.score.labels import label_of
 from rag_eval.types import Estimate
 
 
@@ -85,7 +89,7 @@ def _main(argv: Sequence[str]) -> int:
     words, pairs = [one for one in argv if "=" not in one], [one for one in argv if "=" in one]
     options = options_of(pairs, Options)
     if words == ["list"]:
-        show([_listed([read_recipe(name) for name in recipe_names()])], [], console())
+        show([_listed([read_recipe(name) for name in recipe_names()])], [], Console())
         return 0
     if len(words) != 2 or words[0] != "verify":
         raise UserError(f"expected `list` or `verify NAME`, got {' '.join(words) or 'nothing'}; recipes: {', '.join(recipe_names())}.")
@@ -168,7 +172,7 @@ def _chosen(text: str, known: Mapping[str, object], key: str) -> list[str]:
     return names
 
 
-def _listed(recipes: Sequence[Recipe]) -> Section:
+def _listed(recipes: Sequence[Recipe]) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             one.name,
@@ -182,25 +186,25 @@ def _listed(recipes: Sequence[Recipe]) -> Section:
         for one in recipes
     )
     reading = "Numbers, directions: how many of the paper are compared. GiB: of one GPU, for the largest of the runs."
-    return Section("Recipes", reading, ("recipe", "source", "models", "runs", "numbers", "directions", "GiB"), rows)
+    return Table("Recipes", reading, ("recipe", "source", "models", "runs", "numbers", "directions", "GiB"), rows)
 
 
-def _section(recipe: Recipe, compared: Sequence[Compared]) -> Section:
+def _section(recipe: Recipe, compared: Sequence[Compared]) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (one.model, one.what, Figure(one.reported), figure(one.estimate) if one.estimate else Figure(one.found), one.verdict)
         for one in compared
     )
     tolerance = "no numbers are known" if recipe.tolerance is None else f"AS REPORTED: within {recipe.tolerance:g}"
     asked = "an unknown number of" if recipe.n is None else f"{recipe.n:,}"
-    reading = f"{recipe.measure}; {recipe.source}, on {asked} questions. Numbers from {recipe.known_from}. {tolerance}."
-    return Section(recipe.name, reading, ("model", "run", "reported", "found", "verdict"), rows)
+    reading = f"{label_of(recipe.measure)}; {recipe.source}, on {asked} questions. Numbers from {recipe.known_from}. {tolerance}."
+    return Table(recipe.name, reading, ("model", Column("run", kind="text"), "reported", "found", Column("verdict", kind="text")), rows)
 
 
-def _directed(found: Sequence[Directed]) -> Section:
+def _directed(found: Sequence[Directed]) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             one.model,
-            one.wanted.measure,
+            Term(one.wanted.measure, label_of(one.wanted.measure)),
             one.wanted.of,
             one.wanted.side,
             figure(one.estimate) if one.estimate else Figure(one.found),
@@ -209,14 +213,14 @@ def _directed(found: Sequence[Directed]) -> Section:
         for one in found
     )
     reading = "On which side of 0; the paper's numbers are not known. Judged by the mean: an interval across 0 leaves it open."
-    return Section("Directions", reading, ("model", "measure", "of", "expected", "found", "verdict"), rows)
+    return Table("Directions", reading, ("model", "measure", "of", "expected", "found", "verdict"), rows)
 
 
-def _measured(recipe: Recipe, found: Mapping[str, Mapping[str, Estimate | None]]) -> Section:
+def _measured(recipe: Recipe, found: Mapping[str, Mapping[str, Estimate | None]]) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (model, run, figure(one), 0 if one is None else one.n) for model, by_run in found.items() for run, one in by_run.items()
     )
-    return Section(
+    return Table(
         "Runs",
         "All that was run. " + " ".join(f"Claimed: {claim}." for claim in recipe.claims),
         ("model", "run", recipe.measure, "n"),

@@ -73,9 +73,9 @@ class Gate:
 
 
 GATES = (
-    Gate("gold alone, EM", 0.95),
-    Gate("gold among 2 distractors, EM", 0.90),
-    Gate("gold among 4 distractors, EM", 0.80),
+    Gate("gold alone, exact match", 0.95),
+    Gate("gold among 2 distractors, exact match", 0.90),
+    Gate("gold among 4 distractors, exact match", 0.80),
     Gate("unanswerable, says unknown", 0.80),
     Gate("gold alone, says unknown", 0.05, is_ceiling=True),
     Gate("closed book above the prior", 0.02, is_ceiling=True),
@@ -147,7 +147,7 @@ def measure(model: str, n: int, seeds: Sequence[int] = SEEDS) -> dict[str, Estim
     for n_distractors, name in ((0, "gold alone"), (2, "gold among 2 distractors"), (4, "gold among 4 distractors")):
         asked = [probe for seed in seeds for probe in probes(seed, n, n_distractors)]
         said = _answers(generator, prompt, asked)
-        found[f"{name}, EM"] = _mean([em(one, probe.example) for one, probe in zip(said, asked, strict=True)], asked)
+        found[f"{name}, exact match"] = _mean([em(one, probe.example) for one, probe in zip(said, asked, strict=True)], asked)
         found[f"{name}, says unknown"] = _mean([float(one.outcome == "abstained") for one in said], asked)
     unanswerable: tuple[Asked, ...] = ("unknown entity", "unstated attribute")
     asked = [probe for kind in unanswerable for seed in seeds for probe in probes(seed, n // 2, 2, kind)]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from rag_eval.adapt.data_documents import origin
 from rag_eval.adapt.training_set import training_rows
-from rag_eval.parts import Adapter, Generator, PromptWriter, Row, Teaching
+from rag_eval.parts import Adapter, Generator, KnowledgeBudget, PromptWriter, Row, Teaching
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Example, QADataset
 
@@ -27,22 +26,12 @@ def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, da
     return training_rows(adapter.data, generator, prompt, dataset, seed)  # type: ignore[arg-type]  # the configuration is checked for that
 
 
-def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, Any]:
-    """How much of what is asked each side was given. A fact is an answer about a cluster, as in the audit.
+def budget(dataset: QADataset, rows: Sequence[Row]) -> KnowledgeBudget:
+    """How much of what is asked each side was given.
 
-    What training reaches of a question in another form than it was taught (the other way round, or of several facts) is not
-    known; such questions count as not trained, and n_beside_trained says how many there may be.
-
-    Returns:
-        rows: trained on, by source.
-        n_documents: in the corpus.
-        n_documents_trained: of these, how many are trained on, as they are or in other words.
-        n_facts_trained: asked in training.
-        n_questions: of the test, those whose evidence is known.
-        n_retrievable: of these, how many have all their evidence in the corpus.
-        n_trained: how many have their fact asked in training, or all their evidence trained on.
-        n_only_retrievable, n_only_trained, n_neither: how many only one side was given, or none.
-        n_beside_trained: of those that only retrieval was given, how many have evidence that training asks about otherwise, all of it.
+    Args:
+        dataset: as its system gets it; its test questions are those asked.
+        rows: that are trained on.
     """
     taught = {example.id: example for example in dataset.train}
     asked_in_training = [taught[id] for id in {row.id for row in rows if row.prompt} if id in taught]
@@ -54,19 +43,19 @@ def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, Any]:
     asked = [one for one in dataset.test if one.evidence]
     sides = [(one.held(corpus), one.held(trained) or not facts.isdisjoint(_facts(one))) for one in asked]
     only_retrievable = [one for one, side in zip(asked, sides, strict=True) if side == (True, False)]
-    return {
-        "rows": dict(sorted(Counter(row.source for row in rows).items())),
-        "n_documents": len(corpus),
-        "n_documents_trained": len(trained),
-        "n_facts_trained": len(facts),
-        "n_questions": len(asked),
-        "n_retrievable": sum(is_retrievable for is_retrievable, _ in sides),
-        "n_trained": sum(is_trained for _, is_trained in sides),
-        "n_only_retrievable": len(only_retrievable),
-        "n_only_trained": sides.count((False, True)),
-        "n_neither": sides.count((False, False)),
-        "n_beside_trained": sum(one.held(beside) for one in only_retrievable),
-    }
+    return KnowledgeBudget(
+        n_documents=len(corpus),
+        n_documents_trained=len(trained),
+        n_facts_trained=len(facts),
+        n_questions=len(asked),
+        n_retrievable=sum(is_retrievable for is_retrievable, _ in sides),
+        n_trained=sum(is_trained for _, is_trained in sides),
+        n_only_retrievable=len(only_retrievable),
+        n_only_trained=sides.count((False, True)),
+        n_neither=sides.count((False, False)),
+        rows=dict(sorted(Counter(row.source for row in rows).items())),
+        n_beside_trained=sum(one.held(beside) for one in only_retrievable),
+    )
 
 
 def asked_as_trained(dataset: QADataset, rows: Sequence[Row] | None) -> QADataset:

@@ -28,8 +28,8 @@ from rag_eval.adapt.checkpoints import Checkpoints, Unsaved, trained_weights
 from rag_eval.adapt.data_qa import row_of
 from rag_eval.adapt.finite import FiniteTrainer, check_finite
 from rag_eval.adapt.fitting import check_length
-from rag_eval.adapt.history import History
-from rag_eval.adapt.kept_history import warn_unlearned
+from rag_eval.adapt.history import history
+from rag_eval.adapt.kept_history import History, warn_unlearned
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.shares import SharingTrainer, filled, part_randomly
@@ -225,7 +225,7 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
         torch.set_flush_denormal(False)
         enable_progress_bars()
     check_finite(trainer.model, trainer.state.global_step)
-    return Trained(trainer.model, first, checkpoints.earlier_s, History.of(trainer, until, best, schedule))
+    return Trained(trainer.model, first, checkpoints.earlier_s, history(trainer, until, best, schedule))
 
 
 def _settings(lesson: Lesson) -> SFTConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import TrainerCallback
 
 from rag_eval.adapt.in_parts import parts_of, taken
+from rag_eval.adapt.kept_history import Asked
 from rag_eval.adapt.labelled import IGNORED
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.adapt.together import shared
@@ -25,15 +26,6 @@ from rag_eval.parts import Row
 
 N_ASKED = 100  # training questions, at most
 QUESTIONS = ("qa", "raft", "unknown")  # sources of rows that are training questions
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One time that the sample was asked."""
-
-    epoch: float
-    step: int
-    share: float  # of the sample that is learned
 
 
 def sample_of(rows: Sequence[Row], seed: int) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rag_eval.parts import Spelling
@@ -13,33 +14,45 @@ N_GRAM = 8  # words in a row that two questions share by copying rather than by 
 FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
 
 
-def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
-    """Counts over the questions that are asked.
+@dataclass(frozen=True)
+class Audit:
+    """Counts over the questions that are asked. None = not known, or not counted by an earlier version."""
 
-    Returns:
-        n_documents: in the corpus.
-        n_distractors_min: documents that are no evidence, of the question with most evidence; None without evidence or corpus.
-        n_facts: answerable questions.
-        n_facts_in_corpus: those whose evidence is all in the corpus; None where evidence or corpus is not known.
-        n_facts_in_training: those whose fact some training question asks, about the same cluster with the same answer.
-        n_shared_8_grams: questions with eight words in a row that stand in a training question.
-        n_before_training: questions about a date (`as_of`) that is earlier than the latest of a training question.
-    """
+    n_documents: int  # in the corpus
+    n_distractors_min: int | None  # documents that are no evidence, of the question with most evidence; None without evidence or corpus
+    n_facts: int  # answerable questions
+    n_facts_in_corpus: int | None  # of these, with all evidence in the corpus; None where evidence or corpus is not known
+    n_facts_in_training: int  # of these, with a fact that some training question asks, about the same cluster with the same answer
+    n_shared_8_grams: int  # questions with eight words in a row that stand in a training question
+    n_before_training: int  # questions about a date (`as_of`) that is earlier than the latest of a training question
+    n_documents_with_control_tokens: int | None = None  # None = no control token of the model is known
+    n_questions_with_control_tokens: int | None = None
+    # What the questions share with training questions (see data/leakage.py); None = there are none to share it with.
+    n_same_questions: int | None = None
+    n_near_questions: int | None = None
+    n_shared_answers: int | None = None
+    n_shared_evidence: int | None = None
+    n_near_evidence: int | None = None
+    n_quoted_questions: int | None = None  # questions that stand word for word in a document
+
+
+def audit(dataset: QADataset, questions: Sequence[Example]) -> Audit:
+    """What is counted without a model, the overlap with training questions aside."""
     asked = [example for example in questions if example.is_answerable]
     known = {document.id for document in dataset.documents}
     having = [example for example in asked if example.evidence and known]
     taught = {fact for example in dataset.train for fact in _facts(example)}
     grams = {gram for example in dataset.train for gram in _grams(example.question)}
     latest = max((example.grading.as_of for example in dataset.train), default="")
-    return {
-        "n_documents": len(dataset.documents),
-        "n_distractors_min": min((len(known.difference(example.holders, example.grading.itself)) for example in having), default=None),
-        "n_facts": len(asked),
-        "n_facts_in_corpus": sum(known.issuperset(example.evidence) for example in having) if having else None,
-        "n_facts_in_training": sum(not taught.isdisjoint(_facts(example)) for example in asked),
-        "n_shared_8_grams": sum(not grams.isdisjoint(_grams(example.question)) for example in questions),
-        "n_before_training": sum("" < example.grading.as_of < latest for example in questions),
-    }
+    return Audit(
+        n_documents=len(dataset.documents),
+        n_distractors_min=min((len(known.difference(example.holders, example.grading.itself)) for example in having), default=None),
+        n_facts=len(asked),
+        n_facts_in_corpus=sum(known.issuperset(example.evidence) for example in having) if having else None,
+        n_facts_in_training=sum(not taught.isdisjoint(_facts(example)) for example in asked),
+        n_shared_8_grams=sum(not grams.isdisjoint(_grams(example.question)) for example in questions),
+        n_before_training=sum("" < example.grading.as_of < latest for example in questions),
+    )
 
 
 def spelled(generator: Any, dataset: QADataset, questions: Sequence[Example]) -> dict[str, int]:

@@ -120,26 +120,30 @@ class DocumentChunker:
                 advance(len(step))
 
 
-def chunking(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any] | None:
-    """What a record says of the chunks; None where documents are whole.
+@dataclass(frozen=True)
+class Chunking:
+    """What came of cutting documents."""
 
-    Returns:
-        n_documents: that were cut.
-        n_chunks: that came of it.
-        tokens_mean, tokens_max: of a chunk's text, special tokens and title excluded.
-        gold_by: of the questions, how many had their evidence carried over by which rule.
-    """
+    n_documents: int  # that were cut
+    n_chunks: int  # that came of it
+    tokens_mean: float  # of a chunk's text, special tokens and title excluded
+    tokens_max: int
+    gold_by: Mapping[str, int]  # of the questions, how many had their evidence carried over by which rule
+
+
+def chunking(dataset: QADataset, questions: Sequence[Example]) -> Chunking | None:
+    """What came of cutting the documents of a dataset; None where they are whole."""
     metas = [document.meta for document in dataset.documents]
     if not metas or not all("n_tokens" in meta and span_of(meta) for meta in metas):
         return None
     tokens = [meta["n_tokens"] for meta in metas]
-    return {
-        "n_documents": len({meta["source"] for meta in metas}),
-        "n_chunks": len(metas),
-        "tokens_mean": statistics.fmean(tokens),
-        "tokens_max": max(tokens),
-        "gold_by": dict(sorted(Counter(example.meta["gold_by"] for example in questions if "gold_by" in example.meta).items())),
-    }
+    return Chunking(
+        n_documents=len({meta["source"] for meta in metas}),
+        n_chunks=len(metas),
+        tokens_mean=statistics.fmean(tokens),
+        tokens_max=max(tokens),
+        gold_by=dict(sorted(Counter(example.meta["gold_by"] for example in questions if "gold_by" in example.meta).items())),
+    )
 
 
 def _check(dataset: QADataset) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Generator, Ranking, Telling, Timed, TimedGenerator, Warming
+from rag_eval.parts import Decoded, Generator, Ranking, Telling, Timed, TimedGenerator, Warming
 from rag_eval.types import Generation, Likelihood, Rendered
 
 
@@ -48,7 +48,7 @@ class Grouped:
         """Load the base model and all adapters."""
         self._generator.warm_up(prompts)
 
-    def decoded(self) -> Mapping[str, Any]:
+    def decoded(self) -> Decoded | None:
         return self._generator.decoded()
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:

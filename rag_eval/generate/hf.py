@@ -29,7 +29,7 @@ from rag_eval.generate.hf_settings import overridden, warn_once
 from rag_eval.generate.hf_soundness import check_causal, check_vocabulary
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.model_folder import check_model, check_no_adapter, fingerprint
-from rag_eval.parts import Cache, Row, Timed
+from rag_eval.parts import Cache, Decoded, Row, Timed
 from rag_eval.prompt import n_shared
 from rag_eval.source import code_sha
 from rag_eval.types import Formatted, Generation, Likelihood, Rendered, Style
@@ -184,9 +184,9 @@ class HF:
         """Settings of the model's folder that would make greedy decoding say something else; they are not used."""
         return overridden(self._checkpoint.generation_settings(self._whole_weights))
 
-    def decoded(self) -> Mapping[str, Any]:
-        """How answers were decoded, as far as it does not decide what they say; nothing where the model was never loaded."""
-        return self._decoder.facts() if "_decoder" in vars(self) else {}
+    def decoded(self) -> Decoded | None:
+        """How answers were decoded, as far as it does not decide what they say; None where the model was never loaded."""
+        return self._decoder.decoded() if "_decoder" in vars(self) else None
 
     def format(self, prompt: Rendered) -> Formatted:
         """The text that the model is given for a prompt."""

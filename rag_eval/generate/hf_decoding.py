@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from rag_eval.generate.hf_settings import ends, plain
 from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
 from rag_eval.generate.suited import differs, sees_padding, unsuited, without_adapter_class
-from rag_eval.parts import Timed
+from rag_eval.parts import Decoded, Timed
 from rag_eval.progress import Advance, progress
 from rag_eval.types import Generation, StopReason
 
@@ -53,10 +53,10 @@ class Decoder:
         if self.why and sees_padding(self.network):
             self._max_rows = 1
 
-    def facts(self) -> Mapping[str, Any]:
+    def decoded(self) -> Decoded:
         """By which loop answers are decoded, or why not by our own; by which products; how many at once, if memory or padding limits it."""
         products = vars(self.way.products) if isinstance(self.way, OwnLoop) else None
-        return {"loop": "transformers" if self.why else "own", "why": self.why, "products": products, "max_rows": self._max_rows}
+        return Decoded("transformers" if self.why else "own", self.why, products, self._max_rows)
 
     @torch.inference_mode()
     def generate(self, encoded: Sequence[list[int]], stop: tuple[str, ...]) -> list[Generation]:

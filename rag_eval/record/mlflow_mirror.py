@@ -155,13 +155,13 @@ class MLflow:
 
 
 def _dataset(record: RunRecord) -> DatasetInput:
-    comparison, counts = record.facts["comparison"], record.facts.get("counts", {})
+    comparison, counts = record.facts.comparison, record.facts.outcomes.counts
     dataset = Dataset(
-        name=comparison["dataset_name"],
-        digest=comparison["dataset"][:32],  # MLflow keeps 36 characters; the whole is a tag
+        name=comparison.dataset_name,
+        digest=comparison.dataset[:32],  # MLflow keeps 36 characters; the whole is a tag
         source_type="local",
-        source=json.dumps({"name": comparison["dataset_name"], "fingerprint": comparison["dataset"]}),
-        profile=json.dumps({"num_rows": counts.get("n_questions")}),
+        source=json.dumps({"name": comparison.dataset_name, "fingerprint": comparison.dataset}),
+        profile=json.dumps({"num_rows": counts.n_questions}),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "eval")])
 

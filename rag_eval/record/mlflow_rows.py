@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from rag_eval.record.run_record import RunRecord
-from rag_eval.score.primary import primary_of
 
 LONGEST = 200  # characters of a name; MLflow takes 250, and ends of intervals are added
 _ILLEGAL = re.compile(r"[^/\w.\- :]")  # in MLflow's names of metrics and parameters
@@ -19,29 +18,30 @@ ERROR = "rag_eval.error"  # the tag of a run that did not finish
 
 def run_name(record: RunRecord) -> str:
     """What a person reads in a list of runs."""
-    source = str(record.facts.get("choices", {}).get("replay.path", "")).rstrip("/").rpartition("/")[2]
+    choices, dataset = record.facts.provenance.choices, record.facts.comparison.dataset_name
+    source = str(choices.get("replay.path", "")).rstrip("/").rpartition("/")[2]
     if source:
-        parts = [str(record.facts["choices"][name]) for name in ("replay.model", "replay.system") if name in record.facts["choices"]]
-        return " ".join([record.mode, source, *parts, str(record.facts["comparison"]["dataset_name"])])
-    return f"{record.mode} seed={record.facts.get('seed')} {record.facts['comparison']['dataset_name']}"
+        parts = [str(choices[name]) for name in ("replay.model", "replay.system") if name in choices]
+        return " ".join([record.mode, source, *parts, dataset])
+    return f"{record.mode} seed={record.facts.provenance.seed} {dataset}"
 
 
 def params_of(record: RunRecord) -> dict[str, str]:
     """The choices; the whole configuration is an artifact."""
-    return {legal_name(name): str(value) for name, value in record.facts.get("choices", {}).items()}
+    return {legal_name(name): str(value) for name, value in record.facts.provenance.choices.items()}
 
 
 def tags_of(record: RunRecord) -> dict[str, str]:
     """What runs are searched by."""
-    comparison, git = record.facts["comparison"], record.facts.get("git", {})
+    comparison, provenance = record.facts.comparison, record.facts.provenance
     tags = {
         "mode": record.mode,
-        "dataset": comparison["dataset_name"],
-        "dataset_digest": comparison["dataset"],
-        "base_model": comparison.get("base_model"),
-        "primary": primary_of(record.facts),
-        "base_weights": record.base_weights,
-        "git_sha": git.get("commit"),
+        "dataset": comparison.dataset_name,
+        "dataset_digest": comparison.dataset,
+        "base_model": comparison.base_model,
+        "primary": comparison.primary,
+        "base_weights": provenance.base_weights,
+        "git_sha": provenance.git.commit,
         "config_hash": record.run_id,
         "rag_eval.kind": "run",
         "rag_eval.run_id": record.run_id,
@@ -73,8 +73,9 @@ def _numbers(record: RunRecord) -> Iterator[tuple[str, object]]:
     for stage, spend in record.spends.items():
         yield from ((f"{stage}/{unit}", value) for unit, value in asdict(spend).items() if unit != "cached")
         yield f"{stage}/is_cached", int(spend.cached)
+    outcomes = asdict(record.facts.outcomes)
     for group in ("seconds", "tokens", "counts", "throughput"):
-        for name, value in record.facts.get(group, {}).items():
+        for name, value in outcomes[group].items():
             nested = value.items() if isinstance(value, Mapping) else ()
             yield from ((f"{group}/{name}_{part}", number) for part, number in nested)
             yield f"{group}/{name}", value  # a mapping is no number and is left out

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.record.disk import try_lock, unlock, write_atomically, writing
+from rag_eval.record.facts import RunFacts
 from rag_eval.record.journal import Journal
 from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify
 from rag_eval.record.run_record import RunRecord, Status
@@ -63,13 +63,13 @@ class RunDirectory:
     def record(self) -> RunRecord | None:
         """What run.json says now, unverified; None when there is none. RUNNING may mean that the process died."""
         file = self.path / RECORD
-        return RunRecord.from_json(file.read_text(encoding="utf-8"), str(file)) if file.exists() else None
+        return RunRecord.from_json(file.read_bytes(), str(file)) if file.exists() else None
 
     def predictions(self) -> dict[str, Prediction]:
         """What was answered so far, by example id."""
         return self._journal.read()
 
-    def begin(self, config_yaml: str, facts: Mapping[str, Any]) -> None:
+    def begin(self, config_yaml: str, facts: RunFacts) -> None:
         """Own the run and mark it RUNNING; what an interrupted run answered is kept.
 
         Raises:
@@ -85,7 +85,7 @@ class RunDirectory:
             self._journal.repair()
             experiment, run_id = self.path.parent.name, self.path.name
             attempts = self._attempts()
-            self._save(RunRecord(run_id, experiment, facts["mode"], "RUNNING", facts, started=_now(), attempts=attempts))
+            self._save(RunRecord(run_id, experiment, facts.provenance.mode, "RUNNING", facts, started=_now(), attempts=attempts))
         except BaseException:
             self._release()
             raise
@@ -100,7 +100,7 @@ class RunDirectory:
         scores: Sequence[QuestionScores],
         spends: Mapping[str, Spend],
         estimates: Mapping[str, Estimate],
-        facts: Mapping[str, Any],
+        facts: RunFacts,
     ) -> RunRecord:
         """Write the rest, then the manifest, and let the run go. nan in a score becomes null: it could not be judged."""
         record = self._begun()

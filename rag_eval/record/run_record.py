@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from rag_eval.errors import DataError
+from rag_eval.record import facts_json
+from rag_eval.record.facts import RunFacts
 from rag_eval.record.serial import from_plain, null_where_not_finite, to_plain
+from rag_eval.score.scoring import Scoring
 from rag_eval.types import Estimate, Spend
 
-SCHEMA_VERSION = 2  # 1 lacked what a comparison needs: context, audit, source
+SCHEMA_VERSION = 3  # 2 left facts out that were not known, and metrics declared nothing at first
+COMPARABLE_SINCE = 2  # 1 lacked what a comparison needs: context, audit, source
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -24,16 +30,16 @@ class RunRecord:
     experiment: str
     mode: str
     status: Status
-    facts: Mapping[str, Any]  # choices, comparison, git, versions, hardware, counts, seconds, tokens
+    facts: RunFacts
     spends: Mapping[str, Spend] = field(
         default_factory=dict
     )  # by stage: learn, load, answer, probe, update (of one document), data_generation (shared by runs)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  # by slashed name; nan = nothing could be judged
-    attempts: Sequence[Mapping[str, Spend]] = ()  # spends of earlier attempts that did not finish; {} = not measured
+    attempts: tuple[Mapping[str, Spend], ...] = ()  # spends of earlier attempts that did not finish; {} = not measured
     started: str = ""  # UTC label, never used to compute a duration
     ended: str | None = None
     error: str | None = None  # one line
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = SCHEMA_VERSION  # of the version that made the run
 
     def __post_init__(self) -> None:
         timed = [name for name in self.estimates if name.startswith("latency/")]
@@ -41,21 +47,23 @@ class RunRecord:
             raise ValueError(f"{timed[0]}: a latency is kept with the protocol it was taken under, never in a run's record.")
 
     @property
-    def base_weights(self) -> str | None:
-        """What the base model's weights were made of, in words; None where they are used as they were given."""
-        origin = self.facts.get("base_weights")
-        if origin is None:
-            return None
-        formats = ", ".join(f"{name} ({n} tensors)" for name, n in origin["formats"].items())
-        return f"{origin['format']} {formats}, dequantised to {origin['dequantised_to']}, from the file with sha256 {origin['sha256']}"
+    def is_comparable(self) -> bool:
+        """Whether it says all that a comparison needs."""
+        return self.schema_version >= COMPARABLE_SINCE
+
+    @property
+    def scoring(self) -> Scoring:
+        """What the run was scored by."""
+        return self.facts.scoring
 
     def to_json(self) -> str:
         """Indented JSON, floats unrounded, null where a number is not finite."""
-        return json.dumps(null_where_not_finite(to_plain(self)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        plain = {**to_plain(self), "facts": facts_json.to_json(self.facts)}
+        return json.dumps(null_where_not_finite(plain), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, source: str) -> RunRecord:
-        """The record in a text.
+    def from_json(cls, text: str | bytes, source: str) -> RunRecord:
+        """The record in a text that this version or an earlier one wrote.
 
         Raises:
             DataError: it is not a record, or a newer version wrote it; `source` is named.
@@ -63,15 +71,70 @@ class RunRecord:
         try:
             plain = json.loads(text)
             version = int(plain["schema_version"])
-            plain["estimates"] = {name: _nan_for_null(estimate) for name, estimate in plain["estimates"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{source}: expected the record of a run, found something else ({error}).") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DataError(f"{source}: expected the record of a run (run.json), {_found(error)}; {_INSTEAD}") from error
         if version > SCHEMA_VERSION:
             raise DataError(f"{source}: written by a newer version (schema {version}, known {SCHEMA_VERSION}); update rag_eval.")
         try:
+            plain["estimates"] = {name: _nan_for_null(estimate) for name, estimate in plain["estimates"].items()}
+            plain["facts"] = facts_json.grouped(plain["facts"], plain["estimates"])
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"{source}: expected the record of a run (run.json), {_found(error)}; {_INSTEAD}") from error
+        try:
             return from_plain(cls, plain)
-        except ValueError as error:
-            raise DataError(f"{source}: a field of the record does not fit: {str(error).splitlines()[1]}.") from error
+        except ValidationError as error:
+            raise DataError(f"{source}: {_misfit(error)}; {_INSTEAD}") from error
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run: where it is kept and what it measured."""
+
+    directory: str
+    run_id: str
+    status: str
+    estimates: Mapping[str, Estimate]
+    facts: RunFacts
+    spends: Mapping[str, Spend]  # by stage
+    cached: bool  # an earlier identical run was returned
+
+    @property
+    def scoring(self) -> Scoring:
+        """What the run was scored by."""
+        return self.facts.scoring
+
+
+_INSTEAD = "delete that folder and make the run again, or give another one."
+
+
+def _found(error: Exception) -> str:
+    """What is wrong with a text that has not the outline of a record."""
+    match error:
+        case KeyError():
+            return f"found no {error.args[0]!r} in it"
+        case json.JSONDecodeError():
+            return f"found text that is no JSON (line {error.lineno}: {error.msg})"
+        case UnicodeDecodeError():
+            return "found bytes that are no UTF-8"
+        case RecursionError():
+            return "found JSON that is nested too deeply"
+    return "found JSON of another kind"
+
+
+def _misfit(error: ValidationError) -> str:
+    """The first field that does not fit, by its place in run.json, what was expected and what was found."""
+    first = error.errors(include_url=False)[0]
+    place, *inner = (str(one) for one in first["loc"] or ("the record",))
+    where = ".".join([place, *(inner[1:] if place == "facts" and inner[:1] and inner[0] in facts_json.GROUPS else inner)])
+    if first["type"] == "missing":
+        return f"expected the field {where}, which is missing"
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{where}: expected {expected}, found {_short(first['input'])}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _nan_for_null(estimate: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,30 +7,27 @@ cost/usd_per_correct, which are not measured without.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report import guards
+from rag_eval.report.arms_table import arms_table, value_of
 from rag_eval.report.contrast import Arm
 from rag_eval.report.figures import write_bars
 from rag_eval.report.gained import MODES, knowledge_gained
-from rag_eval.report.markdown import inert
 from rag_eval.report.options import Options, parsed, utilisations
+from rag_eval.report.plain import as_json, by_key
 from rag_eval.report.recorded_run import read_run
-from rag_eval.report.runs import finished_runs, is_current, labels, latest_per_arm, mismatches, recorded
-from rag_eval.report.sections import Figure, Section, markdown_of, show
-from rag_eval.report.sections import as_json as sections_json
+from rag_eval.report.runs import finished_runs, labels, latest_per_arm, mismatches, recorded
 from rag_eval.report.spending import Terms, sheet_named
 from rag_eval.report.summary import hardware, summary
-from rag_eval.report.table import Table, as_json, table
-from rag_eval.report.terminal import print_table
+from rag_eval.report.table import Figure, Table
+from rag_eval.report.terminal import show
 from rag_eval.report.whole_runs import whole_run_figures
 from rag_eval.score.scoring import Scoring, scoring_of
 
@@ -43,7 +40,6 @@ DEFAULTS = {
     "hardware": "",
     "utilisation": "",
 }
-FILE_WIDTH = 240  # where the output is no terminal
 
 
 def report(argv: Sequence[str]) -> None:
@@ -63,7 +59,7 @@ def report(argv: Sequence[str]) -> None:
             f"{notes[0]}; pick one study with experiment=NAME (a run is put into one by experiment_name=NAME), or put them side by side "
             "with allow_mismatch=true."
         )
-    n_old = sum(not is_current(record) for record in records)
+    n_old = sum(not record.is_comparable for record in records)
     gained = None
     if n_old == 0:
         gained = knowledge_gained(_by_mode(records, Path(options["runs"])))
@@ -76,10 +72,11 @@ def report(argv: Sequence[str]) -> None:
     scoring = scoring_of(*records)
     if options["rank"]:
         _check_rank(options["rank"], records, scoring)
-        notes.append(f"in the order of {options['rank']}, best first: where intervals overlap it may be chance")
-    made = table(records, {one.run_id: _whole(one, Path(options["runs"]), terms) for one in records}, options["rank"])
+        notes.append(f"in the order of {scoring.label(options['rank'])}, best first: where intervals overlap it may be chance")
+    sections = [] if gained is None else [gained.table]
+    whole = {one.run_id: _whole(one, Path(options["runs"]), terms) for one in records}
+    made = arms_table(records, whole, options["rank"], "Arms" if sections else "")
     out = Path(options["out"])
-    sections = [] if gained is None else [gained.section]
     if gained is not None and gained.leads:
         notes = [*gained.sentences, *notes]
     figures = _figures(made, scoring)
@@ -87,11 +84,12 @@ def report(argv: Sequence[str]) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for name, file in figures.items():
             write_bars(made, name, out / file)
-    write_atomically(
-        out / "table.json", json.dumps({**as_json(made), "sections": sections_json(sections)}, indent=1, allow_nan=False) + "\n"
-    )
-    write_atomically(out / "summary.md", summary(made, records, notes, [markdown_of(one) for one in sections], list(figures.values())))
-    _show(made, sections, notes, [out / file for file in ("summary.md", "table.json", *figures.values())])
+    plain = {"schema_version": 1, **by_key(made), "sections": as_json(sections)}
+    write_atomically(out / "table.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    pictures = {file: scoring.label(name) for name, file in figures.items()}
+    write_atomically(out / "summary.md", summary([*sections, made], records, notes, pictures))
+    written = ", ".join(str(out / file) for file in ("summary.md", "table.json", *pictures))
+    show([*sections, made], [*notes, f"written: {written}"], Console())
 
 
 def _terms(options: Options) -> Terms | None:
@@ -132,15 +130,5 @@ def _figures(made: Table, scoring: Scoring) -> dict[str, str]:
     """The files of the figures by the score that they show: the primary one, and of strict and lenient ones what was scored."""
     at = {column.name: number for number, column in enumerate(made.columns)}
     both = [name for name in scoring.asking("form", "content") if name in at]
-    names = [name for name in both if any(line.cells[at[name]].value is not None for line in made.lines)]
+    names = [name for name in both if any(value_of(row[at[name]]) is not None for row in made.rows)]
     return {name: f"figures/{name.partition('/')[2]}.png" for name in dict.fromkeys((scoring.primary, *names)) if name in at}
-
-
-def _show(made: Table, sections: Sequence[Section], notes: Sequence[str], written: Sequence[Path]) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    show(sections, [], console)
-    header = ("arm", *(column.title for column in made.columns))
-    print_table(console, [header, *((line.title, *(cell.text() for cell in line.cells)) for line in made.lines)], has_lines=True)
-    for note in notes:
-        console.print(Text(f"note: {inert(note)}"), soft_wrap=True)
-    console.print(Text(f"written: {', '.join(map(str, written))}"), soft_wrap=True)

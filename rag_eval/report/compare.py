@@ -11,7 +11,6 @@ it in seconds of the machine), runs=outputs, out=reports, allow_mismatch=false. 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,36 +19,36 @@ from rich.console import Console
 
 from rag_eval.errors import UserError
 from rag_eval.record.disk import write_atomically, writing
-from rag_eval.record.run_record import RunRecord
-from rag_eval.report.accuracy import (
-    attribution_section,
-    decomposition_section,
-    exploratory_section,
-    flips_section,
-    kitagawa_section,
-    means_section,
-    verdict_section,
-)
-from rag_eval.report.contrast import Arm, Declared
-from rag_eval.report.declared_comparison import check_comparable, declaration, declared_comparison
-from rag_eval.report.form import right_by
-from rag_eval.report.gained import Gained
-from rag_eval.report.judgement import read_beside
-from rag_eval.report.latency import latency_sections
-from rag_eval.report.ledger import energy_section, ledger_section
-from rag_eval.report.markdown import inert
+from rag_eval.report.context import ReportContext, Section
+from rag_eval.report.declared_comparison import caveats, check_comparable, declaration, verdicts
+from rag_eval.report.markdown import as_markdown, inert
 from rag_eval.report.options import Options, one_number, parsed, utilisations
-from rag_eval.report.recipes import recipe_section
-from rag_eval.report.recorded_run import RecordedRun, find_run, read_run
-from rag_eval.report.sections import Section, as_json, as_markdown, show
-from rag_eval.report.spending import Terms, break_even_section, cost_section, machine_seconds, priced_arm, sheet_named
-from rag_eval.report.strata import known_section, strata_section
-from rag_eval.report.summary import hardware
-from rag_eval.report.whole_runs import whole_runs_section
-from rag_eval.score.estimate import SHARE
-from rag_eval.score.scoring import Scoring, scoring_of
+from rag_eval.report.plain import as_json
+from rag_eval.report.recorded_run import find_run, read_run
+from rag_eval.report.sections import (
+    break_even,
+    costs,
+    declared_comparison,
+    decomposition,
+    energy,
+    kitagawa,
+    knowledge_gained,
+    latency,
+    ledger,
+    other_differences,
+    prior_knowledge,
+    rescue_and_harm,
+    runs,
+    scores,
+    seeds,
+    strata,
+    whole_runs,
+    wrong_answers,
+)
+from rag_eval.report.spending import Terms, machine_seconds, sheet_named
+from rag_eval.report.table import Table
+from rag_eval.report.terminal import show
 
-FILE_WIDTH = 200  # where the output is no terminal
 DEFAULTS = {
     "measure": "",  # the primary score of the runs
     "threshold": "0",
@@ -67,11 +66,34 @@ DEFAULTS = {
 HORIZON = ("utilisation", "queries", "updates", "hours")
 
 
+SECTIONS: tuple[Section, ...] = (  # in the order of the report; a new one is a file of `sections` and a line here
+    knowledge_gained.leading,
+    declared_comparison.tables,
+    knowledge_gained.following,
+    runs.tables,
+    scores.tables,
+    seeds.tables,
+    decomposition.tables,
+    kitagawa.tables,
+    rescue_and_harm.tables,
+    strata.tables,
+    prior_knowledge.tables,
+    wrong_answers.tables,
+    latency.tables,
+    costs.tables,
+    break_even.tables,
+    whole_runs.tables,
+    energy.tables,
+    ledger.tables,
+    other_differences.tables,
+)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Everything that is printed and written."""
 
-    sections: list[Section]
+    tables: list[Table]
     notes: list[str]
     verdicts: list[str]  # a sentence for each pair
 
@@ -87,71 +109,29 @@ def compare(argv: Sequence[str]) -> None:
         raise UserError("expected at least two runs: python -m rag_eval.report compare RUN_A RUN_B, as in compare rag finetune.")
     terms = _terms(options)
     threshold, margin = one_number(options, "threshold"), one_number(options, "margin")
-    runs = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
-    differing = check_comparable(runs, options["allow_mismatch"] == "true")
-    made = comparison(runs, declaration(runs, options["measure"], threshold, margin), terms, differing)
-    _write(made, Path(options["out"]))
+    compared = [read_run(find_run(name, Path(options["runs"]), options["experiment"])) for name in names]
+    differing = check_comparable(compared, options["allow_mismatch"] == "true")
+    context = ReportContext(compared, declaration(compared, options["measure"], threshold, margin), terms)
+    _write(comparison(context, differing), Path(options["out"]))
 
 
-def comparison(runs: Sequence[RecordedRun], declared: Declared, terms: Sequence[Terms], first_notes: Sequence[str] = ()) -> Comparison:
-    """Every section of the report."""
-    made = declared_comparison(runs, declared, first_notes)
-    arms, measure, closed_book, records = made.arms, declared.better.name, made.closed_book, [run.record for run in runs]
-    scoring = scoring_of(*records)
-    by = right_by(records, measure)
-    share = by if scoring.of(by).bounds == SHARE else right_by(records, scoring.primary)
-    right = right_by([*records, *([closed_book.run.record] if closed_book is not None else [])], scoring.primary)
-    of_pairs, _ = verdict_section(made.judgements, declared)
-    sections = [
-        *_first(of_pairs, made.gained),
-        runs_section(arms),
-        means_section(arms),
-        recipe_section(arms, by),
-        decomposition_section(arms, share),
-        kitagawa_section(arms, share),
-        flips_section(arms, closed_book, share),
-        strata_section(arms, by),
-        known_section(arms, closed_book, by, right),
-        attribution_section(arms, closed_book, right),
-        *latency_sections(arms),
-        *(section for one in terms for section in _cost_sections(arms, made.experiment, one, measure, scoring)),
-        energy_section(arms),
-        ledger_section(made.experiment, records),
-        exploratory_section(arms, [name for one in made.judgements for name in one.said]),
-    ]
-    return Comparison(sections, [*made.notes, *_instead(measure, by, share)], made.verdicts)
+def comparison(context: ReportContext, first_notes: Sequence[str] = ()) -> Comparison:
+    """The whole report.
+
+    Args:
+        context: what is compared.
+        first_notes: to begin with.
+    """
+    tables = [table for section in SECTIONS for table in section(context)]
+    return Comparison(tables, [*first_notes, *caveats(context), *_instead(context)], verdicts(context))
 
 
-def _first(of_pairs: Section, gained: Gained | None) -> list[Section]:
-    """What the report begins with: what was gained, where that is what it should be read by."""
-    if gained is None:
-        return [of_pairs]
-    return [gained.section, of_pairs] if gained.leads else [of_pairs, gained.section]
-
-
-def _instead(measure: str, by: str, share: str) -> list[str]:
+def _instead(context: ReportContext) -> list[str]:
     """Where the sections below the verdict use another score than the one declared."""
+    measure, by, share = (context.label(name) for name in (context.measure, context.by, context.share))
     if by != measure:
         return [f"{measure} measures the form of some arm's answers: the sections below the verdict are by {by}"]
     return [f"{measure} is no share: where answers and differences come from, and rescue and harm, are by {share}"] if share != by else []
-
-
-def _cost_sections(arms: Sequence[Arm], experiment: Sequence[RunRecord], terms: Terms, measure: str, scoring: Scoring) -> list[Section]:
-    first = scoring.rests_on(measure) if scoring.of(measure).is_share else scoring.primary
-    whole = whole_runs_section([arm.label for arm in arms], [arm.run for arm in arms], terms)
-    priced = [priced_arm(arm, experiment, terms, list(dict.fromkeys((first, *read_beside(arms, first))))) for arm in arms]
-    return [cost_section(priced, terms), break_even_section(priced, terms), *([] if whole is None else [whole])]
-
-
-def runs_section(arms: Sequence[Arm]) -> Section:
-    """Which runs these are."""
-    rows = []
-    for arm in arms:
-        record, facts = arm.run.record, arm.run.record.facts
-        commit = f"{str(facts['git']['commit'])[:12]}{' with changes' if facts['git']['dirty'] else ''}"
-        where = (str(arm.run.folder), facts["comparison"]["dataset_name"], facts["seed"])
-        rows.append((arm.label, *where, record.started, commit, hardware(record)))
-    return Section("Runs", "", ("arm", "directory", "dataset", "seed", "started", "commit", "machine"), tuple(rows))
 
 
 def _terms(options: Options) -> list[Terms]:
@@ -181,13 +161,13 @@ def _asked(options: Options) -> float:
 
 
 def _write(made: Comparison, out: Path) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
-    show(made.sections, made.notes, console)
+    console = Console()
+    show(made.tables, made.notes, console)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    plain = {"schema_version": 1, "verdicts": made.verdicts, "notes": made.notes, "sections": as_json(made.sections)}
+    plain = {"schema_version": 1, "verdicts": made.verdicts, "notes": made.notes, "sections": as_json(made.tables)}
     write_atomically(out / "compare.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
-    write_atomically(out / "compare.md", as_markdown("Comparison", made.sections, [*made.verdicts, *made.notes]))
-    for sentence in made.verdicts:
-        console.print(inert(sentence), markup=False, highlight=False, soft_wrap=True)
+    write_atomically(out / "compare.md", as_markdown("Comparison", made.tables, [*made.verdicts, *made.notes]))
+    for verdict in made.verdicts:
+        console.print(inert(verdict), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written: {out / 'compare.md'}, {out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)

@@ -1,70 +1,85 @@
-"""The table at the end of a run."""
+"""What the command line prints of a finished run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
+from rag_eval.record.facts import Counts, History
+from rag_eval.record.run_record import RunRecord, RunResult
 from rag_eval.report.form import keeps_other_form, two_scores
 from rag_eval.report.knowledge import knowledge_note
+from rag_eval.report.markdown import inert
 from rag_eval.report.runs import ENOUGH_LEARNED
+from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Table, Term, figure
+from rag_eval.report.terminal import show
+from rag_eval.score.labels import timed_label
 from rag_eval.score.outcome import ABSTAINED
-from rag_eval.score.primary import primary_of, train_phrasing
-from rag_eval.score.scoring import Scored
+from rag_eval.score.primary import train_phrasing
 from rag_eval.score.summary import HOLDS_EVIDENCE
-from rag_eval.types import RunResult
 
 
-def show(result: RunResult) -> None:
+def show_run(result: RunResult) -> None:
     """Print what a run measured; the last line on standard output is its directory."""
-    facts = result.facts
-    counts, seconds = facts["counts"], facts["seconds"]
-    table = Table(
-        title=escape(f"{facts['mode']} on {facts['comparison']['dataset_name']}" + (" (recorded before)" if result.cached else ""))
-    )
-    for name in ("measure", "mean", "95 % interval", "n"):
-        table.add_column(name, justify="left" if name == "measure" else "right")
-    for group in dict.fromkeys(name.partition("/")[0] for name in result.estimates):
-        for name, one in result.estimates.items():
-            if name.startswith(f"{group}/"):
-                table.add_row(name, f"{one.mean:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
-        table.add_section()
-    for stage, found in seconds.items():
-        table.add_row(f"seconds a question, {stage}", f"{found['mean']:.3g}", f"median {found['p50']:.3g}", str(counts["n_questions"]))
-    if (rate := facts["throughput"]["searches_per_s"]) is not None:
-        table.add_row("questions searched a second", f"{rate:.0f}", "", "")
-    if facts.get("chance") is not None:
-        table.add_row(f"{primary_of(facts)} of these answers shuffled", f"{facts['chance']:.3f}", "", "")
-    if not seconds:
-        table.add_row("seconds a question", "not measured", "", "")
-    for name, spend in facts["spends"].items():
-        shown = "not measured" if spend.seconds is None else f"{spend.seconds:.2f}"
-        table.add_row(SPENT[name], shown, "some by an earlier run" if spend.reused_s else "", "")
     console = Console()
-    console.print(table)
-    if training := facts.get("training"):
-        console.print(_trained(training), soft_wrap=True)
-    if knowledge := facts.get("knowledge"):
-        console.print(f"{knowledge_note(knowledge).capitalize()}.", soft_wrap=True)
-    if notes := remarks(result):
-        console.print("Note: " + "; ".join(notes) + ".", soft_wrap=True)
+    show([run_table(result)], [], console)
+    for line in _said(result):
+        console.print(Text(inert(line)), soft_wrap=True)
     print(result.directory, flush=True)
 
 
-def remarks(result: Scored) -> list[str]:
+def run_table(result: RunResult) -> Table:
+    """Every score with its interval, one group after the other, then what the run took."""
+    groups = dict.fromkeys(name.partition("/")[0] for name in result.estimates)
+    names = [name for group in groups for name in result.estimates if name.startswith(f"{group}/")]
+    rows: list[tuple[Cell, ...]] = [
+        (Term(name, result.scoring.label(name)), figure(one), one.n) for name, one in ((name, result.estimates[name]) for name in names)
+    ]
+    rules = {number for number, name in enumerate(names) if [*names, ""][number + 1].partition("/")[0] != name.partition("/")[0]}
+    what = f"{result.facts.provenance.mode} on {result.facts.comparison.dataset_name}"
+    header = (Column("measure", kind="text"), Column("mean [95 % interval]", kind="share"), "n")
+    return Table(f"{what} (recorded before)" if result.cached else what, "", header, (*rows, *_taken(result)), rules)
+
+
+def _taken(result: RunResult) -> Iterator[tuple[Cell, ...]]:
+    """Rows of times and the like."""
+    outcomes, scoring = result.facts.outcomes, result.scoring
+    n: Cell = Figure(None) if outcomes.counts.n_questions is None else outcomes.counts.n_questions
+    for stage, found in outcomes.seconds.items():
+        yield f"seconds a question, {timed_label(stage)}", f"{found.mean:.3g} (median {found.p50:.3g})", n
+    if (rate := outcomes.throughput.searches_per_s) is not None:
+        yield "questions searched a second", f"{rate:.0f}", ""
+    if outcomes.chance is not None:
+        yield f"{scoring.label(scoring.primary)} of these answers shuffled", f"{outcomes.chance:.3f}", ""
+    if not outcomes.seconds:
+        yield "seconds a question", NOT_MEASURED, ""
+    for name, spend in result.spends.items():
+        shown = NOT_MEASURED if spend.seconds is None else f"{spend.seconds:.2f}"
+        yield SPENT[name], f"{shown} (some by an earlier run)" if spend.reused_s else shown, ""
+
+
+def _said(result: RunResult) -> Iterator[str]:
+    """What a training took, what a trained run was given to know, and what to beware of."""
+    if (training := result.facts.outcomes.training) is not None:
+        yield _trained(training)
+    if (knowledge := result.facts.data.knowledge) is not None:
+        yield f"{knowledge_note(knowledge).capitalize()}."
+    if notes := remarks(result):
+        yield f"Note: {'; '.join(notes)}."
+
+
+def remarks(result: RunRecord | RunResult) -> list[str]:
     """What must be known before the numbers of a run are believed."""
-    facts = result.facts
-    notes = [f"{facts['counts'][key]} {what}" for key, what in _NOTES.items() if facts["counts"][key]]
+    provenance, outcomes = result.facts.provenance, result.facts.outcomes
+    notes = [f"{n} {what}" for what, n in _problems(outcomes.counts).items() if n]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in (HOLDS_EVIDENCE, ABSTAINED)):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
     if keeps_other_form(result):
         notes.append(f"most answers keep another form than the gold ones, which exact match counts as wrong: {two_scores(result)}")
-    taught = result.estimates.get(train_phrasing(primary_of(facts)))
-    if facts.get("weights") == "trained" and taught is not None and taught.mean < ENOUGH_LEARNED:
+    taught = result.estimates.get(train_phrasing(result.facts.comparison.primary))
+    if provenance.is_trained and taught is not None and taught.mean < ENOUGH_LEARNED:
         notes.append(
             f"under-trained: {taught.mean:.3f} of the training questions right, below {ENOUGH_LEARNED}, so that this run says nothing "
             "about what fine-tuning can do; raise adapter.epochs or adapter.max_epochs, or adapter.learning_rate"
@@ -72,11 +87,21 @@ def remarks(result: Scored) -> list[str]:
     return notes
 
 
-def _trained(training: Mapping[str, Any]) -> str:
+def _trained(training: History) -> str:
     """What a training took and why it ended."""
-    curve = training["curve"]
-    learned = f", {curve[-1]['share']:.3f} of {training['n_asked']} training questions learned word for word" if curve else ""
-    return f"Trained: {training['epochs']:g} passes over {training['n_rows']:,} rows, {training['n_steps']:,} steps{learned}."
+    curve = training.curve
+    learned = f", {curve[-1].share:.3f} of {training.n_asked} training questions learned word for word" if curve else ""
+    return f"Trained: {training.epochs:g} passes over {training.n_rows:,} rows, {training.n_steps:,} steps{learned}."
+
+
+def _problems(counts: Counts) -> Mapping[str, int | None]:
+    """How many questions something went wrong with, by what it was."""
+    return {
+        "questions did not fit the model": counts.n_error,
+        "questions had passages left out to fit the model": counts.n_truncated_questions,
+        "answers were empty": counts.n_malformed,
+        "answers were cut at the limit of new tokens": counts.n_cut_answers,
+    }
 
 
 SPENT = {
@@ -86,10 +111,4 @@ SPENT = {
     "probe": "seconds to ask again",
     "update": "seconds to replace one document",
     "data_generation": "seconds of a model that wrote training data, before",
-}
-_NOTES = {
-    "n_error": "questions did not fit the model",
-    "n_truncated_questions": "questions had passages left out to fit the model",
-    "n_malformed": "answers were empty",
-    "n_cut_answers": "answers were cut at the limit of new tokens",
 }

@@ -54,6 +54,11 @@ class Contrast:
     bounds: Bounds | None  # what a difference can be at all; None = any number
 
     @property
+    def name(self) -> str:
+        """What the difference is called."""
+        return named(self.first, self.second)
+
+    @property
     def is_without_spread(self) -> bool:
         """Whether every cluster has the same difference and nothing bounds that of others, so that there is no interval."""
         return self.bounds is None and self.difference is not None and self.mde is None
@@ -86,6 +91,11 @@ def declare(measure: str, threshold: float, margin: float, better: Better = "hig
     else:
         claim = Claim(measure, f"second better by more than {threshold:g}?", threshold, "above")
     return Declared(claim, Claim(measure, f"same within {margin:g}?", 0.0, "equivalent", margin))
+
+
+def named(first: Arm, second: Arm) -> str:
+    """What the difference of two arms is called."""
+    return f"{second.label} - {first.label}"
 
 
 def pairs(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:

@@ -7,32 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rag_eval.errors import UserError
-from rag_eval.record.run_record import RunRecord
-from rag_eval.report.contrast import Arm, Declared, declare, of_questions
-from rag_eval.report.fellows import fellows
-from rag_eval.report.gained import MODES, Gained, knowledge_gained
+from rag_eval.report.context import ReportContext
+from rag_eval.report.contrast import Declared, declare, of_questions
 from rag_eval.report.guards import cluster_notes, notes, prompt_notes
-from rag_eval.report.judgement import Judgement, judgements, sentence
+from rag_eval.report.judgement import sentence
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import labels, mismatches, recorded
+from rag_eval.report.runs import mismatches
 from rag_eval.score.scoring import Scoring, scoring_of
-
-
-@dataclass(frozen=True)
-class DeclaredComparison:
-    """What is said of the declared claims, and what a reader must know beside it."""
-
-    arms: Sequence[Arm]
-    declared: Declared
-    judgements: Sequence[Judgement]  # one a pair of arms
-    gained: Gained | None  # None = arms that tell what was learned are missing
-    experiment: Sequence[RunRecord]  # every run of the arms' experiments, in whatever state
-    closed_book: Arm | None
-    verdicts: list[str]  # a sentence for each pair, after those on what was gained where that comes first
-    notes: list[str]
 
 
 def check_comparable(runs: Sequence[RecordedRun], allow_mismatch: bool) -> list[str]:
@@ -75,28 +58,21 @@ def declaration(runs: Sequence[RecordedRun], measure: str, threshold: float, mar
     return declare(measure, threshold, margin, scoring.of(measure).better)
 
 
-def declared_comparison(runs: Sequence[RecordedRun], declared: Declared, first_notes: Sequence[str] = ()) -> DeclaredComparison:
-    """The verdicts on every pair of these runs.
-
-    Args:
-        runs: that may be compared.
-        declared: the claims.
-        first_notes: what must be noted before anything else.
-    """
-    records = [run.record for run in runs]
-    arms = [Arm(label, run) for label, run in zip(labels(records), runs, strict=True)]
-    experiment, n_old = recorded({run.folder.parent.resolve() for run in runs})
-    study = fellows(arms, MODES)
-    closed_book, gained = study.get("closed_book"), knowledge_gained(study)
-    judged = judgements(arms, declared)
-    of_clusters = cluster_notes([one.judged.contrast for one in judged])
-    labelled = [(arm.label, arm.run.record) for arm in arms]
-    said = [*first_notes, *notes(labelled, experiment), *of_clusters, *prompt_notes(arms)]
-    if n_old:
-        said.append(f"{n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
+def verdicts(context: ReportContext) -> list[str]:
+    """A sentence for each pair, after those on what was gained where that comes first."""
+    gained = context.gained
     leading = gained.sentences if gained is not None and gained.leads else ()
-    verdicts = [*leading, *map(sentence, judged)]
-    return DeclaredComparison(arms, declared, judged, gained, experiment, closed_book, verdicts, said)
+    return [*leading, *map(sentence, context.judged)]
+
+
+def caveats(context: ReportContext) -> list[str]:
+    """What a reader of the verdicts must know beside them."""
+    labelled = [(arm.label, arm.run.record) for arm in context.arms]
+    of_clusters = cluster_notes([one.judged.contrast for one in context.judged])
+    said = [*notes(labelled, context.experiment), *of_clusters, *prompt_notes(context.arms)]
+    if context.n_old:
+        said.append(f"{context.n_old} runs that an earlier version recorded are in no count, no ledger and no cost")
+    return said
 
 
 def _check_measure(runs: Sequence[RecordedRun], measure: str, scoring: Scoring) -> None:

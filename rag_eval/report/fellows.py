@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.report.contrast import Arm
 from rag_eval.report.recorded_run import read_run
-from rag_eval.report.runs import is_current, mismatches
+from rag_eval.report.runs import mismatches
 
 
 def by_mode(arms: Sequence[Arm]) -> dict[str, Arm]:
@@ -22,6 +22,6 @@ def fellows(arms: Sequence[Arm], modes: Collection[str]) -> dict[str, Arm]:
     folders = {file.parent.resolve() for arm in arms for file in arm.run.folder.parent.glob(f"*/{RECORD}")}
     wanted = set(modes) - known.keys()
     found = [(folder, record) for folder in folders if (record := RunDirectory(folder).finished()) is not None and record.mode in wanted]
-    fitting = [(folder, record) for folder, record in found if is_current(record) and not mismatches([*records, record])]
+    fitting = [(folder, record) for folder, record in found if record.is_comparable and not mismatches([*records, record])]
     newest = {record.mode: folder for folder, record in sorted(fitting, key=lambda one: one[1].ended or "")}
     return known | {mode: Arm(mode, read_run(folder)) for mode, folder in newest.items()}

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rag_eval.report.markdown import inert
+from rag_eval.report.table import Figure as Shown
 from rag_eval.report.table import Table
 from rag_eval.types import Estimate
 
@@ -21,20 +22,20 @@ SCREEN_DPI = 96  # of a picture in a notebook
 def write_bars(table: Table, name: str, path: Path) -> None:
     """One bar an arm with its 95 % interval, first arm on top; an arm without the measure has no bar."""
     at = [column.name for column in table.columns].index(name)
-    figure = Figure(figsize=(7, 1.2 + 0.4 * len(table.lines)), layout="constrained")
+    figure = Figure(figsize=(7, 1.2 + 0.4 * len(table.rows)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for row, line in enumerate(table.lines):
-        cell = line.cells[at]
-        if cell.value is None or cell.low is None or cell.high is None:
-            axes.text(0.01, row, cell.text(), va="center", color="gray")
+    for row, cells in enumerate(table.rows):
+        cell = cells[at]
+        if not isinstance(cell, Shown) or cell.value is None or cell.low is None or cell.high is None:
+            axes.text(0.01, row, table.columns[at].text(cell), va="center", color="gray")
         else:
             error = [[max(0.0, cell.value - cell.low)], [max(0.0, cell.high - cell.value)]]
             axes.barh(row, cell.value, xerr=error, capsize=3, color="tab:blue", alpha=0.8)
-    axes.set_yticks(range(len(table.lines)), [inert(line.title) for line in table.lines], parse_math=False)
+    axes.set_yticks(range(len(table.rows)), [inert(row[0]) for row in table.rows], parse_math=False)
     axes.set_xlim(0, 1)
-    axes.set_ylim(len(table.lines) - 0.5, -0.5)
-    axes.set_xlabel(f"{table.columns[at].title} with 95 % interval")
+    axes.set_ylim(len(table.rows) - 0.5, -0.5)
+    axes.set_xlabel(inert(f"{table.columns[at].title} with 95 % interval"), parse_math=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
 

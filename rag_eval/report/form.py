@@ -38,7 +38,7 @@ def two_scores(record: Scored, strict: str = "") -> str:
     """The strict score beside the lenient one, in words."""
     scoring = scoring_of(record)
     names = (strict or scoring.strict(), scoring.lenient)
-    return " where ".join(f"{name} is {record.estimates[name].mean:.3f}" for name in names)
+    return " where ".join(f"{scoring.label(name)} is {record.estimates[name].mean:.3f}" for name in names)
 
 
 def form_reason(label: str, record: Scored, strict: str = "") -> str:
@@ -49,8 +49,9 @@ def form_reason(label: str, record: Scored, strict: str = "") -> str:
         record: its run.
         strict: the score that stands for exact match; "" = that of the run's primary score.
     """
-    strict = strict or scoring_of(record).strict()
-    return f"{strict} measures the form of the answers of {label}, not what they say: {two_scores(record, strict)}"
+    scoring = scoring_of(record)
+    strict = strict or scoring.strict()
+    return f"{scoring.label(strict)} measures the form of the answers of {label}, not what they say: {two_scores(record, strict)}"
 
 
 def right_by(records: Sequence[RunRecord], measure: str) -> str:

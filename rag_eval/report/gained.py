@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
-from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
 from rag_eval.score.scoring import scoring_of
 
 TITLE = "Knowledge gained"
@@ -43,9 +43,9 @@ MODES = tuple(dict.fromkeys([*BARE, *(mode for gain in (*ON_FORM, *AS_THEY_ARE) 
 
 @dataclass(frozen=True)
 class Gained:
-    """The section, and what it says of each gain in a sentence."""
+    """The table, and what it says of each gain in a sentence."""
 
-    section: Section
+    table: Table
     sentences: tuple[str, ...]
     leads: bool  # whether it is what the report should be read by
 
@@ -70,11 +70,12 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
         return None
     judged = {gain: _judged(gain, arms, scoring.primary, len(gains)) for gain in gains}
     names = (scoring.strict(), scoring.lenient)
-    header = ("knowledge gained", "pair", *(f"difference of {name}" for name in names), "n (clusters)", "verdict")
+    differing = (Column(f"difference of {scoring.label(name)}", f"difference of {name}") for name in names)
+    header: Header = ("knowledge gained", Column("pair", kind="text"), *differing, "n (clusters)", Column("verdict", kind="text"))
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
-    return Gained(Section(TITLE, _reading(keeps, bare, len(gains), scoring.lenient), header, rows), sentences, leads=keeps is False)
+    return Gained(Table(TITLE, _reading(keeps, bare, len(gains), scoring.lenient), header, rows), sentences, leads=keeps is False)
 
 
 def _judged(gain: Gain, arms: Mapping[str, Arm], primary: str, n: int) -> Judgement | None:
@@ -99,7 +100,8 @@ def _sentence(gain: Gain, one: Judgement | None, arms: Mapping[str, Arm], experi
 def _trains_on_others(arm: Arm) -> bool:
     """Whether a run's questions were divided by cluster, so that a training on questions about others than its own is no control."""
     facts = arm.run.record.facts
-    return facts["choices"].get("dataset.split_by") == "cluster" and not facts["audit"]["n_facts_in_training"]
+    audit = facts.data.audit
+    return facts.provenance.choices.get("dataset.split_by") == "cluster" and audit is not None and not audit.n_facts_in_training
 
 
 def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[str, Arm]) -> tuple[Cell, ...]:
@@ -108,8 +110,7 @@ def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[
         return (gain.what, f"{gain.second} - {gain.first}", *[Figure(None)] * len(names), "", f"NOT MEASURED: no {lacking}")
     found = one.judged.contrast
     n = "" if found.difference is None else f"{found.difference.n} ({found.difference.n_clusters})"
-    pair = f"{found.second.label} - {found.first.label}"
-    return (gain.what, pair, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
+    return (gain.what, found.name, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
 
 
 def _reading(keeps: bool | None, bare: Sequence[Arm], n: int, lenient: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from rag_eval.report.contrast import ALPHA, TOO_FEW_CLUSTERS, Arm, Contrast, Declared, contrast, declare, pairs
 from rag_eval.report.form import form_reason, keeps_some_form
-from rag_eval.report.sections import figure
+from rag_eval.report.table import figure
 from rag_eval.score.scoring import scoring_of
 from rag_eval.score.stats import Equivalence, holm, tost_paired
 from rag_eval.score.verdict import Verdict, metric_dependent, undecided, verdict, winner
@@ -105,7 +105,9 @@ def read_beside(arms: Sequence[Arm], measure: str) -> tuple[str, ...]:
 
 def sentence(one: Judgement) -> str:
     """The verdict in words, with the number of every score that it rests on, and who is better if that can be said."""
-    asked, differences = _claim(one), {name: f"{name} {figure(said.contrast.difference)}" for name, said in one.said.items()}
+    scoring = scoring_of(*(arm.run.record for arm in (one.judged.contrast.first, one.judged.contrast.second)))
+    asked = _claim(one)
+    differences = {name: f"{scoring.label(name)} {figure(said.contrast.difference)}" for name, said in one.said.items()}
     why = f" {one.reason}." if one.reason else ""
     if one.is_dependent:
         each = ", ".join(f"{differences[name]}: {said.better.text}" for name, said in one.said.items())
@@ -115,7 +117,7 @@ def sentence(one: Judgement) -> str:
     who = f"better: {one.winner}" if one.winner is not None else "nobody is better as far as these questions tell"
     is_few = found is not None and found.n_clusters < TOO_FEW_CLUSTERS
     few = f", with {found.n_clusters} clusters of the {TOO_FEW_CLUSTERS} that a verdict needs" if found is not None and is_few else ""
-    return f"{asked} on {one.judged_on}? {one.better.text}. Difference {figure(found)}{beside}; {who}{few}.{why}"
+    return f"{asked} on {scoring.label(one.judged_on)}? {one.better.text}. Difference {figure(found)}{beside}; {who}{few}.{why}"
 
 
 def _also(declared: Declared, name: str, first: Arm, second: Arm) -> Declared:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag_eval.cost.ledger import Entry, Stage, totals
-from rag_eval.energy import above_idle
+from rag_eval.cost.ledger import Entry, Stage
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study, recipe
-from rag_eval.report.sections import Cell, Figure, Section
 
 STAGES: Mapping[str, Stage] = {
     "learn": "learn",
@@ -39,71 +36,32 @@ def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> l
             own = {name: spend for name, spend in spends.items() if name != "data_generation"}
             found += [Entry(id, record.mode, STAGES[name], status, searched, spend) for name, spend in own.items()]
             if len(own) < len(spends):
-                is_hosted = bool(record.facts["written"]["is_hosted"])
-                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spends["data_generation"], is_hosted)
+                spend = spends["data_generation"]
+                entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spend, is_hosted(record))
                 written.setdefault(entry.run_id, entry)
     return [*written.values(), *found]
 
 
 def written_id(record: RunRecord) -> str:
     """What the written training data of a run are called in a ledger; "" where it has none."""
-    written = record.facts.get("written")
-    return f"{WRITING} {written['id']}" if written else ""
+    written = record.facts.data.written
+    return "" if written is None else f"{WRITING} {written.id}"
+
+
+def is_hosted(record: RunRecord) -> bool:
+    """Whether its training data were written by a service that sells tokens."""
+    written = record.facts.data.written
+    return written is not None and written.is_hosted
 
 
 def is_trial(record: RunRecord, of: RunRecord) -> bool:
     """Whether a run searched for the settings of another: the same arm and study with other settings, or asked the dev questions."""
-    if record.mode != of.mode or record.facts["comparison"]["base_model"] != of.facts["comparison"]["base_model"]:
+    if record.mode != of.mode or record.facts.comparison.base_model != of.facts.comparison.base_model:
         return False
     is_other = recipe(record) != recipe(of) and is_same_study(record, of)
-    return is_other or record.facts["choices"].get("split") == "dev" != of.facts["choices"].get("split")
+    return is_other or record.facts.provenance.choices.get("split") == "dev" != of.facts.provenance.choices.get("split")
 
 
 def n_silent(experiment: Sequence[RunRecord]) -> int:
     """How many runs and attempts ended without a word of what they spent."""
     return sum((record.status != "FINISHED" and not record.spends) + sum(not spends for spends in record.attempts) for record in experiment)
-
-
-def ledger_section(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> Section:
-    """Physical units of the whole experiment, by arm and stage."""
-    header = (
-        "arm and stage",
-        "runs",
-        "trials",
-        "not finished",
-        "s",
-        "device s",
-        "CPU s",
-        "device J",
-        "CPU J",
-        "tokens in",
-        "tokens out",
-        "bytes kept",
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for (mode, stage), one in totals(entries(experiment, compared)).items():
-        spend = one.spend
-        physical = (spend.seconds, spend.device_seconds, spend.cpu_seconds, spend.device_joules, spend.cpu_joules)
-        counted = (spend.n_prompt_tokens, spend.n_output_tokens, spend.stored_bytes)
-        amounts = (*map(Figure, physical), *(Figure(None) if n is None else f"{n:,}" for n in counted))
-        rows.append((f"{mode}: {stage}", one.n, one.n_trials, one.n_failed, *amounts))
-    reading = (
-        "Every run of the experiment, each second counted where it was spent. evaluate: answering the questions; load: loading the model "
-        "and its first call; probe: asking again; data_generation: a model's writing of training data, once for all. "
-        "Latency sessions are not in it. A sum with an unmeasured part is not measured. "
-        f"{n_silent(experiment)} runs or attempts ended without a word of what they spent."
-    )
-    return Section("Ledger of the experiment", reading, header, tuple(rows))
-
-
-def energy_section(arms: Sequence[Arm]) -> Section:
-    """Joules of every stage, with the power that the idle machine draws and without it."""
-    rows: list[tuple[Cell, ...]] = []
-    for arm in arms:
-        idle = arm.run.record.facts.get("idle_watts") or {}
-        for stage, spend in arm.run.record.spends.items():
-            device, cpu = spend.device_joules, spend.cpu_joules
-            net = (above_idle(device, spend.energy_s, idle.get("device_watts")), above_idle(cpu, spend.energy_s, idle.get("cpu_watts")))
-            rows.append((f"{arm.label}: {stage}", Figure(device), Figure(net[0]), Figure(cpu), Figure(net[1])))
-    reading = "By the counters of the accelerator (NVML) and of the processor packages (RAPL), over windows of at least a second."
-    return Section("Energy, J", reading, ("arm and stage", "device", "device above idle", "processor", "processor above idle"), tuple(rows))

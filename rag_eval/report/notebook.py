@@ -1,4 +1,4 @@
-"""Sections as a notebook shows them: HTML with a picture, every text of it inert, and plain text of at most 80 columns."""
+"""Tables as a notebook shows them: HTML with a picture, every text of it inert, and plain text of at most 80 columns."""
 
 from __future__ import annotations
 
@@ -11,49 +11,44 @@ from rich.console import Console
 from rich.text import Text
 
 from rag_eval.report.markdown import inert
-from rag_eval.report.sections import Figure, Section
+from rag_eval.report.table import Table
 from rag_eval.report.terminal import print_table
 
 WIDTH = 80  # columns of the plain text
 
 
-def as_text(title: str, sections: Sequence[Section], notes: Sequence[str]) -> str:
-    """The sections as plain text, no line wider than 80 columns, without colours.
+def as_text(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
+    """The tables as plain text, no line wider than 80 columns, without colours.
 
     Args:
         title: the first line.
-        sections: tables.
+        tables: in order.
         notes: sentences below them.
     """
     said = io.StringIO()
     # Where rich finds Jupyter it would display the text instead of writing it.
     console = Console(file=said, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
     console.print(Text(inert(title)))
-    for one in sections:
-        print_table(console, [one.header, *(tuple(map(str, row)) for row in one.rows)], one.title, one.reading)
+    for one in tables:
+        print_table(console, one)
     for note in notes:
         console.print(Text(inert(note)))
     return "\n".join(line.rstrip() for line in said.getvalue().splitlines())
 
 
-def as_html(title: str, sections: Sequence[Section], notes: Sequence[str], png: bytes | None, alt: str = "") -> str:
-    """The sections as an HTML fragment without scripts, links or styles of their own classes.
+def as_html(title: str, tables: Sequence[Table], notes: Sequence[str], png: bytes | None, alt: str = "") -> str:
+    """The tables as an HTML fragment without scripts, links or styles of their own classes.
 
     Args:
         title: above everything.
-        sections: tables.
+        tables: in order.
         notes: sentences below them.
         png: a picture below the tables; None = there is none.
         alt: what the picture shows, in words.
     """
-    tables = [
-        f"{_block('p', one.title)}<table><thead>{_row('th', one.header)}</thead>"
-        f"<tbody>{''.join(_row('td', row) for row in one.rows)}</tbody></table>{_block('p', one.reading)}"
-        for one in sections
-    ]
     picture = "" if png is None else f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
     said = f"<ul>{''.join(_block('li', note) for note in notes)}</ul>" if notes else ""
-    return f"<div><p><strong>{escape(title)}</strong></p>{''.join(tables)}{picture}{said}</div>"
+    return f"<div><p><strong>{escape(title)}</strong></p>{''.join(map(_table, tables))}{picture}{said}</div>"
 
 
 def escape(text: object) -> str:
@@ -61,9 +56,15 @@ def escape(text: object) -> str:
     return html.escape(inert(text))
 
 
+def _table(table: Table) -> str:
+    header, *rows = table.texts(table.shown("everywhere", "where it fits"))
+    body = "".join(_row("td", row) for row in rows)
+    return f"{_block('p', table.title)}<table><thead>{_row('th', header)}</thead><tbody>{body}</tbody></table>{_block('p', table.reading)}"
+
+
 def _block(tag: str, text: str) -> str:
     return f"<{tag}>{escape(text)}</{tag}>" if text else ""
 
 
-def _row(tag: str, cells: Sequence[str | int | Figure]) -> str:
+def _row(tag: str, cells: Sequence[str]) -> str:
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Figure, figure
+from rag_eval.report.table import Figure, figure
 from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_interval
 from rag_eval.score.decompose import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
 from rag_eval.score.estimate import estimate
@@ -55,7 +55,7 @@ def shared(runs: Sequence[RecordedRun]) -> Questions:
 
 def hits(run: RecordedRun, ids: Sequence[str], measure: str = HOLDS_EVIDENCE) -> Column:
     """Whether the evidence stood in the prompt: 0 throughout where a run shows no passages, nan where evidence is not known."""
-    return np.zeros(len(ids)) if run.record.facts["context"] == NO_CONTEXT else run.column(measure, ids)
+    return np.zeros(len(ids)) if run.record.facts.provenance.context == NO_CONTEXT else run.column(measure, ids)
 
 
 def decomposable(runs: Sequence[RecordedRun], measure: str, questions: Questions) -> Questions:

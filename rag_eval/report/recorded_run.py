@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rag_eval.errors import UserError
 from rag_eval.record.run_directory import RECORD, SCORES, RunDirectory
-from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
+from rag_eval.record.run_record import RunRecord
 from rag_eval.record.score_rows import from_row
 from rag_eval.types import Prediction, QuestionScores
 
@@ -55,7 +55,7 @@ def read_run(folder: Path) -> RecordedRun:
         state = directory.record()
         what = "there is no run" if state is None else "its files were changed" if state.status == "FINISHED" else f"it is {state.status}"
         raise UserError(f"{folder}: no finished run ({what}). Give the directory that a run printed last.")
-    if record.schema_version < SCHEMA_VERSION:
+    if not record.is_comparable:
         raise UserError(f"{folder}: an earlier version of rag_eval recorded this run without what a comparison needs; run it again.")
     rows = [json.loads(line) for line in (folder / SCORES).read_text(encoding="utf-8").splitlines()]
     return RecordedRun(folder, record, {row["example_id"]: row for row in rows}, directory.predictions())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rag_eval.errors import UserError
+from rag_eval.record.facts import Choice
 from rag_eval.record.run_directory import RECORD, RunDirectory
-from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
-from rag_eval.score.primary import EM, primary_of, train_phrasing
+from rag_eval.record.run_record import RunRecord
+from rag_eval.record.serial import canonical
+from rag_eval.score.primary import train_phrasing
 from rag_eval.types import Estimate
 
 # What must be equal for answers to be compared, and the command's word for it.
@@ -26,7 +27,6 @@ IN_WORDS = {
     "n_exemplars": "number of solved questions in the prompt",
     "exemplars": "choice of solved questions in the prompt",
 }
-UNSAID = {"primary": EM}  # what a field was before runs recorded it
 
 
 def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
@@ -47,13 +47,8 @@ def recorded(folders: Iterable[Path]) -> tuple[list[RunRecord], int]:
     """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
     files = [file for folder in sorted(folders) for file in folder.glob(f"*/{RECORD}")]
     found = [record for file in files if (record := RunDirectory(file.parent).record()) is not None]
-    known = [record for record in found if is_current(record)]
+    known = [record for record in found if record.is_comparable]
     return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
-
-
-def is_current(record: RunRecord) -> bool:
-    """Whether a run says all that a comparison needs."""
-    return record.schema_version == SCHEMA_VERSION
 
 
 def latest_per_arm(records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -69,9 +64,9 @@ def labels(records: Sequence[RunRecord]) -> list[str]:
 
 def mismatches(records: Sequence[RunRecord]) -> list[str]:
     """One line for each field in which the runs are not comparable, with both values."""
-    answered = [record for record in records if record.facts["comparison"]["base_model"] is not None]
+    answered = [record for record in records if record.facts.comparison.base_model is not None]
     known = (*SAME_FORM, *SAME_EXEMPLARS, *SAME_PROMPTING, *SAME_ADAPTER)
-    saying = {name: [record for record in answered if record.facts["comparison"].get(name) is not None] for name in known}
+    saying = {name: [record for record in answered if getattr(record.facts.comparison, name) is not None] for name in known}
     groups = [*((field, records) for field in SAME_DATA), *((field, answered) for field in SAME_MODEL), *saying.items()]
     return [line for field, those in groups if (line := _difference(field, those))]
 
@@ -79,35 +74,42 @@ def mismatches(records: Sequence[RunRecord]) -> list[str]:
 def is_under_trained(record: RunRecord) -> bool:
     """Whether a trained arm gives so few of its training answers that it says nothing about what fine-tuning can do."""
     found = learned_by(record)
-    return record.facts.get("weights") == "trained" and found is not None and found.mean < ENOUGH_LEARNED
+    return record.facts.provenance.is_trained and found is not None and found.mean < ENOUGH_LEARNED
 
 
 def learned_by(record: RunRecord) -> Estimate | None:
     """The share of its training questions that a trained arm answers right; None = not measured."""
-    return record.estimates.get(train_phrasing(primary_of(record.facts)))
+    return record.estimates.get(train_phrasing(record.facts.comparison.primary))
 
 
 def _difference(field: str, records: Sequence[RunRecord]) -> str:
     first: dict[str, RunRecord] = {}
     for record in records:
-        first.setdefault(str(record.facts["comparison"].get(field, UNSAID.get(field))), record)
+        first.setdefault(str(getattr(record.facts.comparison, field)), record)
     if len(first) < 2:
         return ""
     (one, a), (other, b) = list(first.items())[:2]
     if field == "dataset":
-        one, other = (f"{record.facts['comparison']['dataset_name']}, sha256 {digest[:12]}" for digest, record in ((one, a), (other, b)))
+        one, other = (f"{record.facts.comparison.dataset_name}, sha256 {digest[:12]}" for digest, record in ((one, a), (other, b)))
+    if field == "primary":
+        one, other = (record.scoring.label(name) for name, record in ((one, a), (other, b)))
     return f"{IN_WORDS.get(field, field)} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
 
 
 def _arm(record: RunRecord) -> str:
-    return json.dumps([record.mode, record.facts["seed"], record.facts["choices"], record.facts["comparison"]], sort_keys=True)
+    provenance = record.facts.provenance
+    return canonical([record.mode, provenance.seed, provenance.choices, vars(record.facts.comparison)])
 
 
 def _label(record: RunRecord, others: Sequence[RunRecord]) -> str:
-    choices = [{"seed": one.facts["seed"], **one.facts["choices"]} for one in others]
-    mine = {"seed": record.facts["seed"], **record.facts["choices"]}
-    differing = {name: value for name, value in mine.items() if name != "mode" and any(one.get(name) != value for one in choices)}
+    choices = [_settings(one) for one in others]
+    mine = _settings(record).items()
+    differing = {name: value for name, value in mine if name != "mode" and any(one.get(name) != value for one in choices)}
     return " ".join([record.mode, *(f"{name.removeprefix(f'{record.mode}.')}={_short(value)}" for name, value in differing.items())])
+
+
+def _settings(record: RunRecord) -> Mapping[str, Choice]:
+    return {"seed": record.facts.provenance.seed, **record.facts.provenance.choices}
 
 
 def _short(value: object) -> str:

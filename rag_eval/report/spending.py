@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from rag_eval.config.paths import conf_dir
-from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
+from rag_eval.cost.arm import ArmCost
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
-from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
+from rag_eval.cost.breakeven import BreakEven
 from rag_eval.cost.ledger import priced, totals
 from rag_eval.cost.prices import PriceSheet, add, machine_price, price, read_sheet, storage_price, writing_price
 from rag_eval.errors import UserError
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.contrast import Arm
 from rag_eval.report.guards import is_recorded, is_same_study
-from rag_eval.report.ledger import STAGES, entries, is_trial, n_silent, written_id
-from rag_eval.report.paired import shared
+from rag_eval.report.ledger import STAGES, entries, is_hosted, is_trial, n_silent, written_id
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import NOT_MEASURED, Cell, Figure, Section, figure, interval_figure
 from rag_eval.score.estimate import estimate
-from rag_eval.score.ratio import ratio_of_means
 from rag_eval.score.scoring import scoring_of
-from rag_eval.types import Estimate, Spend
+from rag_eval.types import Spend
 
 MACHINE_SECONDS = "machine seconds"
 NO_HORIZON = BreakEven(UNKNOWN, reason="give queries=, updates= and hours=")
@@ -50,6 +46,22 @@ class Terms:
     def is_money(self) -> bool:
         """Whether a price sheet was given: seconds of the machine are no price."""
         return self.sheet.name != MACHINE_SECONDS
+
+    @property
+    def text(self) -> str:
+        """What they say, and what a cost is of."""
+        prices = f"prices {self.sheet.name} of {self.sheet.date}: {self.sheet.source}" if self.is_money else self.sheet.source
+        asked = "an unstated number of" if self.n_queries is None else f"{self.n_queries:,.0f}"
+        horizon = f"{self.hours:g} hours, {asked} questions and {self.n_updates:,.0f} updates"
+        return (
+            f"Over {horizon}; {prices}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
+            "arm it is taken as a new training."
+        )
+
+    @property
+    def heading(self) -> str:
+        """The unit and the utilisation, for titles."""
+        return f"{self.unit}, utilisation {self.utilisation:g}"
 
 
 def machine_seconds() -> PriceSheet:
@@ -107,7 +119,7 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures
     }
     known = [usd for usd in parts.values() if usd is not None]
     stored = storage_price(learn.stored_bytes if learn is not None else None, terms.sheet, 1.0).usd
-    has_nothing = learn is not None and learn.stored_bytes is None and record.facts["context"] == "none"
+    has_nothing = learn is not None and learn.stored_bytes is None and record.facts.provenance.context == "none"
     per_question = usd_of_questions(arm.run, terms)
     cost = ArmCost(
         name=arm.label,
@@ -137,7 +149,7 @@ def _writing(record: RunRecord, terms: Terms) -> float | None:
     spend = record.spends.get("data_generation")
     if spend is None:
         return 0.0
-    return writing_price(spend, _is_bought(record.facts["written"]["is_hosted"], terms), terms.sheet, terms.utilisation).usd
+    return writing_price(spend, _is_bought(is_hosted(record), terms), terms.sheet, terms.utilisation).usd
 
 
 def _is_bought(is_hosted: bool, terms: Terms) -> bool:
@@ -157,102 +169,11 @@ def _evaluation(record: RunRecord, terms: Terms) -> float | None:
 def _update(record: RunRecord, terms: Terms) -> float | None:
     """Replacing a document in the index, and a new training where weights were trained."""
     parts = [record.spends["update"]] if "update" in record.spends else []
-    if record.facts["weights"] == "trained" and "learn" in record.spends:
+    if record.facts.provenance.is_trained and "learn" in record.spends:
         parts.append(record.spends["learn"])
-    if not parts and record.facts["context"] == "none":
+    if not parts and record.facts.provenance.context == "none":
         return 0.0  # nothing of it follows the documents
     return add([machine_price(one, terms.sheet, terms.utilisation) for one in parts]).usd if parts else None
-
-
-def cost_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
-    """What each arm costs under these terms; of a right answer by every score that tells which those are."""
-    measures = list(arms[0].right)
-    rows: list[tuple[Cell, ...]] = []
-    for one in arms:
-        cost = one.cost
-        rows.append(
-            (
-                cost.name,
-                *(Figure(value) for value in one.parts.values()),
-                Figure(cost.update_usd),
-                figure(cost.query_usd),
-                Figure(cost.storage_usd_per_hour),
-                _all_in(cost_per_query, cost, terms),
-                *(_all_in(cost_per_correct, one.judged_by(name), terms) for name in measures),
-            )
-        )
-    header = (
-        "arm",
-        "learn",
-        "data generation",
-        "evaluate",
-        "trials and failed runs",
-        "an update",
-        "a question",
-        "storage an hour",
-        "all in, a question",
-        *("all in, a right answer" if len(measures) == 1 else f"all in, a right answer by {name}" for name in measures),
-    )
-    return Section(f"Cost, {terms.unit}, utilisation {terms.utilisation:g}", _terms_text(terms), header, tuple(rows))
-
-
-def break_even_section(arms: Sequence[PricedArm], terms: Terms) -> Section:
-    """From when on the second arm of a pair is the cheaper one; by what an error costs, where the scores agree on the answer."""
-    rows: list[tuple[Cell, ...]] = []
-    for a, b in combinations(arms, 2):
-        first, second = a.cost, b.cost
-        saving, ratio = _saving_and_ratio(a, b)
-        queries = break_even_queries(first, second, hours=terms.hours, n_updates=terms.n_updates, saving=saving)
-        updates, errors = NO_HORIZON, dict.fromkeys(a.right, NO_HORIZON)
-        if terms.n_queries is not None:
-            horizon = {"hours": terms.hours, "n_queries": terms.n_queries}
-            updates = maximum_updates(first, second, **horizon, saving=saving)
-            updated = {**horizon, "n_updates": terms.n_updates}
-            errors = {name: indifference_error_price(a.judged_by(name), b.judged_by(name), **updated) for name in a.right}
-        right = _by_measure({name: " against ".join(str(Figure(one.right[name])) for one in (b, a)) for name in a.right})
-        rows.append((f"{second.name} instead of {first.name}", right, ratio, _words(queries), _words(updates), _by_error(errors)))
-    header = ("choice", "right answers", "cost ratio of a question", "pays, in questions", "pays, in updates", "pays, by price of an error")
-    reading = (
-        "Cost alone; how often the arms are right stands beside it. The second arm pays from or until that number; the ratio is of mean "
-        f"costs with Fieller's interval. METRIC-DEPENDENT: by which price of an error it pays is another matter by another score of the "
-        f"same answers. {_terms_text(terms)}"
-    )
-    return Section(f"Break-even, {terms.unit}, utilisation {terms.utilisation:g}", reading, header, tuple(rows))
-
-
-def _terms_text(terms: Terms) -> str:
-    sheet = terms.sheet
-    prices = f"prices {sheet.name} of {sheet.date}: {sheet.source}" if terms.is_money else sheet.source
-    asked = "an unstated number of" if terms.n_queries is None else f"{terms.n_queries:,.0f}"
-    horizon = f"{terms.hours:g} hours, {asked} questions and {terms.n_updates:,.0f} updates"
-    return (
-        f"Over {horizon}; {prices}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
-        "arm it is taken as a new training."
-    )
-
-
-def _all_in(of: Callable[..., Amount], cost: ArmCost, terms: Terms) -> Figure:
-    if terms.n_queries is None:
-        return Figure(None, note=NO_HORIZON.reason)
-    found = of(cost, hours=terms.hours, n_queries=terms.n_queries, n_updates=terms.n_updates)
-    return Figure(found.usd, found.low, found.high, note=found.reason)
-
-
-def _by_error(errors: Mapping[str, BreakEven]) -> str:
-    """By what price of an error the second arm pays, by every score; they may disagree even on whether it does."""
-    said = _by_measure({name: _words(one) for name, one in errors.items()})
-    return said if len({one.verdict for one in errors.values()}) == 1 else f"METRIC-DEPENDENT: {said}"
-
-
-def _by_measure(said: Mapping[str, str]) -> str:
-    """What is said by each score, once where all say the same."""
-    return next(iter(said.values())) if len(set(said.values())) == 1 else "; ".join(f"{name} {text}" for name, text in said.items())
-
-
-def _words(one: BreakEven) -> str:
-    if one.value is None:
-        return f"{one.verdict if one.verdict != UNKNOWN else NOT_MEASURED}: {one.reason}"
-    return f"{one.verdict} {Figure(one.value, one.low, one.high)}"
 
 
 def _machine(spend: Spend | None, terms: Terms) -> float | None:
@@ -312,11 +233,3 @@ def _part(whole: float | None, share: float | None) -> float | None:
 
 def _clusters(arm: Arm) -> list[str]:
     return [one.cluster for one in arm.run.questions.values()]
-
-
-def _saving_and_ratio(a: PricedArm, b: PricedArm) -> tuple[Estimate | None, Figure]:
-    """What a question saves with b, and its cost with b over that with a, over the questions that both were asked."""
-    questions = shared([a.arm.run, b.arm.run])
-    one, other = ([each.per_question[id] for id in questions.ids] for each in (a, b))
-    saving = estimate([x - y for x, y in zip(one, other, strict=True)], questions.clusters, binary=False, bounds=None)
-    return saving, interval_figure(ratio_of_means(other, one, questions.clusters))

@@ -1,185 +1,167 @@
-"""Recorded runs to the rows of a table: numbers first, text last, rounded once."""
+"""The one table of all reports: columns, rows of cells, and how a number is rounded.
+
+Each medium has one renderer: `terminal.show`, `markdown.markdown_of` and `plain.as_json`, which rounds nothing.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Literal
 
-from rag_eval.record.run_record import RunRecord
-from rag_eval.record.serial import null_where_not_finite
-from rag_eval.report.form import keeps_some_form
-from rag_eval.report.runs import is_under_trained, labels
-from rag_eval.report.sections import Figure, number
-from rag_eval.score.scoring import Scoring, scoring_of
-from rag_eval.types import Spend
+from rag_eval.score.interval import Interval
+from rag_eval.types import Estimate
 
 NOT_MEASURED = "not measured"
 CACHED = "cached"
-UNDER_TRAINED = "under-trained"
-OF_FORM = "exact match measures form"
-NO_FIGURES: Mapping[str, Mapping[str, Figure]] = {}
+
+# figure: by its size; share: three decimals; amount: three significant digits, of seconds, tokens and counts.
+Rounding = Literal["figure", "share", "amount"]
+Kind = Rounding | Literal["text"]
+Place = Literal["everywhere", "where it fits", "in JSON"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with what makes it trustworthy. Rounded when it is shown, never before."""
+
+    value: float | None  # None = not measured
+    low: float | None = None  # of the 95 % interval; -inf and inf are bounds that do not exist
+    high: float | None = None
+    n: int | None = None
+    n_clusters: int | None = None
+    note: str = ""
+    is_cached: bool = False  # spent by an earlier run, which this one builds on
+    rounding: Rounding | None = None  # None = that of its column
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, rounding: Rounding = "figure") -> str:
+        """What a table shows.
+
+        Args:
+            rounding: of its column.
+        """
+        notes = f" ({self.note})" if self.note else ""
+        if self.value is None or math.isnan(self.value):
+            return CACHED if self.is_cached else f"{NOT_MEASURED}{notes}"
+        form = _form(self.rounding or rounding, self.value)
+        shown = form(self.value)
+        if self.low is not None and self.high is not None and not math.isnan(self.low + self.high):
+            shown += f" [{form(self.low)}, {form(self.high)}]"
+        return f"{shown}{f' ({CACHED})' if self.is_cached else ''}{notes}"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A cell that a reader and a program call by different names."""
+
+    key: str  # in JSON
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
+
+
+Cell = str | int | Figure | Term
 
 
 @dataclass(frozen=True)
 class Column:
-    """One measure of every arm."""
+    """What all cells of a column have in common."""
 
-    name: str  # tracked name
     title: str
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One measure of one arm."""
-
-    value: float | None  # unrounded; None = not measured
-    low: float | None = None  # of the 95 % interval
-    high: float | None = None
-    n: int | None = None  # questions that could be judged
-    is_cached: bool = False
-
-    def text(self) -> str:
-        """What the table shows."""
-        if self.value is None:
-            return CACHED if self.is_cached else NOT_MEASURED
-        if self.low is None or self.high is None:
-            return _number(self.value) + (f" ({CACHED})" if self.is_cached else "")
-        form = "{:.3f}".format if round(self.value, 3) or not self.value else number
-        return f"{form(self.value)} [{form(self.low)}, {form(self.high)}]"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One arm."""
-
-    label: str
-    run_id: str
-    cells: tuple[Cell, ...]  # as many as columns, in their order
-    mark: str = ""  # what must not be overlooked
+    key: str = ""  # what JSON calls it; "" = as its title
+    kind: Kind = "figure"  # text stands at the left, numbers at the right
+    place: Place = "everywhere"  # where it fits: a terminal too narrow for the whole table leaves it out
 
     @property
-    def title(self) -> str:
-        """How the line begins."""
-        return f"{self.label} ({self.mark})" if self.mark else self.label
+    def name(self) -> str:
+        """What JSON calls it."""
+        return self.key or self.title
+
+    @property
+    def is_right(self) -> bool:
+        """Whether its cells end at the right edge."""
+        return self.kind != "text"
+
+    def text(self, cell: Cell) -> str:
+        """What is shown of a cell."""
+        return cell.text("figure" if self.kind == "text" else self.kind) if isinstance(cell, Figure) else str(cell)
+
+
+Header = tuple[str | Column, ...]  # a title alone is a column of figures, the first one of text
 
 
 @dataclass(frozen=True)
 class Table:
-    """Arms by measures."""
+    """What it shows, how to read it, its columns and rows. The first column names the rows."""
 
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    title: str  # "" = none
+    reading: str
+    header: Header
+    rows: tuple[tuple[Cell, ...], ...]  # as many cells as columns
+    rules: Collection[int] = ()  # numbers of rows that a line in the terminal follows
 
-
-def table(records: Sequence[RunRecord], whole: Mapping[str, Mapping[str, Figure]] = NO_FIGURES, rank: str = "") -> Table:
-    """One line a run.
-
-    Args:
-        records: in the order of the lines.
-        whole: metrics of whole runs, by run id; those that were measured of some run have a column.
-        rank: the measure that puts the lines in another order, best first; "" = none does.
-    """
-    of_runs = {name: one for figures in whole.values() for name, one in figures.items() if one.value is not None or name == rank}
-    measured = _measured(records, [*of_runs, *([rank] if rank else [])])
-    plain = {"seconds/e2e_p50": "s/question (p50)", "learn/seconds": "learn s", "tokens/total_mean": "tokens/question", "n": "n"}
-    lines = (
-        Line(
-            label,
-            record.run_id,
-            (*(_cell(record, whole.get(record.run_id, {}), name) for name in measured), *_plain(record)),
-            ", ".join(_marks(record)),
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The header as columns."""
+        return tuple(
+            one if isinstance(one, Column) else Column(one, kind="text" if at == 0 else "figure") for at, one in enumerate(self.header)
         )
-        for label, record in zip(labels(records), records, strict=True)
-    )
-    columns = tuple(Column(name, title) for name, title in {**measured, **plain}.items())
-    return Table(columns, tuple(_ranked(list(lines), columns, rank, scoring_of(*records)) if rank else lines))
+
+    def texts(self, at: Sequence[int]) -> list[list[str]]:
+        """The cells of some columns as they are shown, the header first."""
+        titles = [self.columns[number].title for number in at]
+        return [titles, *([self.columns[number].text(row[number]) for number in at] for row in self.rows)]
+
+    def shown(self, *places: Place) -> list[int]:
+        """The numbers of the columns that have one of these places."""
+        return [number for number, column in enumerate(self.columns) if column.place in places]
 
 
-def _ranked(lines: Sequence[Line], columns: Sequence[Column], measure: str, scoring: Scoring) -> list[Line]:
-    """Best first by a measure, what was not measured last."""
-    at = [column.name for column in columns].index(measure)
-    sign = -1.0 if scoring.of(measure).better == "higher" else 1.0
-    return sorted(lines, key=lambda line: math.inf if (value := line.cells[at].value) is None else sign * value)
+def figure(estimate: Estimate | None, note: str = "") -> Figure:
+    """An estimate as a figure; None is not measured."""
+    if estimate is None or math.isnan(estimate.mean):
+        return Figure(None, note=note)
+    return Figure(estimate.mean, estimate.low, estimate.high, estimate.n, estimate.n_clusters, note)
 
 
-def _marks(record: RunRecord) -> Iterator[str]:
-    if is_under_trained(record):
-        yield UNDER_TRAINED
-    if keeps_some_form(record) is False:
-        yield OF_FORM
+def interval_figure(found: Interval | None, note: str = "", scale: float = 1.0) -> Figure:
+    """A number that is no mean as a figure, times a change of unit; None is not measured."""
+    if found is None:
+        return Figure(None)
+    return Figure(scale * found.value, scale * found.low, scale * found.high, found.n, found.n_clusters, note)
 
 
-def _measured(records: Sequence[RunRecord], others: Sequence[str]) -> dict[str, str]:
-    """The titles of the measures that are shown: primary scores, then what has a title, scores of right answers first, and others."""
-    scoring = scoring_of(*records)
-    primary = [name for record in records if (name := scoring_of(record).primary) in scoring.declared and not scoring.of(name).title]
-    titled = [name for name, one in scoring.declared.items() if one.title and one.asks == "" and one.judges != "run"]
-    at_depth = [name for name in titled if scoring.of(name).k is not None]
-    shown = [
-        *(name for name in scoring.asking("form", "content", "words") if scoring.of(name).title),
-        *_at_depths(at_depth, scoring, records),
-        *(name for name in titled if name not in at_depth),
-        *others,
-    ]
-    return {name: scoring.of(name).title or name.partition("/")[2] for name in (*primary, *shown)}
+def number(value: float) -> str:
+    """Three decimals for small numbers, fewer for large ones, powers of ten for tiny ones."""
+    if math.isinf(value):
+        return "unbounded" if value > 0 else "-unbounded"
+    size = abs(value)
+    if 0 < size < 0.001:
+        return f"{value:.4f}" if size >= 0.00005 else f"{value:.1e}"
+    if size < 10:
+        return f"{value:.3f}"
+    return f"{value:.1f}" if size < 1000 else f"{value:,.0f}"
 
 
-def _at_depths(names: Sequence[str], scoring: Scoring, records: Sequence[RunRecord]) -> list[str]:
-    """Those at as many passages as enter the prompt, where a run has scored that, else all that were scored, else the shallowest."""
-    by_depth = sorted(names, key=lambda name: scoring.of(name).k or 0)
-    scored = [name for name in by_depth if any(name in record.estimates for record in records)]
-    in_prompt = {record.facts["choices"].get("retriever.k") for record in records}
-    return [name for name in scored if scoring.of(name).k in in_prompt] or scored or by_depth[:1]
+def _form(rounding: Rounding, value: float) -> Callable[[float], str]:
+    """How a value and the ends of its interval are written."""
+    if rounding == "amount":
+        return _amount
+    is_tiny = value != 0 and round(value, 3) == 0
+    return _share if rounding == "share" and not is_tiny else number
 
 
-def as_json(table: Table) -> dict[str, Any]:
-    """The table's unrounded numbers; null = not measured."""
-    names = [column.name for column in table.columns]
-    return {
-        "schema_version": 1,
-        "columns": {column.name: column.title for column in table.columns},
-        "rows": [
-            {
-                "arm": line.label,
-                "run_id": line.run_id,
-                "mark": line.mark,
-                **{name: null_where_not_finite(vars(cell)) for name, cell in zip(names, line.cells, strict=True)},
-            }
-            for line in table.lines
-        ],
-    }
+def _share(value: float) -> str:
+    return number(value) if math.isinf(value) else f"{value:.3f}"
 
 
-def _cell(record: RunRecord, whole: Mapping[str, Figure], name: str) -> Cell:
-    if (figure := whole.get(name)) is not None:
-        return Cell(figure.value, figure.low, figure.high, figure.n)
-    estimate = record.estimates.get(name)
-    if estimate is None or not math.isfinite(estimate.mean):
-        return Cell(None)
-    return Cell(estimate.mean, estimate.low, estimate.high, estimate.n)
-
-
-def _plain(record: RunRecord) -> tuple[Cell, Cell, Cell, Cell]:
-    facts = record.facts
-    tokens = facts.get("tokens") or {}
-    prompt, output = tokens.get("prompt_mean"), tokens.get("output_mean")
-    return (
-        Cell(((facts.get("seconds") or {}).get("e2e") or {}).get("p50")),
-        _learned(record.spends.get("learn")),
-        Cell(None if prompt is None or output is None else prompt + output),
-        Cell((facts.get("counts") or {}).get("n_questions")),
-    )
-
-
-def _learned(spend: Spend | None) -> Cell:
-    if spend is None:
-        return Cell(None)
-    return Cell(spend.seconds, is_cached=spend.cached)  # of a cached stage what it took when it was built
-
-
-def _number(value: float) -> str:
+def _amount(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "<0.001" if 0 < value < 0.001 else f"{value:,.3g}" if value < 100 else f"{value:,.0f}"

@@ -1,50 +1,70 @@
-"""Tables for a terminal: one that is too wide stands below itself in parts, each with the first column, and no number is broken."""
+"""Tables for a terminal, as wide as it is, or as COLUMNS says, or 80 columns where the output is none.
+
+A table that is too wide puts intervals below their numbers; then it leaves out the columns that may be left out and says so; then it
+goes on below itself in parts, each with the first column. No number is broken.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from rag_eval.report.markdown import inert
+from rag_eval.report.table import Table
 
 PADDING = 3  # of a column: its border and a space on each side
 WIDEST = 24  # a text as wide as this may be wrapped
 Rows = Sequence[Sequence[str]]
 
 
-def print_table(console: Console, rows: Rows, title: str = "", reading: str = "", has_lines: bool = False) -> None:
-    """Print a table as wide as the terminal allows.
+def show(tables: Sequence[Table], notes: Sequence[str], console: Console) -> None:
+    """Print the tables and then the notes."""
+    for one in tables:
+        print_table(console, one)
+    for note in notes:
+        console.print(Text(f"note: {inert(note)}"), soft_wrap=True)
 
-    Args:
-        console: where to.
-        rows: cells; the first row is the header, the first column names the others.
-        title: above the table.
-        reading: how to read it, below.
-        has_lines: whether a line stands between rows.
-    """
-    cells = [[inert(cell) for cell in row] for row in rows]
-    if not _fit(_least(cells), console.width):
-        cells = [[cell.replace(" [", "\n[") for cell in row] for row in cells]  # an interval below its number
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table as wide as the terminal allows."""
+    at, cells = _fitting(table, console.width)
+    is_right = [table.columns[number].is_right for number in at]
     least = [min(width, console.width - PADDING - 1) for width in _least(cells)]
     parts = list(_parts(least, console.width))
-    for number, columns in enumerate(parts, start=1):
+    for number, part in enumerate(parts, start=1):
         of = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
-        if title:
-            console.print(Text(f"{inert(title)}{of}", style="italic"))
-        console.print(_part([[row[at] for at in columns] for row in cells], [least[at] for at in columns], console.width, has_lines))
-    if reading:
-        console.print(Text(inert(reading), style="dim italic"))
+        if table.title:
+            console.print(Text(f"{inert(table.title)}{of}", style="italic"))
+        widths = _widened([[row[one] for one in part] for row in cells], [least[one] for one in part], console.width)
+        console.print(_part([[row[one] for one in part] for row in cells], widths, [is_right[one] for one in part], table.rules))
+    left_out = [table.columns[number].title for number in table.shown("where it fits") if number not in at]
+    reading = [table.reading, *([f"In the file alone: {', '.join(left_out)}."] if left_out else [])]
+    if text := " ".join(filter(None, reading)):
+        console.print(Text(inert(text), style="dim italic"))
 
 
-def _part(cells: Rows, least: Sequence[int], width: int, has_lines: bool) -> RichTable:
-    shown = RichTable(show_lines=has_lines)
-    for at, (title, own) in enumerate(zip(cells[0], _widened(cells, least, width), strict=True)):
-        shown.add_column(Text(title), overflow="fold", justify="left" if at == 0 else "right", width=own)
-    for row in cells[1:]:
-        shown.add_row(*map(Text, row))
+def _fitting(table: Table, width: int) -> tuple[list[int], Rows]:
+    """The numbers of the columns to show and their cells, the header first."""
+    everything = table.shown("everywhere", "where it fits")
+    cells = [[inert(cell) for cell in row] for row in table.texts(everything)]
+    if _fit(_least(cells), width):
+        return everything, cells
+    below = [[cell.replace(" [", "\n[") for cell in row] for row in cells]  # an interval below its number
+    if _fit(_least(below), width):
+        return everything, below
+    kept = [place for place, number in enumerate(everything) if table.columns[number].place == "everywhere"]
+    return [everything[place] for place in kept], [[row[place] for place in kept] for row in below]
+
+
+def _part(cells: Rows, widths: Sequence[int], is_right: Sequence[bool], rules: Collection[int]) -> RichTable:
+    shown = RichTable()
+    for title, own, right in zip(cells[0], widths, is_right, strict=True):
+        shown.add_column(Text(title), overflow="fold", justify="right" if right else "left", width=own)
+    for number, row in enumerate(cells[1:]):
+        shown.add_row(*map(Text, row), end_section=number in rules)
     return shown
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from rag_eval.parts import Cached, Truncation
 
@@ -16,7 +15,7 @@ def keep(truncation: Truncation, folder: Path) -> None:
     (folder / _FILE).write_text(json.dumps(vars(truncation)), encoding="utf-8")
 
 
-def kept_truncation(kept: Cached | None) -> dict[str, Any] | None:
+def kept_truncation(kept: Cached | None) -> Truncation | None:
     """What was written; None where nothing was embedded, or by an embedder that reads everything."""
     files = [path / _FILE for path in (kept.path, *kept.also)] if kept else []
-    return next((json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()), None)
+    return next((Truncation(**json.loads(file.read_text(encoding="utf-8"))) for file in files if file.exists()), None)

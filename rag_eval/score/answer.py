@@ -65,7 +65,7 @@ def answer_text(prediction: Prediction) -> str:
     return "" if prediction.outcome == "error" else prediction.text
 
 
-@declares(Declaration(title="EM", asks="form", tells_right=True))
+@declares(Declaration(label="exact match", asks="form", tells_right=True, is_column=True))
 def em(prediction: Prediction, example: Example) -> float:
     """Equality by the comparator that the question names, which is exact match unless it says otherwise.
 
@@ -74,54 +74,54 @@ def em(prediction: Prediction, example: Example) -> float:
     return compare(answer_text(prediction), example)
 
 
-@declares(Declaration(asks="form", tells_right=True))
+@declares(Declaration(label="exact match, extracted", asks="form", tells_right=True))
 def em_extracted(prediction: Prediction, example: Example) -> float:
     """As em, of the answer as it stands or of what its frame holds (frames.py), whichever is right."""
     text = answer_text(prediction)
     return compare(text, example) or compare(extracted(text), example)
 
 
-@declares(Declaration(title="F1", asks="words"))
+@declares(Declaration(label="F1", asks="words", is_column=True))
 def f1(prediction: Prediction, example: Example) -> float:
     """Token F1; 0 for an error, nan for an unanswerable question."""
     return token_f1(answer_text(prediction), example.answers)
 
 
-@declares(Declaration(asks="words"))
+@declares(Declaration(label="F1, extracted", asks="words"))
 def f1_extracted(prediction: Prediction, example: Example) -> float:
     """As f1, of the answer as it stands or of what its frame holds (frames.py), whichever is better."""
     score = f1(prediction, example)
     return max(score, token_f1(extracted(answer_text(prediction)), example.answers)) if score < 1 else score
 
 
-@declares(Declaration(asks="words"))
+@declares(Declaration(label="token recall", asks="words"))
 def recall(prediction: Prediction, example: Example) -> float:
     """Token recall; 0 for an error, nan for an unanswerable question."""
     return token_recall(answer_text(prediction), example.answers)
 
 
-@declares(Declaration(asks="words"))
+@declares(Declaration(label="ROUGE-L", asks="words"))
 def rouge_l(prediction: Prediction, example: Example) -> float:
     """ROUGE-L by subsequence_f1; 0 for an error, nan for an unanswerable question."""
     return subsequence_f1(answer_text(prediction), example.answers)
 
 
-@declares(Declaration(title="contains", asks="content", tells_right=True))
+@declares(Declaration(label="contains", asks="content", tells_right=True, is_column=True))
 def contains(prediction: Prediction, example: Example) -> float:
     """Whether a right answer stands in a short one (containing.py); 0 for an error, nan for an unanswerable question."""
     return contains_answer(answer_text(prediction), example)
 
 
 @declares(
-    Declaration("abstain", "answerable", better="lower", gold_scores_1=False),
-    Declaration("abstain", "unanswerable", "abstains if unanswerable", judges="unanswerable", gold_scores_1=False),
+    Declaration("abstain", "answerable", "says unknown when answerable", better="lower", gold_scores_1=False),
+    Declaration(*("abstain", "unanswerable", "says unknown when unanswerable"), judges="unanswerable", gold_scores_1=False, is_column=True),
 )
 def abstained(prediction: Prediction, example: Example) -> float:
     """1.0 if the system said that it does not know, else 0.0: right for unanswerable questions, wrong for the others."""
     return float(prediction.outcome == "abstained")
 
 
-@declares(Declaration(better="lower", high=None, gold_scores_1=False))
+@declares(Declaration(label="words an answer", better="lower", high=None, gold_scores_1=False))
 def n_words(prediction: Prediction, example: Example) -> float:
     """Words of the answer: what stands between white space, two characters of a script without spaces being one; nan for an error."""
     return math.nan if prediction.outcome == "error" else length(prediction.text)

@@ -15,11 +15,13 @@ from rag_eval.score.metric import Declaration, declares
 from rag_eval.types import Example, Likelihood, Prediction
 
 
+@declares(Declaration(label="likeliest option"))
 def choice_sum(prediction: Prediction, example: Example) -> float:
     """By log P(option | prompt), as `acc` of lm-evaluation-harness (Gao et al. 2021)."""
     return _credit(prediction, example, lambda one: one.log_p)
 
 
+@declares(Declaration(label="likeliest option, per byte"))
 def choice_per_byte(prediction: Prediction, example: Example) -> float:
     """By log P(option | prompt) per byte of the option in UTF-8, so that long options are not at a loss.
 
@@ -28,12 +30,13 @@ def choice_per_byte(prediction: Prediction, example: Example) -> float:
     return _credit(prediction, example, lambda one: one.log_p / len(one.option.encode()))
 
 
+@declares(Declaration(label="likeliest option, with prompt"))
 def choice_joint(prediction: Prediction, example: Example) -> float:
     """By log P(prompt and option), as Ovadia et al. 2023 (arXiv 2312.05934) rank the whole text."""
     return _credit(prediction, example, lambda one: one.log_p_joint)
 
 
-@declares(Declaration(asks="form", tells_right=True))
+@declares(Declaration(label="option named", asks="form", tells_right=True))
 def choice_text(prediction: Prediction, example: Example) -> float:
     """By the option that the answer names, in its text or its letter; 0 for an error."""
     return choice(answer_text(prediction), example) if example.grading.choices else math.nan

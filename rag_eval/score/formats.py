@@ -14,7 +14,7 @@ from rag_eval.score.quantity import INTEGER, NUMBER, read_quantity
 from rag_eval.types import Example, Prediction
 
 
-@declares(Declaration(judges="all"))
+@declares(Declaration(label="form as demanded", judges="all"))
 def format_ok(prediction: Prediction, example: Example) -> float:
     """1.0 if the answer has the form that the question demands, else 0.0, so for an error; nan where none is demanded.
 

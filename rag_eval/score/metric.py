@@ -36,7 +36,7 @@ class Declaration:
 
     group: str = "answer"  # the part of the tracked name before the slash
     name: str = ""  # the part after it; "" = as the configuration calls the metric
-    title: str = ""  # of its column in the table of arms, {k} standing for the depth; "" = it has no column
+    label: str = ""  # what reports call it, {k} standing for the depth; "" = words made of the tracked name
     better: Better = "higher"
     low: float | None = 0.0  # the least value; None = not bounded
     high: float | None = 1.0
@@ -48,6 +48,7 @@ class Declaration:
     depths: Depths = ""  # of a ranking: at each of metrics.retrieval_k, at the deepest of them, once for all that was searched
     k: int | None = None  # that depth, in a record
     is_objective: bool = False  # what a sweep optimises where no answers are scored
+    is_column: bool = False  # it has a column in the table of arms
     function: str = ""  # in a record: the dotted name of a metric of a whole run, which reports compute
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class Declaration:
 
     def at(self, k: int) -> Declaration:
         """The same of a ranking of so many documents."""
-        return replace(self, k=k, title=self.title.format(k=k))
+        return replace(self, k=k, label=self.label.replace("{k}", str(k)))
 
     def says_of(self, example: Example) -> bool:
         """Whether it judges this question, as far as that depends on whether the question can be answered."""

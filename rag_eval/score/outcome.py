@@ -17,13 +17,13 @@ ABSTAINED = "outcome/abstained"  # the estimate of one of them
 
 # What outcome_row gives, by tracked name.
 OUTCOME_MEASURES = tracked(
-    Declaration("outcome", "right", follows_primary=True),
-    Declaration("outcome", "wrong", better="lower", follows_primary=True),
-    Declaration("outcome", "abstained", better="lower"),
-    Declaration("outcome", "malformed", better="lower"),
-    Declaration("answer", "reliability", low=-1.0),
-    Declaration("answer", "coverage"),
-    Declaration("answer", "selective_accuracy"),
+    Declaration("outcome", "right", "right answers", follows_primary=True),
+    Declaration("outcome", "wrong", "wrong answers", better="lower", follows_primary=True),
+    Declaration("outcome", "abstained", "abstains", better="lower"),
+    Declaration("outcome", "malformed", "malformed answers", better="lower"),
+    Declaration("answer", "reliability", "reliability", low=-1.0),
+    Declaration("answer", "coverage", "coverage"),
+    Declaration("answer", "selective_accuracy", "selective accuracy"),
 )
 
 

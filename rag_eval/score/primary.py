@@ -10,6 +10,7 @@ from rag_eval.score.metric import metric
 
 GROUP = "answer/"
 DEFAULT = "em"
+TRAIN_PHRASING = "_train_phrasing"  # how the name of an estimate on training questions ends
 EM, CONTAINS, F1 = (f"{GROUP}{name}" for name in (DEFAULT, "contains", "f1"))
 
 
@@ -48,11 +49,6 @@ def chosen_primary(metrics: Mapping[str, Any], declared: str) -> str:
     return declared or DEFAULT
 
 
-def primary_of(facts: Mapping[str, Any]) -> str:
-    """The estimate that a run is judged by, from its recorded facts; earlier versions knew exact match alone."""
-    return str(facts.get("comparison", {}).get("primary", EM))
-
-
 def train_phrasing(primary: str) -> str:
     """The estimate of the primary score on training questions of a trained arm."""
-    return f"{primary}_train_phrasing"
+    return f"{primary}{TRAIN_PHRASING}"

@@ -21,7 +21,7 @@ def as_evidence(retrieved: Sequence[str], example: Example) -> list[Found]:
     return [frozenset(example.stands_for(id)) for id in retrieved]
 
 
-@declares(Declaration("retrieval", title="recall@{k}", judges="evidence", depths="each"))
+@declares(Declaration("retrieval", label="recall@{k}", judges="evidence", depths="each", is_column=True))
 def recall_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Share of the evidence found among the first k documents.
 
@@ -40,21 +40,21 @@ def recall_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -
     return len(ranks) / len(set(evidence)) if evidence else math.nan
 
 
-@declares(Declaration("retrieval", judges="evidence", depths="each"))
+@declares(Declaration("retrieval", label="hit@{k}", judges="evidence", depths="each"))
 def hit_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """1.0 if any evidence is among the first k documents, else 0.0. Arguments and nan as in recall_at_k."""
     ranks = _ranks(retrieved, evidence, k)
     return float(bool(ranks)) if evidence else math.nan
 
 
-@declares(Declaration("retrieval", judges="evidence", depths="deepest"))
+@declares(Declaration("retrieval", label="MRR@{k}", judges="evidence", depths="deepest"))
 def reciprocal_rank(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """1 / rank of the first evidence among the first k documents, 0.0 without any. Arguments and nan as in recall_at_k."""
     ranks = _ranks(retrieved, evidence, k)
     return max((1 / rank for rank in ranks.values()), default=0.0) if evidence else math.nan
 
 
-@declares(Declaration("retrieval", judges="evidence", depths="deepest", is_objective=True))
+@declares(Declaration("retrieval", label="nDCG@{k}", judges="evidence", depths="deepest", is_objective=True))
 def ndcg_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Gain of the evidence among the first k, discounted by log2(rank + 1), over that of the best possible order.
 
@@ -80,7 +80,7 @@ def ndcg_at_k(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> 
     return min(1.0, _discounted((gains[id], rank) for id, rank in ranks.items()) / _discounted(zip(best, range(1, k + 1), strict=False)))
 
 
-@declares(Declaration("retrieval", judges="evidence", depths="deepest"))
+@declares(Declaration("retrieval", label="MAP@{k}", judges="evidence", depths="deepest"))
 def average_precision(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Precision at the rank of each piece of evidence, 0 for one that is not among the first k, averaged over all evidence.
 
@@ -92,7 +92,7 @@ def average_precision(retrieved: Sequence[Found], evidence: Collection[str], k: 
     return math.fsum(precisions) / len(set(evidence)) if evidence else math.nan
 
 
-@declares(Declaration("retrieval", judges="evidence", depths="searched"))
+@declares(Declaration("retrieval", label="R-precision", judges="evidence", depths="searched"))
 def r_precision(retrieved: Sequence[Found], evidence: Collection[str], k: int) -> float:
     """Share of the evidence among the first R documents, R being how many distinct ids the evidence has.
 

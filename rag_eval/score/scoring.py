@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from rag_eval.score.estimate import SHARE, estimate
+from rag_eval.score.labels import label_of
 from rag_eval.score.metric import Asks, Declaration
-from rag_eval.score.older_names import older_declarations
-from rag_eval.score.primary import primary_of
 from rag_eval.types import Estimate
 
 UNKNOWN = Declaration()  # of a measure that nothing was declared of
-
-
-class Scored(Protocol):
-    """A recorded run, or the result of one."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]: ...
-
-    @property
-    def estimates(self) -> Mapping[str, Estimate]: ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +28,10 @@ class Scoring:
     def of(self, measure: str) -> Declaration:
         """What a measure declares."""
         return self.declared.get(measure, UNKNOWN)
+
+    def label(self, measure: str) -> str:
+        """What a reader calls a measure."""
+        return label_of(measure, self.declared, self.primary)
 
     def asking(self, *asks: Asks) -> list[str]:
         """The measures that ask this of a right answer, in the order of what they ask."""
@@ -98,17 +91,19 @@ class Scoring:
         return (self.primary, *(name for name, one in self.declared.items() if one.is_objective))
 
 
+class Scored(Protocol):
+    """A recorded run, or the result of one."""
+
+    @property
+    def scoring(self) -> Scoring: ...
+
+    @property
+    def estimates(self) -> Mapping[str, Estimate]: ...
+
+
 def scoring_of(*runs: Scored) -> Scoring:
     """What these runs were scored by; of a measure that several declare, what the first says, and the primary score of the first."""
     declared: dict[str, Declaration] = {}
     for run in runs:
-        declared |= {name: one for name, one in _declared(run).items() if name not in declared}
-    return Scoring(declared, primary_of(runs[0].facts))
-
-
-def _declared(run: Scored) -> Mapping[str, Declaration]:
-    plain = run.facts.get("metrics")
-    if plain is None:
-        return older_declarations(run.estimates)
-    known = {field.name for field in fields(Declaration)}  # a newer version may say more
-    return {name: Declaration(**{key: value for key, value in one.items() if key in known}) for name, one in plain.items()}
+        declared |= {name: one for name, one in run.scoring.declared.items() if name not in declared}
+    return Scoring(declared, runs[0].scoring.primary)

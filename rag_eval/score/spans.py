@@ -31,7 +31,7 @@ def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
     return tuple(map(_span, spans))
 
 
-@declares(Declaration("retrieval", judges="spans", depths="each"))
+@declares(Declaration("retrieval", label="span recall@{k}", judges="spans", depths="each"))
 def span_recall_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
     """Share of the gold characters that the first k chunks hold; a character counts once, however often it is found or gold.
 
@@ -51,7 +51,7 @@ def span_recall_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span],
     return n_found / sum(one.n_characters for one in wanted) if wanted else math.nan
 
 
-@declares(Declaration("retrieval", judges="spans", depths="each"))
+@declares(Declaration("retrieval", label="span hit@{k}", judges="spans", depths="each"))
 def span_hit_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
     """Share of the distinct gold spans of which the first k chunks hold at least a character. Arguments and nan as in span_recall_at_k."""
     found = _first(retrieved, k)

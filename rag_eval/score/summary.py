@@ -30,12 +30,12 @@ HOLDS_ANSWER_WORDS = "prompt/holds_answer_words"
 
 # What a scorer tells of wrong answers and of prompts, by tracked name.
 _MEASURES = tracked(
-    Declaration("answer", "distracted", better="lower"),
-    Declaration("answer", "stale", better="lower"),
-    Declaration("answer", "misled", better="lower"),
-    Declaration("prompt", "holds_evidence", judges="evidence"),
-    Declaration("prompt", "was_given_evidence", judges="evidence"),
-    Declaration("prompt", "holds_answer_words"),
+    Declaration("answer", "distracted", "distracted answers", better="lower"),
+    Declaration("answer", "stale", "outdated answers", better="lower"),
+    Declaration("answer", "misled", "misled answers", better="lower"),
+    Declaration("prompt", "holds_evidence", "evidence in the prompt", judges="evidence"),
+    Declaration("prompt", "was_given_evidence", "evidence before truncation", judges="evidence"),
+    Declaration("prompt", "holds_answer_words", "answer words in the prompt"),
 )
 
 

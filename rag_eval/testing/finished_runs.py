@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rag_eval.record.facts import RunFacts
+from rag_eval.record.facts_json import read_facts
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.score_rows import from_row
 from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.score.metric import Declaration
 from rag_eval.score.older_names import older_declarations
-from rag_eval.score.primary import primary_of
 from rag_eval.score.scoring import Scoring
 from rag_eval.score.summary import estimates
 from rag_eval.types import Prediction, Spend
@@ -37,13 +40,13 @@ COMPARISON = {
 }
 
 
-def facts(mode: str, n: int, **changes: Any) -> dict[str, Any]:
+def facts(mode: str, n: int, **changes: Any) -> RunFacts:
     """The facts that a run records.
 
     Args:
         mode: of the run.
         n: number of its questions, all answerable.
-        changes: facts by name, in place of those here; `comparison` and `audit` change single fields of theirs.
+        changes: facts by their names in run.json, in place of those here; `comparison` and `audit` change single fields of theirs.
     """
     made: dict[str, Any] = {
         "mode": mode,
@@ -68,7 +71,7 @@ def facts(mode: str, n: int, **changes: Any) -> dict[str, Any]:
         "tokens": {"prompt_mean": 40.0, "output_mean": 2.0},
     }
     merged = {"comparison": {**COMPARISON, **changes.pop("comparison", {})}, "audit": {**AUDIT, **changes.pop("audit", {})}}
-    return {**made, **merged, **changes}
+    return read_facts({**made, **merged, **changes})
 
 
 def write_run(
@@ -97,15 +100,19 @@ def write_run(
         changes: of `facts`.
     """
     whole = [{"example_id": f"q{at}", "cluster": f"c{at // 2}", "is_answerable": True, **row} for at, row in enumerate(rows)]
-    recorded = facts(mode, len(whole), **changes)
+    scored = [from_row(row) for row in whole]
+    primary = facts(mode, len(whole), **changes).comparison.primary
+    found = {**estimates(scored, Scoring(older_declarations(()), primary)), **(extra or {})}
+    recorded = facts(mode, len(whole), **{"metrics": _plain(older_declarations(found)), **changes})
     run = RunDirectory.open(root, experiment, run_id)
     run.begin("seed: 0\n", recorded)
     run.append([_prediction(str(row["example_id"]), (predictions or {}).get(str(row["example_id"]), {})) for row in whole])
-    scoring = Scoring(older_declarations(()), primary_of(recorded))
-    scored = [from_row(row) for row in whole]
-    found = {**estimates(scored, scoring), **(extra or {})}
     run.finish(scored, spends or {"learn": Spend(1.0, stored_bytes=10), "answer": Spend(2.0)}, found, recorded)
     return read_run(run.path)
+
+
+def _plain(declared: Mapping[str, Declaration]) -> dict[str, dict[str, Any]]:
+    return {name: asdict(one) for name, one in declared.items()}
 
 
 def _prediction(id: str, changes: Mapping[str, Any]) -> Prediction:

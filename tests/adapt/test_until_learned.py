@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 from rag_eval.adapt import progress
 from rag_eval.adapt.best_on_dev import BestOnDev
 from rag_eval.adapt.data_documents import Documents
-from rag_eval.adapt.kept_history import history_of
+from rag_eval.adapt.kept_history import History, history_of
 from rag_eval.adapt.progress import TrainingBar
 from rag_eval.adapt.training import trainer_of
 from rag_eval.adapt.training_set import tokenized
@@ -38,7 +38,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_model(tmp_path_factory.mktemp("models") / "random")
 
 
-def history(kept: Cached) -> dict[str, Any]:
+def history(kept: Cached) -> History:
     found = history_of(kept)
     assert found is not None
     return found
@@ -47,12 +47,12 @@ def history(kept: Cached) -> dict[str, Any]:
 def test_training_ends_when_the_questions_are_learned_and_the_model_then_says_the_answers(base: Path, tmp_path: Path) -> None:
     generator, kept = fit(tmp_path, base, **LEARNS)
     found = history(kept)
-    assert (found["stopped"], found["n_rows"], found["n_asked"], found["until_learned"]) == ("learned", 8, 8, 1.0)
-    assert found["kept_step"] == found["n_steps"]
-    assert 5 < found["epochs"] < 80
-    assert found["n_steps"] == 2 * found["epochs"]
-    shares = [one["share"] for one in found["curve"]]
-    assert [one["epoch"] for one in found["curve"]] == list(range(1, len(shares) + 1))
+    assert (found.stopped, found.n_rows, found.n_asked, found.until_learned) == ("learned", 8, 8, 1.0)
+    assert found.kept_step == found.n_steps
+    assert 5 < found.epochs < 80
+    assert found.n_steps == 2 * found.epochs
+    shares = [one.share for one in found.curve]
+    assert [one.epoch for one in found.curve] == list(range(1, len(shares) + 1))
     assert shares[0] < 1 == shares[-1] > max(shares[:-1])
     said = generator.generate([PROMPT.render(example, ()) for example in TRAIN])
     assert [one.text for one in said] == [example.answers[0] for example in TRAIN]
@@ -70,15 +70,15 @@ def test_the_step_that_ends_a_training_is_judged_on_dev_questions_too_and_the_on
 
     monkeypatch.setattr(BestOnDev, "on_evaluate", watched)
     found = history(fit(tmp_path, base, **LEARNS, eval_every=7)[1])
-    assert found["stopped"] == "learned"
-    assert found["n_steps"] % 7
-    assert list(losses) == [*range(7, found["n_steps"], 7), found["n_steps"]]
-    assert found["kept_step"] == min(losses, key=lambda step: losses[step]) < found["n_steps"]
+    assert found.stopped == "learned"
+    assert found.n_steps % 7
+    assert list(losses) == [*range(7, found.n_steps, 7), found.n_steps]
+    assert found.kept_step == min(losses, key=lambda step: losses[step]) < found.n_steps
 
 
 def test_all_weights_are_trained_until_then_too(base: Path, tmp_path: Path) -> None:
     _, kept = fitted(full(tmp_path, epochs=None, learning_rate=0.006, max_epochs=100.0), hf(base))
-    assert history(kept)["stopped"] == "learned"
+    assert history(kept).stopped == "learned"
 
 
 def test_what_is_learned_is_what_greedy_decoding_says(base: Path, tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_what_is_not_learned_by_the_last_pass_is_told_each_time_the_adapter_is_u
         with caplog.at_level(logging.WARNING):
             _, kept = fit(tmp_path, base, **{**LEARNS, "max_epochs": 2.0})
         assert kept.is_hit == is_hit
-        assert history(kept)["stopped"] == "max_epochs"
+        assert history(kept).stopped == "max_epochs"
         assert "under-trained: 0.000 of 8 training questions were learned after adapter.max_epochs=2 passes" in caplog.text
 
 
 def test_a_number_of_passes_that_is_set_is_kept_to_and_nothing_is_asked(base: Path, tmp_path: Path) -> None:
     _, kept = fit(tmp_path, base, **{**LEARNS, "epochs": 30.0})
     found = history(kept)
-    assert (found["stopped"], found["epochs"], found["curve"], found["until_learned"]) == ("epochs", 30.0, [], None)
+    assert (found.stopped, found.epochs, found.curve, found.until_learned) == ("epochs", 30.0, (), None)
     _, again = fit(tmp_path, base, **{**LEARNS, "epochs": 30.0, "max_epochs": 3.0, "until_learned": 0.5})
     assert again.is_hit  # for these decide nothing then
 
@@ -128,7 +128,7 @@ def test_a_number_of_passes_that_is_set_is_kept_to_and_nothing_is_asked(base: Pa
 @pytest.mark.parametrize(("every", "steps"), [(0.5, [1, 2, 3, 4]), (1.0, [2, 4]), (1.5, [3, 4])])
 def test_it_is_asked_every_so_many_passes_and_after_the_last(base: Path, tmp_path: Path, every: float, steps: list[int]) -> None:
     _, kept = fit(tmp_path, base, **{**LEARNS, "max_epochs": 2.0, "asked_every": every})
-    assert [one["step"] for one in history(kept)["curve"]] == steps
+    assert [one.step for one in history(kept).curve] == steps
 
 
 def test_a_training_on_documents_alone_needs_a_number_of_passes(base: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_question_that_is_taught_with_several_answers_is_learned_with_any_of_t
     assert [len(group) for group in sample_of(lora(tmp_path, **LEARNS).lesson(hf(base), PROMPT, dataset, 0).rows, 0)] == [2]
     _, kept = lora(tmp_path, **LEARNS).fit(hf(base), PROMPT, dataset, 0)
     assert kept is not None
-    assert history(kept)["stopped"] == "learned"
+    assert history(kept).stopped == "learned"
 
 
 @pytest.mark.parametrize(("schedule", "middle"), [("linear", 0.5), ("cosine", 0.5)])
@@ -178,8 +178,8 @@ def test_a_training_that_was_interrupted_ends_at_the_same_step_with_the_same_cur
 ) -> None:
     settings = {**LEARNS, "until_learned": 0.75, "checkpoint_every": 5, "dropout": 0.1}
     _, whole = fit(tmp_path / "whole", base, **settings)
-    assert history(whole)["stopped"] == "learned"
-    on_step_end, interrupt_at = TrainingBar.on_step_end, history(whole)["n_steps"] - 1
+    assert history(whole).stopped == "learned"
+    on_step_end, interrupt_at = TrainingBar.on_step_end, history(whole).n_steps - 1
 
     def watched(self: TrainingBar, args: Any, state: Any, control: Any, **parts: Any) -> None:
         on_step_end(self, args, state, control, **parts)

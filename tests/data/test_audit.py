@@ -26,26 +26,26 @@ DATASET = QADataset("d", "f", tuple(Document(f"d{n}", "text") for n in range(1, 
 
 def test_facts_reached_by_documents_and_by_training_are_counted_apart() -> None:
     found = audit(DATASET, TEST)
-    assert (found["n_facts"], found["n_facts_in_corpus"], found["n_facts_in_training"]) == (4, 2, 2)
+    assert (found.n_facts, found.n_facts_in_corpus, found.n_facts_in_training) == (4, 2, 2)
 
 
 def test_eight_shared_words_are_counted_as_overlap_with_training() -> None:
-    assert audit(DATASET, TEST)["n_shared_8_grams"] == 1
+    assert audit(DATASET, TEST).n_shared_8_grams == 1
 
 
 def test_questions_of_a_time_before_the_training_data_are_counted() -> None:
-    assert audit(DATASET, TEST)["n_before_training"] == 1
+    assert audit(DATASET, TEST).n_before_training == 1
 
 
 def test_the_fewest_distractors_are_those_of_the_question_with_most_evidence() -> None:
-    assert audit(DATASET, TEST)["n_distractors_min"] == 3
-    assert audit(DATASET, [TEST[4]])["n_distractors_min"] is None
+    assert audit(DATASET, TEST).n_distractors_min == 3
+    assert audit(DATASET, [TEST[4]]).n_distractors_min is None
 
 
 def test_the_world_gives_both_sides_every_fact_that_it_asks() -> None:
     dataset = world("ci", 0)
     found = audit(dataset, dataset.test)
-    assert found["n_facts"] == found["n_facts_in_corpus"] == found["n_facts_in_training"] == 160
+    assert found.n_facts == found.n_facts_in_corpus == found.n_facts_in_training == 160
 
 
 def test_documents_and_questions_that_spell_a_control_token_are_counted_where_the_generator_knows_them() -> None:

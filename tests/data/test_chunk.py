@@ -15,7 +15,7 @@ from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 
 from rag_eval.cli import latency
-from rag_eval.data.chunk import DocumentChunker, NoChunker, chunking
+from rag_eval.data.chunk import Chunking, DocumentChunker, NoChunker, chunking
 from rag_eval.data.cut import markdown, sentences, tokens
 from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.grading import grading_of
@@ -280,13 +280,8 @@ def test_others_of_the_same_source_have_their_evidence_among_the_chunks_and_thos
 def test_a_record_says_what_was_cut_and_how_gold_was_carried(cut: Make) -> None:
     whole = dataset([LETTERS], example(["bb"]))
     chunked = cut(tokens, 3).chunk(whole)
-    assert chunking(chunked, chunked.test) == {
-        "n_documents": 1,
-        "n_chunks": 3,
-        "tokens_mean": pytest.approx(8 / 3),
-        "tokens_max": 3,
-        "gold_by": {"answers": 1},
-    }
+    found = chunking(chunked, chunked.test)
+    assert found == Chunking(1, 3, pytest.approx(8 / 3), 3, {"answers": 1})
     assert NoChunker().chunk(whole) is whole
     assert chunking(whole, whole.test) is None
 

@@ -28,8 +28,9 @@ from experiments.effects.continual import (
 from experiments.study import Found
 from rag_eval.data.world.source import past_of, world
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import NOT_MEASURED, Figure
+from rag_eval.report.table import NOT_MEASURED, Figure
 from rag_eval.score.primary import EM, train_phrasing
+from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
@@ -120,8 +121,8 @@ def test_a_new_name_is_taught_although_nothing_else_changed() -> None:
 
 def test_a_policy_with_an_adapter_that_did_not_learn_its_questions_is_named() -> None:
     def of(*learned: float) -> Answered:
-        facts = {"weights": "trained"}
-        records = [SimpleNamespace(facts=facts, estimates={train_phrasing(EM): Estimate(mean, 0.0, 1.0, 200, 30)}) for mean in learned]
+        recorded = facts("finetune", 200, weights="trained")
+        records = [SimpleNamespace(facts=recorded, estimates={train_phrasing(EM): Estimate(mean, 0.0, 1.0, 200, 30)}) for mean in learned]
         runs: Any = tuple(SimpleNamespace(record=record) for record in records)
         return Answered({}, {}, {}, runs)
 

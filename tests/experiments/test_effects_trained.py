@@ -20,6 +20,7 @@ from experiments.effects.trained_arms import TRAINED, asymmetry, popularity, raf
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
 from rag_eval.score.primary import EM, train_phrasing
+from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate
 from tests.experiments.pools_of_effects import named
 
@@ -121,14 +122,13 @@ def test_what_one_world_knows_more_of_is_not_taken_for_its_popularity(monkeypatc
     assert judge(effect, found, [], [0, 1]).worlds == pytest.approx((0.5, -0.5))
 
 
+TAUGHT = facts("finetune", 100, weights="trained")
+
+
 def test_a_verdict_names_the_arms_that_did_not_learn() -> None:
     pool = named({f"0.0/{at}": float(at % 2) for at in range(8)}, cluster=[str(at) for at in range(8)])
-    behind = replace(
-        pool, records=(SimpleNamespace(facts={"weights": "trained"}, estimates={train_phrasing(EM): Estimate(0.5, 0.4, 0.6, 100, 30)}),)
-    )
-    able = replace(
-        pool, records=(SimpleNamespace(facts={"weights": "trained"}, estimates={train_phrasing(EM): Estimate(0.99, 0.9, 1.0, 100, 30)}),)
-    )
+    behind = replace(pool, records=(SimpleNamespace(facts=TAUGHT, estimates={train_phrasing(EM): Estimate(0.5, 0.4, 0.6, 100, 30)}),))
+    able = replace(pool, records=(SimpleNamespace(facts=TAUGHT, estimates={train_phrasing(EM): Estimate(0.99, 0.9, 1.0, 100, 30)}),))
     effect = replace(trained_effects("ci")[0], measure=difference("one", "two"), arms=("one", "two"))
     assert judge(effect, {"one": behind, "two": able}, [], [0]).text.endswith(" (under-trained: one)")
     assert "under-trained" not in judge(effect, {"one": able, "two": able}, [], [0]).text

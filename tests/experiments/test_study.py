@@ -18,7 +18,7 @@ import pytest
 from experiments.options import Embedder, Seeds, of_group, options_of, whole
 from experiments.study import Found, NotMade, Report, Run, Study, form_notes, made, possible, provenance
 from rag_eval.errors import ConfigError, EnvironmentFault, UserError
-from rag_eval.report.sections import Figure, Section
+from rag_eval.report.table import Figure, Table
 from rag_eval.testing.finished_runs import write_run
 from tests.report.test_metric_dependent import scored
 
@@ -48,7 +48,7 @@ def study(**makes: Make) -> Study[Options, str, float]:
 
     def report(_: Options, found: Found[str, float]) -> Report:
         rows = tuple((name, Figure(0.5, 0.4, 0.6, n=9)) for name in found)
-        return Report([Section("Results", "", ("run", "mean"), rows)])
+        return Report([Table("Results", "", ("run", "mean"), rows)])
 
     return Study("small", "Small", "experiments.small", Options, runs, report)
 
@@ -141,8 +141,8 @@ def test_a_run_that_fails_leaves_the_others_and_what_takes_it_fails_too() -> Non
         _ = found["broken"]
     with pytest.raises(KeyError):
         _ = found["never asked for"]
-    section = Section("t", "", ("a",), ())
-    assert possible(lambda: section, lambda: Section("t", str(found["broken"]), ("a",), ())) == [section]
+    section = Table("t", "", ("a",), ())
+    assert possible(lambda: section, lambda: Table("t", str(found["broken"]), ("a",), ())) == [section]
 
 
 def test_where_nothing_succeeds_the_first_fault_ends_the_study() -> None:
@@ -181,7 +181,7 @@ def test_what_succeeded_is_reported_beside_what_failed(tmp_path: Path) -> None:
 
 def test_a_table_that_is_too_wide_is_printed_in_parts_of_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     means = tuple(Figure(0.5, 0.25, 0.75) for _ in range(12))
-    wide = Section("Wide", "", ("run", *(f"mean {at}" for at in range(12))), (("one", *means),))
+    wide = Table("Wide", "", ("run", *(f"mean {at}" for at in range(12))), (("one", *means),))
     small = study(one=lambda _: 0.5)
     assert replace(small, report=lambda *_: Report([wide])).main([f"out={tmp_path}"]) == 0
     printed = capsys.readouterr().out.partition("note:")[0]
@@ -227,7 +227,7 @@ def test_a_study_says_of_which_arms_exact_match_measures_form(tmp_path: Path) ->
         for mode, shares in {"rag": (0.0, 0.8), "finetune": (0.9, 0.9)}.items()
     }
     (note,) = form_notes(records)
-    assert note.startswith("answer/em measures the form of the answers of rag, not what they say: answer/em is 0.000 where")
+    assert note.startswith("exact match measures the form of the answers of rag, not what they say: exact match is 0.000 where")
 
 
 def test_every_command_of_a_study_that_is_written_down_is_there() -> None:

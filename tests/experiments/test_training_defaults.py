@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,24 @@ import pytest
 
 from experiments import training_defaults
 from experiments.training_defaults import Tried, main, section, written
+from rag_eval.adapt.kept_history import Asked, History, Stopped
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Estimate
 
 
-def training(epochs: float, stopped: str = "learned") -> dict[str, Any]:
-    curve = [{"epoch": float(at), "step": at, "share": at / epochs} for at in range(1, int(epochs) + 1)]
-    return {"stopped": stopped, "epochs": epochs, "n_steps": int(epochs), "curve": curve, "until_learned": 1.0}
+def training(epochs: float, stopped: Stopped = "learned") -> History:
+    curve = tuple(Asked(float(at), at, at / epochs) for at in range(1, int(epochs) + 1))
+    return History(stopped, 40, 400, 80, int(epochs), int(epochs), epochs, 1.0, 20, curve)
 
 
 def held_out(contains: float) -> dict[str, Estimate]:
     return {"answer/contains": Estimate(contains, contains, contains, 20, 20)}
 
 
-def tried(epochs: float, contains: float, stopped: str = "learned") -> Tried:
+def tried(epochs: float, contains: float, stopped: Stopped = "learned") -> Tried:
     settings = {"learning_rate": 0.001, "rank": 16, "batch_size": 8, "until_learned": 1.0}
-    return Tried(settings, {"training": training(epochs, stopped)}, held_out(contains), 12.0)
+    return Tried(settings, training(epochs, stopped), held_out(contains), 12.0)
 
 
 def test_facts_are_trained_in_some_words_and_asked_in_others(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_each_setting_is_tried_from_the_best_of_the_one_before(
     def trained(settings: dict[str, Any], *_: Any) -> RecordedRun:
         made.append(dict(settings))
         contains = 0.9 - abs(settings["learning_rate"] - 0.002) - abs(settings.get("rank", 0) - 64) / 1000
-        return write_run(tmp_path, f"run-{len(made)}", "finetune", [{}], training=training(4), extra=held_out(contains))
+        return write_run(tmp_path, f"run-{len(made)}", "finetune", [{}], training=asdict(training(4)), extra=held_out(contains))
 
     monkeypatch.setattr(training_defaults, "_trained", trained)
     assert main([f"runs={tmp_path}", f"out={tmp_path}"]) == 0

@@ -221,7 +221,9 @@ def test_a_recurrent_network_that_would_read_padding_answers_each_prompt_alone(t
     together = generator.generate(prompts)
     assert len({one.text for one in together}) == len(prompts)
     assert [one.text for one in together] == [generator.generate([prompt])[0].text for prompt in prompts]
-    assert generator.decoded()["max_rows"] == 1
+    decoded = generator.decoded()
+    assert decoded is not None
+    assert decoded.max_rows == 1
 
 
 def test_a_network_whose_scores_come_out_differently_is_left_to_transformers(monkeypatch: pytest.MonkeyPatch) -> None:

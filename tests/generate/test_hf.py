@@ -222,7 +222,9 @@ def test_out_of_memory_halves_the_batch_and_changes_no_answer(random_model: Path
     n = len(calls)
     generator.generate(rendered(PROMPTS))
     assert all(calls[n:])  # what was learned is kept
-    assert generator.decoded()["max_rows"] == {1: 1, 3: 3, 7: 6}[n_rows_that_fit]
+    decoded = generator.decoded()
+    assert decoded is not None
+    assert decoded.max_rows == {1: 1, 3: 3, 7: 6}[n_rows_that_fit]
 
 
 def test_what_was_answered_before_the_memory_was_short_is_not_asked_again(random_model: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rag_eval.record.facts_json import read_facts
 from rag_eval.types import Estimate, Prediction, Spend
 
-FACTS: dict[str, Any] = {
+PLAIN_FACTS: dict[str, Any] = {
     "mode": "rag",
     "context": "retrieved",
     "weights": "base",
@@ -37,6 +38,7 @@ FACTS: dict[str, Any] = {
     "seconds": {"e2e": {"p50": 0.25, "mean": 0.5}},
     "tokens": {"prompt_mean": 40.0, "output_mean": 2.0},
 }
+FACTS = read_facts(PLAIN_FACTS)
 ESTIMATES = {"answer/em": Estimate(0.91, 0.88, 0.93, 500, 60), "answer/f1": Estimate(float("nan"), 0.0, 1.0, 0, 0)}
 SPENDS = {"learn": Spend(seconds=None, cached=True), "answer": Spend(seconds=1.5, peak_bytes=1000)}
 

@@ -139,7 +139,7 @@ def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> 
 def test_a_record_of_a_newer_version_or_of_no_version_is_refused_by_name(finished: Make) -> None:
     text = (finished("abc").path / "run.json").read_text()
     with pytest.raises(DataError, match=r"x/run\.json: written by a newer version"):
-        RunRecord.from_json(text.replace('"schema_version": 2', '"schema_version": 99'), "x/run.json")
+        RunRecord.from_json(text.replace('"schema_version": 3', '"schema_version": 99'), "x/run.json")
     for broken in ("", "[]", "{}", text.replace('"FINISHED"', '"DONE"')):
         with pytest.raises(DataError, match=r"x/run\.json"):
             RunRecord.from_json(broken, "x/run.json")

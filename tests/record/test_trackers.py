@@ -17,6 +17,7 @@ import pytest
 from rag_eval.config.tracking_uri import absolute_uri, check_uri
 from rag_eval.errors import ConfigError
 from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
+from rag_eval.record.facts import BaseWeights
 from rag_eval.record.jsonl_mirror import JsonLines
 from rag_eval.record.latency_file import write_latency
 from rag_eval.record.mlflow_rows import legal_name, metrics_of, tags_of
@@ -102,7 +103,7 @@ def test_a_run_with_odd_names_is_mirrored_whole(finished: Make, store: str, tmp_
     run = finished("abc")
     record = record_of(run)
     odd = {f"strata/kind/{name}": Estimate(0.5, 0.25, 0.75, 4, 4) for name in ODD_NAMES}
-    facts = {**record.facts, "choices": {"retriever.weights.C++ (?)": 1.0}}
+    facts = replace(record.facts, provenance=replace(record.facts.provenance, choices={"retriever.weights.C++ (?)": 1.0}))
     assert mirror(store, tmp_path).log(run.path, replace(record, estimates={**record.estimates, **odd}, facts=facts))
     (one,) = runs_in(store)
     assert one.info.status == "FINISHED"
@@ -117,9 +118,10 @@ def test_asking_whether_a_run_is_mirrored_imports_no_mlflow() -> None:
 
 def test_a_tag_says_what_the_weights_were_made_of(finished: Make) -> None:
     record = record_of(finished("abc"))
-    origin = {"format": "GGUF", "sha256": "e" * 64, "formats": {"Q4_1": 210}, "dequantised_to": "float32"}
+    origin = BaseWeights("GGUF", "e" * 64, {"Q4_1": 210}, "float32")
     assert "base_weights" not in tags_of(record)
-    assert "Q4_1 (210 tensors), dequantised" in tags_of(replace(record, facts={**record.facts, "base_weights": origin}))["base_weights"]
+    facts = replace(record.facts, provenance=replace(record.facts.provenance, base_weights=origin))
+    assert "Q4_1 (210 tensors), dequantised" in tags_of(replace(record, facts=facts))["base_weights"]
 
 
 def test_metrics_hold_intervals_and_leave_out_what_was_not_measured(finished: Make) -> None:

@@ -87,7 +87,7 @@ def test_a_difference_is_decomposed_and_every_part_is_by_hand(told: Told, two: t
     assert (flips["rescue"]["value"], flips["harm"]["value"]) == (27 / 35, 2 / 5)
     why = line(found["Why answers are wrong"], "rag")
     assert (why["not right"], why["not_retrieved"], why["in_prompt_unused"]) == (10, 8, 2)
-    assert "is rag better by more than 0 than closed_book on answer/em? SUPPORTED. Difference 0.625" in out
+    assert "is rag better by more than 0 than closed_book on exact match? SUPPORTED. Difference 0.625" in out
     assert "better: rag." in out
 
 
@@ -326,7 +326,7 @@ def test_lessons_of_a_trial_are_paid_by_the_token_where_a_service_wrote_them_and
 
 def test_a_run_that_ended_without_a_word_makes_trials_unknown(told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path) -> None:
     lost = RunDirectory.open(tmp_path / "outputs", "study", "ffff")
-    lost.begin("seed: 0\n", dict(two[1].record.facts))
+    lost.begin("seed: 0\n", two[1].record.facts)
     assert told("aaaa", "bbbb")[0] == 0
     assert line(sections(tmp_path)["Cost, s, utilisation 1"], "rag")["trials and failed runs"]["value"] is None
     assert "1 runs or attempts ended without a word" in sections(tmp_path)["Ledger of the experiment"]["reading"]
@@ -355,7 +355,7 @@ def test_less_is_better_where_it_is(told: Told, tmp_path: Path) -> None:
     write_run(tmp_path / "outputs", "aaaa", "rag", [{EM: 1.0, "outcome/wrong": 0.0}] * 39 + [{EM: 0.0, "outcome/wrong": 1.0}])
     write_run(tmp_path / "outputs", "bbbb", "closed_book", [{EM: 0.0, "outcome/wrong": 1.0}] * 40)
     _, out, _ = told("aaaa", "bbbb", "measure=outcome/wrong")
-    assert "is closed_book better, that is lower, by more than 0 than rag on outcome/wrong? REFUTED" in out
+    assert "is closed_book better, that is lower, by more than 0 than rag on wrong answers? REFUTED" in out
     assert "better: rag." in out
     _, out, _ = told("bbbb", "aaaa", "measure=outcome/wrong")
     assert "SUPPORTED" in out

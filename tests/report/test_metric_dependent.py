@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from rag_eval.report.compare import comparison
+from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm, declare
 from rag_eval.report.judgement import Judgement, judge, sentence
 from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.sections import Section
 from rag_eval.report.spending import Terms, machine_seconds
+from rag_eval.report.table import Table, Term
 from rag_eval.score.primary import CONTAINS, EM, F1
 from rag_eval.testing.finished_runs import write_run
 
 Make = Callable[..., Arm]
 DECLARED = declare(EM, 0.0, 0.02)
+EXACT, HOLDS = "exact match", "contains"  # what a reader calls EM and CONTAINS
 
 
 def scored(n: int, equal: float, holding: float) -> list[dict[str, float]]:
@@ -37,14 +39,14 @@ def arm(tmp_path: Path) -> Make:
     return make
 
 
-def report(*arms: Arm, measure: str = EM, queries: float | None = None) -> tuple[dict[str, Section], list[str], str]:
+def report(*arms: Arm, measure: str = EM, queries: float | None = None) -> tuple[dict[str, Table], list[str], str]:
     terms = [Terms(machine_seconds(), 1.0, 0.0, queries, 0.0)]
-    made = comparison([one.run for one in arms], declare(measure, 0.0, 0.02), terms)
-    return {one.title: one for one in made.sections}, made.verdicts, "\n".join(made.notes)
+    made = comparison(ReportContext([one.run for one in arms], declare(measure, 0.0, 0.02), terms))
+    return {one.title: one for one in made.tables}, made.verdicts, "\n".join(made.notes)
 
 
-def line(section: Section, name: str) -> dict[str, Any]:
-    return dict(zip(section.header, next(row for row in section.rows if row[0] == name), strict=True))
+def line(section: Table, name: str) -> dict[str, Any]:
+    return dict(zip((column.name for column in section.columns), next(row for row in section.rows if row[0] == name), strict=True))
 
 
 @pytest.mark.parametrize("holding", [0.6, 0.75, 0.9])
@@ -57,11 +59,11 @@ def test_a_trained_arm_does_not_win_by_the_form_that_the_other_was_never_shown(a
     assert found.said[EM].contrast.difference is not None
     assert found.said[EM].contrast.difference.mean == pytest.approx(round(0.92 * n) / n)
     text = sentence(found)
-    assert f"METRIC-DEPENDENT. Difference {EM} 0.9" in text
-    assert f"{CONTAINS} 0." in text
+    assert f"METRIC-DEPENDENT. Difference {EXACT} 0.9" in text
+    assert f"{HOLDS} 0." in text
     assert text.count("[") == 2  # both with their interval
     assert "no winner is named" in text
-    assert f"{EM} measures the form of the answers of rag, not what they say: {EM} is 0.000 where {CONTAINS} is {holding:.3f}" in text
+    assert f"{EXACT} measures the form of the answers of rag, not what they say: {EXACT} is 0.000 where {HOLDS} is {holding:.3f}" in text
     assert "better:" not in text
 
 
@@ -72,15 +74,15 @@ def test_with_thirteen_questions_the_verdict_is_open_and_says_what_would_have_be
     text = sentence(found)
     assert "nobody is better as far as these questions tell, with 7 clusters of the 10 that a verdict needs" in text
     assert "measures the form of the answers of rag" in text
-    assert EM in text
-    assert CONTAINS in text
+    assert EXACT in text
+    assert HOLDS in text
 
 
 def test_two_arms_of_one_form_are_judged_on_what_their_answers_hold(arm: Make) -> None:
     found = judge(arm("closed_book", 200, 0.0, 0.1), arm("rag", 200, 0.0, 0.8), DECLARED)
     assert (found.judged_on, found.better.text, found.winner) == (CONTAINS, "SUPPORTED", "rag")
     text = sentence(found)
-    assert f"on {CONTAINS}? SUPPORTED. Difference 0.700" in text
+    assert f"on {HOLDS}? SUPPORTED. Difference 0.700" in text
     assert "measures the form of the answers of closed_book" in text
     assert "measures the form of the answers of rag" in text
 
@@ -126,8 +128,8 @@ def test_better_by_both_scores_but_by_enough_only_by_one_depends_on_the_metric(a
 def test_scores_that_agree_name_the_winner_and_both_numbers(arm: Make) -> None:
     found = judge(arm("rag", 200, 0.5, 0.55), arm("finetune", 200, 0.9, 0.92), DECLARED)
     assert (found.better.text, found.winner, found.judged_on) == ("SUPPORTED", "finetune", EM)
-    assert f"on {EM}? SUPPORTED. Difference 0.400" in sentence(found)
-    assert f"{CONTAINS} 0.370" in sentence(found)
+    assert f"on {EXACT}? SUPPORTED. Difference 0.400" in sentence(found)
+    assert f"{HOLDS} 0.370" in sentence(found)
 
 
 def test_who_declares_containment_gets_a_verdict_on_it_and_is_told_of_the_form(arm: Make) -> None:
@@ -170,9 +172,9 @@ def test_the_comparison_shows_both_differences_and_says_which_one_its_tests_are_
     declared = line(sections["The declared comparison"], "rag - closed_book")
     assert declared[f"difference of {EM}"].value == 0.0
     assert declared[f"difference of {CONTAINS}"].value == pytest.approx(0.7)
-    assert (declared["tests of"], declared["only second right"]) == (CONTAINS, 140)
+    assert (declared["tests of"], declared["only second right"]) == (Term(CONTAINS, HOLDS), 140)
     assert "better: rag" in verdicts[-1]
-    assert f"{EM} measures the form of some arm's answers: the sections below the verdict are by {CONTAINS}" in notes
+    assert f"{EXACT} measures the form of some arm's answers: the sections below the verdict are by {HOLDS}" in notes
 
 
 def test_no_section_counts_right_answers_by_exact_match_where_that_is_form(arm: Make) -> None:
@@ -180,7 +182,7 @@ def test_no_section_counts_right_answers_by_exact_match_where_that_is_form(arm: 
     sections, _, _ = report(closed, rag)
     assert line(sections["Rescue and harm"], "rag over closed_book")["rescue"].value == pytest.approx(140 / 180)
     known = sections["By what the base model knew"]
-    assert f"whose {CONTAINS} of closed_book is 1" in known.reading
+    assert f"whose {HOLDS} of closed_book is 1" in known.reading
     assert line(known, "known to the base model")["rag"].n == 20
 
 
@@ -190,7 +192,7 @@ def test_an_answer_that_holds_the_gold_one_is_not_attributed_as_wrong(tmp_path: 
     oracle = Arm("oracle", write_run(tmp_path, "o", "oracle", rows, context="gold"))
     sections, _, _ = report(rag, oracle)
     assert line(sections["Why answers are wrong"], "rag")["not right"] == 40
-    assert f"Right: {CONTAINS} is 1." in sections["Why answers are wrong"].reading
+    assert f"Right: {HOLDS} is 1." in sections["Why answers are wrong"].reading
 
 
 def test_a_right_answer_is_priced_by_both_scores_and_never_by_one_in_silence(arm: Make) -> None:
@@ -199,7 +201,7 @@ def test_a_right_answer_is_priced_by_both_scores_and_never_by_one_in_silence(arm
     assert str(cost[f"all in, a right answer by {EM}"]) == "not measured (rag gives no right answer)"
     assert cost[f"all in, a right answer by {CONTAINS}"].value is not None
     even = line(sections["Break-even, s, utilisation 1"], "finetune instead of rag")
-    assert even["right answers"] == f"{EM} 0.920 against 0.000; {CONTAINS} 0.920 against 0.950"
+    assert even["right answers"] == f"{EXACT} 0.920 against 0.000; {HOLDS} 0.920 against 0.950"
 
 
 def test_by_what_price_of_an_error_an_arm_pays_may_depend_on_the_metric(tmp_path: Path) -> None:
@@ -210,13 +212,13 @@ def test_by_what_price_of_an_error_an_arm_pays_may_depend_on_the_metric(tmp_path
     finetune = Arm("finetune", write_run(tmp_path, "f", "finetune", scored(200, 0.92, 0.92), weights="trained", spends=slow))
     sections, _, _ = report(rag, finetune, queries=100.0)
     price = line(sections["Break-even, s, utilisation 1"], "finetune instead of rag")["pays, by price of an error"]
-    assert price.startswith(f"METRIC-DEPENDENT: {EM} from ")
-    assert f"; {CONTAINS} never" in price
+    assert price.startswith(f"METRIC-DEPENDENT: {EXACT} from ")
+    assert f"; {HOLDS} never" in price
 
 
 def test_notes_say_which_arm_keeps_another_form_and_how_long_its_answers_are(arm: Make) -> None:
     _, _, notes = report(arm("rag", 200, 0.2, 0.8, tokens={"prompt_mean": 40.0, "output_mean": 17.5}), arm("finetune", 200, 0.92, 0.92))
-    of_rag = f"rag: most of its answers keep another form than the gold answers: {EM} is 0.200 where {CONTAINS} is 0.800"
+    of_rag = f"rag: most of its answers keep another form than the gold answers: {EXACT} is 0.200 where {HOLDS} is 0.800"
     assert f"{of_rag}; they are 17.5 tokens long on average" in notes
     assert "finetune: most of its answers" not in notes
     assert "measures the form" not in notes  # a fifth is right in the form too
@@ -224,7 +226,7 @@ def test_notes_say_which_arm_keeps_another_form_and_how_long_its_answers_are(arm
 
 def test_a_base_model_that_knows_answers_in_its_own_form_is_a_leak_all_the_same(arm: Make) -> None:
     _, _, notes = report(arm("closed_book", 200, 0.0, 0.5), arm("prior", 200, 0.1, 0.1))
-    assert f"leakage: closed_book 0.500 is above the prior 0.100 by more than 0.02, by {CONTAINS}" in notes
+    assert f"leakage: closed_book 0.500 is above the prior 0.100 by more than 0.02, by {HOLDS}" in notes
 
 
 def test_of_arms_of_different_form_a_claim_that_both_scores_leave_open_stays_open(arm: Make) -> None:

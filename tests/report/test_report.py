@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from rag_eval.record.facts_json import read_facts
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.markdown import escape, inert
 from rag_eval.types import Estimate, Spend
-from tests.record.samples import FACTS, prediction
+from tests.record.samples import FACTS, PLAIN_FACTS, prediction
 
 Record = Callable[..., None]
 EM = Estimate(0.91237, 0.88, 0.93, 500, 60)
@@ -24,20 +25,23 @@ def record(tmp_path: Path) -> Record:
     """Records one finished run; comparison and facts may be changed."""
 
     def make(run_id: str, mode: str = "rag", comparison: Any = (), learn: Any = None, estimates: Any = None, **facts: Any) -> None:
-        told = {**copy.deepcopy(FACTS), "mode": mode, **facts}
+        told = {**copy.deepcopy(PLAIN_FACTS), "mode": mode, **facts}
         told["comparison"] |= dict(comparison)
         run = RunDirectory.open(tmp_path / "outputs", "study", run_id)
-        run.begin("", told)
+        measured = {"answer/em": EM} if estimates is None else estimates
+        recorded = read_facts(told, measured)
+        run.begin("", recorded)
         run.append([prediction("q1")])
         spends = {"learn": learn or Spend(12.345), "answer": Spend(3.0)}
-        run.finish([], spends, {"answer/em": EM} if estimates is None else estimates, told)
+        run.finish([], spends, measured, recorded)
 
     return make
 
 
 @pytest.fixture
-def report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the report: exit code, standard output, standard error."""
+def report(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Runs the report in 240 columns: exit code, standard output, standard error."""
+    monkeypatch.setenv("COLUMNS", "240")
 
     def run(*options: str) -> tuple[int, str, str]:
         code = main([f"runs={tmp_path / 'outputs'}", f"out={tmp_path / 'reports'}", *options])
@@ -74,10 +78,15 @@ def test_a_line_shows_estimates_with_intervals_rounded_once(record: Record, repo
     head, line = markdown_cells(tmp_path)
     shown = dict(zip(head, line, strict=True))
     assert shown["arm"] == "rag"
-    assert head[:4] == ["arm", "EM", "contains", "F1"]
-    assert shown["EM"] == shown["recall@5"] == "0.912 [0.880, 0.930]"
-    assert shown["abstains if unanswerable"] == "0.000 [0.000, 0.100]"  # measured, and nothing
-    assert (shown["s/question (p50)"], shown["learn s"], shown["tokens/question"], shown["n"]) == ("0.25", "12.3", "42", "2")
+    assert head[:4] == ["arm", "exact match", "contains", "F1"]
+    assert shown["exact match"] == shown["recall@5"] == "0.912 [0.880, 0.930]"
+    assert shown["says unknown when unanswerable"] == "0.000 [0.000, 0.100]"  # measured, and nothing
+    assert [shown[name] for name in ("seconds a question (p50)", "seconds to learn", "tokens a question", "n")] == [
+        "0.25",
+        "12.3",
+        "42",
+        "2",
+    ]
     assert rows(tmp_path)[0]["answer/em"]["value"] == 0.91237
     assert rows(tmp_path)[0]["answer/em"]["n"] == 500
 
@@ -96,7 +105,7 @@ def test_a_cached_stage_is_called_cached(record: Record, report: Any, tmp_path: 
     record("a1", learn=Spend(seconds, cached=True))
     report()
     head, line = markdown_cells(tmp_path)
-    assert dict(zip(head, line, strict=True))["learn s"] == shown
+    assert dict(zip(head, line, strict=True))["seconds to learn"] == shown
     assert rows(tmp_path)[0]["learn/seconds"]["value"] == seconds
 
 
@@ -115,7 +124,7 @@ def test_runs_that_are_not_comparable_are_refused(record: Record, report: Any, t
     assert error.count("\n") == 1
     assert f"{field} differs" in error
     assert "another" in error
-    assert FACTS["comparison"][field][:12] in error
+    assert PLAIN_FACTS["comparison"][field][:12] in error
     assert not (tmp_path / "reports").exists()
     code, out, _ = report("allow_mismatch=true")
     assert code == 0
@@ -130,9 +139,9 @@ def test_runs_that_are_not_comparable_are_refused(record: Record, report: Any, t
             "primary",
             "answer/em",
             "answer/contains",
-            "primary score differs: answer/em (rag, run a1) and answer/contains (finetune, run a2)",
+            "primary score differs: exact match (rag, run a1) and contains (finetune, run a2)",
         ),
-        ("primary", None, "answer/contains", "primary score differs: answer/em (rag, run a1) and answer/contains"),
+        ("primary", None, "answer/contains", "primary score differs: exact match (rag, run a1) and contains"),
         ("style", "chat", "plain", "style of the prompt (chat template or plain text) differs: chat (rag"),
         ("n_exemplars", 0, 4, "number of solved questions in the prompt differs: 0 (rag"),
         ("exemplars", "a1", "b2", "choice of solved questions in the prompt differs: a1 (rag"),

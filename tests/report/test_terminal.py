@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rag_eval.report import arms, compare, console
+from rag_eval.record.run_record import RunResult
+from rag_eval.report import console
 from rag_eval.report.__main__ import main
+from rag_eval.report.table import Table
 from rag_eval.report.terminal import print_table
 from rag_eval.testing.finished_runs import facts, write_run
-from rag_eval.types import Estimate, RunResult, Spend
+from rag_eval.types import Estimate, Spend
 from tests.report.test_metric_dependent import scored
 
 WIDTH = 80
@@ -23,7 +25,9 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 
 def printed(rows: list[list[str]], width: int = WIDTH, **how: Any) -> str:
     out = StringIO()
-    print_table(Console(file=out, width=width), rows, **how)
+    header, *cells = rows
+    made = Table(how.get("title", ""), how.get("reading", ""), tuple(header), tuple(map(tuple, cells)))
+    print_table(Console(file=out, width=width), made)
     return out.getvalue()
 
 
@@ -60,8 +64,7 @@ def test_a_cell_wider_than_the_terminal_is_folded_and_not_lost() -> None:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two arms with everything that a table shows, and a terminal of 80 columns."""
     monkeypatch.chdir(tmp_path)
-    for module in (arms, compare):
-        monkeypatch.setattr(module, "FILE_WIDTH", WIDTH)
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
     for mode, shares in {"rag": (0.1, 0.8), "finetune": (0.9, 0.9)}.items():
         extra = {"answer/f1": 0.5, "retrieval/recall_1": 1.0, "retrieval/recall_3": 0.5, "abstain/answerable": 0.0}
         rows = [{**row, **extra, "outcome/right": row["answer/em"]} for row in scored(200, *shares)]
@@ -86,29 +89,29 @@ def test_every_table_of_a_report_fits_80_columns_and_breaks_no_number(
 
 def test_exact_match_stands_beside_containment_and_f1_in_80_columns(study: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    header = next(line for line in capsys.readouterr().out.splitlines() if " EM " in line)
-    assert [cell.strip() for cell in re.split("[│┃]", header)[1:5]] == ["arm", "EM", "contains", "F1"]
+    header = next(line for line in capsys.readouterr().out.splitlines() if "┃" in line and " exact match " in line)
+    assert [cell.strip() for cell in re.split("[│┃]", header)[1:5]] == ["arm", "exact match", "contains", "F1"]
 
 
 def test_what_a_run_measured_fits_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     one = Estimate(0.5, 0.4, 0.6, 1234, 60)
     names = ("answer/em", "answer/f1", "answer/contains", "answer/em_train_phrasing", "forgetting/nats_per_token_change", "outcome/right")
     spends = {"learn": Spend(1.0, reused_s=1.0), "data_generation": Spend(2.0), "update": Spend(0.5)}
-    told = facts("finetune", 40, throughput={"searches_per_s": 12.0}, chance=0.1, spends=spends)
-    result = RunResult("outputs/x", "x", "FINISHED", dict.fromkeys(names, one), told, cached=True)
+    told = facts("finetune", 40, throughput={"searches_per_s": 12.0}, chance=0.1)
+    result = RunResult("outputs/x", "x", "FINISHED", dict.fromkeys(names, one), told, spends, cached=True)
     monkeypatch.setenv("COLUMNS", str(WIDTH))
-    console.show(result)
+    console.show_run(result)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= WIDTH
-    assert out.index("answer/em ") < out.index("answer/contains") < out.index("outcome/right")
-    assert out.count("0.400 to 0.600") == len(names)
+    assert out.index("exact match ") < out.index("contains") < out.index("right answers")
+    assert out.count("0.500 [0.400, 0.600]") == len(names)
     assert "another form" not in out
 
 
 def test_a_run_says_that_its_answers_keep_another_form(capsys: pytest.CaptureFixture[str]) -> None:
     found = {"answer/em": Estimate(0.1, 0.0, 0.2, 100, 60), "answer/contains": Estimate(0.8, 0.7, 0.9, 100, 60)}
-    told = facts("rag", 100, throughput={"searches_per_s": None}, spends={})
-    console.show(RunResult("outputs/x", "x", "FINISHED", found, told, cached=False))
-    assert "answers keep another form than the gold ones, which exact match counts as wrong: answer/em is 0.100 where" in (
+    told = facts("rag", 100, throughput={"searches_per_s": None})
+    console.show_run(RunResult("outputs/x", "x", "FINISHED", found, told, {}, cached=False))
+    assert "answers keep another form than the gold ones, which exact match counts as wrong: exact match is 0.100 where" in (
         capsys.readouterr().out
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from rag_eval.record.facts_json import read_facts, to_json
+from rag_eval.record.run_record import RunResult
 from rag_eval.score.answer import abstained, contains, em
 from rag_eval.score.choice import choice_text
 from rag_eval.score.metric import Declaration, Metric, declares, metric
@@ -16,7 +18,8 @@ from rag_eval.score.older_names import older_declarations
 from rag_eval.score.primary import CONTAINS, EM, F1
 from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.score.summary import Scorer, estimates
-from rag_eval.types import Estimate, Example, Prediction, RunResult
+from rag_eval.testing.finished_runs import facts
+from rag_eval.types import Estimate, Example, Prediction
 
 
 def said(text: str, outcome: Any = "answered") -> Prediction:
@@ -28,9 +31,11 @@ def scored(answer: dict[str, Metric], example: Example, prediction: Prediction) 
 
 
 def result(metrics: dict[str, Declaration] | None, primary: str = EM, **means: float) -> RunResult:
-    facts: dict[str, Any] = {"comparison": {"primary": primary}}
-    facts |= {} if metrics is None else {"metrics": {name: asdict(one) for name, one in metrics.items()}}
-    return RunResult("", "", "FINISHED", {name: Estimate(mean, 0.0, 1.0, 9, 9) for name, mean in means.items()}, facts, False)
+    plain = to_json(facts("rag", 9, comparison={"primary": primary}))
+    del plain["metrics"]
+    plain |= {} if metrics is None else {"metrics": {name: asdict(one) for name, one in metrics.items()}}
+    estimated = {name: Estimate(mean, 0.0, 1.0, 9, 9) for name, mean in means.items()}
+    return RunResult("", "", "FINISHED", estimated, read_facts(plain, means), {}, cached=False)
 
 
 def test_a_function_that_declares_nothing_is_a_share_of_right_answers() -> None:
@@ -112,7 +117,7 @@ def test_a_run_of_the_version_before_is_read_by_the_names_of_its_metrics() -> No
         *(EM, "answer/em_extracted", "answer/choice_text"),
         *(F1, "answer/f1_extracted", "answer/recall", "answer/rouge_l", CONTAINS),
     ]
-    assert [older.of(f"retrieval/recall_{k}").title for k in (1, 5)] == ["recall@1", "recall@5"]
+    assert [older.of(f"retrieval/recall_{k}").label for k in (1, 5)] == ["recall@1", "recall@5"]
     assert older.of("answer/reliability").bounds == (-1.0, 1.0)
     assert {name for name, one in older.declared.items() if one.better == "lower"} == {
         *("outcome/wrong", "outcome/abstained", "outcome/malformed", "abstain/answerable"),
@@ -125,15 +130,14 @@ def test_what_this_version_scores_declares_what_the_older_names_did() -> None:
     now = Scorer(answer, {}, [], 0, "none").scoring
     before = older_declarations(())
     for name in now.declared.keys() & before.keys():
-        for field in ("title", "better", "low", "high", "asks", "tells_right", "follows_primary"):
+        for field in ("label", "is_column", "better", "low", "high", "asks", "tells_right", "follows_primary"):
             assert getattr(now.of(name), field) == getattr(before[name], field), (name, field)
     assert len(now.declared.keys() & before.keys()) == 15
 
 
 def test_a_declaration_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
-    newer = result({})
-    newer.facts["metrics"]["answer/kind"] = {**asdict(Declaration(better="lower")), "colour": "red"}
-    assert scoring_of(newer).of("answer/kind").better == "lower"
+    newer = facts("rag", 9, metrics={"answer/kind": {**asdict(Declaration(better="lower")), "colour": "red"}})
+    assert newer.scoring.of("answer/kind").better == "lower"
 
 
 def test_estimates_of_a_run_use_what_its_scorer_declares() -> None:

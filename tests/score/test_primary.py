@@ -10,7 +10,7 @@ import yaml
 from rag_eval.config.paths import conf_dir
 from rag_eval.errors import ConfigError
 from rag_eval.score.metric import Metric, metric
-from rag_eval.score.primary import CONTAINS, EM, check_primary, chosen_primary, primary_of
+from rag_eval.score.primary import check_primary, chosen_primary
 from rag_eval.types import Example, Grading, Likelihood, Prediction
 
 ANSWER = "rag_eval.score.answer"
@@ -48,11 +48,6 @@ def test_what_leaves_open_which_answers_are_right_is_refused(name: str, said: st
         chosen(None, name)
     with pytest.raises(ConfigError, match="nothing that is scored can be primary; choose other metrics"):
         chosen(None, "em", {"f1": QA["f1"]})
-
-
-def test_runs_that_do_not_say_were_judged_by_exact_match() -> None:
-    assert primary_of({}) == primary_of({"comparison": {}}) == EM
-    assert primary_of({"comparison": {"primary": CONTAINS}}) == CONTAINS
 
 
 def that_may_be_primary() -> dict[str, Metric]:

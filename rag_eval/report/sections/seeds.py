@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from rag_eval.record.run_directory import RECORD, RunDirectory
-from rag_eval.report.contrast import Arm
+from rag_eval.report.context import ReportContext
 from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
 from rag_eval.report.recorded_run import RecordedRun, read_run
-from rag_eval.report.runs import is_current
-from rag_eval.report.sections import Cell, Figure, Section, figure
+from rag_eval.report.table import Cell, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
 from rag_eval.score.two_level import two_level
 
 
-def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
+def tables(context: ReportContext) -> list[Table]:
     """The mean over seeds of every arm, with both intervals."""
+    measure = context.by
     rows: list[tuple[Cell, ...]] = []
-    for arm in arms:
+    for arm in context.arms:
         runs = _seeds(arm.run)
         if len(runs) < 2:
             rows.append((arm.label, len(runs), Figure(None, note="needs two seeds"), Figure(None, note="needs two seeds")))
@@ -32,16 +30,16 @@ def recipe_section(arms: Sequence[Arm], measure: str) -> Section:
             (arm.label, len(runs), figure(None if found is None else found.adapter), figure(None if found is None else found.recipe))
         )
     reading = (
-        f"Mean of {measure} over every seed of the same settings in the experiment. These runs: other questions to the same runs. "
-        "The recipe: other questions to other runs of it."
+        f"Mean of {context.label(measure)} over every seed of the same settings in the experiment. These runs: other questions to the "
+        "same runs. The recipe: other questions to other runs of it."
     )
-    return Section("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))
+    return [Table("Seeds", reading, ("arm", "seeds", "these runs", "the recipe"), tuple(rows))]
 
 
 def _seeds(run: RecordedRun) -> list[RecordedRun]:
     """The finished runs that differ from this one in the seed at most; the newest of each seed, this one for its own."""
     folders = {file.parent.name: file.parent for file in run.folder.parent.glob(f"*/{RECORD}")}
     finished = [record for folder in folders.values() if (record := RunDirectory(folder).finished()) is not None]
-    known = [record for record in finished if is_current(record)]
+    known = [record for record in finished if record.is_comparable]
     chosen = siblings(run.record, sorted(known, key=lambda record: record.ended or ""))
     return [run if one.run_id == run.record.run_id else read_run(folders[one.run_id]) for one in chosen]

@@ -10,8 +10,10 @@ from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
 from rag_eval.record.latency_file import newest, read_latencies
+from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm
-from rag_eval.report.sections import Cell, Figure, Section, figure, interval_figure
+from rag_eval.report.table import Cell, Figure, Table, Term, figure, interval_figure
+from rag_eval.score.labels import label_of, timed_label
 from rag_eval.score.ratio import ratio_of_percentiles
 from rag_eval.score.shift import shift
 from rag_eval.types import Estimate
@@ -21,31 +23,36 @@ QUANTILES = {"latency/e2e_p50_ms": 0.5, "latency/e2e_p95_ms": 0.95}  # whose rat
 HOW = "rag-eval latency mode=<both>"
 
 
-def latency_sections(arms: Sequence[Arm]) -> list[Section]:
+def tables(context: ReportContext) -> list[Table]:
     """What was timed under a protocol, each condition apart, and what the batches of the runs took, which is no latency."""
+    arms = context.arms
     found = [read_latencies(arm.run.folder) for arm in arms]
-    sections: list[Section] = []
+    made: list[Table] = []
     for (a, first), (b, second) in combinations(zip(arms, found, strict=True), 2):
         sessions = {record.session: record for record in second}
         both = newest([record for record in first if record.session in sessions])
-        sections += [_pair_section(a, b, one, sessions[one.session]) for one in both.values()] or [_missing_section(a, b)]
-    return [*sections, _batch_section(arms)]
+        made += [_pair_table(a, b, one, sessions[one.session]) for one in both.values()] or [_missing(a, b)]
+    return [*made, _batches(arms)]
 
 
 def _header(a: Arm, b: Arm) -> tuple[str, ...]:
     return ("measure", a.label, b.label, "ratio", "difference (Hodges-Lehmann)")
 
 
-def _missing_section(a: Arm, b: Arm) -> Section:
+def _term(name: str) -> Term:
+    return Term(name, label_of(name))
+
+
+def _missing(a: Arm, b: Arm) -> Table:
     missing = (Figure(None, note=HOW), *[Figure(None)] * 3)
-    return Section(f"Latency: {b.label} against {a.label}", "", _header(a, b), (("latency/e2e_p50_ms", *missing),))
+    return Table(f"Latency: {b.label} against {a.label}", "", _header(a, b), ((_term("latency/e2e_p50_ms"), *missing),))
 
 
-def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Section:
+def _pair_table(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Table:
     left, right = summarised(one), summarised(other)
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys([*left, *right]):
-        rows.append((name, interval_figure(left.get(name)), interval_figure(right.get(name)), *_paired(one, other, name)))
+        rows.append((_term(name), interval_figure(left.get(name)), interval_figure(right.get(name)), *_paired(one, other, name)))
     for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
         if one.cold_start is not None and other.cold_start is not None:
             rows.append((title, Figure(getattr(one.cold_start, of)), Figure(getattr(other.cold_start, of)), "", ""))
@@ -58,7 +65,7 @@ def _pair_section(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> S
         f"{how['threads']} threads, caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and "
         "tokens within 10 %. Where the slowest block is far from the fastest, the machine was not quiet: measure again."
     )
-    return Section(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
+    return Table(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
 
 
 def _paired(one: LatencyRecord, other: LatencyRecord, name: str) -> tuple[Cell, Cell]:
@@ -109,16 +116,18 @@ def _in_ms(one: Estimate | None) -> Estimate | None:
     return one and Estimate(1000 * one.mean, 1000 * one.low, 1000 * one.high, one.n, one.n_clusters)
 
 
-def _batch_section(arms: Sequence[Arm]) -> Section:
-    stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.get("seconds") or {}))
-    rows = tuple((stage, *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"])
+def _batches(arms: Sequence[Arm]) -> Table:
+    stages = list(dict.fromkeys(stage for arm in arms for stage in arm.run.record.facts.outcomes.seconds))
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (Term(stage, timed_label(stage)), *(Figure(_batch(arm, stage)) for arm in arms)) for stage in stages or ["e2e"]
+    )
     reading = (
         "Mean seconds of a question's share of its batch, as in the runs: where time goes in bulk, no latency of a request. recorded: the "
         "whole time that another system recorded."
     )
-    return Section("Seconds a question, in batches", reading, ("stage", *(arm.label for arm in arms)), rows)
+    return Table("Seconds a question, in batches", reading, ("stage", *(arm.label for arm in arms)), rows)
 
 
 def _batch(arm: Arm, stage: str) -> float | None:
-    found = (arm.run.record.facts.get("seconds") or {}).get(stage)
-    return None if found is None else float(found["mean"])
+    found = arm.run.record.facts.outcomes.seconds.get(stage)
+    return None if found is None else found.mean
