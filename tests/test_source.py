@@ -112,32 +112,43 @@ def test_what_is_text_or_code_makes_other_code(before: str, after: str) -> None:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A package in which `a` reaches b, c, d and e, not f."""
-    (tmp_path / "stage" / "words").mkdir(parents=True)
+    """A package in which `a` reaches b, c, d, e and a module of another package beside it, not f."""
+    root = tmp_path / "rag_eval"
+    (root / "stage" / "words").mkdir(parents=True)
+    (tmp_path / "synthworld").mkdir()
+    (tmp_path / "synthworld" / "names.py").write_text("from rag_eval import d")
     modules = {
         "a": "from rag_eval import b\nfrom rag_eval.report import table",
         "b": "def f():\n    from rag_eval.stage.c import (\n        x,\n        y,\n    )\n",
         "stage/c": "import rag_eval.d\nimport torch",
         "d": "from rag_eval.stage import e",
-        "stage/e": "from rag_eval import a",
+        "stage/e": "from rag_eval import a\nfrom synthworld.names import x",
         "f": "g = 1",
         "report": "from rag_eval import f",
     }
     for name, text in modules.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    (tmp_path / "stage" / "words" / "german.yaml").write_text("x: 1")
-    return tmp_path
+        (root / f"{name}.py").write_text(text)
+    (root / "stage" / "words" / "german.yaml").write_text("x: 1")
+    return root
 
 
 def test_imports_are_followed_through_functions_packages_and_circles_and_what_shows_is_not(small: Path) -> None:
-    assert Package(small).reached("rag_eval.a") == {f"rag_eval.{name}" for name in ("a", "b", "stage.c", "d", "stage.e")}
+    of_rag_eval = {f"rag_eval.{name}" for name in ("a", "b", "stage.c", "d", "stage.e")}
+    assert Package(small).reached("rag_eval.a") == {*of_rag_eval, "synthworld.names"}
     assert Package(small).reached("rag_eval.report") == {"rag_eval.report", "rag_eval.f"}
     assert Package(small).reached("tests.test_source", "__main__", "rag_eval.none") == set()
 
 
 @pytest.mark.parametrize(
     ("file", "changes"),
-    [("a.py", True), ("stage/e.py", True), ("stage/words/german.yaml", True), ("f.py", False), ("report.py", False)],
+    [
+        ("a.py", True),
+        ("stage/e.py", True),
+        ("stage/words/german.yaml", True),
+        ("../synthworld/names.py", True),
+        ("f.py", False),
+        ("report.py", False),
+    ],
 )
 def test_the_hash_follows_what_is_reached(small: Path, file: str, changes: bool) -> None:
     before = Package(small).sha("rag_eval.a")

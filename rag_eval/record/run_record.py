@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rag_eval.errors import DataError
+from rag_eval.older_targets import current_choices
 from rag_eval.record.serial import from_plain, null_where_not_finite, to_plain
 from rag_eval.types import Estimate, Spend
 
@@ -64,6 +65,8 @@ class RunRecord:
             plain = json.loads(text)
             version = int(plain["schema_version"])
             plain["estimates"] = {name: _nan_for_null(estimate) for name, estimate in plain["estimates"].items()}
+            if "choices" in plain["facts"]:
+                plain["facts"]["choices"] = current_choices(plain["facts"]["choices"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{source}: expected the record of a run, found something else ({error}).") from error
         if version > SCHEMA_VERSION:
