@@ -1,6 +1,6 @@
 """The identity of the package's own code: what other code made, a run or something cached, is not taken for the same.
 
-It is the code of some modules and of all modules of the package that these import, directly or through others, also inside
+It is the code of some modules and of all modules of this distribution that these import, directly or through others, also inside
 functions. Comments, blank lines and what docstrings say do not count. It is told by the text rather than by the syntax tree,
 which takes ten times as long to make; a test compares both for every module of the package.
 
@@ -17,7 +17,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-PACKAGE = "rag_eval"
+from rag_eval.targets import PACKAGES
+
+PACKAGE = "rag_eval"  # in whose folder the identity is looked for; the other packages lie beside it
 # They show and mirror results, or make of a configuration what is itself part of a run's identity.
 BESIDE = (
     *(f"{PACKAGE}.{name}" for name in ("report", "cli", "config")),
@@ -38,14 +40,15 @@ _TOKEN = re.compile(
     r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"' r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
     re.DOTALL,
 )  # fmt: skip
-_IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (\([^)]*\)|[^\n]*)|import ({PACKAGE}[\w.]*))", re.MULTILINE)
+_OURS = rf"(?:{'|'.join(PACKAGES)})[\w.]*"
+_IMPORT = re.compile(rf"^[ \t]*(?:from ({_OURS}) import (\([^)]*\)|[^\n]*)|import ({_OURS}))", re.MULTILINE)
 
 
 def code_sha(*modules: str) -> str:
     """16 hex digits over the code of modules and of all that they reach within the package.
 
     Args:
-        modules: dotted names; those outside of the package are passed over.
+        modules: dotted names; those of other distributions are passed over.
     """
     return _package(Path(__file__).parent).sha(*modules)
 
@@ -62,9 +65,13 @@ def bare(text: str) -> str:
 
 
 class Package:
-    """The modules of a package in a folder, each as it is when it is first read."""
+    """The modules of a package in a folder and of those beside it, each as it is when it is first read."""
 
     def __init__(self, root: Path) -> None:
+        """
+        Args:
+            root: the folder of rag_eval.
+        """
         self._root = root
         self._texts: dict[str, str] = {}
         self._shas: dict[frozenset[str], str] = {}
@@ -88,7 +95,7 @@ class Package:
         return found
 
     def imported(self, name: str) -> set[str]:
-        """The modules of the package that one imports, wherever in it."""
+        """The modules of these packages that one imports, wherever in it."""
         named: set[str] = set()
         for module, names, alone in _IMPORT.findall(self._text(name)):
             named |= {alone or module, *(f"{module}.{one}" for one in re.findall(r"\w+", names))}
@@ -99,7 +106,7 @@ class Package:
         for name in reached:
             total.update(f"{name}\0{self._text(name)}\0".encode())
         for path in sorted(file for folder in {self._file(name).parent for name in reached} for file in _data_in(folder)):
-            total.update(f"{path.relative_to(self._root).as_posix()}\0".encode() + path.read_bytes())
+            total.update(f"{path.relative_to(self._root.parent).as_posix()}\0".encode() + path.read_bytes())
         return total.hexdigest()[:16]
 
     def _text(self, name: str) -> str:
@@ -109,7 +116,10 @@ class Package:
 
     def _file(self, name: str) -> Path:
         package, *inside = name.split(".")
-        return self._root.joinpath(*inside).with_suffix(".py") if package == PACKAGE and inside else self._root / "nothing"
+        if package not in PACKAGES or not inside:
+            return self._root / "nothing"
+        folder = self._root if package == PACKAGE else self._root.parent / package
+        return folder.joinpath(*inside).with_suffix(".py")
 
 
 @cache

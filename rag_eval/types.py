@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
 StopReason = Literal["stop", "length", "none", "error"]  # error: the request for it failed
 Style = Literal["chat", "plain"]  # of a prompt: as the model's chat template puts it, or as plain text
 Region = tuple[int, int]  # of a text: where it starts and ends
+
+Comparator = Literal["exact", "number", "date", "set", "yes_no_maybe", "json", "choice"]  # how an answer is compared with gold
+AnswerFormat = Literal["json", "integer", "number", "number_with_unit", "date", "one_line", "list"]  # which form it must have
+COMPARATOR_NAMES: tuple[Comparator, ...] = get_args(Comparator)
+FORMAT_NAMES: tuple[AnswerFormat, ...] = get_args(AnswerFormat)
 
 DISAGREEMENT = "probe/batch_disagreement"  # share of answers that change when each question is asked alone
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
@@ -60,9 +65,9 @@ class Span:
 class Grading:
     """What a question demands of scoring, beside its gold answers and evidence."""
 
-    comparator: str = "exact"  # how answers are compared, a name of rag_eval.score.comparators
+    comparator: str = "exact"  # how answers are compared, one of COMPARATOR_NAMES
     choices: tuple[str, ...] = ()  # the options of a multiple-choice question, in order; () = it is none
-    format: str = ""  # the form that an answer must have, a name of rag_eval.score.formats; "" = any
+    format: str = ""  # the form that an answer must have, one of FORMAT_NAMES; "" = any
     stale_answers: tuple[str, ...] = ()  # what was right before
     misleading_answers: tuple[str, ...] = ()  # what some document states against the truth
     same_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by document, the evidence that it is as good as

@@ -32,7 +32,7 @@ PURE = {
     "thinking",
 }
 LAYERS = (
-    {"types", "errors"},
+    {"types", "errors", "targets", "older_targets"},
     PURE,
     {"data", "retrieve", "adapt", "generate"},
     {"system"},

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from rag_eval.source import BESIDE, Package, bare, code_sha
+from rag_eval.targets import PACKAGES
 
-ROOT = Path(__file__).parents[1] / "rag_eval"
-FILES = sorted(ROOT.rglob("*.py"))
+TOP = Path(__file__).parents[1]
+ROOT = TOP / "rag_eval"
+FILES = sorted(path for package in PACKAGES for path in (TOP / package).rglob("*.py"))
 
 
 class _Undocumented(ast.NodeTransformer):
@@ -26,7 +28,7 @@ class _Undocumented(ast.NodeTransformer):
 def test_the_text_that_is_hashed_is_the_code_of_every_module_and_no_docstring() -> None:
     """Docstrings stand in three double quotes here; in others they would count as code."""
     wrong = [
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(TOP).as_posix()
         for path in FILES
         if ast.dump(ast.parse(bare(path.read_text(encoding="utf-8"))))
         != ast.dump(_Undocumented().visit(ast.parse(path.read_text(encoding="utf-8"))))
@@ -37,14 +39,14 @@ def test_the_text_that_is_hashed_is_the_code_of_every_module_and_no_docstring() 
 
 def test_every_import_of_every_module_is_followed() -> None:
     package = Package(ROOT)
-    names = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path for path in FILES if path.name != "__init__.py"}
+    names = {path.relative_to(TOP).with_suffix("").as_posix().replace("/", "."): path for path in FILES if path.name != "__init__.py"}
     for name, path in names.items():
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
         assert [node.module for node in froms if node.level] == []  # relative imports are not read
         found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         found |= {full for node in froms for alias in node.names for full in (str(node.module), f"{node.module}.{alias.name}")}
-        assert package.imported(f"rag_eval.{name}") == {one for one in found if one.removeprefix("rag_eval.") in names}, name
+        assert package.imported(name) == found & names.keys(), name
 
 
 CODE = '''"""Says this."""
@@ -112,32 +114,43 @@ def test_what_is_text_or_code_makes_other_code(before: str, after: str) -> None:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A package in which `a` reaches b, c, d and e, not f."""
-    (tmp_path / "stage" / "words").mkdir(parents=True)
+    """A package in which `a` reaches b, c, d, e and a module of another package beside it, not f."""
+    root = tmp_path / "rag_eval"
+    (root / "stage" / "words").mkdir(parents=True)
+    (tmp_path / "synthworld").mkdir()
+    (tmp_path / "synthworld" / "names.py").write_text("from rag_eval import d")
     modules = {
         "a": "from rag_eval import b\nfrom rag_eval.report import table",
         "b": "def f():\n    from rag_eval.stage.c import (\n        x,\n        y,\n    )\n",
         "stage/c": "import rag_eval.d\nimport torch",
         "d": "from rag_eval.stage import e",
-        "stage/e": "from rag_eval import a",
+        "stage/e": "from rag_eval import a\nfrom synthworld.names import x",
         "f": "g = 1",
         "report": "from rag_eval import f",
     }
     for name, text in modules.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    (tmp_path / "stage" / "words" / "german.yaml").write_text("x: 1")
-    return tmp_path
+        (root / f"{name}.py").write_text(text)
+    (root / "stage" / "words" / "german.yaml").write_text("x: 1")
+    return root
 
 
 def test_imports_are_followed_through_functions_packages_and_circles_and_what_shows_is_not(small: Path) -> None:
-    assert Package(small).reached("rag_eval.a") == {f"rag_eval.{name}" for name in ("a", "b", "stage.c", "d", "stage.e")}
+    of_rag_eval = {f"rag_eval.{name}" for name in ("a", "b", "stage.c", "d", "stage.e")}
+    assert Package(small).reached("rag_eval.a") == {*of_rag_eval, "synthworld.names"}
     assert Package(small).reached("rag_eval.report") == {"rag_eval.report", "rag_eval.f"}
     assert Package(small).reached("tests.test_source", "__main__", "rag_eval.none") == set()
 
 
 @pytest.mark.parametrize(
     ("file", "changes"),
-    [("a.py", True), ("stage/e.py", True), ("stage/words/german.yaml", True), ("f.py", False), ("report.py", False)],
+    [
+        ("a.py", True),
+        ("stage/e.py", True),
+        ("stage/words/german.yaml", True),
+        ("../synthworld/names.py", True),
+        ("f.py", False),
+        ("report.py", False),
+    ],
 )
 def test_the_hash_follows_what_is_reached(small: Path, file: str, changes: bool) -> None:
     before = Package(small).sha("rag_eval.a")

@@ -7,12 +7,12 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from rag_eval.config.module_source import PACKAGE
 from rag_eval.config.secrets import is_secret
 from rag_eval.errors import ConfigError
 from rag_eval.parts import Chunker
 from rag_eval.run_spec import Part, RunSpec
 from rag_eval.system import System
+from rag_eval.targets import PACKAGES, is_ours
 from rag_eval.types import QADataset
 
 
@@ -20,7 +20,7 @@ def build(part: Part | Mapping[str, Any]) -> Any:
     """The object that a checked part or its node describes, parts inside it first.
 
     Raises:
-        ConfigError: if any target in it is not a name under rag_eval.
+        ConfigError: if any target in it is not a name of this distribution.
     """
     node = part.to_config() if isinstance(part, Part) else dict(part)
     refuse(node)
@@ -51,8 +51,8 @@ def refuse(node: Any, where: str = "") -> None:
         return
     for name, value in node.items():
         key = f"{where}.{name}".lstrip(".")
-        if name == "_target_" and not str(value).startswith(f"{PACKAGE}."):
-            raise ConfigError(f"{key}: {value!r} is not allowed; only names under {PACKAGE}. are built.")
+        if name == "_target_" and not is_ours(str(value)):
+            raise ConfigError(f"{key}: {value!r} is not allowed; only names under {' and '.join(PACKAGES)} are built.")
         if name in {"_args_", "_partial_", "_recursive_", "_convert_"}:
             raise ConfigError(f"{key} is not allowed in a configuration; give parameters by name.")
         if value and is_secret(str(name)):

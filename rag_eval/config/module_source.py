@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-PACKAGE = "rag_eval"
+from rag_eval.targets import is_ours
 
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -51,6 +51,6 @@ def module_source(name: str) -> ModuleSource | None:
 def class_of(dotted: str) -> tuple[ModuleSource, ast.ClassDef] | None:
     """The definition of a class of the package and the module that it stands in; None where the name is of none."""
     module, _, name = dotted.rpartition(".")
-    source = module_source(module) if dotted.startswith(f"{PACKAGE}.") else None
+    source = module_source(module) if is_ours(dotted) else None
     found = source.definitions.get(name) if source else None
     return (source, found) if source and isinstance(found, ast.ClassDef) else None

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal, get_args
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from rag_eval.config.module_source import PACKAGE, Definition, ModuleSource, module_source
+from rag_eval.config.module_source import Definition, ModuleSource, module_source
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError
+from rag_eval.older_targets import current
 from rag_eval.parts import DECIDES_NOTHING
+from rag_eval.targets import PACKAGES, is_ours
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -57,11 +59,13 @@ def signature(target: str, where: str = "") -> Signature:
     """The schema of a target, from its source.
 
     Raises:
-        ConfigError: if there is no such module, class or function.
+        ConfigError: if there is no such module, class or function, or it has another name now.
     """
     module, _, name = target.rpartition(".")
-    if not target.startswith(f"{PACKAGE}."):
-        raise ConfigError(f"{where}: {target} is not allowed; only names under {PACKAGE}. are used.")
+    if not is_ours(target):
+        raise ConfigError(f"{where}: {target} is not allowed; only names under {' and '.join(PACKAGES)} are used.")
+    if (now := current(target)) != target:
+        raise ConfigError(f"{where}: {target} is called {now} in this version; write that instead.")
     source = module_source(module)
     if source is None:
         raise ConfigError(f"{where}: there is no module {module}.")

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from rag_eval.score.comparators import COMPARATORS
-from rag_eval.score.formats import FORMATS
 from rag_eval.score.spans import gold_spans
-from rag_eval.types import Grading
+from rag_eval.types import COMPARATOR_NAMES, FORMAT_NAMES, Grading
 
 KEYS = tuple(field.name for field in fields(Grading) if field.name != "retrieval_only")  # a field of its own in a row
 
@@ -44,7 +42,7 @@ def _check(meta: Mapping[str, Any]) -> None:
         near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.8)
         if near and key not in KEYS:
             raise ValueError(f"{key} is no key that scoring knows; did you mean {near[0]}? Rename it if it is something else.")
-    for key, known in (("comparator", COMPARATORS), ("format", FORMATS)):
+    for key, known in (("comparator", COMPARATOR_NAMES), ("format", FORMAT_NAMES)):
         if key in meta and not (isinstance(meta[key], str) and meta[key] in known):
             raise ValueError(f"{key} is {meta[key]!r}; expected one of {', '.join(known)}.")
     for key in ("choices", "stale_answers", "misleading_answers"):

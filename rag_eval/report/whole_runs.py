@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
+from rag_eval.older_targets import current
 from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.spending import Terms, right_of_questions, usd_of_questions
 from rag_eval.report.table import Figure
 from rag_eval.score.metric import Declaration, RunColumns, metric
 from rag_eval.score.scoring import scoring_of
+from rag_eval.targets import is_ours
 
 UNPRICED = "give hardware= and utilisation="
-PACKAGE = "rag_eval."  # whose functions a record may name
 
 
 def whole_run_figures(run: RecordedRun, terms: Terms | None) -> dict[str, Figure]:
@@ -33,9 +34,9 @@ def whole_run_figures(run: RecordedRun, terms: Terms | None) -> dict[str, Figure
 
 
 def _figure(declaration: Declaration, columns: RunColumns, note: str) -> Figure:
-    target = declaration.function
+    target = current(declaration.function)
     try:
-        found = metric(target).function(columns) if target.startswith(PACKAGE) else None
+        found = metric(target).function(columns) if is_ours(target) else None
     except (ImportError, AttributeError):
         return Figure(None, note=f"this version has no {target}")
     if found is None or math.isnan(found.value):

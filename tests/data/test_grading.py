@@ -10,7 +10,9 @@ import pytest
 
 from rag_eval.data.fingerprint import fingerprint
 from rag_eval.data.grading import KEYS, grading_of
-from rag_eval.types import Example, Grading, Span
+from rag_eval.score.comparators import COMPARATORS
+from rag_eval.score.formats import FORMATS
+from rag_eval.types import COMPARATOR_NAMES, FORMAT_NAMES, Example, Grading, Span
 
 PLAIN: dict[str, Any] = {
     "comparator": "number",
@@ -88,3 +90,8 @@ def test_a_dataset_is_known_by_its_rows_as_they_stand_in_files() -> None:
     row = {"id": "q", "question": "What?", "answers": ["1 g"], "evidence": ["d1"], "cluster": "c", "history": []}
     line = json.dumps({"test": {**row, "meta": {"kind": "x", **PLAIN}}}, sort_keys=True, separators=(",", ":"))
     assert fingerprint((), (), (), (example,)) == hashlib.sha256(f"{line}\n".encode()).hexdigest()
+
+
+def test_a_row_may_name_every_comparator_and_every_format_that_scoring_has_and_no_other() -> None:
+    assert list(COMPARATOR_NAMES) == list(COMPARATORS)
+    assert list(FORMAT_NAMES) == list(FORMATS)

@@ -26,6 +26,7 @@ from rag_eval.retrieve.dense import Dense
 from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.index.by_faiss import Faiss
 from rag_eval.run_spec import Part
+from rag_eval.targets import PACKAGES
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Document, QADataset
 from tests.adapt.tiny_training import DATASET as TAUGHT
@@ -296,7 +297,9 @@ class Copy:
 
     def __init__(self, root: Path) -> None:
         self.root = root / "rag_eval"
-        shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__", "assets"))
+        for package in PACKAGES:
+            if (PACKAGE.parent / package).is_dir():
+                shutil.copytree(PACKAGE.parent / package, root / package, ignore=shutil.ignore_patterns("__pycache__", "assets"))
         self._scratch = root
         self._generator = hf(write_random_model(root / "random"))
         self._specs = {name: checked(*overrides) for name, overrides in RUNS.items()}

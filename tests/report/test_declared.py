@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rag_eval import older_targets
 from rag_eval.report.__main__ import main
 from rag_eval.score.metric import Declaration, of_runs
 from rag_eval.score.primary import EM
@@ -217,3 +218,12 @@ def test_a_whole_run_metric_that_this_version_lacks_is_not_measured_and_no_other
     found = line(tmp_path, "Whole runs, usd, utilisation 1", COST)
     assert found["rag"]["note"] == "this version has no rag_eval.cost.per_correct.usd_per_smile"
     assert found["finetune"]["value"] is None
+
+
+def test_a_whole_run_metric_that_was_recorded_under_an_older_name_is_computed_by_the_one_of_today(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(older_targets, "MODULES", {"rag_eval.price": "rag_eval.cost.per_correct"})
+    paid(tmp_path, "aaaa", "rag", 40, {COST: replace(WHOLE[COST], function="rag_eval.price.usd_per_correct")})
+    assert told(f"rank={COST}", *PRICED)[0] == 0
+    assert arms_of(tmp_path)[0][COST]["value"] == pytest.approx(QUESTION_USD * 2)

@@ -17,7 +17,6 @@ from rag_eval.data.world.files import write_world
 from rag_eval.data.world.questions import KINDS
 from rag_eval.data.world.vectors import N_ROWS, write_vectors
 from rag_eval.errors import ConfigError, RagEvalError
-from rag_eval.meter import peak_bytes
 
 VECTORS = "retrieval_10m"  # the preset without a world
 MAX_DIGITS = 18  # of a number
@@ -42,9 +41,9 @@ def main(argv: Sequence[str]) -> int:
         return 4
     for name, file in manifest["files"].items():
         console.print(f"{name}: {file['rows']:,} rows, {file['bytes']:,} bytes, sha256 {file['sha256']}", markup=False, soft_wrap=True)
-    seconds, mib = time.perf_counter() - begun, peak_bytes() / 2**20
+    seconds = time.perf_counter() - begun
     total = f"{manifest['bits']['total']:,.0f} bits of facts; " if "bits" in manifest else ""
-    console.print(f"{total}{seconds:.1f} s; peak memory {mib:,.0f} MiB", markup=False, soft_wrap=True)
+    console.print(f"{total}{seconds:.1f} s", markup=False, soft_wrap=True)
     console.print(str(options["out"]), markup=False, soft_wrap=True)
     return 0
 

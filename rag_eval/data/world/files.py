@@ -24,7 +24,6 @@ from rag_eval.data.world.prior import bits, guess_before, guess_knowing_frequenc
 from rag_eval.data.world.questions import Kind, Questions
 from rag_eval.data.world.source import DISTRACTORS, MANNER, PRESETS, past_of, world, written
 from rag_eval.errors import ConfigError
-from rag_eval.source import code_sha
 from rag_eval.types import Document, Example
 
 Row = Mapping[str, Any]
@@ -56,7 +55,7 @@ def write_world(preset: str, seed: int, out: Path, kinds: Sequence[Kind] = ("for
         "preset": preset,
         "seed": seed,
         "kinds": list(kinds),
-        "code": code_sha(__name__),
+        "code": _code_sha(),
         "files": {name: write_rows(out / name, rows) for name, rows in files.items()},
         "bits": {"by_attribute": by_attribute, "total": sum(by_attribute.values())},
         "prior": {
@@ -67,6 +66,14 @@ def write_world(preset: str, seed: int, out: Path, kinds: Sequence[Kind] = ("for
     }
     write_manifest(out, manifest)
     return manifest
+
+
+def _code_sha() -> str:
+    """16 hex digits over the files of this package: its modules and its language."""
+    folder, total = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(one for one in folder.rglob("*") if one.suffix in (".py", ".yaml")):
+        total.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
+    return total.hexdigest()[:16]
 
 
 def write_manifest(out: Path, manifest: Row) -> None:
