@@ -22,6 +22,7 @@ from rag_eval.report.runs import mismatches
 from rag_eval.run_spec import RunSpec
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Estimate, Generation, Grading, QADataset, Rendered, Style
+from tests.claims import every
 from tests.commands import Ended
 
 Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said
@@ -99,7 +100,7 @@ def test_the_probe_asks_no_test_question_and_none_about_the_entity_of_an_exempla
     assert {one.example_id for one in talker.prompts} <= {one.id for one in dataset.dev}
     texts = [content for one in talker.prompts for _, content in one.messages]
     assert not [one for one in dataset.test if any(one.question in text for text in texts)]
-    assert all("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
+    assert every("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
 
 
 def test_the_probe_reads_the_gold_passage_among_others_as_an_arm_that_retrieves_does(asked: Asked) -> None:
@@ -110,7 +111,7 @@ def test_the_probe_reads_the_gold_passage_among_others_as_an_arm_that_retrieves_
     shown = [(one.example_id, one.messages[-1][1]) for one in talker.prompts]
     n_shown = [sum(text in content for text in texts.values()) for _, content in shown]
     assert set(n_shown) == {form.N_READ}
-    assert all(any(texts[id] in content for id in evidence[question]) for question, content in shown)
+    assert every(any(texts[id] in content for id in evidence[question]) for question, content in shown)
     places = {content.index(texts[evidence[question][0]]) > 200 for question, content in shown}
     assert places == {True, False}, "gold does not always stand first"
 
