@@ -23,7 +23,7 @@ import pytest
 TIERS = ("unit", "flow", "train", "slow")
 ROOT = Path(__file__).parents[1]
 IMPORT = re.compile(r"^(?:import (?P<modules>[^#\n]+)|from (?P<source>\S+) import (?P<names>\([^)]*\)|[^#\n]+))", re.MULTILINE)
-MODELS = {"torch", "transformers", "peft", "trl", "accelerate", "sentence_transformers"}  # libraries of models: all load torch
+MODELS = {"torch", "transformers", "peft", "trl", "accelerate", "sentence_transformers", "torchmetrics"}  # all load torch
 HEAVY = MODELS | {"datasets", "hydra", "mlflow"}  # what a unit test's file does not even load
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}  # audit events
 
