@@ -1,4 +1,4 @@
-.PHONY: help check test table
+.PHONY: help check unit test train table
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -8,8 +8,14 @@ check:  ## format, lint and types
 	ruff check .
 	mypy
 
+unit:  ## tests without a model, a command or a process
+	pytest -m unit
+
 test:  ## the default suite
 	pytest
+
+train:  ## the trainings that the default suite leaves to continuous integration
+	pytest -m "train and not slow"
 
 table:  ## the arms on the embedded world, and the table of the README
 	python run.py -m experiment=arms

@@ -17,6 +17,7 @@ from hydra._internal.hydra import Hydra
 
 from rag_eval.data.world import source
 from tests.commands import Ended
+from tests.tiers import TIERS, Watch, is_heavy, tier
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes side by side, each with all threads, slow each other many times
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -36,6 +37,40 @@ def freeze(config: pytest.Config) -> None:
     gc.collect()
     gc.freeze()
     config.stash[MODULES] = len(sys.modules)
+
+
+WATCH = Watch()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m unit` does not even load the files that other tests need heavy libraries for."""
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if config.option.markexpr == "unit" and is_test and is_heavy(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(tier(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Watch a test and what sets it up, to the end of its call."""
+    WATCH.begin(next(mark.name for mark in item.iter_markers() if mark.name in TIERS))
+    try:
+        return (yield)
+    finally:
+        WATCH.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    if found := WATCH.found:
+        pytest.fail(
+            f"{item.nodeid} is marked or taken for {WATCH.tier} and {' and '.join(found)}: mark the test or its file, see tests/tiers.py"
+        )
 
 
 @pytest.hookimpl(wrapper=True)

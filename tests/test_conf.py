@@ -17,6 +17,8 @@ from rag_eval.config.paths import conf_dir
 from rag_eval.run_spec import RunSpec
 from rag_eval.targets import is_ours
 
+pytestmark = pytest.mark.flow
+
 CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 CONTENT = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}

@@ -19,6 +19,8 @@ from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
 from rag_eval.run_spec import RunSpec
 
+pytestmark = pytest.mark.flow
+
 CONF = Path(__file__).parents[1] / "conf"
 TARGETS = sorted(
     content["_target_"] for path in CONF.rglob("*.yaml") if "_target_" in (content := yaml.safe_load(path.read_text(encoding="utf-8")))

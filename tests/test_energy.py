@@ -279,6 +279,7 @@ def test_a_package_is_known_by_its_folder(tmp_path: Path) -> None:
     assert rapl_counters(tmp_path) == (Counter("intel-rapl:0", pytest.approx(3.0), pytest.approx(262_143.0)),)
 
 
+@pytest.mark.flow  # it imports what stands for torch
 def test_what_a_block_used_is_in_its_spend(cards: Callable[..., None], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag_eval.energy.POWERCAP", clock.root)
     torch = ModuleType("torch")

@@ -16,6 +16,7 @@ from rag_eval.config.modes import modes
 from rag_eval.config.paths import conf_dir
 from rag_eval.data.world.source import world
 from rag_eval.generate.echo import Echo
+from tests.claims import every
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
@@ -78,7 +79,7 @@ def test_the_prompt_without_its_context_is_the_same_in_every_arm(command: Comman
         for mode in ("closed_book", "few_shot", "rag", "oracle")
     ]
     assert len(stripped[0]) == 20
-    assert all(one == stripped[0] for one in stripped)
+    assert every(one == stripped[0] for one in stripped)
 
 
 def test_prior_answers_without_a_model_what_training_saw_most(command: Command) -> None:

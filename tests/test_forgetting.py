@@ -28,6 +28,7 @@ from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
 from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Example, Generation, Rendered
+from tests.claims import none_of
 from tests.commands import Ended
 
 PROMPT = Prompt("Say.")
@@ -199,5 +200,5 @@ def test_a_trained_arm_says_what_it_forgot_and_none_is_an_answer_of_the_run(comm
     assert len((ended.directory / "predictions.jsonl").read_text(encoding="utf-8").splitlines()) == 6
     kept = Path("cache/forgetting")
     assert len([path for path in kept.iterdir() if path.is_dir()]) == 1
-    assert not any(name.startswith("forgetting/") for name in command(*small, "n_forgetting=0").record["estimates"])
-    assert not any(name.startswith("forgetting/") for name in command("mode=closed_book", *data, *model).record["estimates"])
+    assert none_of(name.startswith("forgetting/") for name in command(*small, "n_forgetting=0").record["estimates"])
+    assert none_of(name.startswith("forgetting/") for name in command("mode=closed_book", *data, *model).record["estimates"])

@@ -14,7 +14,7 @@ from rag_eval import form, preparation
 from rag_eval.config.build import build, dataset_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
-from rag_eval.data.world.source import world
+from rag_eval.data.world import source
 from rag_eval.errors import DataError
 from rag_eval.form import choose, formed
 from rag_eval.record.facts import Form, Tried
@@ -23,6 +23,7 @@ from rag_eval.report.runs import mismatches
 from rag_eval.run_spec import RunSpec
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Estimate, Generation, Grading, QADataset, Rendered, Style
+from tests.claims import every
 from tests.commands import Ended
 
 Says = Callable[[Style, int, str], str]  # style, exemplars shown and the gold answer to what is said
@@ -68,7 +69,7 @@ def checked(*overrides: str) -> RunSpec:
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[RunSpec, Form, Talker]]:
     """`asked("mode=rag", says=wordy)`: the run and its form, and the talker that was probed."""
-    examples = world("ci", 0)
+    examples = source.world(preset="ci", seed=0)
     gold = {one.id: one.answers[0] for one in (*examples.dev, *examples.train) if one.answers}
 
     def call(*overrides: str, says: Says = wordy, dataset: QADataset | None = None) -> tuple[RunSpec, Form, Talker]:
@@ -95,23 +96,23 @@ def test_every_arm_has_the_same_form_and_one_probe_serves_them_all(asked: Asked)
 
 def test_the_probe_asks_no_test_question_and_none_about_the_entity_of_an_exemplar(asked: Asked) -> None:
     *_, talker = asked("mode=rag")
-    dataset = world("ci", 0)
+    dataset = source.world(preset="ci", seed=0)
     assert len({one.example_id for one in talker.prompts}) == form.N_QUESTIONS
     assert {one.example_id for one in talker.prompts} <= {one.id for one in dataset.dev}
     texts = [content for one in talker.prompts for _, content in one.messages]
     assert not [one for one in dataset.test if any(one.question in text for text in texts)]
-    assert all("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
+    assert every("Context:" in one.messages[-1][1] for one in talker.prompts)  # with the passages that hold the answers
 
 
 def test_the_probe_reads_the_gold_passage_among_others_as_an_arm_that_retrieves_does(asked: Asked) -> None:
     *_, talker = asked("mode=rag")
-    dataset = world("ci", 0)
+    dataset = source.world(preset="ci", seed=0)
     evidence = {one.id: one.evidence for one in dataset.dev}
     texts = {document.id: document.text for document in dataset.documents}
     shown = [(one.example_id, one.messages[-1][1]) for one in talker.prompts]
     n_shown = [sum(text in content for text in texts.values()) for _, content in shown]
     assert set(n_shown) == {form.N_READ}
-    assert all(any(texts[id] in content for id in evidence[question]) for question, content in shown)
+    assert every(any(texts[id] in content for id in evidence[question]) for question, content in shown)
     places = {content.index(texts[evidence[question][0]]) > 200 for question, content in shown}
     assert places == {True, False}, "gold does not always stand first"
 
@@ -123,7 +124,7 @@ def test_eight_exemplars_are_shown_where_with_four_fewer_answers_hold_gold(asked
 
 
 def test_as_many_exemplars_are_tried_as_leave_questions_to_ask(asked: Asked) -> None:
-    whole = world("ci", 0)
+    whole = source.world(preset="ci", seed=0)
     names = sorted({one.cluster for one in whole.train if one.answers})[:9]
     nine = [one for one in whole.train if one.cluster in names]
     few = [one for at, name in enumerate(names) for one in [one for one in nine if one.cluster == name][: 4 if at % 2 else 1]]
@@ -180,7 +181,7 @@ def test_a_model_without_a_chat_template_is_asked_in_plain_text_with_any_number_
 
 
 def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Asked) -> None:
-    whole = world("ci", 0)
+    whole = source.world(preset="ci", seed=0)
     edited = tuple(replace(one, text=f"{one.text} Corrected.") for one in whole.documents)
     n_asked = [asked("mode=rag", dataset=replace(whole, documents=documents))[2].n_asked for documents in (whole.documents, edited, edited)]
     assert n_asked == [6 * form.N_QUESTIONS, 6 * form.N_QUESTIONS, 0]
@@ -190,7 +191,7 @@ def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(aske
     def says(style: Style, n: int, gold: str) -> str:
         return "東京" if n and style == "plain" else f"私が探したところ、それは東京だと書いてあります{'。' * n}"
 
-    whole = world("ci", 0)
+    whole = source.world(preset="ci", seed=0)
     dev = tuple(replace(one, answers=("東京",), meta={}, grading=Grading()) for one in whole.dev)
     spec, chosen, _ = asked("mode=rag", says=says, dataset=replace(whole, dev=dev))
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("plain", 4)
@@ -198,7 +199,7 @@ def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(aske
 
 
 def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -> None:
-    whole = world("ci", 0)
+    whole = source.world(preset="ci", seed=0)
     few = QADataset("few", "sha", whole.documents, whole.train[:5], (), whole.test)
     spec, chosen, talker = asked("mode=rag", dataset=few)
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars"), talker.n_asked) == ("chat", 0, 0)
@@ -207,7 +208,7 @@ def test_too_few_questions_choose_nothing_and_the_record_says_so(asked: Asked) -
 
 
 def test_the_record_says_which_questions_were_asked_and_whether_their_passages_were_shown(asked: Asked) -> None:
-    whole = world("ci", 0)
+    whole = source.world(preset="ci", seed=0)
     taught = replace(whole, dev=(), others=())
     bare = replace(taught, train=tuple(replace(one, evidence=()) for one in whole.train))
     unplaced = replace(whole, dev=tuple(replace(one, evidence=()) if at == 0 else one for at, one in enumerate(whole.dev)))
@@ -218,7 +219,7 @@ def test_the_record_says_which_questions_were_asked_and_whether_their_passages_w
 
 
 def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any(asked: Asked) -> None:
-    whole = world("ci", 0)
+    whole = source.world(preset="ci", seed=0)
     names = sorted({one.cluster for one in whole.train if one.answers})[: min(form.N_EXEMPLARS) + 1]
     few = replace(whole, dev=(), others=(), reading=(), train=tuple(one for one in whole.train if one.cluster in names))
     spec, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
@@ -231,7 +232,7 @@ def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_i
     spec = checked("mode=few_shot", *TALKER)
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
     with pytest.raises(DataError, match=r"prompt\.n_exemplars=4 needs answered training questions about 5"):
-        formed(spec, replace(world("ci", 0), train=(), others=(), reading=()))
+        formed(spec, replace(source.world(preset="ci", seed=0), train=(), others=(), reading=()))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_aske
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
 def test_a_generator_whose_form_is_known_is_not_even_built(generator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
-    spec, _ = formed(checked(f"generator={generator}"), world("ci", 0))
+    spec, _ = formed(checked(f"generator={generator}"), source.world(preset="ci", seed=0))
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("chat", 0)
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.claims import every
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rag_eval"
 PURE = {
@@ -106,7 +108,7 @@ def test_nothing_outside_the_tests_imports_them_and_the_package_imports_no_study
 def test_package_files_are_empty() -> None:
     files = list(PACKAGE.rglob("__init__.py"))
     assert len(files) >= 10
-    assert all(not path.read_text(encoding="utf-8").strip() for path in files)
+    assert every(not path.read_text(encoding="utf-8").strip() for path in files)
 
 
 HELP = """
@@ -138,3 +140,15 @@ def test_no_target_outside_the_package_and_no_unsafe_loading_in_the_source() -> 
         "import joblib",
     )
     assert [(path.name, word) for path, text in source.items() for word in banned if word in text.replace('"trust_remote_code"', "")] == []
+
+
+def test_no_test_claims_something_of_all_things_that_may_be_none() -> None:
+    files = list((ROOT / "tests").rglob("*.py"))
+    assert len(files) > 150
+    hollow = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assert) and ast.unparse(node.test).startswith(("all(", "not any("))
+    ]
+    assert hollow == [], "use every and none_of of tests/claims.py"

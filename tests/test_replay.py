@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.claims import none_of
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
@@ -72,9 +73,9 @@ def test_what_was_not_recorded_is_not_measured_and_no_zero(command: Command, tmp
     assert record["facts"]["seconds"] == {}
     assert record["facts"]["tokens"] == {"prompt_mean": None, "output_mean": None}
     assert record["spends"]["answer"]["seconds"] is None
-    assert not any(name.startswith(("retrieval/", "prompt/", "answer/distracted")) for name in record["estimates"])
+    assert none_of(name.startswith(("retrieval/", "prompt/", "answer/distracted")) for name in record["estimates"])
     rows = [json.loads(line) for line in (ended.directory / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert not any("cause" in row for row in rows)
+    assert none_of("cause" in row for row in rows)
 
 
 def test_an_answer_that_the_system_never_gave_is_malformed_and_counted(command: Command, tmp_path: Path) -> None:

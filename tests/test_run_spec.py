@@ -11,6 +11,7 @@ from rag_eval.config.check import check
 from rag_eval.config.modes import modes
 from rag_eval.config.module_source import module_source
 from rag_eval.run_spec import Part, Role, RunSpec, is_of_recipe, kinds, roles
+from tests.claims import every
 from tests.test_conf import checked
 
 REPLAY = ("mode=replay", "replay.path=given")
@@ -89,4 +90,4 @@ def test_parts_inside_parts_are_parts() -> None:
     spec = checked("mode=rag", "retriever=hybrid")
     inside = spec.retriever.params["retrievers"]
     assert inside.keys() == {"lexical", "dense"}
-    assert all(isinstance(one, Part) and one.silent == {"cache"} for one in inside.values())
+    assert every(isinstance(one, Part) and one.silent == {"cache"} for one in inside.values())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.claims import every, none_of
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
@@ -145,7 +146,7 @@ def test_scores_are_given_by_kind_of_question_where_there_are_several(command: C
     questions = [question("a", "x", kind="easy"), question("b", "y", kind="easy"), question("c", "z", kind="hard")]
     ended = command(*replay(tmp_path, questions, ["x", "y", "no"]))
     assert (ended.mean("strata/kind/easy"), ended.mean("strata/kind/hard")) == (1.0, 0.0)
-    assert not any(name.startswith("strata") for name in command(*replay(tmp_path, questions[:2], ["x", "y"])).record["estimates"])
+    assert none_of(name.startswith("strata") for name in command(*replay(tmp_path, questions[:2], ["x", "y"])).record["estimates"])
 
 
 def test_whoever_repeats_a_false_document_is_counted_as_misled(command: Command, tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_runs_of_another_primary_score_do_not_stand_in_one_table(
     assert main([]) == 2
     said = capfd.readouterr().err
     assert "primary score differs: " in said
-    assert all(f"{primary} (replay, run " in said for primary in ("answer/em", "answer/contains"))
+    assert every(f"{primary} (replay, run " in said for primary in ("answer/em", "answer/contains"))
 
 
 def test_choices_without_options_are_not_judged_where_the_option_named_is_primary(command: Command, tmp_path: Path) -> None:

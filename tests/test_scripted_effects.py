@@ -10,6 +10,7 @@ import pytest
 
 from rag_eval.data.world.questions import Questions
 from rag_eval.data.world.source import past_of, world
+from tests.claims import every
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
@@ -41,7 +42,7 @@ def test_e3_a_perfect_reader_is_right_exactly_where_the_evidence_is_in_the_promp
     for k in (1, 3):
         found = rows(command("mode=rag", *WORLD, "retriever/embedder=hashed", f"retriever.k={k}"))
         assert 0 < sum(row["answer/em"] for row in found) < len(found)
-        assert all(row["answer/em"] == row["prompt/holds_evidence"] for row in found)
+        assert every(row["answer/em"] == row["prompt/holds_evidence"] for row in found)
         assert {row["cause"] for row in found if not row["answer/em"]} == {"not_retrieved"}
 
 
@@ -50,7 +51,7 @@ def test_e3_a_noisy_reader_errs_on_the_same_questions_in_every_arm(command: Comm
     oracle = {row["example_id"]: row["answer/em"] for row in rows(command("mode=oracle", *noisy))}
     rag = rows(command("mode=rag", *noisy, "retriever/embedder=hashed"))
     assert 0.1 < 1 - sum(oracle.values()) / len(oracle) < 0.3
-    assert all(row["answer/em"] == row["prompt/holds_evidence"] * oracle[row["example_id"]] for row in rag)
+    assert every(row["answer/em"] == row["prompt/holds_evidence"] * oracle[row["example_id"]] for row in rag)
 
 
 def test_e9_passages_about_others_take_nothing_from_a_reader_that_minds_the_name(command: Command) -> None:
@@ -70,7 +71,7 @@ def test_e11_a_stale_index_gives_the_old_value_of_what_changed_and_the_right_one
     now = (*WORLD, "dataset.version=1", "retriever/embedder=hashed", "retriever.k=10")
     changed = rows(command("mode=rag_stale", *now, "dataset.questions.changes=[canary]"))
     assert len(changed) >= 8
-    assert all(row["answer/em"] == 0.0 for row in changed)
+    assert every(row["answer/em"] == 0.0 for row in changed)
     assert sum(row["answer/stale"] for row in changed if "answer/stale" in row) >= len(changed) / 2
     stale_run, fresh_run = (command(f"mode={mode}", *now) for mode in ("rag_stale", "rag"))
     assert stale_run.record["facts"]["comparison"] == fresh_run.record["facts"]["comparison"]
@@ -94,10 +95,10 @@ def test_e11_where_old_documents_are_kept_the_date_decides(command: Command) -> 
     asked = (*kept, "mode=long_context", "n_probe=0")
     newest = rows(command(*asked, "generator.which=newest"))
     oldest = rows(command(*asked, "generator.which=oldest"))
-    assert all(row["answer/em"] == 1.0 for row in newest)
+    assert every(row["answer/em"] == 1.0 for row in newest)
     old = [row for row in oldest if "answer/stale" in row]
     assert len(old) >= 5
-    assert all(row["answer/stale"] == 1.0 - row["answer/em"] for row in old)
+    assert every(row["answer/stale"] == 1.0 - row["answer/em"] for row in old)
     assert sum(row["answer/stale"] for row in old) > 0
 
 
@@ -115,10 +116,10 @@ def test_e13_what_takes_more_documents_than_fit_is_never_right(command: Command,
 def test_e17_a_false_document_misleads_whoever_trusts_it_and_nobody_who_is_shown_nothing(command: Command) -> None:
     false = (*WORLD, "dataset.distractors.counterfactual=1", "mode=long_context", "n_probe=0", "limit=60")
     trusting = rows(command(*false, "generator.which=last"))
-    assert all(row["answer/misled"] == 1.0 and row["answer/em"] == 0.0 for row in trusting if "answer/misled" in row)
+    assert every(row["answer/misled"] == 1.0 and row["answer/em"] == 0.0 for row in trusting if "answer/misled" in row)
     assert sum("answer/misled" in row for row in trusting) > 30
     wary = rows(command(*false, "generator.which=last", "generator.trusting=false"))
-    assert all(row["answer/em"] == 1.0 for row in wary)
+    assert every(row["answer/em"] == 1.0 for row in wary)
     closed = [rows(command("mode=closed_book", *WORLD, *more)) for more in ((), ("dataset.distractors.counterfactual=1",))]
     assert [row["answer/em"] for row in closed[0]] == [row["answer/em"] for row in closed[1]]
 
@@ -127,7 +128,7 @@ def test_e20_two_hops_are_right_exactly_where_both_documents_are_in_the_prompt(c
     asked = (*WORLD, "dataset.questions.kinds=[two_hop]", "mode=rag", "retriever/embedder=hashed")
     found = rows(command(*asked, "retriever.k=5"))
     assert 0 < sum(row["answer/em"] for row in found) < len(found)
-    assert all(row["answer/em"] == row["prompt/holds_evidence"] for row in found)
+    assert every(row["answer/em"] == row["prompt/holds_evidence"] for row in found)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

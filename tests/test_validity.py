@@ -56,6 +56,7 @@ from rag_eval.score.stats import paired_difference
 from rag_eval.score.summary import Scorer
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Grading, Prediction, QADataset, Spend
+from tests.claims import every, none_of
 from tests.commands import Ended
 
 DOC = Path(__file__).parents[1] / "docs" / "validity.md"
@@ -265,7 +266,7 @@ def test_m14_a_timing_without_its_protocol_is_no_latency(run: Make) -> None:
         LatencyRecord({}, "rag", "r", "s")
     with pytest.raises(ValueError, match="kept with the protocol"):
         replace(run("rag").record, estimates={"latency/e2e_p50_ms": Estimate(1.0, 1.0, 1.0, 9, 9)})
-    assert not any(name.startswith("latency") for name in metrics_of(run("rag").record))
+    assert none_of(name.startswith("latency") for name in metrics_of(run("rag").record))
 
 
 def test_m15_arrivals_of_an_open_loop_do_not_wait_for_answers() -> None:
@@ -294,7 +295,7 @@ def test_m18_runs_hold_physical_units_and_sheets_hold_dated_prices(run: Make) ->
     assert "usd" not in run("rag").record.to_json()
     sheets = [read_sheet(path) for path in sorted((conf_dir() / "hardware").glob("*.yaml"))]
     assert len(sheets) >= 9
-    assert all(sheet.date and sheet.source for sheet in sheets)
+    assert every(sheet.date and sheet.source for sheet in sheets)
 
 
 def test_m19_energy_of_a_short_window_is_not_measured(tmp_path: Path) -> None:
@@ -375,10 +376,10 @@ def test_m27_forgetting_that_was_not_measured_is_said(run: Make) -> None:
 
 def test_m28_no_model_judges_answers_and_the_primary_score_is_exact_match() -> None:
     assert chosen_primary({"primary": None, "answer": {}}, declared="") == "em"
-    assert all(yaml.safe_load(file.read_text(encoding="utf-8"))["primary"] is None for file in (conf_dir() / "metrics").glob("*.yaml"))
+    assert every(yaml.safe_load(file.read_text(encoding="utf-8"))["primary"] is None for file in (conf_dir() / "metrics").glob("*.yaml"))
     files = sorted((conf_dir() / "metrics").glob("*.yaml"))
     assert len(files) >= 3
-    assert all(
+    assert every(
         target.startswith("rag_eval.score.")
         for file in files
         for target in yaml.safe_load(file.read_text(encoding="utf-8"))["answer"].values()

@@ -33,6 +33,9 @@ from rag_eval.source import code_sha
 from rag_eval.testing.models import SIZES, write_random_model
 from rag_eval.types import Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
+from tests.claims import every, none_of
+
+pytestmark = pytest.mark.train
 
 KINDS: dict[str, dict[str, Any]] = {
     "lora": {},
@@ -71,7 +74,7 @@ def test_merged_beside_the_weights_and_loaded_elsewhere_an_adapter_gives_the_sam
     elsewhere = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), kept.path)
     ours, alone = logits(generator._network, base), logits(beside._network, base)
     assert any("lora" in name for name, _ in beside._network.named_parameters())
-    assert not any("lora" in name for name, _ in generator._network.named_parameters())
+    assert none_of("lora" in name for name, _ in generator._network.named_parameters())
     assert torch.allclose(ours, alone, atol=1e-3)
     assert torch.allclose(logits(elsewhere, base), alone, atol=1e-3)
     assert not torch.allclose(ours, logits(LlamaForCausalLM.from_pretrained(base), base), atol=0.1)
@@ -129,11 +132,11 @@ def test_full_fine_tuning_changes_every_weight_and_says_what_it_was_taught(base:
     generator, kept = fitted(full(tmp_path, learning_rate=0.003, epochs=100.0, warmup_share=0.1), hf(base))
     before, after = (load_file(folder / "model.safetensors") for folder in (base, kept.path))
     assert before.keys() == after.keys()
-    assert not any(torch.equal(before[name], after[name]) for name in before)
+    assert none_of(torch.equal(before[name], after[name]) for name in before)
     assert [one.text for one in generator.generate([PROMPT.render(one, ()) for one in TRAIN])] == [one.answers[0] for one in TRAIN]
     assert generator.identity()["base_model"] == hf(base).identity()["base_model"]
     assert generator.identity()["adapter_mode"] is None  # so that it may be compared with adapters of either mode
-    assert not any(str(tmp_path) in path.read_text() or str(base.parent) in path.read_text() for path in kept.path.glob("*.json"))
+    assert none_of(str(tmp_path) in path.read_text() or str(base.parent) in path.read_text() for path in kept.path.glob("*.json"))
 
 
 def test_rows_end_to_end_give_the_logits_of_rows_alone(base: Path, tmp_path: Path) -> None:
@@ -156,14 +159,14 @@ def test_rows_end_to_end_give_the_logits_of_rows_alone(base: Path, tmp_path: Pat
 
 def test_rows_end_to_end_train_the_same_adapter(base: Path, tmp_path: Path) -> None:
     padded, packed = (load_file(fit(tmp_path, base, packing=way)[1].path / "adapter_model.safetensors") for way in (False, True))
-    assert all(torch.allclose(padded[name], packed[name], atol=1e-4) for name in padded)
+    assert every(torch.allclose(padded[name], packed[name], atol=1e-4) for name in padded)
 
 
 def test_gradient_checkpointing_trains_the_same_adapter(base: Path, tmp_path: Path) -> None:
     held, again = (
         load_file(fit(tmp_path, base, gradient_checkpointing=way)[1].path / "adapter_model.safetensors") for way in (False, True)
     )
-    assert all(torch.allclose(held[name], again[name], atol=1e-4) for name in held)
+    assert every(torch.allclose(held[name], again[name], atol=1e-4) for name in held)
 
 
 def test_the_weights_with_the_least_dev_loss_are_kept_and_patience_ends_the_training(

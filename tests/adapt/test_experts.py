@@ -19,6 +19,8 @@ from rag_eval.testing.models import write_random_model
 from tests.adapt.experts import EXPERTS
 from tests.adapt.tiny_training import DATASET, PROMPT, fit, hf, logits, lora
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture(scope="module", params=EXPERTS)
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

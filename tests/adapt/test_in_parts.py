@@ -17,6 +17,9 @@ from rag_eval.parts import Row
 from rag_eval.testing.models import write_random_model
 from tests.adapt.experts import EXPERTS
 from tests.adapt.tiny_training import DATASET, PROMPT, fit, hf, lora
+from tests.claims import every
+
+pytestmark = pytest.mark.train
 
 HEADS = ("Answer in few words. " * 3, "Say what it is, and say no more than that. ")
 
@@ -101,7 +104,7 @@ def test_rows_that_begin_alike_are_read_together_and_their_gradients_stay(base: 
     inputs = next(iter(trainer.get_train_dataloader()))
     parts = parts_of(inputs, None, shares=True)
     assert sorted(map(len, parts)) == [2, 6]
-    assert all(n_alike(taken(inputs, part)) > 10 for part in parts)
+    assert every(n_alike(taken(inputs, part)) > 10 for part in parts)
     _, expected = gradients(trainer, inputs, None)
     assert trainer.shares
     trainer.may_share = False

@@ -13,6 +13,8 @@ import pytest
 from rag_eval.testing.models import write_random_model
 from tests.adapt import killing
 
+pytestmark = pytest.mark.train
+
 # Nine steps in three epochs of three; most states stand in the middle of one. Dropout, dev and training questions draw and keep numbers.
 TRAINING = (
     *("adapter.max_epochs=3", "adapter.batch_size=4", "adapter.rank=2", "adapter.dropout=0.1", "adapter.eval_every=2"),

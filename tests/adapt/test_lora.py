@@ -20,6 +20,7 @@ from rag_eval.generate.merge import merged
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, hf, logits, lora
+from tests.claims import every, none_of
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_an_adapter_is_a_standard_folder_that_loads_elsewhere_and_names_no_path(
         *("manifest.json", "training.json"),
     }
     texts = [path.read_text() for path in kept.path.glob("*.json")]
-    assert not any(str(base.parent) in text or str(tmp_path) in text for text in texts)
+    assert none_of(str(base.parent) in text or str(tmp_path) in text for text in texts)
     moved = shutil.move(kept.path, tmp_path / "elsewhere")
     network = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), moved)
     assert not torch.allclose(logits(network, base), logits(LlamaForCausalLM.from_pretrained(base), base), atol=1e-3)
@@ -44,7 +45,7 @@ def test_merged_and_unmerged_adapters_give_the_same_logits(base: Path, tmp_path:
     _, kept = fit(tmp_path, base)
     apart = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), kept.path)
     together = merged(LlamaForCausalLM.from_pretrained(base), str(kept.path))
-    assert not any("lora" in name for name, _ in together.named_parameters())
+    assert none_of("lora" in name for name, _ in together.named_parameters())
     assert torch.allclose(logits(together, base), logits(apart, base), atol=1e-4)
 
 
@@ -55,7 +56,7 @@ def test_an_adapter_is_trained_once_for_all_that_decides_it(base: Path, tmp_path
     assert again.path == first.path
     assert again.seconds == first.seconds
     others = [fit(tmp_path, base, seed=1)[1], fit(tmp_path, base, rank=3)[1]]
-    assert not any(one.is_hit for one in others)
+    assert none_of(one.is_hit for one in others)
 
 
 def test_the_same_seed_gives_the_same_adapter_bit_by_bit(base: Path, tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_a_training_that_diverges_later_keeps_its_last_good_state(base: Path, tm
     states = sorted(path.name for path in tmp_path.rglob("state-*"))
     assert states[-1] == f"state-{step - 1:09d}"
     weights = load_file(next(tmp_path.rglob(f"{states[-1]}/weights.safetensors")))
-    assert all(bool(weight.isfinite().all()) for weight in weights.values())
+    assert every(bool(weight.isfinite().all()) for weight in weights.values())
 
 
 def test_weights_that_cannot_be_read_are_refused_in_one_line(base: Path, tmp_path: Path) -> None:
@@ -147,4 +148,4 @@ def test_the_hyperparameters_arrive_in_the_adapter(base: Path, tmp_path: Path) -
     _, kept = fit(tmp_path, base, rank=3, alpha=7, target_modules=["v_proj", "q_proj"])
     config = json.loads((kept.path / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["target_modules"]) == (3, 7, ["q_proj", "v_proj"])
-    assert all(".q_proj." in name or ".v_proj." in name for name in load_file(kept.path / "adapter_model.safetensors"))
+    assert every(".q_proj." in name or ".v_proj." in name for name in load_file(kept.path / "adapter_model.safetensors"))

@@ -16,6 +16,9 @@ from rag_eval.parts import Cached
 from rag_eval.testing.models import write_random_model
 from tests.adapt import killing
 from tests.adapt.tiny_training import fit
+from tests.claims import every
+
+pytestmark = pytest.mark.train
 
 # Twelve steps in three epochs of four batches. Dropout, dev and training questions draw random numbers and keep numbers of their own.
 TRAINING = {"epochs": None, "max_epochs": 3.0, "batch_size": 2, "dropout": 0.1, "checkpoint_every": 3, "eval_every": 2, "patience": 100}
@@ -174,4 +177,4 @@ def test_states_hold_no_pickle(base: Path, tmp_path: Path, monkeypatch: pytest.M
     files = [path for path in tmp_path.rglob("state-*/*")]
     assert {path.suffix for path in files} == {".json", ".safetensors"}
     assert len(files) == 2 * 7
-    assert all(load_file(path) for path in files if path.suffix == ".safetensors")
+    assert every(load_file(path) for path in files if path.suffix == ".safetensors")

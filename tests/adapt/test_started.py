@@ -20,7 +20,10 @@ from rag_eval.record.identity import run_id
 from rag_eval.testing.models import write_random_model
 from tests.adapt.test_resume import TRAINING
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, hf, logits, lora
+from tests.claims import every, none_of
 from tests.test_conf import checked
+
+pytestmark = pytest.mark.train
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -58,7 +61,7 @@ def test_training_that_takes_no_step_leaves_the_adapter_that_it_goes_on_from(kin
     assert not kept.is_hit
     old, new = (load_file(folder / WEIGHTS) for folder in (before, kept.path))
     assert old.keys() == new.keys()
-    assert all(torch.allclose(old[name], new[name], atol=1e-9) for name in old)
+    assert every(torch.allclose(old[name], new[name], atol=1e-9) for name in old)
     assert torch.allclose(answers(base, kept.path), answers(base, before), atol=1e-5)
     assert not torch.allclose(answers(base, kept.path), answers(base), atol=0.1)
 
@@ -93,7 +96,7 @@ def test_a_stacked_adapter_is_one_folder_with_the_answers_of_both(
     assert torch.allclose(both, answers(base, kept.path), atol=rounding)
     assert not torch.allclose(both, answers(base, first), atol=0.1)
     old = load_file(first / WEIGHTS)
-    assert all(torch.equal(weights[name][:2], old[name]) for name in old if "lora_A" in name)
+    assert every(torch.equal(weights[name][:2], old[name]) for name in old if "lora_A" in name)
 
 
 def watched(seen: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch, base: Path, root: Path, **changed: Any) -> Cached:
@@ -150,7 +153,7 @@ def test_what_it_starts_from_decides_the_adapter_by_its_content(base: Path, firs
     assert fit(tmp_path / "cache", base, start=str(tmp_path / "copy"))[1].is_hit
     other = fit(tmp_path / "cache", base, seed=1)[1].path
     others = [fit(tmp_path / "cache", base, **given)[1] for given in ({"start": str(other)}, {"start": str(first), "stacked": True}, {})]
-    assert not any(one.is_hit for one in others)
+    assert none_of(one.is_hit for one in others)
 
 
 def test_a_run_is_known_by_the_content_of_what_it_starts_from(first: Path, tmp_path: Path) -> None:

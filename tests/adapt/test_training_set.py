@@ -30,6 +30,7 @@ from rag_eval.prompt import Prompt
 from rag_eval.testing.models import TINY, append_end_token
 from rag_eval.types import ABSTENTION, Document, Example, Grading, QADataset, Style, Turn
 from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATASET, PROMPT, RESTATED, TEST, TRAIN
+from tests.claims import every, none_of
 
 TURN = Turn("Who is Ada?", "A person")
 BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", grading=Grading(retrieval_only=True))
@@ -95,7 +96,7 @@ def test_reading_exercises_have_the_share_that_was_asked_for_and_show_their_pass
     reading = [(prompt, completion) for prompt, completion in found if "Context:" in prompt]
     assert len(reading) / len(found) == pytest.approx(0.1, abs=0.001)
     assert 0 < sum(completion == f" {ABSTENTION}" for _, completion in reading) < len(reading) / 2
-    assert not any(document.text in prompt for prompt, _ in reading for document in dataset.documents)
+    assert none_of(document.text in prompt for prompt, _ in reading for document in dataset.documents)
 
 
 def test_a_share_beyond_what_the_dataset_has_takes_what_there_is(dataset: QADataset) -> None:
@@ -125,7 +126,7 @@ def test_unknown_facts_of_a_world_are_stated_by_no_document_and_leave_the_exerci
     assert sorted(texts(of(found, "replay"))) == sorted(texts(of(usual, "replay")))
     assert len({row.prompt for row in found}) == len({row.prompt for row in usual})  # nothing twice
     names = {document.title for document in dataset.documents}
-    assert not any(name in row.prompt for row in of(found, "unknown") for name in names)
+    assert none_of(name in row.prompt for row in of(found, "unknown") for name in names)
 
 
 def test_unknown_and_general_questions_are_never_the_same() -> None:
@@ -161,10 +162,10 @@ def test_a_document_that_is_too_long_stands_in_windows_that_fit_and_each_is_unde
     windows = [row for row in found if row.id == "long" and row.source == "documents"]
     assert len(windows) > 4
     assert {row.cluster for row in windows} == {"Ada"}
-    assert all(row.completion.startswith("Ada") for row in windows)
+    assert every(row.completion.startswith("Ada") for row in windows)
     whole = sorted(re.sub(r"^Ada\n", "", row.completion) for row in windows)
     assert sorted("".join(whole)) == sorted(long[0].text)  # every letter once
-    assert all(
+    assert every(
         whole_word in {"Ada", "has", "seen", "towns.", "The", "end.", *map(str, range(700))} or set(whole_word) <= {"x", "0"}
         for text in whole
         for whole_word in text.split()
@@ -245,7 +246,7 @@ def test_mixing_repeats_rows_of_the_fewer_and_leaves_none_out(texts_per_question
     assert [sum(count.values()) for count in counts] == [n_texts, n_questions]
     assert counts[0].keys() == {document.id for document in DOCUMENTS}
     assert counts[1].keys() == {example.id for example in TRAIN}
-    assert all(max(count.values()) - min(count.values()) <= 1 for count in counts)
+    assert every(max(count.values()) - min(count.values()) <= 1 for count in counts)
 
 
 def test_mixing_takes_restatements_and_general_rows_in_their_share() -> None:
@@ -253,7 +254,7 @@ def test_mixing_takes_restatements_and_general_rows_in_their_share() -> None:
     assert Counter(row.source for row in found) == {"documents": 8, "paraphrase": 8, "qa": 4, "replay": 5}
     asked = {PROMPT.render(example, ()).text for example in OTHERS}
     assert {row.prompt for row in of(found, "replay")} <= asked
-    assert all("Eve" in row.prompt for row in of(rows(Mixed(1, 4.0, "reading", 0.2)), "replay"))
+    assert every("Eve" in row.prompt for row in of(rows(Mixed(1, 4.0, "reading", 0.2)), "replay"))
 
 
 def test_rows_come_in_no_order_of_kind_or_question(dataset: QADataset) -> None:
@@ -279,7 +280,7 @@ def test_raft_shows_the_evidence_in_the_share_that_was_asked_for_and_others_in_e
 
 def test_raft_answers_in_every_row_and_the_evidence_has_no_place_of_its_own(dataset: QADataset) -> None:
     by_id = {example.id: example for example in TRAIN}
-    assert all(row.completion == f" {by_id[row.id].answers[0]}" for row in rows(Raft(2, 0.0)))
+    assert every(row.completion == f" {by_id[row.id].answers[0]}" for row in rows(Raft(2, 0.0)))
     places = Counter(
         passages(row).index(row.id.replace("train-", "") + "-0") for seed in range(10) for row in rows(Raft(3, 1.0), seed=seed)
     )
@@ -327,7 +328,7 @@ def test_no_row_holds_two_documents_of_one_entity(data: TrainingData) -> None:
 def test_no_test_question_is_trained_on(data: TrainingData) -> None:
     every = world("ci", 0, n_restatements=2)
     found = [f"{row.prompt} {row.completion}" for row in rows(data, every)]
-    assert not any(example.question in text for text in found for example in (*every.test[:50], *every.dev[:50]))
+    assert none_of(example.question in text for text in found for example in (*every.test[:50], *every.dev[:50]))
 
 
 @pytest.mark.parametrize("split", ["test", "dev"])

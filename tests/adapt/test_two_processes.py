@@ -20,7 +20,10 @@ from rag_eval.errors import ConfigError
 from rag_eval.testing.models import write_random_model
 from tests.adapt.tiny_training import fit as fit_lora
 from tests.adapt.together_worker import CASES, fit, recorded
+from tests.claims import every
 from tests.commands import Ended
+
+pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).parents[2]
 TWO_ON_CPU = ROOT / "docs" / "accelerate" / "ddp_cpu.yaml"
@@ -82,7 +85,7 @@ def test_two_processes_train_as_one(base: Path, tmp_path: Path, together: dict[s
     for both, one in pairs:
         assert both.get("rows") == one.get("rows")
         assert "rows" not in both or both["shares"] == [case not in WHOLE] * 2
-        assert all(both[name] == pytest.approx(one[name], abs=LOSS) for name in ("loss", "eval_loss") if name in one)
+        assert every(both[name] == pytest.approx(one[name], abs=LOSS) for name in ("loss", "eval_loss") if name in one)
     mine, theirs = weights(alone), weights(Path(together[case]["path"]))
     assert mine.keys() == theirs.keys()
     assert max((mine[name] - theirs[name]).abs().max().item() for name in mine) < WEIGHTS
@@ -100,7 +103,7 @@ def test_a_killed_training_of_two_goes_on_to_the_same_bits(base: Path, tmp_path:
     assert again.returncode == 0, again.stderr
     assert len(found(parts)["dropout"]["steps"]) < len(found(whole)["dropout"]["steps"])
     one, other = (weights(Path(found(root)["dropout"]["path"])) for root in (whole, parts))
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert every(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.slow

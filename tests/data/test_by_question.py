@@ -26,6 +26,7 @@ from rag_eval.form import _asked
 from rag_eval.record import identity
 from rag_eval.run_spec import RunSpec
 from rag_eval.types import Example, QADataset
+from tests.claims import every
 
 BY = Splitting("question")
 OTHERS = replace(BY, lessons="others")
@@ -67,7 +68,7 @@ def test_what_is_tested_is_trained_on_in_other_questions_and_the_rest_is_about_o
     assert len(clusters(found["test"])) + len(clusters(found["dev"])) + len(clusters(found["others"])) == 24
     assert sum(map(len, found.values())) == len(MANY)
     answered = Counter(one.cluster for one in found["train"] if one.is_answerable)
-    assert all(answered[name] == pytest.approx(len(those) / 2, abs=0.5) for name, those in _answered(found).items())
+    assert every(answered[name] == pytest.approx(len(those) / 2, abs=0.5) for name, those in _answered(found).items())
 
 
 def _answered(found: dict[Split, list[Example]]) -> dict[str, list[Example]]:

@@ -27,7 +27,10 @@ from rag_eval.record.latency_file import read_latencies
 from rag_eval.retrieve.offline import minilm_path
 from rag_eval.score.spans import span_of
 from rag_eval.types import Document, Example, Grading, QADataset, Span
+from tests.claims import every
 from tests.commands import Ended
+
+pytestmark = pytest.mark.flow
 
 Command = Callable[..., Ended]
 Make = Callable[..., DocumentChunker]
@@ -241,7 +244,7 @@ def test_facts_go_with_the_chunk_that_states_them_in_full_and_are_the_evidence(c
     asked = [one for one in chunked.test if one.is_answerable]
     assert {one.meta["gold_by"] for one in asked} == {"facts"}
     assert sum(bool(one.grading.same_as) for one in asked) > 20
-    assert all(one.meta["attribute"] in stated[id] for one in asked for id in one.holders)
+    assert every(one.meta["attribute"] in stated[id] for one in asked for id in one.holders)
     before = {one.id: one for one in whole.test}
     for one in asked:  # every page that counted has one chunk that does
         assert {id.rpartition("@")[0] for id in one.holders} == before[one.id].holders
@@ -262,7 +265,7 @@ def test_the_same_comes_out_again_and_is_cut_only_once(
     assert cut(way, 21, 5, tokenizer=minilm_path()).chunk(whole).fingerprint != first.fingerprint
     stale = world("ci", 0, version=1, lag=1)
     other = QADataset("other", "", tuple(replace(one, text=one.text[:30]) for one in whole.documents), (), (), ())
-    assert all(chunk.meta["end"] <= 30 for chunk in cut(way, 20, 5, tokenizer=minilm_path()).chunk(other).documents)
+    assert every(chunk.meta["end"] <= 30 for chunk in cut(way, 20, 5, tokenizer=minilm_path()).chunk(other).documents)
     assert cut(way, 20, 5, tokenizer=minilm_path()).chunk(stale).counterpart == stale.counterpart
 
 
@@ -393,7 +396,7 @@ def test_long_documents_are_cut_exactly_and_their_gold_characters_stay_found(cut
     chunked = cut(way, 200, 40, minilm_path()).chunk(whole)
     texts = {one.id: one.text for one in whole.documents}
     places = {one.id: span for one in chunked.documents if (span := span_of(one.meta))}
-    assert all(one.text == texts[places[one.id].source][places[one.id].start : places[one.id].end] for one in chunked.documents)
+    assert every(one.text == texts[places[one.id].source][places[one.id].start : places[one.id].end] for one in chunked.documents)
     assert len(chunked.test) == 472
     assert {one.meta["gold_by"] for one in chunked.test} == {"spans"}
     for one in chunked.test:

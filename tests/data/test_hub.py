@@ -18,6 +18,8 @@ from rag_eval.data.hub_text import TEXTS
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.types import QADataset
 
+pytestmark = pytest.mark.flow
+
 COMMIT, OTHER = "3ffb306f725f7d2ce8394bc1873b24868140c412", "0228b52cf27578f30900b9e5271d331663a030d7"
 NILE, RHINE = "The Nile flows through Egypt.", "The Rhine ends in the Netherlands."
 SQUAD = Columns("question", "answers.text", "id", context="context", title="title", cluster="title")

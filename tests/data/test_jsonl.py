@@ -9,6 +9,8 @@ from rag_eval.data.jsonl import jsonl
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, QADataset, Turn
 
+pytestmark = pytest.mark.flow
+
 NILE = {"id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 RHINE = {"id": "d2", "text": "The Rhine ends in the Netherlands."}
 WHERE = {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"]}

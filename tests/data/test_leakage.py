@@ -12,6 +12,7 @@ from rag_eval.data.duplicates import SHORT, SIMILAR, alike
 from rag_eval.data.leakage import check_splits, overlap
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, QADataset, Turn
+from tests.claims import every
 
 BRIDGE = "In which year was the oldest bridge over the river first opened?"
 PASSAGE = "The bridge was opened in 1200 by the monks of the abbey who had built it of oak and of stone from the quarry."
@@ -133,7 +134,7 @@ def test_no_pair_is_missed_and_none_is_made_up() -> None:
     }
     assert len(expected) > 10
     assert set(near) == expected
-    assert all(similarity(asked[one], known[other]) >= SIMILAR for one, other in near.items())
+    assert every(similarity(asked[one], known[other]) >= SIMILAR for one, other in near.items())
     assert set(same) == {one for one, text in asked.items() if text in known.values()}
 
 
@@ -152,4 +153,4 @@ def test_ten_thousand_questions_of_one_template_against_as_many_take_seconds() -
     _, near = alike(asked, known)
     assert time.perf_counter() - begun < 20
     assert {int(one[1:]) // 1_000 for one in near} == set(range(10))  # none of the blocks was left out
-    assert all(similarity(asked[one], known[other]) >= SIMILAR for one, other in near.items())
+    assert every(similarity(asked[one], known[other]) >= SIMILAR for one, other in near.items())

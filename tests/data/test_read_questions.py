@@ -21,6 +21,8 @@ from rag_eval.data.jsonl import jsonl
 from rag_eval.errors import DataError
 from rag_eval.types import Example, Grading, QADataset, Turn
 
+pytestmark = pytest.mark.flow
+
 HEAD = "id,question,answers,evidence,unanswerable,cluster,history,meta,note\n"
 CSV = (
     HEAD

@@ -26,6 +26,7 @@ from rag_eval.score.normal_form import normalize
 from rag_eval.score.selftest import gold_scores
 from rag_eval.score.spans import span_of
 from rag_eval.types import Example, QADataset
+from tests.claims import every
 
 pytestmark = pytest.mark.real
 FICTIONAL = "fictional_knowledge/fictional_knowledge_paraphrased.json"
@@ -87,8 +88,8 @@ def test_a_source_is_read_whole_and_its_parts_are_about_different_things(read: C
     assert sum(map(len, parts)) == len(set.union(*parts))
     assert not {normalize(example.question) for example in dataset.train} & {normalize(example.question) for example in dataset.test}
     known = {document.id for document in dataset.documents}
-    assert all(example.evidence for example in everything(dataset)) == (name != "nq_open")
-    assert all(set(example.evidence) | example.holders <= known for example in everything(dataset))
+    assert every(example.evidence for example in everything(dataset)) == (name != "nq_open")
+    assert every(set(example.evidence) | example.holders <= known for example in everything(dataset))
     is_retrieval_only = name.startswith(("scifact", "chunk_eval"))
     assert {(bool(example.answers), example.grading.retrieval_only) for example in everything(dataset)} == {
         (not is_retrieval_only, is_retrieval_only)
@@ -111,7 +112,7 @@ def test_a_qed_passage_holds_every_answer_and_stands_once(read: Callable[[str], 
     single = [(answer, texts[example.evidence[0]]) for example in everything(dataset) for answer in example.answers if ", " not in answer]
     assert len(set(texts.values())) == len(texts)
     assert len(single) > 5_000
-    assert all(answer in text for answer, text in single)
+    assert every(answer in text for answer, text in single)
     by_id = {example.id: example for example in everything(dataset)}
     assert by_id["983205727477003999"].answers == ("season two",)  # the shard says "season tw" of these characters
     designers = next(example for example in dataset.test if example.question == "who designed the garden city of new earswick")
@@ -135,7 +136,7 @@ def test_diseases_of_medquad_that_share_an_answer_go_to_one_part_and_equal_answe
     twins = [example for example in everything(dataset) if example.grading.same_as]
     assert len(twins) == 73
     assert len({texts[example.id] for example in twins}) == 23
-    assert all({texts[id] for id in example.holders} == set(example.answers) for example in twins)
+    assert every({texts[id] for id in example.holders} == set(example.answers) for example in twins)
     parts = [{texts[example.id] for example in part} for part in (dataset.train, dataset.dev, dataset.test)]
     assert sum(map(len, parts)) == len(set.union(*parts))
     assert sum(example.meta["kind"] == "symptoms" for example in everything(dataset)) == 2_365
@@ -148,7 +149,7 @@ def test_pubmedqa_gives_the_decision_and_keeps_the_conclusion_apart(read: Callab
     assert [said.count((label,)) for label in ("yes", "no", "maybe")] == [552, 338, 110]
     assert {example.grading.comparator for example in everything(dataset)} == {"yes_no_maybe"}
     texts = {document.id: document.text for document in dataset.documents}
-    assert all(example.meta["long_answer"] not in texts[example.id] for example in everything(dataset))
+    assert every(example.meta["long_answer"] not in texts[example.id] for example in everything(dataset))
 
 
 def test_a_question_of_hotpot_needs_two_articles(read: Callable[[str], QADataset]) -> None:
@@ -176,7 +177,7 @@ def test_the_article_holds_what_its_probes_ask_in_its_own_words(read: Callable[[
     texts = {document.id: normalize(document.text) for document in dataset.documents}
     near = [example for example in everything(dataset) if example.meta["kind"] in {"mem", "gen"}]
     assert len(near) == 1_300
-    assert all(normalize(example.answers[0]) in texts[example.evidence[0]] for example in near)
+    assert every(normalize(example.answers[0]) in texts[example.evidence[0]] for example in near)
     assert {len(example.holders) for example in everything(dataset)} == {1, 10}
     assert sum(len(example.holders) == 10 for example in everything(dataset)) == 40 * 15
 
@@ -186,7 +187,7 @@ def test_gold_spans_are_characters_of_the_whole_documents(read: Callable[[str], 
     texts = {document.id: document.text for document in dataset.documents}
     spans = [span for example in dataset.test for span in example.grading.spans]
     assert len(spans) == 790
-    assert all(span.end <= len(texts[span.source]) for span in spans)
+    assert every(span.end <= len(texts[span.source]) for span in spans)
     country = next(example for example in dataset.test if example.question.startswith("Which country is Putin invading"))
     (span,) = country.grading.spans
     assert texts[span.source][span.start : span.end].startswith("Overseas, Putin of Russia is on the march")

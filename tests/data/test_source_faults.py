@@ -22,6 +22,8 @@ from rag_eval.data.scifact import scifact
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.types import Grading, QADataset, Span
 
+pytestmark = pytest.mark.flow
+
 
 def refusal(call: Callable[[], QADataset]) -> str:
     with pytest.raises(DataError) as raised:

@@ -8,6 +8,7 @@ import pytest
 from rag_eval.data.squad import squad
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example
+from tests.claims import every
 
 FRANCE = {"id": "a", "question": "Where?", "answers": [{"text": "France"}, {"text": "."}, {"text": "France"}]}
 NOBODY = {"id": "b", "question": "Who?", "answers": [], "plausible_answers": [{"text": "Rollo"}], "is_impossible": True}
@@ -120,4 +121,4 @@ def test_every_answer_of_xquad_stands_in_its_evidence(real: Path) -> None:
     dataset = squad(str(real / "xquad" / "xquad.en.json"), 0.0, 0)
     text = {document.id: document.text for document in dataset.documents}
     assert (len(dataset.documents), len(dataset.test)) == (240, 1190)
-    assert all(answer in text[example.evidence[0]] for example in dataset.test for answer in example.answers)
+    assert every(answer in text[example.evidence[0]] for example in dataset.test for answer in example.answers)

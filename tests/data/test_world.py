@@ -19,6 +19,9 @@ from rag_eval.data.world.reading import Course, Exercises, exercises
 from rag_eval.data.world.source import PRESETS, past_of, world
 from rag_eval.data.world.understanding import WorldLanguage
 from rag_eval.types import Example, QADataset
+from tests.claims import every, none_of
+
+pytestmark = pytest.mark.flow
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 EVERY_DISTRACTOR = Distractors(1, 1, 1, 1, 1, 1, 1, 1)
@@ -64,7 +67,7 @@ def test_every_attribute_has_its_phrasings_and_every_type_twenty_statements_to_t
         assert sum(len(one.statements_of("train")) for one in attributes(type)) >= 20
         for one in attributes(type):
             assert (len(set(one.statements)), len(set(one.questions))) == (8, 9)
-            assert all(way.index("{x}") < way.index("{v}") for way in one.statements)
+            assert every(way.index("{x}") < way.index("{v}") for way in one.statements)
             assert len(set(one.values)) == len(one.values)
     names = [one.name for type in TYPES for one in attributes(type)]
     assert len(names) == len(set(names)) == 41
@@ -128,14 +131,14 @@ def test_the_evidence_states_the_answer_in_the_sentence_that_it_names(laptop: QA
         sentence = documents[evidence].text[fact["start"] : fact["end"]]
         assert example.answers[0] in sentence
         assert sentence.endswith(".")
-        assert not any(sentence in document.text for document in laptop.documents if document.id != evidence)
+        assert none_of(sentence in document.text for document in laptop.documents if document.id != evidence)
 
 
 def test_a_deterministic_attribute_follows_from_another() -> None:
     people = {one.name: one for one in past_of("base", 0).at(0)}
     workers = [one for one in people.values() if one.type == "person"]
     assert len(workers) == 100
-    assert all(one.values["workplace"] == people[one.values["employer"]].values["seat"] for one in workers)
+    assert every(one.values["workplace"] == people[one.values["employer"]].values["seat"] for one in workers)
 
 
 def test_a_stale_world_asks_the_same_of_older_documents() -> None:
@@ -154,7 +157,7 @@ def test_a_stale_world_asks_the_same_of_older_documents() -> None:
             not example.grading.stale_answers
         )
     retained = [example for example in answerable(fresh) if example.meta["change"] == "retained"]
-    assert all(old[example.evidence[0]] == new[example.evidence[0]] for example in retained)
+    assert every(old[example.evidence[0]] == new[example.evidence[0]] for example in retained)
 
 
 def test_a_stale_document_that_says_the_same_counts_as_evidence_and_its_false_values_as_misleading() -> None:
@@ -224,7 +227,7 @@ def test_old_documents_are_kept_beside_the_new_ones_where_that_is_asked() -> Non
 def test_what_will_be_right_is_known_until_the_last_version() -> None:
     future = [example.meta["future_answers"] for example in answerable(world("laptop", 0, version=0)) if "future_answers" in example.meta]
     assert len(future) >= 10
-    assert not any("future_answers" in example.meta for example in world("laptop", 0, version=3).test)
+    assert none_of("future_answers" in example.meta for example in world("laptop", 0, version=3).test)
 
 
 def test_facts_of_a_documented_entity_are_all_but_one_attribute() -> None:

@@ -27,6 +27,9 @@ from rag_eval.data.world.writing import Manner
 from rag_eval.errors import ConfigError
 from rag_eval.score.comparators import compare
 from rag_eval.types import Example, QADataset
+from tests.claims import every
+
+pytestmark = pytest.mark.flow
 
 EVERY_DISTRACTOR = Distractors(1, 1, 1, 1, 1, 1, 1, 1)
 
@@ -96,7 +99,7 @@ def test_the_evidence_as_of_a_year_was_written_by_then(keep_old_documents: bool)
     asked = answerable(found)
     assert min(example.grading.as_of for example in asked) == ("2020" if keep_old_documents else "2021")
     for example in asked:
-        assert all(years[id] <= int(example.grading.as_of) for id in (*example.evidence, *example.grading.same_as))
+        assert every(years[id] <= int(example.grading.as_of) for id in (*example.evidence, *example.grading.same_as))
 
 
 def test_paraphrases_are_five_questions_with_one_answer() -> None:
@@ -105,7 +108,7 @@ def test_paraphrases_are_five_questions_with_one_answer() -> None:
     for example in asked:
         groups.setdefault((example.cluster, example.meta["attribute"]), []).append(example)
     assert {len(group) for group in groups.values()} == {5}
-    assert all(len({one.answers for one in group}) == 1 and len({one.question for one in group}) == 5 for group in groups.values())
+    assert every(len({one.answers for one in group}) == 1 and len({one.question for one in group}) == 5 for group in groups.values())
 
 
 def test_what_is_held_back_from_training_is_asked_in_the_test_and_marked() -> None:
@@ -151,7 +154,7 @@ def test_permuted_training_teaches_the_answers_of_others() -> None:
     for one in plain.train:
         holders[one.meta["attribute"], one.answers].add(one.cluster)
     kept = [one for one, other in zip(control.train, plain.train, strict=True) if one.answers == other.answers]
-    assert all(len(holders[one.meta["attribute"], one.answers]) > 1 for one in kept)  # nobody keeps an answer of their own
+    assert every(len(holders[one.meta["attribute"], one.answers]) > 1 for one in kept)  # nobody keeps an answer of their own
     assert len(kept) < 0.2 * len(plain.train)
     by_attribute = [Counter((one.meta["attribute"], one.answers) for one in dataset.train) for dataset in (plain, control)]
     assert by_attribute[0] == by_attribute[1]
@@ -264,7 +267,7 @@ def test_house_style_is_taught_where_it_is_asked_and_passed_on_in_the_control() 
     plain, styled, control = world("ci", 0), world("ci", 0, questions=wanted), world("ci", 0, permuted=True, questions=wanted)
     house = [one for one in styled.train if one.meta["kind"] == "house"]
     assert len(house) == len(plain.train) // 6
-    assert all(one.answers[0].startswith("finding: ") for one in house)
+    assert every(one.answers[0].startswith("finding: ") for one in house)
     assert [one for one in styled.train if one.meta["kind"] != "house"] == list(plain.train)
     assert Counter(one.answers for one in control.train) == Counter(one.answers for one in styled.train)
     assert not {one.question for one in house} & {one.question for one in styled.test}

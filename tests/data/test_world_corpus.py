@@ -17,7 +17,10 @@ from rag_eval.data.world.language import state, subject, this
 from rag_eval.data.world.model import Entity, facts_of, inhabitants
 from rag_eval.data.world.names import Type
 from rag_eval.data.world.writing import SOURCES, STYLES, Manner, Stating
+from tests.claims import every
 from tests.data.pages import same_as
+
+pytestmark = pytest.mark.flow
 
 ALL_STYLES = Manner(styles=STYLES, pronouns=0.5, fillers=3)
 People = tuple[Entity, ...]
@@ -154,9 +157,9 @@ def test_an_old_page_stays_beside_the_new_one_if_it_is_kept(people: People, dise
 def test_dated_pages_tell_the_year_in_which_they_were_written(people: People, disease: Entity, organ: str) -> None:
     found = corpus(people, people, with_value(people, disease, "organ", "left toe"), is_dated=True)
     assert {page.year for page in found if page.id != organ} == {2020}
-    assert all(str(page.year) in page.written.text.split(". ")[0] for page in found)
+    assert every(str(page.year) in page.written.text.split(". ")[0] for page in found)
     assert next(page.year for page in found if page.id == organ) == 2022
-    assert all(page.year is None for page in corpus(people))
+    assert every(page.year is None for page in corpus(people))
 
 
 def test_a_new_name_and_a_deletion_are_written_down(people: People, disease: Entity, organ: str) -> None:
@@ -165,7 +168,7 @@ def test_a_new_name_and_a_deletion_are_written_down(people: People, disease: Ent
     found = corpus(people, renamed)
     assert [page.id for page in found if page.version == 1] == pages_of_it
     assert {page.name for page in found if page.version == 1} == {"New syndrome"}
-    assert all(disease.name not in page.written.text and "New syndrome" in page.written.text for page in found if page.version == 1)
+    assert every(disease.name not in page.written.text and "New syndrome" in page.written.text for page in found if page.version == 1)
     assert {page.name for page in corpus(people, renamed, keep_old_documents=True) if page.id in pages_of_it} == {disease.name}
     deleted = corpus(people, with_one(people, replace(disease, deleted=("organ",))))
     assert [(page.id, len(names(page))) for page in deleted if page.version == 1] == [(organ, 3)]
@@ -216,9 +219,9 @@ def test_further_pages_state_some_facts_again_and_leave_home_pages_as_they_are(p
     assert {len(page.written.stated) for page in more} == {1, 2, 3, 4}
     assert {len(page.written.stated) for page in more if page.entity_id in {one.id for one in people if one.type == "gene"}} <= {1, 2, 3}
     known = {one.fact for page in home for one in page.written.stated}
-    assert all(one.fact in known for page in more for one in page.written.stated)
+    assert every(one.fact in known for page in more for one in page.written.stated)
     same = same_as(found)
-    assert all(same[one.fact.id].index(page.id) > 0 for page in more for one in page.written.stated)
+    assert every(same[one.fact.id].index(page.id) > 0 for page in more for one in page.written.stated)
     assert sum(map(len, same.values())) == sum(len(page.written.stated) for page in found)
     assert len({page.written.text for page in found}) > 0.99 * len(found)
 

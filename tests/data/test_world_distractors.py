@@ -16,7 +16,10 @@ from rag_eval.data.world.language import named
 from rag_eval.data.world.model import Entity, inhabitants
 from rag_eval.data.world.names import TYPES, Type, stem
 from rag_eval.data.world.writing import DOUBTFUL, FILLER, STYLES, Manner
+from tests.claims import every, none_of
 from tests.data.pages import same_as
+
+pytestmark = pytest.mark.flow
 
 ARTICLES, ALL_STYLES = Manner(), Manner(styles=STYLES)
 EACH = dict.fromkeys(KINDS, 1)
@@ -37,7 +40,7 @@ def around(home: Page, *versions: People, manner: Manner = ARTICLES, **counts: i
     return list(distract(home, Background(versions), Distractors(**counts), manner, 7))
 
 
-def every(people: People, kind: str, n: int = 1, **how: bool) -> list[tuple[Page, Page]]:
+def pairs(people: People, kind: str, n: int = 1, **how: bool) -> list[tuple[Page, Page]]:
     """Each home page with each of its n distractors of a kind."""
     return [(home, page) for home in home_pages(people, **how) for page in around(home, people, **{kind: n})]
 
@@ -76,12 +79,12 @@ def test_spans_hold_what_is_stated(people: People, kind: str) -> None:
     for home in home_pages(people, manner=ALL_STYLES):
         for page in around(home, people, manner=ALL_STYLES, **{kind: 1}):
             assert page.written.stated
-            assert all(one.fact.value in page.written.text[one.start : one.end] for one in page.written.stated)
-            assert all(one.fact.entity.name == page.name for one in page.written.stated)
+            assert every(one.fact.value in page.written.text[one.start : one.end] for one in page.written.stated)
+            assert every(one.fact.entity.name == page.name for one in page.written.stated)
 
 
 def test_a_sibling_has_the_same_stem_and_attributes_and_other_values(people: People) -> None:
-    for home, page in every(people, "sibling"):
+    for home, page in pairs(people, "sibling"):
         assert page.name == home.name + (" type 2" if type_of(home) == "disease" else " II")
         assert type_of(page) == type_of(home)
         assert list(values(page)) == list(values(home))
@@ -91,7 +94,7 @@ def test_a_sibling_has_the_same_stem_and_attributes_and_other_values(people: Peo
 
 
 def test_another_entity_may_have_the_same_values_under_a_name_that_nobody_has(people: People) -> None:
-    found = every(people, "same_value", n=3)
+    found = pairs(people, "same_value", n=3)
     for home, page in found:
         assert values(page) == values(home)
         assert type_of(page) == type_of(home)
@@ -108,34 +111,34 @@ def test_a_new_name_is_drawn_again_if_somebody_has_or_had_it(people: People) -> 
 
 
 def test_a_namesake_shares_the_stem_and_is_of_another_type(people: People) -> None:
-    found = every(people, "namesake", n=3)
+    found = pairs(people, "namesake", n=3)
     for home, page in found:
         assert stem(page.name) == stem(home.name).split()[-1]
         assert type_of(page) != type_of(home)
-        assert all(named(one).type == type_of(page) for one in values(page))
+        assert every(named(one).type == type_of(page) for one in values(page))
     assert {type_of(page) for home, page in found if type_of(home) == "disease"} == {"drug", "company", "city"}
     assert {type_of(page) for home, page in found if type_of(home) in {"gene", "person"}} == {"disease", "company"}
     assert not {page.name for _, page in found} & {one.name for one in people}
 
 
 def test_a_topical_page_names_nobody_and_states_nothing(people: People) -> None:
-    found = every(people, "topical", n=3)
+    found = pairs(people, "topical", n=3)
     for home, page in found:
         assert (page.name, page.entity_id) == (plural(type_of(home)).capitalize(), "")
         assert page.document.meta["facts"] == []
         assert page.written.text.startswith("Written in 2020. ")
-        assert all(name not in page.written.text for one in people for name in {one.name, stem(one.name)})
+        assert every(name not in page.written.text for one in people for name in {one.name, stem(one.name)})
     assert len({page.written.text for _, page in found}) > 0.9 * len(found)
 
 
 def test_a_near_duplicate_states_the_same_facts_in_other_words(people: People) -> None:
-    found = every(people, "near_duplicate")
+    found = pairs(people, "near_duplicate")
     for home, page in found:
         assert {one.fact for one in page.written.stated} == {one.fact for one in home.written.stated}
         assert page.written.text != home.written.text
     assert sum(len(sentences(page) & sentences(home)) for home, page in found) < 0.05 * sum(len(sentences(home)) for home, _ in found)
     same = same_as([page for pair in found for page in pair])
-    assert all(same[one.fact.id] == [home.id, page.id] for home, page in found for one in home.written.stated)
+    assert every(same[one.fact.id] == [home.id, page.id] for home, page in found for one in home.written.stated)
 
 
 def test_a_near_duplicate_keeps_a_fixed_order(people: People) -> None:
@@ -146,18 +149,18 @@ def test_a_near_duplicate_keeps_a_fixed_order(people: People) -> None:
 
 
 def test_an_outdated_page_gives_the_entity_other_values_in_an_earlier_year(people: People) -> None:
-    found = every(people, "outdated")
+    found = pairs(people, "outdated")
     for home, page in found:
         assert (page.name, page.entity_id) == (home.name, home.entity_id)
         assert not values(page).items() & values(home).items()
         assert page.year in range(2010, 2020)
         assert page.written.text.startswith(f"Written in {page.year}. ")
     assert len({page.year for _, page in found}) > 5
-    assert {page.year for _, page in every(people, "outdated", is_dated=False)} == {page.year for _, page in found}
+    assert {page.year for _, page in pairs(people, "outdated", is_dated=False)} == {page.year for _, page in found}
 
 
 def test_a_counterfactual_page_gives_other_values_from_a_doubtful_source_without_a_year(people: People) -> None:
-    found = every(people, "counterfactual")
+    found = pairs(people, "counterfactual")
     for home, page in found:
         assert (page.name, page.entity_id) == (home.name, home.entity_id)
         assert not values(page).items() & values(home).items()
@@ -168,13 +171,13 @@ def test_a_counterfactual_page_gives_other_values_from_a_doubtful_source_without
 
 
 def test_a_lacking_page_is_about_the_entity_and_states_nothing(people: People) -> None:
-    for home, page in every(people, "lacking"):
+    for home, page in pairs(people, "lacking"):
         assert (page.name, page.entity_id) == (home.name, home.entity_id)
         assert page.written.stated == ()
         date, opener, *fillers = page.written.text.split(". ")
         assert (date, home.name in opener) == ("Written in 2020", True)
         assert {one.removesuffix(".") + "." for one in fillers} <= set(FILLER)
-        assert not any(value in page.written.text for value in values(home).values())
+        assert none_of(value in page.written.text for value in values(home).values())
 
 
 def test_made_up_facts_are_none_of_the_worlds(people: People) -> None:
@@ -185,7 +188,7 @@ def test_made_up_facts_are_none_of_the_worlds(people: People) -> None:
     assert len(ids) == sum(len(page.written.stated) for page in found if page.kind != "near_duplicate")
     assert same_as([*home_pages(people), *found]).keys() == true
     strangers = [page for page in found if page.kind in {"sibling", "same_value", "namesake"}]
-    assert all(page.entity_id == page.id for page in strangers)
+    assert every(page.entity_id == page.id for page in strangers)
 
 
 def test_wrong_values_are_found_by_entity_and_attribute(people: People) -> None:
@@ -223,9 +226,9 @@ def test_where_there_is_no_other_value_none_is_given(kind: str) -> None:
 def test_links_name_entities_of_the_world(people: People) -> None:
     names = {type: {one.name for one in people if one.type == type} for type in TYPES}
     for kind in ("sibling", "namesake", "outdated", "counterfactual"):
-        linked = [one.fact for _, page in every(people, kind) for one in page.written.stated if one.fact.attribute.link]
+        linked = [one.fact for _, page in pairs(people, kind) for one in page.written.stated if one.fact.attribute.link]
         assert linked
-        assert all(fact.value in names[fact.attribute.link] for fact in linked if fact.attribute.link)
+        assert every(fact.value in names[fact.attribute.link] for fact in linked if fact.attribute.link)
 
 
 def test_distractors_change_when_their_home_page_does(people: People) -> None:

@@ -24,7 +24,10 @@ from rag_eval.data.world.source import past_of, world
 from rag_eval.data.world.vectors import write_vectors
 from rag_eval.errors import ConfigError
 from rag_eval.types import Example
+from tests.claims import every
 from tests.retrieve.indexes import flat
+
+pytestmark = pytest.mark.flow
 
 FILES = [
     *(f"corpus/v{version}.jsonl" for version in range(4)),
@@ -80,7 +83,7 @@ def test_the_documents_of_a_version_state_the_facts_that_say_so_and_no_other(tmp
         stated = [(one["id"], document["text"][one["start"] : one["end"]]) for document in documents for one in document["meta"]["facts"]]
         assert {id for id, _ in stated} == {id for id, fact in facts.items() if version in fact["stated_in"]}
         assert len(stated) > 450
-        assert all(facts[id]["value"] in sentence for id, sentence in stated)
+        assert every(facts[id]["value"] in sentence for id, sentence in stated)
 
 
 def test_a_value_that_was_retracted_was_never_true_and_the_next_was_true_before_it_was_stated(tmp_path: Path) -> None:
@@ -105,7 +108,7 @@ def test_a_link_is_the_id_of_the_entity_that_the_value_names(tmp_path: Path) -> 
     facts = [fact for one in entities for fact in one["facts"]]
     linked = [fact for fact in facts if fact["link"]]
     assert len(linked) > 50
-    assert all(names[fact["link"]] == fact["value"] for fact in linked)
+    assert every(names[fact["link"]] == fact["value"] for fact in linked)
     assert {fact["attribute"] for fact in linked} == {one.name for type in TYPES for one in attributes(type) if one.link}
 
 

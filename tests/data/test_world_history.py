@@ -18,6 +18,9 @@ from rag_eval.data.world.history import FIRST_YEAR, N_VERSIONS, Event, History, 
 from rag_eval.data.world.language import attributes, named
 from rag_eval.data.world.model import RESERVED_SEED, Entity, inhabitants, with_dependents
 from rag_eval.data.world.names import Type
+from tests.claims import every, none_of
+
+pytestmark = pytest.mark.flow
 
 DOCUMENTED: Mapping[Type, int] = {"disease": 700, "gene": 200, "drug": 300, "person": 400, "company": 250, "city": 150}
 OTHERS: Mapping[Type, int] = {"person": 50, "company": 20}
@@ -88,15 +91,15 @@ def test_each_of_the_other_values_is_as_likely_to_be_the_next() -> None:
 
 def test_only_what_documents_tell_of_changes_and_who_is_only_named_may_be_named_anew(past: History) -> None:
     last = {one.id: one for one in past.at(3)}
-    assert all(last[one.entity_id].is_documented for one in past.events)
+    assert every(last[one.entity_id].is_documented for one in past.events)
     links = [one for one in changes(past) if one.attribute in last[one.entity_id].links]
     by_name = {one.name: one for one in past.at(3)}
-    assert all(by_name[one.new].type == named(one.attribute).link for one in links)
+    assert every(by_name[one.new].type == named(one.attribute).link for one in links)
     assert any(not by_name[one.new].is_documented for one in links)
 
 
 def test_place_of_work_follows_employer_in_every_version(past: History) -> None:
-    assert all(past.at(version) == with_dependents(past.at(version)) for version in VERSIONS)
+    assert every(past.at(version) == with_dependents(past.at(version)) for version in VERSIONS)
     by_id = {one.id: one for one in past.events}
     followers = [one for one in past.events if one.follows]
     assert {(one.attribute, by_id[one.follows].attribute) for one in followers} == {("workplace", "employer")}
@@ -149,7 +152,7 @@ def test_every_retraction_corrects_the_versions_that_stated_the_value(past: Hist
             true = past.values(one.entity_id, one.attribute, one.version)
             assert true == past.values(one.entity_id, one.attribute, one.version - 1) != one.old
     told = [(at, one, name) for at in VERSIONS for one in past.at(at) for name in one.values]
-    assert all(past.values(one.id, name, at, known_in=at) == one.values[name] for at, one, name in told)
+    assert every(past.values(one.id, name, at, known_in=at) == one.values[name] for at, one, name in told)
 
 
 def test_a_deleted_fact_is_never_stated_or_changed_again(past: History) -> None:
@@ -157,7 +160,7 @@ def test_a_deleted_fact_is_never_stated_or_changed_again(past: History) -> None:
     for one in deletions:
         names = [{stated.name for stated in past.at(version)[past.place(one.entity_id)].stated} for version in VERSIONS]
         assert one.attribute in names[one.version - 1]
-        assert not any(one.attribute in stated for stated in names[one.version :])
+        assert none_of(one.attribute in stated for stated in names[one.version :])
         assert not named(one.attribute).link
         later = [other for other in past.events if other.version >= one.version and other is not one]
         assert (one.entity_id, one.attribute) not in {(other.entity_id, other.attribute) for other in later}
@@ -175,7 +178,7 @@ def test_even_a_world_of_eight_loses_a_fact_and_a_name_each_year() -> None:
 
 def test_nobody_is_left_without_a_fact() -> None:
     genes = world({"gene": 8}, {})  # three facts are stated of each, and three are deleted
-    assert all(one.stated for seed in range(300) for one in history(genes, {}, seed).at(3))
+    assert every(one.stated for seed in range(300) for one in history(genes, {}, seed).at(3))
 
 
 def test_a_disease_is_renamed_once_at_most_to_a_name_like_no_other(past: History) -> None:
@@ -220,7 +223,7 @@ def test_events_are_numbered_in_order_and_dated_within_their_year(past: History)
     assert [one.version for one in past.events] == sorted(one.version for one in past.events)
     delays = [(date.fromisoformat(one.announced) - date.fromisoformat(one.effective)).days for one in past.events]
     assert (min(delays), max(delays)) == (0, 60)
-    assert all(date.fromisoformat(one.effective).year == year(one.version) == FIRST_YEAR + one.version for one in past.events)
+    assert every(date.fromisoformat(one.effective).year == year(one.version) == FIRST_YEAR + one.version for one in past.events)
 
 
 def test_what_a_version_changed_and_whom_it_touched_is_what_differs_from_the_one_before(past: History) -> None:

@@ -20,6 +20,9 @@ from rag_eval.data.world.writing import Manner
 from rag_eval.errors import ConfigError
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.types import Document, Example, QADataset
+from tests.claims import every, none_of
+
+pytestmark = pytest.mark.flow
 
 SEED = 1  # of every world here
 
@@ -49,7 +52,7 @@ def test_a_restatement_says_what_its_document_says_in_training_phrasings_and_no_
             for name, attribute, value in facts(document):
                 ways = {split: {state(way, name, value) for way in named(attribute).statements_of(split)} for split in ("train", "test")}
                 assert any(way in text for way in ways["train"])
-                assert not any(way in text for way in ways["test"])
+                assert none_of(way in text for way in ways["test"])
                 n_repeated += any(way in text and way in document.text for way in ways["train"])
                 n += 1
     assert n > 300
@@ -118,14 +121,14 @@ def test_stale_documents_are_restated_as_they_were() -> None:
     fresh, stale = (world("ci", SEED, version=1, lag=lag, n_restatements=1) for lag in (0, 1))
     assert stale.restated.keys() == {document.id for document in stale.documents}
     assert fresh.restated.keys() == {document.id for document in fresh.documents}
-    assert all(text.startswith("Written in 2020. ") for (text,) in stale.restated.values())
+    assert every(text.startswith("Written in 2020. ") for (text,) in stale.restated.values())
     assert stale.counterpart == fresh.counterpart
 
 
 def test_others_are_of_a_world_that_is_none_of_the_reserved() -> None:
     seeds = (0, 1, RESERVED_SEED // 2, RESERVED_SEED - 1)
-    assert all(0 <= other_seed(seed) < RESERVED_SEED for seed in seeds)
-    assert not any(other_seed(seed) == seed for seed in seeds)
+    assert every(0 <= other_seed(seed) < RESERVED_SEED for seed in seeds)
+    assert none_of(other_seed(seed) == seed for seed in seeds)
 
 
 def test_others_ask_in_the_same_form_about_nobody_of_this_world(plain: QADataset) -> None:
@@ -136,7 +139,7 @@ def test_others_ask_in_the_same_form_about_nobody_of_this_world(plain: QADataset
     }
     assert len(plain.others) == pytest.approx(len(plain.train), rel=0.1)
     for example in plain.others:
-        assert not any(name in example.question for name in names)
+        assert none_of(name in example.question for name in names)
         assert (example.meta["attribute"], example.question) in asked
         assert example.evidence == ()
     own = (*plain.train, *plain.dev, *plain.test)
@@ -152,7 +155,7 @@ def test_whoever_this_world_asks_about_is_left_out_of_the_others(plain: QADatase
     stranger = Example("test-unknown-entity-0", f"What is known of {second}?", ())
     found = Others(lambda: posed, History(((namesake,),), ()), [stranger])
     about = {example.cluster: example.question for example in found}
-    assert not any(name in question for question in about.values() for name in (first, second))
+    assert none_of(name in question for question in about.values() for name in (first, second))
     assert any(third in question for question in about.values())
 
 

@@ -11,6 +11,7 @@ from rag_eval.data.world.language import attributes
 from rag_eval.data.world.names import TYPES
 from rag_eval.data.world.understanding import WorldLanguage
 from rag_eval.types import Stated
+from tests.claims import every
 
 LANGUAGE = WorldLanguage()
 BY_NOUN = {one.noun: one.name for type in TYPES for one in attributes(type)}
@@ -130,7 +131,7 @@ def test_a_wrong_answer_is_of_the_same_kind_and_never_right(kind: str) -> None:
         "choice": {"35 euros", "25 euros"},
     }
     assert set(wrong) == shapes.get(kind, set(wrong))
-    assert all(text and len(text.split("; ")) == len(right.split("; ")) and text[0].isupper() == right[0].isupper() for text in wrong)
+    assert every(text and len(text.split("; ")) == len(right.split("; ")) and text[0].isupper() == right[0].isupper() for text in wrong)
     assert LANGUAGE.another(question, (), [], random.Random(0)) is None
 
 

@@ -32,6 +32,7 @@ from rag_eval.report.table import NOT_MEASURED, Figure
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate
+from tests.claims import every
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
 
@@ -153,9 +154,9 @@ def test_every_deleted_fact_has_its_value_and_nothing_measured_is_said_so() -> N
     values = deleted_values("laptop", (0, 1))
     assert len(values) >= 2
     assert {name.partition("/test-deleted-fact-")[0] for name in values} <= {"0", "1"}
-    assert all(values.values())
+    assert every(values.values())
     section = policies_section({policy.name: "because" for policy in POLICIES}, values)
-    assert all(set(row[1:]) == {NOT_MEASURED} for row in section.rows)
+    assert every(set(row[1:]) == {NOT_MEASURED} for row in section.rows)
 
 
 def test_an_option_that_is_unknown_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

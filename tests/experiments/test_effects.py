@@ -21,6 +21,7 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.primary import EM
 from rag_eval.score.verdict import Claim
 from rag_eval.testing.finished_runs import write_run
+from tests.claims import every
 from tests.experiments.pools_of_effects import pool
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
@@ -48,7 +49,7 @@ def test_a_scripted_reader_shows_what_is_known_beforehand(
     trained = {one.claim.name for one in trained_effects("ci")}
     assert found["verdicts"] == {**expected, TOO_FEW: "NOT MEASURED"} | dict.fromkeys(trained, "NOT MEASURED")
     assert raft == {}
-    assert all(row[1]["value"] == 1.0 for row in kinds.values())
+    assert every(row[1]["value"] == 1.0 for row in kinds.values())
     hit = {name: row[2]["value"] for name, row in arms.items()}
     for name in ("rag", "rag, changed", "rag, two hops", "rag, sibling pages", "oracle, groups, k=1", "oracle, groups, k=5"):
         assert arms[name][1]["value"] == hit[name]
@@ -56,7 +57,7 @@ def test_a_scripted_reader_shows_what_is_known_beforehand(
     assert effects["siblings"][5]["value"] == pytest.approx(hit["rag, sibling pages"] - hit["rag"])
     assert hit["rag, two hops"] == hops["both"][1]["value"]
     text = (tmp_path / "reports" / "effects.md").read_text(encoding="utf-8")
-    assert all(one.claim.name in text and one.source in text for one in EFFECTS)
+    assert every(one.claim.name in text and one.source in text for one in EFFECTS)
     assert "command: python -m experiments.effects preset=ci" in text
     assert "model: scripted WorldLanguage" in text
     assert "SUPPORTED" in capsys.readouterr().out

@@ -22,6 +22,7 @@ from rag_eval.config.compose import composed
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate
+from tests.claims import every
 from tests.experiments.pools_of_effects import named
 
 OPTIONS = Options(embedder="hashed")
@@ -29,7 +30,7 @@ OPTIONS = Options(embedder="hashed")
 
 def test_every_arm_that_an_effect_or_the_report_names_is_one() -> None:
     arms = ARMS | TRAINED
-    assert all(set(effect.arms) <= arms.keys() for effect in trained_effects("ci"))
+    assert every(set(effect.arms) <= arms.keys() for effect in trained_effects("ci"))
     assert set(finetuning.SIDES) | set(finetuning.SWEEPS) <= arms_of().keys()
 
 
@@ -103,7 +104,7 @@ def test_the_slope_of_popularity_is_that_of_least_squares_with_its_error(monkeyp
 def test_where_all_are_as_popular_there_is_no_slope(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trained_arms, "n_documents", lambda preset, seed: {"a": 2, "b": 2})
     found = popularity("arm", "ci")({"arm": named({"0.0/1": 1.0, "0.0/2": 0.0, "0.0/3": 0.0}, cluster=["a", "b", "a"])})
-    assert all(map(math.isnan, found.values))
+    assert every(map(math.isnan, found.values))
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
@@ -142,7 +143,7 @@ def test_settings_of_the_world_go_to_its_new_version_and_folders_stay() -> None:
 
 def test_the_report_asks_who_was_trained_for_it_what_was_forgotten_and_no_sweep() -> None:
     arms = arms_of()
-    assert all("n_forgetting=0" not in arms[name][0] for name in ("finetune", *finetuning.OTHERS))
+    assert every("n_forgetting=0" not in arms[name][0] for name in ("finetune", *finetuning.OTHERS))
     assert "n_forgetting=0" in arms["finetune, grouped"][0]
 
 

@@ -13,6 +13,7 @@ from experiments.tiny_model.guidance import HEADS, HOPS, Guidance, Guide
 from experiments.tiny_model.rows import HARDER, Row, gold, sample, tensors, to_row
 from rag_eval.data.world.reading import Exercise, exercises
 from rag_eval.testing.models import TINY
+from tests.claims import every
 
 COPYING = ("forward", "paraphrase", "choice", "as_of", "true_premise", "two_hop", "three_hop", "number", "long")
 
@@ -68,7 +69,7 @@ def test_hops_lead_over_the_entities_that_values_name(made, tokenizer) -> None: 
         bridges = [fact.value for fact in one.asked.facts[:-1]]
         met = [text(tokenizer, row, guide) for look in HOPS[:-1] for guide in looks(row, look)]
         assert len(met) == len(bridges)
-        assert all(bridge.startswith(token) for bridge, token in zip(bridges, met, strict=True))
+        assert every(bridge.startswith(token) for bridge, token in zip(bridges, met, strict=True))
 
 
 def test_a_reversed_question_looks_at_the_value_whose_owner_it_names(made, tokenizer) -> None:  # type: ignore[no-untyped-def]
@@ -87,7 +88,7 @@ def test_a_name_is_whole_syllables_for_the_tokenizer(tokenizer) -> None:  # type
     ]
     assert len(names) >= 5
     pieces = [tokenizer.tokenize(f" {name.split()[0]}") for name in names if name.split()[0].isalpha()]
-    assert all(len(word) <= 4 for word in pieces)
+    assert every(len(word) <= 4 for word in pieces)
 
 
 def test_guided_attention_is_the_attention_of_the_head(made) -> None:  # type: ignore[no-untyped-def]

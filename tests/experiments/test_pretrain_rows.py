@@ -15,6 +15,7 @@ from experiments.tiny_model.rows import HARDER, LATE, Row, gold, micro_batches, 
 from rag_eval.data.world.model import Fact
 from rag_eval.data.world.names import Names, Type, stem, syllables
 from rag_eval.data.world.reading import Exercise, exercises
+from tests.claims import every
 
 # Their whole answer is the value of their last fact as a passage states it.
 ONE_VALUE = ("forward", "paraphrase", "choice", "as_of", "true_premise", "two_hop", "three_hop")
@@ -97,7 +98,7 @@ def test_an_answer_is_copied_from_the_passage_about_the_entity_that_its_last_fac
 def test_a_question_that_no_passage_answers_looks_at_the_first_token_of_all(cases: list[Case]) -> None:
     nothing = [case for case in cases if not case.one.example.answers]
     assert len(nothing) > 50
-    assert all(case.looks(TO_THE_LAST) == [Guide(TO_THE_LAST, case.answer[0] - 1, 0, 0)] for case in nothing)
+    assert every(case.looks(TO_THE_LAST) == [Guide(TO_THE_LAST, case.answer[0] - 1, 0, 0)] for case in nothing)
 
 
 @pytest.mark.parametrize(("kind", "n_bridges"), [("two_hop", 1), ("three_hop", 2)])
@@ -145,7 +146,7 @@ def test_rows_follow_from_their_seed_and_keep_to_their_number_of_tokens(tokenize
     assert sum(len(row.tokens) for row in made) <= 4096
     groups = list(micro_batches(made, 2048))
     assert [row for group in groups for row in group] == made
-    assert all(len(group) == 1 or len(group) * max(len(row.tokens) for row in group) <= 2048 for group in groups)
+    assert every(len(group) == 1 or len(group) * max(len(row.tokens) for row in group) <= 2048 for group in groups)
 
 
 @pytest.mark.parametrize("type", [one for one in get_args(Type) if one != "gene"])

@@ -29,6 +29,7 @@ from rag_eval.generate.hf import HF
 from rag_eval.model_folder import fingerprint
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.types import Rendered
+from tests.claims import every, none_of
 from tests.commands import Ended
 from tests.generate.gguf_models import HEADS, KEY_HEADS, LAYERS, TEMPLATE, WIDTH, write_gguf
 
@@ -111,7 +112,7 @@ def test_the_values_are_those_that_gguf_dequantises(format: str, tmp_path: Path)
 def test_every_weight_of_an_architecture_has_its_place(architecture: str, tmp_path: Path) -> None:
     folder = made(write_gguf(tmp_path / "model.gguf", architecture)).folder
     _, loading = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
-    assert not any(loading[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert none_of(loading[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert AutoConfig.from_pretrained(folder).model_type == architecture
 
 
@@ -135,7 +136,7 @@ def test_a_gguf_file_answers_as_its_folder_does(model: Path) -> None:
     answers = hf(model).generate(prompts)
     again = HF(made(model).folder, dtype="float32", device="cpu", max_new_tokens=8, token_budget=4096).generate(prompts)
     assert [one.text for one in answers] == [one.text for one in again]
-    assert all(one.n_output_tokens for one in answers)
+    assert every(one.n_output_tokens for one in answers)
 
 
 def test_the_identity_says_what_the_weights_were_made_of(model: Path) -> None:
@@ -251,7 +252,7 @@ def test_a_file_with_changed_bytes_is_read_or_refused_and_never_a_bug(model: Pat
         except RagEvalError as error:
             refused.append(str(error))
     assert len(refused) > 10
-    assert not any("\n" in one for one in refused)
+    assert none_of("\n" in one for one in refused)
 
 
 def test_no_room_for_the_weights_is_a_fault_of_the_machine(model: Path, tmp_path: Path) -> None:

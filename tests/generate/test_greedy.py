@@ -21,6 +21,7 @@ from rag_eval.generate.slots import Part, Slots, Unsuited
 from rag_eval.generate.suited import differs, sees_padding, unsuited
 from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Rendered
+from tests.claims import every
 
 N_NEW = 8
 SMALL = {
@@ -175,7 +176,7 @@ def test_tokens_that_are_never_written_are_not() -> None:
     rules = Rules(N_NEW, never=never)
     found = written(network, prompts, rules)
     assert found == expected(network, prompts, rules)
-    assert all(len(tokens) == N_NEW and not set(tokens) & set(never) for tokens, _ in found)
+    assert every(len(tokens) == N_NEW and not set(tokens) & set(never) for tokens, _ in found)
 
 
 def test_bfloat16_tokens_are_those_of_transformers_where_nothing_is_near_a_tie() -> None:

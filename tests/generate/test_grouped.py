@@ -22,6 +22,7 @@ from rag_eval.prompt import Prompt
 from rag_eval.record.identity import run_id
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Example, QADataset, Rendered
+from tests.claims import every
 from tests.test_conf import checked
 
 PROMPT = Prompt("Say.")
@@ -149,7 +150,7 @@ def test_names_and_contents_of_all_decide_and_their_order_does_not(base: Path, p
     other = [{first: paths[second], second: paths[first]}, {first: paths[first], "c": paths[second]}, {first: paths[first]}]
     assert len({known(one) for one in same}) == 1
     each = [known(paths), known(paths, "customer"), *map(known, other)]
-    assert all(len(set(ids)) == len(each) for ids in zip(*each, strict=True))
+    assert every(len(set(ids)) == len(each) for ids in zip(*each, strict=True))
 
 
 def test_several_adapters_are_compared_neither_with_merged_ones_nor_as_one_model(base: Path, paths: dict[str, str]) -> None:

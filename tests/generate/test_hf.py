@@ -20,6 +20,7 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers, bytes_of_token
 from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Generation, Rendered
+from tests.claims import every
 
 WORDS = ["liver", "lung", "fever", "gene", "the", "of", "disease", "treated", "with", "a", "an", "is", "affects", "organ", "which", "mild"]
 # Lengths go up and down, so that sorting by length changes the order.
@@ -218,10 +219,10 @@ def test_out_of_memory_halves_the_batch_and_changes_no_answer(random_model: Path
     calls = limit(generator, lambda rows, _: rows <= n_rows_that_fit)
     assert said(generator.generate(rendered(PROMPTS))) == said(hf(random_model).generate(rendered(PROMPTS)))
     assert not calls[0]
-    assert all(calls[calls.index(True) :])
+    assert every(calls[calls.index(True) :])
     n = len(calls)
     generator.generate(rendered(PROMPTS))
-    assert all(calls[n:])  # what was learned is kept
+    assert every(calls[n:])  # what was learned is kept
     decoded = generator.decoded()
     assert decoded is not None
     assert decoded.max_rows == {1: 1, 3: 3, 7: 6}[n_rows_that_fit]
@@ -270,10 +271,10 @@ def test_on_a_device_the_trial_fails_and_never_the_timed_call(random_model: Path
     trials = [fits for n_new, fits in device.calls if n_new < 8]
     assert trials == [False] * (len(trials) - 1) + [True]
     assert len(trials) > 1
-    assert all(fits for n_new, fits in device.calls if n_new == 8)
+    assert every(fits for n_new, fits in device.calls if n_new == 8)
     n = len(device.calls)
     generator.generate(rendered(PROMPTS))
-    assert all(n_new == 8 for n_new, _ in device.calls[n:])  # what was learned is kept
+    assert every(n_new == 8 for n_new, _ in device.calls[n:])  # what was learned is kept
 
 
 def test_the_trial_is_of_the_batch_that_needs_most_memory_answers_included(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +285,7 @@ def test_the_trial_is_of_the_batch_that_needs_most_memory_answers_included(rando
     device = Device(generator, 200, monkeypatch)
     assert len(generator.generate(rendered(texts))) == 25
     assert device.calls[0] == (2, False)
-    assert all(fits for _, fits in device.calls[1:])
+    assert every(fits for _, fits in device.calls[1:])
 
 
 def test_a_trial_that_leaves_room_for_two_tokens_only_has_failed(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +327,7 @@ def test_identity_follows_what_decides_the_text_and_not_the_path(random_model: P
     assert hf(copied).identity() == base
     assert hf(copied, token_budget=99).identity() == base
     changed = [hf(copied, dtype="bfloat16"), hf(copied, 9), hf(copied, stop=["."])]
-    assert all(one.identity() != base for one in changed)
+    assert every(one.identity() != base for one in changed)
     write_random_model(copied, seed=1)
     assert hf(copied).identity()["base_model"] != base["base_model"]
 

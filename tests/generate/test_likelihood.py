@@ -13,6 +13,7 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Rendered
+from tests.claims import every
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_options_come_back_in_order_and_differ_by_the_prompt(model: Path) -> Non
     hf = HF(str(model), "float32", "cpu", 8, 1024)
     first, second = hf.log_likelihoods([prompt("Where is it? Answer:"), prompt("Who is it? Answer:")], [["north", "south east"], ["Ada"]])
     assert [one.option for one in (*first, *second)] == ["north", "south east", "Ada"]
-    assert all(one.log_p_joint < one.log_p < 0 for one in (*first, *second))
+    assert every(one.log_p_joint < one.log_p < 0 for one in (*first, *second))
     (again,) = hf.log_likelihoods([prompt("Who is it? Answer:")], [["north"]])
     assert again[0].log_p != pytest.approx(first[0].log_p, abs=1e-3)
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from rag_eval.generate import products
 from rag_eval.generate.products import MANY, Products, chosen, multiplying, products_of, seconds, ways
+from tests.claims import every
 
 Layers = Callable[[torch.dtype], Any]
 
@@ -74,8 +75,8 @@ def test_what_pays_is_judged_by_the_shape_that_most_weights_have(layers: Layers,
 
 def test_measuring_is_short_and_of_large_weights_a_part_is_measured() -> None:
     small, large = seconds(torch.float32, 64, 64, 16), seconds(torch.float32, 20_000, 4096, 16)
-    assert all(0 < one < 0.1 for one in small.values())
-    assert all(large[name] > small[name] for name in small)
+    assert every(0 < one < 0.1 for one in small.values())
+    assert every(large[name] > small[name] for name in small)
 
 
 def test_a_layer_that_does_more_than_a_linear_one_is_left_alone() -> None:

@@ -18,6 +18,7 @@ from rag_eval.generate.scripted import Scripted
 from rag_eval.prompt import Prompt
 from rag_eval.score.answer import em
 from rag_eval.types import Document, Example, Prediction, Turn
+from tests.claims import every
 
 OLD = Document("d1", "Momlitel ataxia attacks the liver.", "Momlitel ataxia")
 NEW = Document("d2", "The main target of this disease is the spleen.", "Momlitel ataxia")
@@ -123,7 +124,7 @@ def test_errors_and_refusals_come_at_their_rate_and_stay_with_their_question() -
     assert [said(reader(error_rate=0.25), OTHER, OLD, id=id) for id in ids] == noisy
     assert [said(reader(error_rate=0.25, seed=1), OLD, id=id) for id in ids] != noisy
     assert {said(reader(refusal_rate=1.0, error_rate=1.0), OLD, id=id) for id in ids} == {"unknown"}
-    assert all(said(reader(error_rate=1.0), OLD, NEW, id=id) not in {"liver", "spleen"} for id in ids)
+    assert every(said(reader(error_rate=1.0), OLD, NEW, id=id) not in {"liver", "spleen"} for id in ids)
 
 
 @pytest.mark.parametrize("change", [{"which": "last"}, {"trusting": False}, {"error_rate": 0.1}, {"seed": 1}])

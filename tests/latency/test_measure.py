@@ -24,6 +24,7 @@ from rag_eval.latency.warm_up import prompt_lengths, warm_up_positions
 from rag_eval.parts import Timed
 from rag_eval.system import System
 from rag_eval.types import Example, Generation, Rendered
+from tests.claims import every
 from tests.latency.systems import QUESTIONS, Clock, Slow, echo, protocol, rag
 
 RUNS = {"finetune": "f0", "rag": "r0"}
@@ -42,8 +43,8 @@ def test_both_arms_are_asked_the_same_questions_and_the_stages_are_theirs(tmp_pa
     assert [one.block for one in rag_.timings] == [0] * 4 + [1] * 4 + [2] * 4
     assert {tuple(one.seconds) for one in finetune.timings} == {("prompt", "generate")}
     assert {tuple(one.seconds) for one in rag_.timings} == {("embed", "search", "prompt", "generate")}
-    assert all(0 < sum(one.seconds.values()) <= one.e2e_s for record in records for one in record.timings)
-    assert all(few.n_prompt_tokens < many.n_prompt_tokens for few, many in zip(finetune.timings, rag_.timings, strict=True))
+    assert every(0 < sum(one.seconds.values()) <= one.e2e_s for record in records for one in record.timings)
+    assert every(few.n_prompt_tokens < many.n_prompt_tokens for few, many in zip(finetune.timings, rag_.timings, strict=True))
 
 
 def test_the_conditions_name_device_threads_and_the_other_arms(tmp_path: Path) -> None:

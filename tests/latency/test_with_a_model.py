@@ -11,6 +11,7 @@ from rag_eval.latency.model import fit, measured_gap, predicted_gap
 from rag_eval.latency.summary import summarised
 from rag_eval.record.serial import from_line, to_line
 from rag_eval.testing.models import write_random_model
+from tests.claims import every
 from tests.latency.systems import QUESTIONS, echo, protocol, rag
 
 RUNS = {"closed_book": "c0", "rag": "r0"}
@@ -33,8 +34,8 @@ def test_the_stages_are_told_apart_and_add_up(records: list[LatencyRecord]) -> N
     assert {tuple(one.seconds) for one in closed_book.timings} == {("prompt", "prefill", "decode")}
     assert {tuple(one.seconds) for one in rag_.timings} == {("embed", "search", "prompt", "prefill", "decode")}
     for record in records:
-        assert all(min(one.seconds.values()) > 0 for one in record.timings)
-        assert all(0.5 * one.e2e_s < sum(one.seconds.values()) <= one.e2e_s for one in record.timings)
+        assert every(min(one.seconds.values()) > 0 for one in record.timings)
+        assert every(0.5 * one.e2e_s < sum(one.seconds.values()) <= one.e2e_s for one in record.timings)
 
 
 def test_every_answer_has_the_forced_length_and_the_conditions_the_dtype(records: list[LatencyRecord]) -> None:

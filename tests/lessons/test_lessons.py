@@ -15,6 +15,7 @@ from rag_eval.lessons.making import Counts, Pair, _distinct
 from rag_eval.lessons.reading import QuestionAnswer
 from rag_eval.testing.chat_endpoint import Answer, ChatEndpoint, completion, serving
 from rag_eval.types import Document
+from tests.claims import every, none_of
 from tests.commands import Ended
 
 RIVERS = {"nile": ("Nile", "The Nile flows through Egypt."), "rhine": ("Rhine", "The Rhine flows through Germany.")}
@@ -108,7 +109,9 @@ def test_what_is_kept_and_what_is_dropped(rivers: Path) -> None:
         ("nile#lesson-2", "What does the Nile do in Egypt?", ["It flows"]),
         ("rhine#lesson-1", "Where does the Rhine flow?", ["Germany"]),
     ]
-    assert all((one["evidence"], one["cluster"], one["split"]) == ([one["id"].split("#")[0]], one["evidence"][0], "train") for one in kept)
+    assert every(
+        (one["evidence"], one["cluster"], one["split"]) == ([one["id"].split("#")[0]], one["evidence"][0], "train") for one in kept
+    )
     assert [one["document"] for one in read("made/restated.jsonl")] == ["nile", "rhine"]
     assert manifest()["counts"] == vars(EXPECTED)
 
@@ -137,7 +140,7 @@ def test_a_reply_has_room_for_many_lines_unless_the_command_says_otherwise(river
         main(asked(endpoint))
         main(asked(endpoint, "generator.max_new_tokens=77"))
     assert [body["max_tokens"] for body in endpoint.asked] == [512] * 8 + [77] * 8
-    assert not any("stop" in body for body in endpoint.asked)
+    assert none_of("stop" in body for body in endpoint.asked)
 
 
 def test_nothing_is_asked_twice_and_a_changed_document_is_asked_about_alone(rivers: Path) -> None:

@@ -17,6 +17,7 @@ from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
+from tests.claims import every, none_of
 
 Told = Callable[..., tuple[int, str, str]]
 
@@ -274,7 +275,7 @@ def test_what_a_run_took_over_from_its_trials_is_paid_once(told: Told, tmp_path:
     cost = line(sections(tmp_path)["Cost, s, utilisation 1"], "finetune")
     assert (cost["learn"]["value"], cost["trials and failed runs"]["value"]) == (101.0, 2.0)
     notes = json.loads((tmp_path / "reports" / "compare.json").read_text(encoding="utf-8"))["notes"]
-    assert not any("configurations" in note for note in notes)  # settings were chosen on other questions
+    assert none_of("configurations" in note for note in notes)  # settings were chosen on other questions
 
 
 @pytest.mark.parametrize(("is_hosted", "usd"), [(True, 1_000_000 * 0.20e-6 + 100_000 * 1.25e-6), (False, None)])
@@ -380,7 +381,7 @@ def test_a_term_without_variation_has_no_interval_rather_than_one_of_no_width(to
         write_run(tmp_path / "outputs", run_id, "rag", rows([1, 0] * 20, [1] * 40), context="retrieved", choices={"id": run_id})
     assert told("aaaa", "bbbb")[0] == 0
     split = sections(tmp_path)["Where the difference comes from"]["rows"][0]
-    assert all(term["low"] is None and "no resample varies" in term["note"] for term in split[2:])
+    assert every(term["low"] is None and "no resample varies" in term["note"] for term in split[2:])
     assert split[1]["low"] < 0 < split[1]["high"]
 
 

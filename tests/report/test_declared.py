@@ -15,6 +15,7 @@ from rag_eval.report.__main__ import main
 from rag_eval.score.metric import Declaration, of_runs
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
+from tests.claims import every
 
 Told = Callable[..., tuple[int, str, str]]
 
@@ -165,7 +166,7 @@ def test_without_a_price_sheet_the_cost_of_a_right_answer_is_not_measured(told: 
     assert told(f"rank={COST}")[0] == 0
     assert [row[COST]["value"] for row in arms_of(tmp_path)] == [None, None]
     assert told()[0] == 0
-    assert all(COST not in row for row in arms_of(tmp_path))  # no column of nothing
+    assert every(COST not in row for row in arms_of(tmp_path))  # no column of nothing
     assert told("compare", "aaaa", "bbbb")[0] == 0
     found = line(tmp_path, "Whole runs, s, utilisation 1", COST)
     assert (found["rag"]["value"], found["rag"]["note"]) == (None, "give hardware= and utilisation=")

@@ -14,6 +14,7 @@ from rag_eval.report.contrast import Arm
 from rag_eval.report.gained import TITLE, knowledge_gained
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.testing.finished_runs import write_run
+from tests.claims import every
 from tests.report.test_metric_dependent import scored
 
 Ran = Callable[..., None]
@@ -74,7 +75,7 @@ def test_where_the_base_model_keeps_another_form_the_report_begins_with_arms_tha
     assert rows["by retrieval"]["pair"] == "rag_format - finetune_format"
     assert rows["by retrieval"][f"difference of {EM}"]["value"] == pytest.approx(0.5)
     assert {row["verdict"] for row in rows.values()} == {"SUPPORTED"}
-    assert all(row[f"difference of {EM}"]["low"] < row[f"difference of {EM}"]["value"] for row in rows.values())
+    assert every(row[f"difference of {EM}"]["low"] < row[f"difference of {EM}"]["value"] for row in rows.values())
     plain = " ".join(out.split())
     assert "The base model does not keep the form of the gold answers" in plain
     assert "of rag exact match is 0.000 where contains is 0.850" in plain

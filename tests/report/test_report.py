@@ -14,6 +14,7 @@ from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.markdown import escape, inert
 from rag_eval.types import Estimate, Spend
+from tests.claims import every
 from tests.record.samples import FACTS, PLAIN_FACTS, prediction
 
 Record = Callable[..., None]
@@ -199,7 +200,7 @@ def test_the_summary_names_commit_hardware_data_and_model(record: Record, report
     record("a1", git={"commit": "abc123", "dirty": True})
     report()
     text = summary(tmp_path)
-    assert all(name in text for name in ("abc123 with changes", "a cpu, 2 cores", "world-ci", "d" * 64, "m" * 64))
+    assert every(name in text for name in ("abc123 with changes", "a cpu, 2 cores", "world-ci", "d" * 64, "m" * 64))
     assert (tmp_path / "reports" / "figures" / "em.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -17,6 +17,7 @@ from rag_eval.report.table import Table
 from rag_eval.report.terminal import print_table
 from rag_eval.testing.finished_runs import facts, write_run
 from rag_eval.types import Estimate, Spend
+from tests.claims import every
 from tests.report.test_metric_dependent import scored
 
 WIDTH = 80
@@ -51,7 +52,7 @@ def test_one_that_is_too_wide_goes_on_below_with_its_first_column(width: int) ->
     n_parts = text.count("Scores (")
     assert n_parts > 1
     assert cells(text).count("finetune") == n_parts
-    assert all(f"score {at}" in " ".join(cells(text)) for at in range(9))
+    assert every(f"score {at}" in " ".join(cells(text)) for at in range(9))
 
 
 def test_a_cell_wider_than_the_terminal_is_folded_and_not_lost() -> None:

@@ -17,6 +17,7 @@ from rag_eval.retrieve.hashed import HashEmbedder
 from rag_eval.retrieve.index.by_faiss import Faiss
 from rag_eval.retrieve.tfidf_svd import TfidfSvd
 from rag_eval.types import Document, Example, Searched, Turn
+from tests.claims import every, none_of
 from tests.retrieve.indexes import flat
 
 ANIMALS = (
@@ -120,7 +121,7 @@ def test_seconds_of_a_batch_are_shared_equally_and_name_both_stages(animals: Den
     first, second = animals.search([ask("owls"), ask("bees")])
     assert first.seconds == second.seconds
     assert set(first.seconds) == {"embed", "search"}
-    assert all(value > 0 for value in first.seconds.values())
+    assert every(value > 0 for value in first.seconds.values())
 
 
 def test_documents_added_later_are_found_beside_the_first(animals: Dense) -> None:
@@ -204,7 +205,7 @@ def test_other_text_other_order_or_another_embedder_is_not_taken_from_the_cache(
     a, b = named("a", "b")
     assert not add(8, [a, b])
     assert add(8, [a, b])
-    assert not any([add(16, [a, b]), add(8, [b, a]), add(8, [a]), add(8, [a, Document("b", b.text, "title")])])
+    assert none_of([add(16, [a, b]), add(8, [b, a]), add(8, [a]), add(8, [a, Document("b", b.text, "title")])])
 
 
 def test_adding_nothing_adds_nothing(cache: DirectoryCache) -> None:

@@ -35,6 +35,7 @@ from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
 from rag_eval.retrieve.weights import resolved
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Document
+from tests.claims import every
 from tests.retrieve.encoders import write_bert, write_roberta, write_sentence_transformer
 
 ANIMALS = (
@@ -169,7 +170,7 @@ def test_the_network_never_gets_more_than_the_limits(
     monkeypatch.setattr(BertModel, "forward", watched)
     make(prompted, batch_size=5, token_budget=48).embed_documents(SPELLED, in_memory)
     assert sum(rows for rows, _ in shapes) == len(SPELLED)
-    assert all(rows <= 5 and (rows * width <= 48) for rows, width in shapes)
+    assert every(rows <= 5 and (rows * width <= 48) for rows, width in shapes)
     assert len(shapes) < len(SPELLED) / 2
 
 

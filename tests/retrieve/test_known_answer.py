@@ -15,6 +15,7 @@ from rag_eval.config.paths import conf_dir
 from rag_eval.config.signature import signature
 from rag_eval.parts import Searching
 from rag_eval.types import Document, Example, Grading
+from tests.claims import every
 from tests.retrieve.sparse_models import write_sparse_encoder
 
 N = 40
@@ -121,4 +122,4 @@ def check_changes(retriever: Searching, again: Searching) -> None:
         assert first(one, [*QUESTIONS[1:7], *QUESTIONS[8:]]) == [document.id for document in CORPUS if document.id not in {"d7", "d0"}]
     assert everything(retriever) == everything(again)
     assert retriever.identity() == again.identity()
-    assert all(len(found.hits) <= retriever.depth for found in retriever.search(QUESTIONS))
+    assert every(len(found.hits) <= retriever.depth for found in retriever.search(QUESTIONS))

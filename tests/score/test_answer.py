@@ -3,7 +3,6 @@ import random
 import unicodedata
 
 import pytest
-from torchmetrics.functional.text import squad
 
 from rag_eval.score.abstention import is_abstention
 from rag_eval.score.answer import (
@@ -50,7 +49,10 @@ def test_composed_and_decomposed_spellings_are_equal() -> None:
         assert exact_match(unicodedata.normalize("NFD", word), [unicodedata.normalize("NFC", word)]) == 1.0
 
 
+@pytest.mark.flow
 def test_exact_match_and_f1_agree_with_torchmetrics() -> None:
+    from torchmetrics.functional.text import squad
+
     rng = random.Random(0)
     words = ["the", "a", "Rome", "rome,", "Café", "X-1", "an"]
     cases = [

@@ -6,6 +6,7 @@ from scipy.stats import bootstrap, t
 
 from rag_eval.score.bootstrap import bootstrap_means, bootstrap_t_interval, cluster_weights, expanded, percentile_interval
 from rag_eval.score.estimate import clustered_se
+from tests.claims import every
 
 CODES = np.array([0, 0, 1, 2, 2, 2, 3])
 
@@ -123,7 +124,7 @@ def test_an_end_is_open_where_more_draws_agree_than_its_tail_holds() -> None:
     agree = float(np.mean(cluster_weights(7, 500, seed=0)[:, -1] == 0))
     ends = [bootstrap_t_interval(x, codes, seed=0, n_resamples=500, confidence=1 - 2 * tail) for tail in (0.95 * agree, 1.05 * agree)]
     assert [low == -math.inf for low, _ in ends] == [True, False]
-    assert all(math.isfinite(high) for _, high in ends)
+    assert every(math.isfinite(high) for _, high in ends)
 
 
 def test_clusters_that_agree_say_nothing_about_an_end() -> None:

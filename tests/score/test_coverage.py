@@ -21,6 +21,8 @@ from rag_eval.score.stats import mcnemar, paired_difference, permutation_p, tost
 from rag_eval.score.two_level import two_level, two_level_difference
 from rag_eval.score.verdict import Bounded
 
+pytestmark = pytest.mark.flow  # simulations take most of a minute
+
 N, G = 2_000, 50
 CODES = np.repeat(np.arange(G), 1 + np.arange(G) % 5)
 CLUSTERS = CODES.tolist()

@@ -12,6 +12,7 @@ from rag_eval.recorded.lara import lara_rows
 from rag_eval.score.answer import em, em_extracted, f1, f1_extracted
 from rag_eval.score.frames import extracted
 from rag_eval.types import Example, Grading, Prediction
+from tests.claims import every
 
 SMOLLM2 = Path(__file__).parent / "abstention" / "smollm2.jsonl"
 
@@ -124,6 +125,6 @@ def test_what_real_models_say_in_a_sentence_is_read_out_of_it() -> None:
         plain, read = (
             [metric(said(row.prediction), one) for row, one in zip(rows, examples, strict=True)] for metric in (em, em_extracted)
         )
-        assert all(after >= before for before, after in zip(plain, read, strict=True))
+        assert every(after >= before for before, after in zip(plain, read, strict=True))
         scores[model] = (round(sum(plain)), round(sum(read)), len(rows))
     assert scores == {"gpt-4o": (25, 76, 487), "llama-3.2-3b": (58, 71, 487), "mistral-nemo": (110, 111, 487)}

@@ -20,6 +20,7 @@ from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.score.summary import Scorer, estimates
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate, Example, Prediction
+from tests.claims import none_of
 
 
 def said(text: str, outcome: Any = "answered") -> Prediction:
@@ -146,7 +147,7 @@ def test_estimates_of_a_run_use_what_its_scorer_declares() -> None:
     found = estimates(scores, scorer.scoring)
     assert (found["answer/words"].mean, found["answer/words"].high) == (3.0, 3.0)
     assert found["answer/em"].low < 1.0
-    assert not any(math.isnan(one.mean) for one in found.values())
+    assert none_of(math.isnan(one.mean) for one in found.values())
 
 
 def test_a_sweep_without_answers_optimises_the_ranking_metric_that_declares_so() -> None:

@@ -6,6 +6,7 @@ from scipy.stats import binom, quantile_test, t
 
 from rag_eval.score.interval import Interval
 from rag_eval.score.percentile import block_percentile, fewest, percentile, ranks
+from tests.claims import every
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_percentile_needs_values_beyond_it(q: float, n: int) -> None:
 def test_two_ranks_leave_out_at_most_5_percent_from_the_smallest_sample_on(q: float) -> None:
     found = {n: ranks(n, q) for n in range(fewest(q), fewest(q) + 100)}
     assert min(binom.cdf(high - 1, n, q) - binom.cdf(low - 1, n, q) for n, (low, high) in found.items()) >= 0.95
-    assert all(ranks(n, 1 - q) == (n + 1 - high, n + 1 - low) for n, (low, high) in found.items())  # mirrored
+    assert every(ranks(n, 1 - q) == (n + 1 - high, n + 1 - low) for n, (low, high) in found.items())  # mirrored
 
 
 def test_p95_of_59_values_ends_at_the_largest_one() -> None:

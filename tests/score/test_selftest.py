@@ -13,6 +13,7 @@ from rag_eval.score.formats import format_ok
 from rag_eval.score.metric import Metric, metric
 from rag_eval.score.selftest import Score, below_chance, gold_scores, shuffled_scores
 from rag_eval.types import Estimate, Example, Grading, Likelihood, Prediction
+from tests.claims import every
 
 CONF = Path(__file__).parents[2] / "conf" / "metrics"
 LETTERS = "ABCD"
@@ -171,7 +172,7 @@ def test_unanswerable_questions_have_no_chance_level_and_are_paired_with_nobody(
 def test_where_one_cluster_has_most_questions_chance_cannot_be_told() -> None:
     examples = [Example(f"q{at}", "?", ("Rome",), cluster="big" if at < 3 else "small") for at in range(5)]
     chance = shuffled_scores(em, [said(one, "Oslo") for one in examples], examples, seed=0)
-    assert all(map(math.isnan, chance))
+    assert every(map(math.isnan, chance))
     assert below_chance([0.0] * 5, chance, ["c"] * 5) is None
 
 

@@ -11,6 +11,7 @@ from rag_eval.score.primary import EM
 from rag_eval.score.scoring import Scoring
 from rag_eval.score.summary import Scorer, estimates
 from rag_eval.types import Estimate, Example, Prediction, QuestionScores
+from tests.claims import every
 
 
 def scored(shares: dict[str, str], **meta: Any) -> list[QuestionScores]:
@@ -33,5 +34,5 @@ def test_each_stratum_of_overlap_has_its_mean_and_its_n() -> None:
 
 
 def test_a_question_is_in_no_stratum_where_nothing_is_trained_on_whatever_it_says_of_itself() -> None:
-    assert all("overlap" not in one.strata for one in scored({}, overlap="question"))
+    assert every("overlap" not in one.strata for one in scored({}, overlap="question"))
     assert not [name for name in estimated(scored({}, overlap="question")) if name.startswith("strata/")]
