@@ -23,9 +23,8 @@ from rag_eval.adapt.none import NoAdapter
 from rag_eval.config.build import build
 from rag_eval.config.signature import signature
 from rag_eval.exemplars import chosen, n_available
-from rag_eval.parts import Cache, Generator, Retriever, Styled
+from rag_eval.parts import Cache, Form, Generator, Retriever, Styled, Tried
 from rag_eval.prompt import Prompt
-from rag_eval.record.facts import Form, Tried
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import OracleDistract
 from rag_eval.retrieve.random_pick import RandomPick

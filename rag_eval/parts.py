@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rag_eval.types import (
     Document,
+    Estimate,
     Example,
     Formatted,
     Generation,
@@ -157,6 +158,29 @@ class KnowledgeBudget:
     n_neither: int
     rows: Mapping[str, int] = field(default_factory=dict)  # trained on, by source; empty also where an earlier version did not count them
     n_beside_trained: int | None = None  # only retrievable, with all evidence asked about otherwise in training; None = not counted
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One form of the prompt and what the base model answered in it."""
+
+    style: Style
+    n_exemplars: int
+    contains: Estimate
+    em: Estimate
+    words: float  # mean of the answers, normalised; two characters of a script without spaces are one
+    answers: tuple[str, ...]  # the first few, to be read
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of every prompt of a study, and why it is that one."""
+
+    style: Style
+    n_exemplars: int
+    why: str
+    tried: tuple[Tried, ...] = ()
+    gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
 
 
 @dataclass(frozen=True)

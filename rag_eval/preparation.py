@@ -15,10 +15,10 @@ from rag_eval.form import formed
 from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.gguf.folder import is_gguf
 from rag_eval.hub import pinned
+from rag_eval.parts import Form, Teaching
 from rag_eval.parts import Row as TrainingRow
-from rag_eval.parts import Teaching
 from rag_eval.probes import sample
-from rag_eval.record.facts import Form, RunFacts
+from rag_eval.record.facts import RunFacts
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_facts import known_before
 from rag_eval.recorded.answer import Answers

@@ -17,7 +17,7 @@ from rag_eval.config.compose import composed
 from rag_eval.data.world import source
 from rag_eval.errors import DataError
 from rag_eval.form import choose, formed
-from rag_eval.record.facts import Form, Tried
+from rag_eval.parts import Form, Tried
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.runs import mismatches
 from rag_eval.run_spec import RunSpec

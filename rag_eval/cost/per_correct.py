@@ -7,7 +7,7 @@ from rag_eval.score.metric import Declaration, RunColumns, declares
 from rag_eval.score.ratio import ratio_of_means
 
 
-@declares(Declaration("cost", label="USD a right answer", better="lower", high=None, judges="run", gold_scores_1=False, is_column=True))
+@declares(Declaration("cost", label="USD per right answer", better="lower", high=None, judges="run", gold_scores_1=False, is_column=True))
 def usd_per_correct(run: RunColumns) -> Interval | None:
     """Cost of the answers over how many of them are right, with Fieller's interval over clusters.
 

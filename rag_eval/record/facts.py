@@ -15,10 +15,9 @@ from rag_eval.adapt.kept_history import History as History
 from rag_eval.data.audit import Audit as Audit
 from rag_eval.data.chunk import Chunking as Chunking
 from rag_eval.energy import Power
-from rag_eval.parts import Decoded, KnowledgeBudget, Truncation
+from rag_eval.parts import Decoded, Form, KnowledgeBudget, Truncation
 from rag_eval.score.metric import Declaration
 from rag_eval.score.scoring import Scoring
-from rag_eval.types import Estimate, Style
 
 UNMETERED = Power(None, None)
 Choice = str | int | float | bool | None  # of a setting; lists are JSON
@@ -77,29 +76,6 @@ class BaseWeights:
     def __str__(self) -> str:
         formats = ", ".join(f"{name} ({n} tensors)" for name, n in self.formats.items())
         return f"{self.format} {formats}, dequantised to {self.dequantised_to}, from the file with sha256 {self.sha256}"
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One form of the prompt and what the base model answered in it."""
-
-    style: Style
-    n_exemplars: int
-    contains: Estimate
-    em: Estimate
-    words: float  # mean of the answers, normalised; two characters of a script without spaces are one
-    answers: tuple[str, ...]  # the first few, to be read
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form of every prompt of a study, and why it is that one."""
-
-    style: Style
-    n_exemplars: int
-    why: str
-    tried: tuple[Tried, ...] = ()
-    gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
 
 
 @dataclass(frozen=True, kw_only=True)

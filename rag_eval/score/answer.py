@@ -121,7 +121,7 @@ def abstained(prediction: Prediction, example: Example) -> float:
     return float(prediction.outcome == "abstained")
 
 
-@declares(Declaration(label="words an answer", better="lower", high=None, gold_scores_1=False))
+@declares(Declaration(label="words per answer", better="lower", high=None, gold_scores_1=False))
 def n_words(prediction: Prediction, example: Example) -> float:
     """Words of the answer: what stands between white space, two characters of a script without spaces being one; nan for an error."""
     return math.nan if prediction.outcome == "error" else length(prediction.text)

@@ -155,8 +155,8 @@ def test_runs_are_ranked_by_what_a_right_answer_costs(told: Told, tmp_path: Path
     assert (best["value"], second["value"]) == (pytest.approx(QUESTION_USD * 80 / 60), pytest.approx(QUESTION_USD * 2))
     assert best["low"] < best["value"] < best["high"] < second["value"]
     assert last["value"] is None
-    assert "in the order of USD a right answer, best first" in out
-    assert "USD a right answer" in (tmp_path / "reports" / "summary.md").read_text(encoding="utf-8")
+    assert "in the order of USD per right answer, best first" in out
+    assert "USD per right answer" in (tmp_path / "reports" / "summary.md").read_text(encoding="utf-8")
     assert "3.7e-05" in out
 
 
