@@ -13,6 +13,8 @@ import pytest
 from rag_eval.errors import is_out_of_memory
 from rag_eval.meter import metered
 
+pytestmark = pytest.mark.flow
+
 MIB = 2**20
 
 

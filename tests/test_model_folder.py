@@ -14,6 +14,8 @@ from rag_eval.errors import DataError
 from rag_eval.model_folder import check_embedder_folder, check_sha256, fingerprint, max_tokens
 from rag_eval.retrieve.offline import PACKAGE, minilm_path
 
+pytestmark = pytest.mark.flow
+
 TRANSFORMER = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}
 
 

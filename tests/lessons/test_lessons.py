@@ -18,6 +18,8 @@ from rag_eval.types import Document
 from tests.claims import every, none_of
 from tests.commands import Ended
 
+pytestmark = pytest.mark.flow
+
 RIVERS = {"nile": ("Nile", "The Nile flows through Egypt."), "rhine": ("Rhine", "The Rhine flows through Germany.")}
 TEST_QUESTION = "Through which country does the river Nile flow?"
 

@@ -27,6 +27,8 @@ from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
 from rag_eval.types import Estimate, Timing
 from tests.record.samples import FACTS, prediction
 
+pytestmark = pytest.mark.flow
+
 Make = Callable[[str], RunDirectory]
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -27,6 +27,7 @@ from rag_eval.score.older_names import OLDER_NAMES
 from rag_eval.score.outcome import OUTCOME_MEASURES
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.testing.finished_runs import write_run
+from tests.claims import every
 from tests.report.test_metric_dependent import scored
 
 TABLE = Table(
@@ -171,4 +172,4 @@ def test_a_label_that_a_record_brings_is_inert_in_every_medium(
     said = capsys.readouterr().out
     files = [(tmp_path / "reports" / name).read_text(encoding="utf-8") for name in ("summary.md", "compare.md")]
     assert "\x1b" not in said + "".join(files)
-    assert all("&lt;b&gt;x&lt;/b&gt;" in text and "<b>" not in text and "\\[a\\](b)" in text for text in files)
+    assert every("&lt;b&gt;x&lt;/b&gt;" in text and "<b>" not in text and "\\[a\\](b)" in text for text in files)
