@@ -1,4 +1,4 @@
-"""What runs were scored by: the declarations that they carry, and what follows from them for whoever reads the scores."""
+"""Metric declarations of one or more runs, and what readers of their scores derive from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag_eval.score.older_names import older_declarations
 from rag_eval.score.primary import primary_of
 from rag_eval.types import Estimate
 
-UNKNOWN = Declaration()  # of a measure that nothing was declared of
+UNKNOWN = Declaration()  # used for a measure without a declaration
 
 
 class Scored(Protocol):
@@ -28,56 +28,62 @@ class Scored(Protocol):
 
 @dataclass(frozen=True)
 class Scoring:
-    """The measures of some runs and the primary one among them.
+    """Measures of some runs and their primary score.
 
-    Strict scores ask for the form of the gold answers, lenient ones for no form, and reward long answers: one is read beside the other.
+    Strict scores require the form of the gold answers. Lenient scores accept any form but favour long answers; reports show one of
+    each side by side.
     """
 
     declared: Mapping[str, Declaration]  # by tracked name
     primary: str
 
     def of(self, measure: str) -> Declaration:
-        """What a measure declares."""
+        """Declaration of a measure."""
         return self.declared.get(measure, UNKNOWN)
 
     def asking(self, *asks: Asks) -> list[str]:
-        """The measures that ask this of a right answer, in the order of what they ask."""
+        """Measures whose declaration has one of these values of `asks`, in the order of the arguments."""
         return [name for one in asks for name, declaration in self.declared.items() if declaration.asks == one]
 
     @property
     def lenient(self) -> str:
-        """The score that strict ones are read beside; "" = none is declared."""
+        """The lenient score shown beside strict ones; "" if none is declared."""
         return next(iter(self.asking("content")), "")
 
     def strict(self, measure: str = "") -> str:
-        """The score that is read beside the lenient one: the measure if it is strict, else the primary score, else the first strict one.
+        """The strict score shown beside the lenient one.
+
+        This is the measure itself if it is strict, else the primary score unless that is lenient, else the first strict score.
 
         Args:
-            measure: what is compared; "" = nothing in particular.
+            measure: tracked name of the compared measure; "" = none in particular.
 
         Returns:
-            "" where there is none.
+            A tracked name; "" if there is none.
         """
         if self.of(measure).asks == "form":
             return measure
         return self.primary if self.of(self.primary).asks != "content" else next(iter(self.asking("form")), "")
 
     def rests_on(self, measure: str) -> str:
-        """The score that a measure is, or follows from."""
+        """The primary score if the measure is derived from it, else the measure itself."""
         return self.primary if self.of(measure).follows_primary else measure
 
     def judges_answers(self, measure: str) -> bool:
-        """Whether a measure says how right answers are, in whatever form."""
+        """Whether a measure scores the correctness of answers."""
         declaration = self.of(measure)
         return measure == self.primary or declaration.asks != "" or declaration.follows_primary
 
     def mean(self, measure: str, values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate | None:
-        """The mean of a measure with its interval, which ends where its values do; None where no question could be judged.
+        """Mean of a measure with its interval, clipped to the declared range.
 
         Args:
-            measure: by whose declaration.
-            values: one a question; nan = could not be judged.
+            measure: tracked name, which selects the declaration.
+            values: one per question; nan = not judged.
             clusters: the cluster of each question.
+
+        Returns:
+            The estimate; None if no question was judged.
         """
         declaration = self.of(measure)
         is_binary = declaration.bounds == SHARE and all(value in SHARE or math.isnan(value) for value in values)
@@ -89,17 +95,26 @@ class Scoring:
 
     @property
     def of_unanswerable(self) -> str:
-        """The measure that tells right answers to unanswerable questions; "" = none is declared."""
+        """The measure of correctness on unanswerable questions; "" if none is declared."""
         return next((name for name, one in self.declared.items() if one.judges == "unanswerable" and one.is_share), "")
 
     @property
     def objective(self) -> tuple[str, ...]:
-        """What a sweep optimises: the first of these that was measured."""
+        """Objectives of a sweep in order of preference; the first that was measured is used."""
         return (self.primary, *(name for name, one in self.declared.items() if one.is_objective))
 
 
 def scoring_of(*runs: Scored) -> Scoring:
-    """What these runs were scored by; of a measure that several declare, what the first says, and the primary score of the first."""
+    """Declarations and primary score of some runs.
+
+    If several runs declare a measure, the first declaration is used; the primary score is that of the first run.
+
+    Args:
+        *runs: at least one run.
+
+    Returns:
+        The scoring.
+    """
     declared: dict[str, Declaration] = {}
     for run in runs:
         declared |= {name: one for name, one in _declared(run).items() if name not in declared}
@@ -110,5 +125,5 @@ def _declared(run: Scored) -> Mapping[str, Declaration]:
     plain = run.facts.get("metrics")
     if plain is None:
         return older_declarations(run.estimates)
-    known = {field.name for field in fields(Declaration)}  # a newer version may say more
+    known = {field.name for field in fields(Declaration)}  # a newer version may have recorded more fields
     return {name: Declaration(**{key: value for key, value in one.items() if key in known}) for name, one in plain.items()}
