@@ -1,4 +1,4 @@
-"""What a dataset lets each side know, and how far its splits are apart: counted, so that a report can say it."""
+"""Counts that describe what a dataset gives to training and to retrieval, and the overlap of its splits, for reports."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from rag_eval.parts import Spelling
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Example, QADataset
 
-N_GRAM = 8  # words in a row that two questions share by copying rather than by chance
-FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
+N_GRAM = 8  # length in words of the n-grams compared between questions
+FEW_DISTRACTORS = 10  # below this number of documents besides the evidence, retrieval is trivial
 
 
 def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
-    """Counts over the questions that are asked.
+    """Count facts, distractors and overlaps of the evaluated questions.
+
+    Args:
+        dataset: the dataset.
+        questions: the evaluated questions.
 
     Returns:
-        n_documents: in the corpus.
-        n_distractors_min: documents that are no evidence, of the question with most evidence; None without evidence or corpus.
+        n_documents: documents in the corpus.
+        n_distractors_min: documents that are no evidence, for the question with most evidence; None without evidence or corpus.
         n_facts: answerable questions.
-        n_facts_in_corpus: those whose evidence is all in the corpus; None where evidence or corpus is not known.
-        n_facts_in_training: those whose fact some training question asks, about the same cluster with the same answer.
-        n_shared_8_grams: questions with eight words in a row that stand in a training question.
-        n_before_training: questions about a date (`as_of`) that is earlier than the latest of a training question.
+        n_facts_in_corpus: answerable questions with all evidence in the corpus; None if evidence or corpus is unknown.
+        n_facts_in_training: answerable questions with a training question of the same cluster and the same answer.
+        n_shared_8_grams: questions that share eight consecutive words with a training question.
+        n_before_training: questions whose date (`as_of`) is earlier than the latest date of a training question.
     """
     asked = [example for example in questions if example.is_answerable]
     known = {document.id for document in dataset.documents}
@@ -43,12 +47,15 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> dict[str, Any]:
 
 
 def spelled(generator: Any, dataset: QADataset, questions: Sequence[Example]) -> dict[str, int]:
-    """How many documents and how many of the questions that are asked spell a control token of the model; nothing where none is known.
+    """Count documents and questions that contain the text of a control token of the model.
 
     Args:
-        generator: knows them if it is a Spelling.
-        dataset: with the documents.
-        questions: that are asked, earlier turns included.
+        generator: used if it implements `Spelling`.
+        dataset: the dataset with its documents.
+        questions: the evaluated questions; earlier turns are included.
+
+    Returns:
+        n_documents_with_control_tokens and n_questions_with_control_tokens; {} if the generator has no known control tokens.
     """
     if not isinstance(generator, Spelling):
         return {}
