@@ -154,7 +154,7 @@ def _documents(corpus: Corpus) -> list[Row]:
 def _questions(
     table: Table, split: str, columns: Columns, empty_is_unanswerable: bool, passages: Passages, problems: Problems
 ) -> list[Row]:
-    """Questions of a split as rows with the fields of the jsonl format; their passages are collected."""
+    """Questions of a split as rows with the fields of the jsonl format; their passages are collected."""  # noqa: DOC501 (caught here)
     named = (columns.question, columns.answers, columns.id, columns.context, columns.title, columns.evidence, columns.cluster)
     questions, n_left_out = [], 0
     for number, row in enumerate(table.rows(split, _named(*named))):
