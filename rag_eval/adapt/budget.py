@@ -1,4 +1,4 @@
-"""What each side can know: which documents and facts retrieval reaches, and which training does."""
+"""Knowledge available to retrieval and to training: documents and facts that each of them covers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,20 @@ Asked = tuple[str, str]  # cluster, answer in normal form
 
 
 def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row] | None:
-    """What an adapter will train on; None where it trains on nothing, or was trained elsewhere.
+    """Training rows of an adapter.
+
+    Args:
+        adapter: the adapter.
+        generator: the generator to be trained.
+        prompt: renders prompts.
+        dataset: the dataset.
+        seed: seed of the rows.
+
+    Returns:
+        The rows; None if the adapter does not train.
 
     Raises:
-        DataError: whatever is wrong with it, long before a model is loaded.
+        DataError: for any fault of the rows, before a model is loaded.
     """
     if not isinstance(adapter, Teaching):
         return None
@@ -28,21 +38,25 @@ def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, da
 
 
 def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, Any]:
-    """How much of what is asked each side was given. A fact is an answer about a cluster, as in the audit.
+    """Coverage of the test questions by retrieval and by training. A fact is an answer about a cluster, as in the audit.
 
-    What training reaches of a question in another form than it was taught (the other way round, or of several facts) is not
-    known; such questions count as not trained, and n_beside_trained says how many there may be.
+    Whether a model generalises from a trained question to another form of it (reversed, or combining several facts) is unknown. Such
+    questions count as not trained; n_beside_trained is an upper bound of their number.
+
+    Args:
+        dataset: the dataset.
+        rows: the training rows.
 
     Returns:
-        rows: trained on, by source.
-        n_documents: in the corpus.
-        n_documents_trained: of these, how many are trained on, as they are or in other words.
-        n_facts_trained: asked in training.
-        n_questions: of the test, those whose evidence is known.
-        n_retrievable: of these, how many have all their evidence in the corpus.
-        n_trained: how many have their fact asked in training, or all their evidence trained on.
-        n_only_retrievable, n_only_trained, n_neither: how many only one side was given, or none.
-        n_beside_trained: of those that only retrieval was given, how many have evidence that training asks about otherwise, all of it.
+        rows: number of training rows by source.
+        n_documents: documents in the corpus.
+        n_documents_trained: documents in the training rows, as text or as a paraphrase.
+        n_facts_trained: facts asked in training.
+        n_questions: test questions with known evidence.
+        n_retrievable: of these, those with all evidence in the corpus.
+        n_trained: of these, those whose fact is asked in training, or with all evidence trained on.
+        n_only_retrievable, n_only_trained, n_neither: covered by one side only, or by none.
+        n_beside_trained: of those covered by retrieval only, those with all evidence used by other training questions.
     """
     taught = {example.id: example for example in dataset.train}
     asked_in_training = [taught[id] for id in {row.id for row in rows if row.prompt} if id in taught]
@@ -70,10 +84,7 @@ def budget(dataset: QADataset, rows: Sequence[Row]) -> Mapping[str, Any]:
 
 
 def asked_as_trained(dataset: QADataset, rows: Sequence[Row] | None) -> QADataset:
-    """The dataset with those training questions that are trained on as they are asked: alone, without passages.
-
-    As it is where nothing is known of the rows.
-    """
+    """The dataset with only those training questions that are trained on without passages; unchanged if `rows` is None."""
     if rows is None:
         return dataset
     alone = {row.id for row in rows if row.source == "qa"}

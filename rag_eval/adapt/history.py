@@ -1,4 +1,4 @@
-"""How a training went, kept beside the weights that came out of it."""
+"""Summary of a training, stored with its weights."""
 
 from __future__ import annotations
 
@@ -18,22 +18,32 @@ Stopped = Literal["learned", "max_epochs", "epochs", "patience"]
 
 @dataclass(frozen=True)
 class History:
-    """What a training took and why it ended; nothing of it depends on the machine's speed."""
+    """Size, length and stopping reason of a training; independent of the machine's speed."""
 
-    stopped: Stopped  # enough was learned, or not after all passes; the passes that were set were over; dev loss rose
+    stopped: Stopped  # learning criterion met; not met after max_epochs; configured epochs done; dev loss did not improve
     n_rows: int
     n_tokens: int  # of the rows, prompts included
     n_learned_tokens: int
     n_steps: int
-    kept_step: int  # whose weights were kept: the last, or the one with the least dev loss
-    epochs: float  # passes over the rows
-    until_learned: float | None  # share of the sample that was to be learned; None = the number of passes was set
-    n_asked: int  # questions of the sample; 0 = none was asked
+    kept_step: int  # step of the saved weights: the last, or that with the lowest dev loss
+    epochs: float  # epochs trained
+    until_learned: float | None  # target share of the sample; None = fixed number of epochs
+    n_asked: int  # questions in the sample; 0 = no learning criterion
     curve: Sequence[Asked]
 
     @classmethod
     def of(cls, trainer: Any, until: UntilLearned, best: BestOnDev, schedule: Schedule) -> History:
-        """The history of a training that has ended."""
+        """Summary of a finished training.
+
+        Args:
+            trainer: the trainer.
+            until: learning criterion.
+            best: early stopping.
+            schedule: settings of the training.
+
+        Returns:
+            The summary.
+        """
         state, rows = trainer.state, trainer.train_dataset.select(range(len(trainer.rows)))
         return cls(
             _reason(state, until, schedule),
@@ -49,7 +59,7 @@ class History:
         )
 
     def write(self, folder: Path) -> None:
-        """Keep it with the weights."""
+        """Write it into the folder of the weights."""
         (folder / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 

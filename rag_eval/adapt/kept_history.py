@@ -1,4 +1,4 @@
-"""How the training went that left some weights, read from the folder that keeps them; loads no torch."""
+"""Reader of the training summary stored with weights, without importing torch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from rag_eval.parts import Cached
 
 log = logging.getLogger(__name__)
 
-FILE = "training.json"  # in the folder of the weights
+FILE = "training.json"  # file in the folder of the weights
 
 
 def history_of(kept: Cached | None) -> dict[str, Any] | None:
-    """How the training went that left these weights; None where none did, or where it is not known."""
+    """Summary of the training of some weights; None if there was no training or no summary."""
     path = kept.path / FILE if kept else None
     return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
 
 
 def warn_unlearned(kept: Cached) -> None:
-    """A line on a training that ended before enough was learned, whenever it was."""
+    """Log a warning if the training ended before its learning criterion was met."""
     found = history_of(kept)
     if found and found["stopped"] == "max_epochs":
         log.warning(

@@ -36,7 +36,7 @@ class Stops:
         return self._speech.cut(self._speech.said(tokens, prompt), self._texts) is not None
 
     def _may_complete(self, token: int) -> bool:
-        """Whether a token can complete a stop text: its text contains a last character. Conservative for spaces and non-ASCII characters."""
+        """Whether a token can complete a stop text: its text contains a last character. True for spaces and non-ASCII characters."""
         if any(last == " " or not last.isascii() for last in self._last):
             return True
         if token not in self._has_last:
