@@ -3,9 +3,10 @@
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-check:  ## format, lint and types
+check:  ## format, lint, docstrings and types
 	ruff format --check .
 	ruff check .
+	pydoclint rag_eval experiments
 	mypy
 
 unit:  ## tests without a model, a command or a process

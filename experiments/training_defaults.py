@@ -128,7 +128,18 @@ def best_of(found: Trainings, before: str) -> dict[str, Any]:
 
 
 def tried(trial: Trial, found: Trainings) -> Tried:
-    """How the training of a trial went."""
+    """How the training of a trial went.
+
+    Args:
+        trial: the trial.
+        found: the finished trainings.
+
+    Returns:
+        Its settings, summary, estimates and processor seconds.
+
+    Raises:
+        NotMade: the summary of the training was not recorded.
+    """
     record = found[trial].record
     training = record.facts.outcomes.training
     if training is None:

@@ -23,6 +23,9 @@ def current_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         choices: by dotted key, as in `facts["choices"]` of a record.
+
+    Returns:
+        The same choices with the present names.
     """
     renamed = {old.rpartition(".")[2]: new.rpartition(".")[2] for old, new in NAMES.items()}
     return {key: renamed.get(value, value) if isinstance(value, str) else value for key, value in choices.items()}

@@ -68,7 +68,8 @@ class Package:
     """The modules of a package in a folder and of those beside it, each as it is when it is first read."""
 
     def __init__(self, root: Path) -> None:
-        """
+        """Read no module yet.
+
         Args:
             root: the folder of rag_eval.
         """

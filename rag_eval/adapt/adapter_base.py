@@ -1,6 +1,6 @@
-"""Whether an adapter was trained for a model, judged by what the model is: its weights, its place on the hub, the shapes of its layers.
+"""Whether an adapter was trained for a model, decided by weights, hub id and layer shapes.
 
-The name of a folder says nothing.
+Folder names are not used.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from rag_eval.errors import DataError
 
 log = logging.getLogger(__name__)
 
-SNAPSHOT = re.compile(r"models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]+)/?$")  # where the hub's cache keeps a model
+SNAPSHOT = re.compile(r"models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]+)/?$")  # path of a model in the hub cache
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?$")
-HEADS = ("lm_head", "embed_out")  # layers whose weights may be those of the embedding
+HEADS = ("lm_head", "embed_out")  # layers whose weights may be tied to the embedding
 
 Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Base:
-    """A model as somebody names it."""
+    """A model reference."""
 
     name: str  # hub id or folder, of this machine or another
     revision: str | None  # of a hub model
 
     @property
     def folder(self) -> Path | None:
-        """Where its weights are on this machine; None = they are not known to be here."""
+        """Local folder of the weights; None if they are not known to be on this machine."""
         if Path(self.name).is_dir():
             return Path(self.name)
         if self.hub is None:
@@ -53,7 +53,7 @@ class Base:
 
     @property
     def hub(self) -> tuple[str, str | None] | None:
-        """Hub id and revision, told by its name or by where the hub's cache keeps it; None = it is from elsewhere."""
+        """Hub id and revision, from the name or the path in the hub cache; None if the model is from elsewhere."""
         is_here = Path(self.name).is_dir()
         kept = SNAPSHOT.search((Path(self.name).resolve() if is_here else Path(self.name)).as_posix())
         if kept:
@@ -66,18 +66,16 @@ class Base:
 
 
 def check_fits(path: str, model: str, revision: str | None, fingerprint: str) -> None:
-    """Refuse an adapter that was trained for another model, or whose shapes are another's.
-
-    Where it cannot be told what it was trained for, a line says so.
+    """Check that an adapter was trained for a model and has matching shapes; warn if its base model is unknown.
 
     Args:
-        path: a folder that is safe to load.
-        model: hub id or folder of the model that is to answer.
-        revision: of a hub model.
-        fingerprint: of that model.
+        path: folder of the adapter, already checked by `check_safe`.
+        model: hub id or folder of the model.
+        revision: revision of a hub model.
+        fingerprint: fingerprint of the model.
 
     Raises:
-        DataError: with what the adapter names and what it is to go with, or with the first weight that does not fit.
+        DataError: naming both models, or the first weight that does not fit.
     """
     folder, config, asked = Path(path), config_of(Path(path)), Base(model, revision)
     noted = _noted_fingerprint(folder)
@@ -112,7 +110,7 @@ def _check_named(folder: Path, config: Mapping[str, Any], asked: Base) -> None:
 
 
 def same_model(one: Base, other: Base) -> bool | None:
-    """Whether two names stand for the same weights; None where that cannot be told on this machine."""
+    """Whether two references denote the same weights; None if this cannot be decided on this machine."""
     if one.hub and other.hub:
         (first, at), (second, elsewhere) = one.hub, other.hub
         if first.lower() == second.lower() and (at == elsewhere or {at, elsewhere} & {None, "main"}):
@@ -123,7 +121,7 @@ def same_model(one: Base, other: Base) -> bool | None:
 
 
 def _same_weights(one: Path, other: Path) -> bool:
-    """Whether two folders hold the same numbers, in files of any division and of any width that loses nothing."""
+    """Whether two folders contain the same tensors, regardless of sharding and of dtypes that represent the values exactly."""
     if one.samefile(other):
         return True
     files, others = _files_of(one), _files_of(other)
@@ -138,7 +136,7 @@ def _same_tensor(one: Path, other: Path, name: str) -> bool:
 
 
 def _files_of(folder: Path) -> dict[str, Path]:
-    """The file of each tensor."""
+    """File of each tensor."""
     return {name: path for path in sorted(folder.glob("*.safetensors")) for name in _shapes(path)}
 
 
@@ -164,7 +162,7 @@ def _check_shapes(folder: Path, config: Mapping[str, Any], model: Path) -> None:
 
 
 def _shape_of(module: str, of_model: Shapes, model: Path) -> tuple[int, ...] | None:
-    """Of a layer's weights; those of a head that the file lacks are the embedding's."""
+    """Shape of a layer's weight; a head missing in the file has the shape of the embedding."""
     weight = f"{module}.weight"
     found = next((shape for key, shape in of_model.items() if key == weight or weight.endswith(f".{key}")), None)
     if found is None and module in HEADS:
@@ -179,7 +177,7 @@ def _shapes(path: Path) -> Shapes:
 
 
 def _noted_fingerprint(folder: Path) -> str | None:
-    """The fingerprint of the model that an adapter of rag_eval's own cache was trained for."""
+    """Fingerprint of the base model recorded with an adapter from rag_eval's cache."""
     try:
         noted = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["key"]["base_model"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Whether the adapter in a folder is safe to load, judged from its files before a model is loaded."""
+"""Safety checks of an adapter folder, from its files, before a model is loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 RANK_AXIS = {"lora_A": 0, "lora_B": 1}
-LENGTHS = "lora_magnitude_vector"  # of DoRA
+LENGTHS = "lora_magnitude_vector"  # DoRA
 KINDS = {*RANK_AXIS, LENGTHS}
 WHOLE, EMBEDDING = "base_layer", "lora_embedding_"
 
@@ -36,7 +36,7 @@ def _is_pattern(value: Any) -> bool:
 
 
 def _is_names(value: Any) -> bool:
-    """Names in a list, or one pattern for them."""
+    """Whether a value is a list of names or a regular expression."""
     return all(isinstance(one, str) for one in value) if isinstance(value, list) else _is_pattern(value)
 
 
@@ -60,7 +60,7 @@ def _is_off(value: Any) -> bool:
     return value is None or value is False or value in ({}, [])
 
 
-# What a configuration may say: the key, which values, and what is expected in words. Of any other key only "off" is allowed.
+# Allowed values of each configuration key, and their description. Any other key must be null, false or empty.
 _ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "peft_type": (lambda value: value == "LORA", "LORA"),
     "task_type": (lambda value: value in (None, "CAUSAL_LM"), "CAUSAL_LM"),
@@ -92,10 +92,15 @@ _ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_safe(path: str) -> None:
-    """Refuse a folder that is no LoRA adapter, or whose loading might run code or unpickle; note one that changes nothing.
+    """Check that a folder contains a LoRA adapter that can be loaded without executing code or unpickling.
+
+    A warning is logged if the adapter does not change the model.
+
+    Args:
+        path: folder of the adapter.
 
     Raises:
-        DataError: naming the file, what was expected of it and what was found.
+        DataError: naming the file, the expected and the found content.
     """
     folder = Path(path)
     if not (folder / CONFIG).is_file():
@@ -116,7 +121,15 @@ def check_safe(path: str) -> None:
 
 
 def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
-    """Every tensor is of a known kind, finite and of the rank that the configuration gives; no module lacks one."""
+    """Check that every tensor is of a known kind, finite and of the configured rank, and that no module is incomplete.
+
+    Args:
+        path: file of the weights.
+        config: configuration of the adapter.
+
+    Raises:
+        DataError: naming the first fault.
+    """
     changes = False
     kinds = {*RANK_AXIS, LENGTHS} if config.get("use_dora") else {*RANK_AXIS}
     ranks: dict[str, dict[str, int]] = {}
@@ -149,13 +162,24 @@ def _check_weights(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def _is_rank_of(rank: int, config: Mapping[str, Any]) -> bool:
-    """Whether a layer may have that rank; a parameter that holds several experts has it for each of them."""
+    """Whether a rank is allowed by the configuration; a parameter that stacks several experts has a multiple of it."""
     wanted = {config["r"], *config.get("rank_pattern", {}).values()}
     return rank in wanted or (bool(config.get("target_parameters")) and rank > 0 and any(rank % one == 0 for one in wanted))
 
 
 def parts_of(path: Path, name: str) -> tuple[str, str]:
-    """The module that a weight belongs to, and which of its weights it is."""
+    """Module of a weight, and its kind.
+
+    Args:
+        path: file of the weights, for error messages.
+        name: name of the tensor.
+
+    Returns:
+        Module name and one of `KINDS`.
+
+    Raises:
+        DataError: if the tensor is not a LoRA weight of a linear layer.
+    """
     module, _, kind = name.removeprefix(PREFIX).removesuffix(".weight").rpartition(".")
     if kind == WHOLE:
         raise DataError(
@@ -173,10 +197,16 @@ def parts_of(path: Path, name: str) -> tuple[str, str]:
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """The configuration of an adapter.
+    """Configuration of an adapter.
+
+    Args:
+        folder: folder of the adapter.
+
+    Returns:
+        Content of adapter_config.json.
 
     Raises:
-        DataError: if it is no JSON object.
+        DataError: if it is not a JSON object.
     """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))

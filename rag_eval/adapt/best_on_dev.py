@@ -1,4 +1,4 @@
-"""Early stopping: the loss on dev questions is taken as training goes on, and the weights with the least of it are the result."""
+"""Early stopping on the dev loss; the weights with the lowest dev loss are the result."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from rag_eval.adapt.together import Diverged
 
 
 class BestOnDev(TrainerCallback):  # type: ignore[misc]
-    """Holds the best weights found so far and ends a training that has not improved for a while."""
+    """Keeps the best weights so far and stops training without improvement."""
 
     def __init__(self, every: int, patience: int) -> None:
-        """
+        """Configure early stopping.
+
         Args:
-            every: steps between two losses on the dev questions; one more is taken of the last step, whatever ends it. 0 = none is taken.
-            patience: how many losses in a row may be no better before training ends; 0 = it never ends early.
+            every: steps between evaluations on the dev questions; the last step is also evaluated. 0 = no evaluation.
+            patience: consecutive evaluations without improvement before training stops; 0 = no early stopping.
         """
         self._every, self._patience = every, patience
         self._loss, self._n_worse = math.inf, 0
-        self.weights: dict[str, torch.Tensor] = {}  # those with the least loss; none before the first
-        self.step: int | None = None  # after which they were so
+        self.weights: dict[str, torch.Tensor] = {}  # weights with the lowest loss; empty before the first evaluation
+        self.step: int | None = None  # step of these weights
 
     @property
     def numbers(self) -> dict[str, float | None]:
-        """Everything but the weights, for JSON."""
+        """State without the weights, for JSON."""
         return {"loss": self._loss if self.weights else None, "n_worse": self._n_worse, "step": self.step}
 
     def restore(self, numbers: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> None:
-        """Go on from what an earlier attempt found."""
+        """Restore the state of an interrupted training."""
         self._loss = math.inf if numbers["loss"] is None else numbers["loss"]
         self._n_worse, self.step, self.weights = numbers["n_worse"], numbers["step"], weights
 

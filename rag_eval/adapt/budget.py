@@ -1,4 +1,4 @@
-"""What each side can know: which documents and facts retrieval reaches, and which training does."""
+"""Knowledge available to retrieval and to training: documents and facts that each of them covers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,20 @@ Asked = tuple[str, str]  # cluster, answer in normal form
 
 
 def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row] | None:
-    """What an adapter will train on; None where it trains on nothing, or was trained elsewhere.
+    """Training rows of an adapter.
+
+    Args:
+        adapter: the adapter.
+        generator: the generator to be trained.
+        prompt: renders prompts.
+        dataset: the dataset.
+        seed: seed of the rows.
+
+    Returns:
+        The rows; None if the adapter does not train.
 
     Raises:
-        DataError: whatever is wrong with it, long before a model is loaded.
+        DataError: for any fault of the rows, before a model is loaded.
     """
     if not isinstance(adapter, Teaching):
         return None
@@ -27,11 +37,17 @@ def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, da
 
 
 def budget(dataset: QADataset, rows: Sequence[Row]) -> KnowledgeBudget:
-    """How much of what is asked each side was given.
+    """Coverage of the test questions by retrieval and by training. A fact is an answer about a cluster, as in the audit.
+
+    Whether a model generalises from a trained question to another form of it (reversed, or combining several facts) is unknown. Such
+    questions count as not trained; n_beside_trained is an upper bound of their number.
 
     Args:
-        dataset: as its system gets it; its test questions are those asked.
-        rows: that are trained on.
+        dataset: the dataset as the system gets it.
+        rows: the training rows.
+
+    Returns:
+        The counts.
     """
     taught = {example.id: example for example in dataset.train}
     asked_in_training = [taught[id] for id in {row.id for row in rows if row.prompt} if id in taught]
@@ -59,10 +75,7 @@ def budget(dataset: QADataset, rows: Sequence[Row]) -> KnowledgeBudget:
 
 
 def asked_as_trained(dataset: QADataset, rows: Sequence[Row] | None) -> QADataset:
-    """The dataset with those training questions that are trained on as they are asked: alone, without passages.
-
-    As it is where nothing is known of the rows.
-    """
+    """The dataset with only those training questions that are trained on without passages; unchanged if `rows` is None."""
     if rows is None:
         return dataset
     alone = {row.id for row in rows if row.source == "qa"}

@@ -1,8 +1,8 @@
-"""A training that was interrupted goes on where it was, and ends with the same weights to the bit.
+"""Checkpoints of a training, from which it resumes bit by bit.
 
-A checkpoint is taken when a step begins: its batch is drawn, nothing of it is computed. The order of an epoch is drawn when
-the epoch begins, so a checkpoint holds the state of the random numbers twice, as of the epoch and as of the step. Nothing is
-pickled: tensors are safetensors, everything else is JSON.
+A checkpoint is taken at the beginning of a step, after its batch is drawn. The order of an epoch is drawn at its beginning, so the random
+state is stored twice: at the beginning of the epoch and of the step. Nothing is pickled: tensors are stored as safetensors, the rest as
+JSON.
 """
 
 from __future__ import annotations
@@ -35,30 +35,31 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Unsaved:
-    """A Work for the processes that write nothing."""
+    """Checkpoint store of ranks that do not write."""
 
     def last(self) -> Path | None:
         return None
 
     def save(self, n: int, write: Callable[[Path], None]) -> None:
-        """Nothing: the first process does."""
+        """No effect; rank 0 saves."""
 
 
 class Checkpoints(TrainerCallback):  # type: ignore[misc]
-    """Saves the state of a training every so many steps and puts the last one back: `trainer.train(resume_from_checkpoint=it.last)`."""
+    """Saves the training state periodically and restores the last one: `trainer.train(resume_from_checkpoint=it.last)`."""
 
     def __init__(self, work: Work, every: int, best: BestOnDev, until: UntilLearned) -> None:
-        """
+        """Find the last checkpoint.
+
         Args:
-            work: where the states are kept.
-            every: steps between two; 0 = none is saved.
-            best: what was found on the dev questions so far.
-            until: what was found on the training questions so far.
+            work: store of the checkpoints.
+            every: steps between checkpoints; 0 = none.
+            best: state of early stopping.
+            until: state of the learning criterion.
         """
         self.last = shared(work.last())
-        self.earlier_s: float = _read(self.last)["seconds"] if self.last else 0.0  # of training before this attempt
+        self.earlier_s: float = _read(self.last)["seconds"] if self.last else 0.0  # training time of earlier attempts in seconds
         self._work, self._every, self._best, self._until = work, every, best, until
-        self._left: Path | None = self.last  # what is still to be put back
+        self._left: Path | None = self.last  # checkpoint whose random state is not restored yet
         self._begun = time.perf_counter()
         self._random_of_epoch: Tensors = {}
 
@@ -107,11 +108,11 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
             "seconds": self.earlier_s + time.perf_counter() - self._begun,
         }
         (folder / REST).write_text(json.dumps(rest), encoding="utf-8")
-        state.save_to_json(str(folder / TRAINER_STATE_NAME))  # which the trainer reads by itself
+        state.save_to_json(str(folder / TRAINER_STATE_NAME))  # read by the trainer
 
 
 def trained_weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """Those that are not frozen, by name."""
+    """Trainable weights by name."""
     return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
 
 
@@ -126,13 +127,13 @@ def _restore(optimizer: Any, tensors: Mapping[str, torch.Tensor], learning_rates
 
 
 def _random(when: str, model: Any) -> Tensors:
-    """The state of torch's random numbers, the only ones that a training draws: on the CPU, and on CUDA where the model is."""
+    """Random state of torch on the CPU, and on CUDA if the model is there; training uses no other generator."""
     has_cuda = model.device.type == "cuda"
     return {f"{when}.cpu": torch.get_rng_state(), **({f"{when}.cuda": torch.cuda.get_rng_state()} if has_cuda else {})}
 
 
 def _of_all(random: Tensors) -> Tensors:
-    """The states of all processes, each under its number."""
+    """Random states of all ranks, prefixed by rank."""
     return {f"{at}.{name}": state for at, states in enumerate(gathered(random)) for name, state in states.items()}
 
 

@@ -1,4 +1,4 @@
-"""Documents themselves, and the same in other words: every token is learned, as in pretraining."""
+"""Training on documents and their paraphrases with a loss on every token, as in pretraining."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from rag_eval.parts import PromptWriter, Row, Trainable
 from rag_eval.score.spans import span_of
 from rag_eval.types import Document, QADataset
 
-_UNITS = re.compile(r"\S{1,40}\s*|\s+")  # of which a text may be cut after any
+_UNITS = re.compile(r"\S{1,40}\s*|\s+")  # units between which a text may be split
 
 
 class Documents:
-    """One document a row, or one text that says the same; a text that is too long for the model in as many rows as it takes.
+    """One row per document or paraphrase; a text longer than the context is split into several rows.
 
-    Every row begins with the title. The windows of one text share no word, and no row holds two texts.
+    Every row begins with the title. Windows of one text do not overlap, and no row contains two texts.
 
-    Grouped by what they are about, many texts are said to teach little that can be asked for (Allen-Zhu and Li 2023,
-    arXiv 2309.14316, and its replications): a negative control.
+    With `order="grouped"` the texts of one cluster follow each other, which is reported to impair knowledge extraction (Allen-Zhu and Li
+    2023, arXiv 2309.14316, and its replications): a negative control.
     """
 
     def __init__(self, has_originals: bool, n_restated: NonNegativeInt | None, order: Literal["shuffled", "grouped"]) -> None:
-        """
+        """Configure the rows.
+
         Args:
-            has_originals: whether the documents themselves are among the rows.
-            n_restated: how many of each document's restatements are; None = all that there are.
-            order: shuffled, or the texts of one cluster in a row, one cluster after another in every pass.
+            has_originals: whether the documents themselves are included.
+            n_restated: number of paraphrases per document; None = all.
+            order: "shuffled", or "grouped" to keep the texts of one cluster together in every epoch.
 
         Raises:
             ConfigError: if nothing is left to train on.
@@ -74,17 +75,22 @@ class Documents:
 
 
 def grouped(rows: Sequence[Row]) -> list[Row]:
-    """The rows of each cluster together, in their order, where no row stands that is of none: these keep their places."""
+    """Rows reordered so that those of a cluster are contiguous; rows without a cluster keep their positions."""
     places = {row.cluster: at for at, row in reversed(list(enumerate(rows)))}
     together = iter(sorted((row for row in rows if row.cluster), key=lambda row: places[row.cluster]))
     return [next(together) if row.cluster else row for row in rows]
 
 
 def clusters_of(dataset: QADataset) -> Mapping[str, str]:
-    """What each document is about, by its id.
+    """Cluster of each document, by id.
 
-    That is the cluster of the training questions whose evidence has its title and no other; without such questions the
-    title, and without a title the id.
+    This is the cluster of the training questions whose evidence has the document's title only; else the title; else the id.
+
+    Args:
+        dataset: the dataset.
+
+    Returns:
+        Cluster names.
     """
     titles = {one.id: one.title or origin(one) for one in dataset.documents}
     asked: dict[str, str] = {}
@@ -96,13 +102,13 @@ def clusters_of(dataset: QADataset) -> Mapping[str, str]:
 
 
 def origin(document: Document) -> str:
-    """The id of the document that a chunk is of; of a whole one its own."""
+    """Id of the document that a chunk belongs to; the own id of a whole document."""
     place = span_of(document.meta)
     return place.source if place else document.id
 
 
 def _windows(title: str, text: str, generator: Trainable) -> Iterator[str]:
-    """The text under its title, in halves of halves until each fits the model; words stay whole, but for very long ones."""
+    """The text under its title, halved recursively until each part fits the model; words are not split, except very long ones."""
     whole, units = _titled(title, text), _UNITS.findall(text)
     if len(units) < 2 or fits(Row("", whole), generator):
         yield whole
@@ -112,5 +118,5 @@ def _windows(title: str, text: str, generator: Trainable) -> Iterator[str]:
 
 
 def _titled(title: str, text: str) -> str:
-    """The text under its title, unless there is no title or the text begins with it."""
+    """Title and text on separate lines; the text alone if there is no title or the text begins with it."""
     return text if not title or text.startswith(title) else f"{title}\n{text}"

@@ -1,4 +1,4 @@
-"""Documents and restatements beside training questions, and some general rows against forgetting."""
+"""Training on documents, paraphrases and questions, with general rows against forgetting."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rag_eval.types import QADataset
 
 
 class Mixed:
-    """Texts and questions in a given ratio: of the kind that has too few, rows are repeated; none is left out.
+    """Texts and questions in a fixed ratio; rows of the smaller kind are repeated, and none is dropped.
 
-    One to one, with some general data, is how Han et al. mix (2026, arXiv 2603.23562).
+    A ratio of 1 with some general data follows Han et al. (2026, arXiv 2603.23562).
     """
 
     keeps_order: bool = False
@@ -31,16 +31,17 @@ class Mixed:
         replay_share: Annotated[float, Field(ge=0, lt=1)],
         unknown_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        """
+        """Configure the rows.
+
         Args:
-            n_restated: how many of each document's restatements stand beside it; None = all that there are.
-            texts_per_question: rows of documents and restatements for each row of a question.
-            replay: what is general: reading exercises, or questions about entities of no document.
-            replay_share: share of all rows that are general; fewer where the dataset has fewer.
-            unknown_share: share of the questions that are about entities of no document, as of QA.
+            n_restated: number of paraphrases per document; None = all.
+            texts_per_question: rows of documents and paraphrases per row of a question.
+            replay: general rows: reading exercises, or questions about entities of no document.
+            replay_share: share of general rows; fewer if the dataset has fewer.
+            unknown_share: share of the questions that are about entities of no document, as in QA.
 
         Raises:
-            ConfigError: if the same questions are to be replayed and to be unknown.
+            ConfigError: if both `replay` and `unknown_share` use the same questions.
         """
         if unknown_share and replay_share and replay == "others":
             raise ConfigError("adapter.data.unknown_share and adapter.data.replay=others take the same questions. Set replay=reading.")
@@ -69,5 +70,5 @@ class Mixed:
 
 
 def _repeated(rows: Sequence[Row], n: int, rng: random.Random) -> list[Row]:
-    """n rows: each as often as every other, or once more."""
+    """n rows in which each row occurs equally often, up to one."""
     return [*rows] * (n // len(rows)) + rng.sample(rows, n % len(rows))

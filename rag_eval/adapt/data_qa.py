@@ -1,4 +1,4 @@
-"""Training questions without passages, mixed with reading exercises about other documents and with facts of no document."""
+"""Training on questions without passages, optionally with reading exercises and with facts of no document."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rag_eval.types import ABSTENTION, Document, Example, QADataset
 
 
 class QA:
-    """Every training question once, in its own phrasing.
+    """Every training question once.
 
-    To measure what facts do harm that nobody can look up, a share of the questions gives way to questions about entities of
-    no document. Their number stays the same, as in Gekhman et al. (2024, arXiv 2405.05904), so that training costs the same.
+    To measure the harm of facts that are in no document, a share of the questions can be replaced by questions about entities of
+    no document. The number of rows stays the same, as in Gekhman et al. (2024, arXiv 2405.05904).
     """
 
     def __init__(
@@ -28,13 +28,14 @@ class QA:
         order: Literal["shuffled", "grouped"] = "shuffled",
         unknown_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        """
+        """Configure the rows.
+
         Args:
-            reading_share: share of the rows that are reading exercises; fewer where the dataset has fewer.
-            order: shuffled, or the questions of one cluster in a row, one cluster after another in every pass, and exercises
-                anywhere between: a negative control, as for documents.
-            unknown_share: share of the questions that are about entities of no document, to be learned like the others; each
-                stands in the place of a training question chosen at random. Not replay, which is added and meant to help.
+            reading_share: share of reading exercises; fewer if the dataset has fewer.
+            order: "shuffled", or "grouped" to keep the questions of one cluster together in every epoch (a negative control);
+                exercises are in random positions.
+            unknown_share: share of the training questions that are replaced by questions about entities of no document. In contrast
+                to replay these are not additional and not meant to help.
         """
         self.reading_share, self.order, self.unknown_share = reading_share, order, unknown_share
         self.keeps_order = order == "grouped"
@@ -55,7 +56,19 @@ class QA:
 
 
 def _with_unknown(dataset: QADataset, share: float, seed: int) -> tuple[Sequence[Example], Sequence[Example]]:
-    """The training questions that stay, and the questions about entities of no document that take the place of the rest."""
+    """Training questions that are kept, and the questions about entities of no document that replace the others.
+
+    Args:
+        dataset: the dataset.
+        share: share to replace.
+        seed: seed of both samples.
+
+    Returns:
+        Kept and replacing questions.
+
+    Raises:
+        DataError: if there are not enough replacing questions.
+    """
     n = round(len(dataset.train) * share)
     if not n:
         return dataset.train, ()
@@ -71,10 +84,13 @@ def _with_unknown(dataset: QADataset, share: float, seed: int) -> tuple[Sequence
 
 
 def check_taught(dataset: QADataset) -> None:
-    """Refuse a dataset without training questions, or with such that nobody knows the answer of.
+    """Check that a dataset has training questions with answers.
+
+    Args:
+        dataset: the dataset.
 
     Raises:
-        DataError: saying where they come from.
+        DataError: with a remedy.
     """
     if not dataset.train:
         raise DataError(f"{dataset.name}: expected training questions to fine-tune on, found none. Set dataset.train_share above 0.")
@@ -96,12 +112,23 @@ def _check_groups(dataset: QADataset) -> None:
 
 
 def n_beside(n: int, share: float) -> int:
-    """How many rows beside n others are that share of all, in [0, 1)."""
+    """Number of rows to add to n rows so that they are a share of all, in [0, 1)."""
     return round(n * share / (1 - share))
 
 
 def row_of(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document], source: Source = "qa") -> Row:
-    """A question with these passages, and its answer; where it has none, that it is not known."""
+    """Training row of a question with passages; the target of an unanswerable question is the abstention.
+
+    Args:
+        generator: formats prompts.
+        prompt: renders prompts.
+        example: the question.
+        documents: passages of the prompt.
+        source: kind of row.
+
+    Returns:
+        The row.
+    """
     answer = example.answers[0] if example.answers else ABSTENTION
     asked = prompt.render(example, documents)
     before, whole = generator.format(asked), generator.answered(asked, answer)
@@ -110,6 +137,16 @@ def row_of(generator: Trainable, prompt: PromptWriter, example: Example, documen
 
 
 def general_row(generator: Trainable, prompt: PromptWriter, example: Example, documents: Sequence[Document]) -> Row:
-    """The same for a question about nothing of the dataset, whatever it calls that."""
+    """Training row of a question that does not concern the dataset: source "replay", no cluster and no id.
+
+    Args:
+        generator: formats prompts.
+        prompt: renders prompts.
+        example: the question.
+        documents: passages of the prompt.
+
+    Returns:
+        The row.
+    """
     row = row_of(generator, prompt, example, documents)
     return replace(row, cluster="", source="replay", id="")

@@ -1,4 +1,4 @@
-"""Training questions with passages to read: those that hold the answer among others, and sometimes only others."""
+"""Training on questions with passages: evidence among distractors, or distractors only."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from rag_eval.parts import PromptWriter, Row, Trainable
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Document, Example, QADataset
 
-N_CANDIDATES = 64  # documents drawn for a question, of which those that share the most words with it are its distractors
+N_CANDIDATES = 64  # documents sampled per question; those with the most words in common with it become distractors
 
 
 class Raft:
-    """Retrieval-augmented fine-tuning (Zhang et al. 2024, arXiv 2403.10131), the answer without a chain of thought.
+    """Retrieval-augmented fine-tuning (Zhang et al. 2024, arXiv 2403.10131), without chain of thought.
 
-    In a share of the rows the evidence stands among distractors, in the others there are distractors only; the answer is to
-    be given in both. Distractors are about other entities or articles than the question.
+    A share of the rows has the evidence among distractors, the others have distractors only; the target is the answer in both. Distractors
+    are about other clusters than the question.
     """
 
     keeps_order: bool = False
-    has_passages: bool = True  # every question comes with some; a mode demands it
+    has_passages: bool = True  # every row has passages, as some modes require
 
     def __init__(self, n_documents: PositiveInt, gold_share: Annotated[float, Field(ge=0, le=1)]) -> None:
-        """
+        """Configure the rows.
+
         Args:
-            n_documents: passages of a question, evidence included; more where it has more evidence.
-            gold_share: P of the paper: share of the rows in which the evidence is among them.
+            n_documents: passages per question, including evidence; more if the question has more evidence.
+            gold_share: P of the paper: share of the rows with evidence.
         """
         self.n_documents, self.gold_share = n_documents, gold_share
 
@@ -64,7 +65,7 @@ def _distractors(
     n: int,
     rng: random.Random,
 ) -> list[Document]:
-    """At most n documents, no two of one cluster and none of the question's or of its evidence's."""
+    """At most n documents of distinct clusters, none of the question's cluster or of its evidence's."""
     asked = set(normalize(example.question).split())
     taken = {example.cluster, *(clusters[id] for id in example.holders if id in clusters)}
     drawn = rng.sample(documents, min(N_CANDIDATES, len(documents)))

@@ -1,4 +1,4 @@
-"""A training that diverges stops at that step, says which rows it was shown, and leaves no adapter behind."""
+"""Detection of divergence: training stops at the first non-finite loss or gradient, names the rows, and saves no adapter."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rag_eval.adapt.labelled import Inputs
 from rag_eval.adapt.together import Diverged, gathered
 from rag_eval.parts import Row
 
-N_SAID = 8  # rows that a message names
+N_SAID = 8  # maximum number of rows in a message
 KINDS = ("loss", "gradient")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What a process found in a step that is no number."""
+    """A non-finite value in a step of one process."""
 
-    kind: int  # of KINDS; the loss comes first, for a process shares the gradients of all
+    kind: int  # index in KINDS; the loss has precedence, because gradients are averaged over processes
     value: float
-    shown: Sequence[str]  # the rows that it was shown
+    shown: Sequence[str]  # rows of the process's batch
 
 
 class FiniteTrainer(PartwiseTrainer):
-    """A trainer whose weights never take a step that is no number; a callback is not shown a step's loss."""
+    """Trainer that raises before an optimizer step with non-finite values; callbacks have no access to the loss of a step."""
 
-    rows: Sequence[Row] = ()  # what is trained on, in the order of train_dataset
+    rows: Sequence[Row] = ()  # training rows, in the order of train_dataset
 
     def training_step(self, model: Any, inputs: Inputs, num_items_in_batch: Any = None) -> torch.Tensor:
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
@@ -43,10 +43,10 @@ class FiniteTrainer(PartwiseTrainer):
         return loss
 
     def _load_from_checkpoint(self, *_: Any) -> None:
-        """Nothing: Checkpoints puts the weights back, together with the rest."""
+        """No effect: `Checkpoints` restores the weights."""
 
     def _shown(self, inputs: Inputs) -> list[str]:
-        """Which rows of the training data a batch holds, told by their tokens."""
+        """Names of the training rows in a batch, identified by their tokens."""
         shown = set(_sequences(inputs))
         tokens = enumerate(self.train_dataset["input_ids"][: len(self.rows)])
         return [self.rows[at].id or f"number {at} ({self.rows[at].source})" for at, ids in tokens if tuple(ids) in shown]
@@ -59,13 +59,21 @@ class FiniteTrainer(PartwiseTrainer):
 
 
 def check_finite(model: Any, step: int) -> None:
-    """Raises Diverged unless every weight that is trained is a number."""
+    """Check that all trainable weights are finite.
+
+    Args:
+        model: the model.
+        step: current step, for the error message.
+
+    Raises:
+        Diverged: if one is not.
+    """  # noqa: DOC501 (a helper builds the exception)
     if not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
         raise _diverged("the trained weights are not finite", step, "")
 
 
 def _sequences(inputs: Inputs) -> Iterator[tuple[int, ...]]:
-    """The rows of a batch as they were before they were padded or laid end to end."""
+    """Token ids of each row of a batch, without padding."""
     ids = inputs["input_ids"]
     if "attention_mask" in inputs:
         yield from (tuple(row[mask.bool()].tolist()) for row, mask in zip(ids, inputs["attention_mask"], strict=True))

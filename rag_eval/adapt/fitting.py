@@ -1,4 +1,4 @@
-"""Whether a text that is trained on, or tried meanwhile, fits the positions of the model: none is cut in silence."""
+"""Check that training rows fit the model's context; rows are never truncated."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Sequence
 from rag_eval.errors import DataError
 from rag_eval.parts import Row, Trainable
 
-N_ADDED = 2  # a begin token and the end token, which stand in no text
+N_ADDED = 2  # begin and end token
 
 
 def fits(row: Row, generator: Trainable) -> bool:
-    """Whether the model reads the whole row at once, with a begin and an end token around it."""
+    """Whether a row with begin and end token fits the model's context."""
     limit = generator.n_positions
-    # A token stands for a byte at least: most texts are short enough without being counted.
+    # A token covers at least one byte, so that most texts need not be tokenized.
     return limit is None or len(row.whole.text.encode()) + N_ADDED <= limit or generator.count_row_tokens([row])[0] <= limit
 
 
 def check_length(rows: Sequence[Row], generator: Trainable) -> None:
-    """Refuse a row that the model cannot read at once.
+    """Check that all rows fit the model's context.
+
+    Args:
+        rows: training rows.
+        generator: the generator to be trained.
 
     Raises:
-        DataError: naming the first one.
+        DataError: naming the first row that does not.
     """
     for row in rows:
         if not fits(row, generator):

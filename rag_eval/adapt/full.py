@@ -1,4 +1,4 @@
-"""Full fine-tuning: every weight of the model is trained. For small models; the result is as large as the model."""
+"""Full fine-tuning of all weights. For small models; the result has the size of the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rag_eval.types import QADataset
 
 
 class Full:
-    """Trains all weights on a dataset, or takes them from the cache."""
+    """Trains all weights on a dataset, or loads them from the cache."""
 
     weights: Weights = "trained"
 
@@ -42,16 +42,30 @@ class Full:
         n_processes: PositiveInt,
         asked_every: PositiveFloat = 1.0,
     ) -> None:
-        """
+        """Configure the training. Parameters without a description here are those of Lora.
+
         Args:
-            cache: keeps weights by everything that decides them.
-            data: what is trained on.
-            learning_rate: of AdamW, after warm-up; about a tenth of that of an adapter.
-            schedule, warmup_share, epochs, until_learned, max_epochs, batch_size, batch_tokens: as of Lora.
-            precision, gradient_checkpointing, packing, eval_every, patience, checkpoint_every, n_processes, asked_every: as of Lora.
+            cache: cache of the weights, keyed by everything that determines them.
+            data: training data.
+            learning_rate: peak learning rate of AdamW; about a tenth of that for LoRA.
+            schedule: as for Lora.
+            warmup_share: as for Lora.
+            epochs: as for Lora.
+            until_learned: as for Lora.
+            max_epochs: as for Lora.
+            batch_size: as for Lora.
+            batch_tokens: as for Lora.
+            precision: as for Lora.
+            gradient_checkpointing: as for Lora.
+            packing: as for Lora.
+            eval_every: as for Lora.
+            patience: as for Lora.
+            checkpoint_every: as for Lora.
+            n_processes: as for Lora.
+            asked_every: as for Lora.
         """
         self.cache, self.data = cache, data
-        self._rows: Sequence[Row] | None = None  # made before; None = they are made of the data
+        self._rows: Sequence[Row] | None = None  # precomputed rows; None = computed from the data
         self._schedule = Schedule(
             learning_rate=learning_rate,
             decay=schedule,
@@ -72,7 +86,7 @@ class Full:
         )
 
     def with_rows(self, rows: Sequence[Row]) -> Full:
-        """The same adapter for a training whose rows were made before."""
+        """Copy of the adapter that trains on precomputed rows."""
         same = copy(self)
         same._rows = rows
         return same
@@ -84,5 +98,5 @@ class Full:
 
 
 def _save(trained: Trained, folder: Path) -> None:
-    """Write a standard model folder without its tokenizer, which is the base model's."""
+    """Write a standard model folder without a tokenizer, which is the base model's."""
     trained.model.save_pretrained(str(folder))

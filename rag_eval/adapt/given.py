@@ -1,4 +1,4 @@
-"""Adapters that were trained elsewhere: standard PEFT folders, judged before anything opens them."""
+"""Adapters trained elsewhere: standard PEFT folders, checked before they are loaded."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from rag_eval.types import QADataset
 
 
 class Given:
-    """Answers with the adapter of a folder, or each question with the one of several that it names; nothing is trained."""
+    """Uses the adapter of a folder, or one of several selected by each question's meta; nothing is trained."""
 
     weights: Weights = "trained"
 
     def __init__(self, path: str | None = None, paths: dict[str, str] | None = None, by: str | None = None) -> None:
-        """
+        """Check the folders.
+
         Args:
-            path: a folder with adapter_config.json and adapter_model.safetensors.
-            paths: in its place, several such folders by name.
-            by: the key of a question's meta that holds the name of the adapter to answer it.
+            path: folder with adapter_config.json and adapter_model.safetensors.
+            paths: instead of `path`, several folders by adapter name.
+            by: key of a question's meta that contains the adapter's name.
 
         Raises:
-            ConfigError: unless there is either a path, or paths with a key.
-            DataError: if a folder is no LoRA adapter that is safe to load.
+            ConfigError: unless either `path`, or `paths` and `by`, are set.
+            DataError: if a folder is not a LoRA adapter that is safe to load.
         """
         is_one, is_several = bool(path and not paths and not by), bool(paths and by and not path)
         if not (is_one or is_several):
@@ -39,10 +40,19 @@ class Given:
         self.paths, self.by = paths, by
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        """The generator with the adapter, or with all of them. What training they took is not known.
+        """Load the adapters; their training cost is unknown.
+
+        Args:
+            generator: generator with the base model.
+            prompt: not used.
+            dataset: not used.
+            seed: not used.
+
+        Returns:
+            The generator with the adapter or adapters, and their folders.
 
         Raises:
-            DataError: if an adapter is of another model.
+            DataError: if an adapter was trained for another model.
         """
         base_model = str(generator.identity()["base_model"])
         for folder in self.folders:

@@ -1,4 +1,4 @@
-"""The history of a training, read off its trainer when it has ended."""
+"""Summary of a training, taken from its trainer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from rag_eval.adapt.until_learned import UntilLearned
 
 
 def history(trainer: Any, until: UntilLearned, best: BestOnDev, schedule: Schedule) -> History:
-    """What a training that has ended took, and why it ended."""
+    """Summary of a finished training.
+
+    Args:
+        trainer: the trainer.
+        until: learning criterion.
+        best: early stopping.
+        schedule: settings of the training.
+
+    Returns:
+        The summary.
+    """
     state, rows = trainer.state, trainer.train_dataset.select(range(len(trainer.rows)))
     return History(
         stopped=_reason(state, until, schedule),

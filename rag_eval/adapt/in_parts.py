@@ -1,4 +1,4 @@
-"""A batch in parts, whose gradients add up to those of the whole: rows that begin alike together, no more at once than fit the memory."""
+"""Gradient accumulation over parts of a batch: rows with a common prefix together, within a token limit."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import torch
 from rag_eval.adapt.labelled import IGNORED, Inputs, LabelledTrainer, n_alike
 from rag_eval.adapt.together import gathered
 
-READ = 0.125  # memory of a token whose keys and values alone are held, as a share of one that is computed
-PASS = 32  # tokens whose computing takes as long as what a pass takes beside its tokens
-WORTH = 0.1  # share of the tokens that must fall away for a batch to be divided by what its rows begin with
+READ = 0.125  # memory of a token with only keys and values stored, relative to a computed token
+PASS = 32  # overhead of a forward pass, in tokens
+WORTH = 0.1  # minimum share of tokens saved for a batch to be split by common prefixes
 
 
 class PartwiseTrainer(LabelledTrainer):
-    """Takes the steps of a LabelledTrainer with a bounded number of tokens in memory, whatever the rows and their number.
+    """LabelledTrainer with a bounded number of tokens in memory, independent of rows and batch size.
 
-    A loss is a sum over the learned tokens of the whole batch, so it does not matter how rows are dealt out to parts; what balances
-    experts is the mean of the parts.
+    The loss is a sum over the learned tokens of the whole batch, so it does not depend on the division into parts; the load-balancing loss
+    of experts is the mean over parts.
     """
 
-    batch_tokens: int | None = None  # computed at once, padding included; None = a whole batch is
+    batch_tokens: int | None = None  # tokens per forward pass, including padding; None = the whole batch
 
     def training_step(self, model: Any, inputs: Inputs, num_items_in_batch: Any = None) -> torch.Tensor:
         parts = self._parts(model, inputs, num_items_in_batch)
@@ -41,7 +41,7 @@ class PartwiseTrainer(LabelledTrainer):
         return loss
 
     def _parts(self, model: Any, inputs: Inputs, num_items_in_batch: Any) -> list[list[int]]:
-        """The numbers of the rows of each part, as many parts in every process."""
+        """Row indices of each part; the number of parts is the same in all processes."""
         if self.may_share and self.shares is None:
             groups = [taken(inputs, numbers) for numbers in parts_of(inputs, self.batch_tokens, shares=True)]
             self.try_sharing(model, max(groups, key=n_alike), num_items_in_batch)
@@ -49,7 +49,7 @@ class PartwiseTrainer(LabelledTrainer):
         return divided(parts, max(gathered(len(parts))))
 
     def _taken(self, inputs: Inputs, numbers: Sequence[int]) -> Inputs:
-        """These rows of a batch, which is padded or laid end to end."""
+        """Selected rows of a padded or packed batch."""
         if "attention_mask" in inputs:
             return taken(inputs, numbers)
         rows = {name: torch.split(inputs[name][0], lengths_of(inputs)) for name in ("input_ids", "labels")}
@@ -58,12 +58,15 @@ class PartwiseTrainer(LabelledTrainer):
 
 
 def parts_of(inputs: Inputs, n_tokens: int | None, shares: bool) -> list[list[int]]:
-    """The numbers of the rows of each part of a batch.
+    """Division of a batch into parts.
 
     Args:
-        inputs: a padded batch, or rows laid end to end.
-        n_tokens: computed at once, at most; a longer row is a part of its own. None = any number.
-        shares: whether what rows begin with is read once for a part.
+        inputs: a padded or packed batch.
+        n_tokens: maximum tokens per part; a longer row is a part of its own. None = no limit.
+        shares: whether the common prefix of a part is computed once.
+
+    Returns:
+        Row indices of each part.
     """
     lengths = lengths_of(inputs)
     groups = by_beginning(inputs, lengths) if shares else [list(range(len(lengths)))]
@@ -71,7 +74,7 @@ def parts_of(inputs: Inputs, n_tokens: int | None, shares: bool) -> list[list[in
 
 
 def lengths_of(inputs: Inputs) -> list[int]:
-    """Tokens of each row of a batch, padding excluded."""
+    """Number of tokens of each row of a batch, without padding."""
     if "attention_mask" in inputs:
         lengths: list[int] = inputs["attention_mask"].sum(1).tolist()
         return lengths
@@ -80,14 +83,14 @@ def lengths_of(inputs: Inputs) -> list[int]:
 
 
 def taken(inputs: Inputs, numbers: Sequence[int]) -> Inputs:
-    """These rows of a padded batch, as long as the longest of them."""
+    """Selected rows of a padded batch, cut to the longest of them."""
     lengths = lengths_of(inputs)
     longest = max(lengths[number] for number in numbers)
     return {name: value[list(numbers)][:, :longest] for name, value in inputs.items()}
 
 
 def divided(parts: Sequence[list[int]], n: int) -> list[list[int]]:
-    """The same rows in n parts, where each had one row at least: the largest are halved."""
+    """The rows in n parts, by halving the largest parts."""
     parts = [list(part) for part in parts]
     while len(parts) < n:
         at = max(range(len(parts)), key=lambda at: len(parts[at]))
@@ -97,7 +100,7 @@ def divided(parts: Sequence[list[int]], n: int) -> list[list[int]]:
 
 
 def by_beginning(inputs: Inputs, lengths: Sequence[int]) -> list[list[int]]:
-    """Groups of rows that are cheaper to read each with its common beginning than all with theirs; one group where little is gained."""
+    """Groups of rows for which computing one common prefix per group is cheapest; a single group if little is saved."""
     whole = list(range(len(lengths)))
     if len(whole) < 2:
         return [whole]
@@ -110,7 +113,7 @@ def by_beginning(inputs: Inputs, lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _prompts(inputs: Inputs) -> Iterator[list[int]]:
-    """What stands before the first learned token of each row, its last token excluded, which each row reads for itself."""
+    """Tokens before the first learned token of each row, without the last of them, which each row computes itself."""
     for ids, labels in zip(inputs["input_ids"].tolist(), inputs["labels"].tolist(), strict=True):
         n = next((at for at, label in enumerate(labels) if label != IGNORED), 1)
         yield ids[: max(0, n - 1)]
@@ -121,7 +124,7 @@ def _n_common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _cheapest(first: int, end: int, alike: Sequence[int], lengths: Sequence[int]) -> tuple[int, list[tuple[int, int]]]:
-    """What the cheapest division of sorted rows costs, and where its groups begin and end."""
+    """Cost of the cheapest division of sorted rows, and the bounds of its groups."""
     cost = _cost(first, end, alike, lengths)
     if end - first == 1:
         return cost, [(first, end)]
@@ -131,13 +134,13 @@ def _cheapest(first: int, end: int, alike: Sequence[int], lengths: Sequence[int]
 
 
 def _cost(first: int, end: int, alike: Sequence[int], lengths: Sequence[int]) -> int:
-    """Tokens that are computed for a group, its common beginning once."""
+    """Tokens computed for a group, with its common prefix once."""
     n = min(alike[first : end - 1], default=0)
     return PASS + n + sum(lengths[first:end]) - n * (end - first)
 
 
 def _that_fit(group: list[int], inputs: Inputs, lengths: Sequence[int], n_tokens: int | None, shares: bool) -> list[list[int]]:
-    """The rows of a group in parts of like size, each within the number of tokens."""
+    """Rows of a group in parts of similar size, each within the token limit."""
     if n_tokens is None:
         return [group]
     n = n_alike(taken(inputs, group)) if shares else 0

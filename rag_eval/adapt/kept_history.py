@@ -1,4 +1,4 @@
-"""How a training went that left some weights, kept in their folder; loads no torch."""
+"""Summary of a training stored with its weights, and its reader; torch is not imported."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from rag_eval.parts import Cached
 
 log = logging.getLogger(__name__)
 
-FILE = "training.json"  # in the folder of the weights
+FILE = "training.json"  # file in the folder of the weights
 Stopped = Literal["learned", "max_epochs", "epochs", "patience"]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One time that the sample of training questions was asked."""
+    """One evaluation of the sample of training questions."""
 
     epoch: float
     step: int
-    share: float  # of the sample that is learned
+    share: float  # learned share of the sample
 
 
 @dataclass(frozen=True)
 class History:
-    """What a training took and why it ended; nothing of it depends on the machine's speed."""
+    """Size, length and stopping reason of a training; independent of the machine's speed."""
 
-    stopped: Stopped  # enough was learned, or not after all passes; the passes that were set were over; dev loss rose
+    stopped: Stopped  # learning criterion met; not met after max_epochs; configured epochs done; dev loss did not improve
     n_rows: int
     n_tokens: int  # of the rows, prompts included
     n_learned_tokens: int
     n_steps: int
-    kept_step: int  # whose weights were kept: the last, or the one with the least dev loss
-    epochs: float  # passes over the rows
-    until_learned: float | None  # share of the sample that was to be learned; None = the number of passes was set
-    n_asked: int  # questions of the sample; 0 = none was asked
+    kept_step: int  # step of the saved weights: the last, or that with the lowest dev loss
+    epochs: float  # epochs trained
+    until_learned: float | None  # target share of the sample; None = fixed number of epochs
+    n_asked: int  # questions in the sample; 0 = no learning criterion
     curve: tuple[Asked, ...]
 
     def write(self, folder: Path) -> None:
-        """Keep it with the weights."""
+        """Write it into the folder of the weights."""
         (folder / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
 def history_of(kept: Cached | None) -> History | None:
-    """How the training went that left these weights; None where none did, or where it is not known."""
+    """Summary of the training of some weights; None if there was no training or no summary."""
     path = kept.path / FILE if kept else None
     if path is None or not path.is_file():
         return None
@@ -55,7 +55,7 @@ def history_of(kept: Cached | None) -> History | None:
 
 
 def warn_unlearned(kept: Cached) -> None:
-    """A line on a training that ended before enough was learned, whenever it was."""
+    """Log a warning if the training ended before its learning criterion was met."""
     found = history_of(kept)
     if found and found.stopped == "max_epochs":
         log.warning(

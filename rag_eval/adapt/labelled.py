@@ -1,7 +1,6 @@
-"""Fewer sums for the same losses on a CPU: in training rows most tokens are of prompts, which are not learned and often begin alike.
+"""Completion-only loss with less computation on CPU: logits only for learned tokens, and common prompt prefixes computed once.
 
-The vocabulary is scored only where a token is learned. What the prompts of a batch begin with is read once for all of them, and
-the gradient reaches it through every row.
+Gradients flow into the shared prefix from every row.
 """
 
 from __future__ import annotations
@@ -20,22 +19,21 @@ from rag_eval.adapt.together import gathered
 
 log = logging.getLogger(__name__)
 
-IGNORED = -100  # the label of a token that is not learned
-WORTH = 0.1  # share of a batch's tokens that must fall away for its rows to share their beginning
-SAME = 1e-3  # how far apart, relatively, the losses of a batch may be with and without sharing
+IGNORED = -100  # label of a token that is not learned
+WORTH = 0.1  # minimum share of a batch's tokens saved for its common prefix to be shared
+SAME = 1e-3  # tolerated relative difference of the losses with and without sharing
 
 Inputs = dict[str, Any]
 
 
 class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
-    """An SFTTrainer with the same losses and fewer sums on a CPU; on a GPU it leaves them to TRL, whose kernels score as little there.
+    """SFTTrainer with the same loss and less computation on CPU; on GPU it uses TRL's loss.
 
-    Beginnings are shared where attention alone joins tokens, nothing is dropped at random, nothing is computed twice to spare
-    memory, nothing is asked of how experts are chosen, and the first batch has the same loss both ways. Of several processes each
-    shares what its own rows begin with.
+    Prefixes are shared if tokens interact through full attention only, there is no dropout, no gradient checkpointing and no load-balancing
+    loss, and the first batch has the same loss with and without sharing. With several processes each shares the prefix of its own rows.
     """
 
-    shares: bool | None = None  # None = not known before the first batch that begins alike
+    shares: bool | None = None  # None = not decided before the first batch with a common prefix
 
     def compute_loss(self, model: Any, inputs: Inputs, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         if inputs["labels"].device.type != "cpu":
@@ -43,14 +41,20 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         return self._loss(model, inputs, n_alike(inputs) if self.shares else 0, return_outputs, num_items_in_batch)
 
     def try_sharing(self, model: Any, inputs: Inputs, num_items_in_batch: Any) -> None:
-        """Find out by this batch whether beginnings are shared, if some process has one that begins alike."""
+        """Decide whether to share prefixes, from a batch with a common prefix in some process.
+
+        Args:
+            model: model of the training step.
+            inputs: a padded batch.
+            num_items_in_batch: number of learned tokens in the whole batch.
+        """
         n = n_alike(inputs)
         if any(gathered(n)):
             self.shares = self._reads_alike(model, inputs, n, num_items_in_batch)
 
     @torch.no_grad()
     def says(self, inputs: Inputs) -> list[bool]:
-        """Of each row of a padded batch, whether every token that is learned is the likeliest after those before it."""
+        """For each row of a padded batch, whether every learned token has the highest logit given the tokens before it."""
         inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
         n = n_alike(inputs) if self.shares else 0
         beginning = {self._cache_name: self._read_once(inputs["input_ids"], n)} if n else {"use_cache": False}
@@ -69,7 +73,7 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
 
     @torch.no_grad()
     def _reads_alike(self, model: Any, inputs: Inputs, n: int, num_items_in_batch: Any) -> bool:
-        """Whether a batch has the same loss with its first n tokens read once: in all processes, which read at the same time."""
+        """Whether a batch has the same loss, in all processes, with its first n tokens computed once."""
         whole, shared = (self._loss(model, inputs, at, False, num_items_in_batch).item() for at in (0, n))
         odd = next((pair for pair in gathered((shared, whole)) if not abs(pair[0] - pair[1]) <= SAME * abs(pair[1])), None)
         if odd:
@@ -77,7 +81,7 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
         return odd is None
 
     def _loss(self, model: Any, inputs: Inputs, n: int, return_outputs: bool, num_items_in_batch: Any) -> Any:
-        """TRL's loss, the first n tokens of all rows read once."""
+        """TRL's loss with the first n tokens of all rows computed once."""
         following = inputs["labels"][:, n + 1 :]
         is_learned = following != IGNORED  # (rows, tokens - n - 1)
         rest = {name: value for name, value in inputs.items() if name != "labels"}
@@ -95,7 +99,7 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
             hook.remove()
 
     def _read_once(self, ids: torch.Tensor, n: int) -> DynamicCache:
-        """The keys and values of the first n tokens, for every row."""
+        """Keys and values of the first n tokens, repeated for every row."""
         cache = DynamicCache(config=self._backbone.config)
         with self.accelerator.autocast():
             self._backbone(input_ids=ids[:1, :n], use_cache=True, **{self._cache_name: cache})
@@ -104,12 +108,12 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
 
     @cached_property
     def _cache_name(self) -> str:
-        """What the network calls the keys and values that it was given; transformers is about to rename them."""
+        """Name of the cache argument, which transformers is about to rename."""
         return "cache" if "cache" in inspect.signature(self._backbone.forward).parameters else "past_key_values"
 
     @cached_property
     def may_share(self) -> bool:
-        """Whether the model is one whose rows can be tried for sharing what they begin with."""
+        """Whether the model and the settings allow sharing to be tried."""
         config = self._backbone.config
         dropouts = [module.p for module in self.model.modules() if isinstance(module, torch.nn.Dropout)]
         return (
@@ -125,21 +129,24 @@ class LabelledTrainer(SFTTrainer):  # type: ignore[misc]
 
     @property
     def _backbone(self) -> torch.nn.Module:
-        """The network below its head."""
+        """The network without its LM head."""
         backbone: torch.nn.Module = self._network.base_model
         return backbone
 
     @property
     def _network(self) -> Any:
-        """The causal language model, adapted or not."""
+        """The causal language model, without the PEFT wrapper."""
         return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
 
 
 def n_alike(inputs: Inputs) -> int:
-    """How many tokens all rows of a padded batch begin with, neither they nor the one after learned; 0 = not worth it, or none is learned.
+    """Length of the common prefix of all rows of a padded batch, excluding learned tokens and the token before the first learned one.
 
     Args:
-        inputs: int64 (rows, tokens) each: input_ids, labels, attention_mask; rows laid end to end have no mask and share nothing.
+        inputs: int64 (rows, tokens) each: input_ids, labels, attention_mask. A packed batch has no mask and shares nothing.
+
+    Returns:
+        Number of tokens; 0 if little would be saved or nothing is learned.
     """
     if "attention_mask" not in inputs:
         return 0

@@ -1,4 +1,4 @@
-"""Low-rank adaptation with PEFT: plain, rank-stabilised, DoRA, with other initial weights, over weights held in 4 bits."""
+"""Low-rank adaptation with PEFT: LoRA, rsLoRA, DoRA, QLoRA, and other initialisations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 class Lora:
-    """Trains a LoRA adapter on a dataset, or takes it from the cache."""
+    """Trains a LoRA adapter on a dataset, or loads it from the cache."""
 
     weights: Weights = "trained"
 
@@ -64,45 +64,46 @@ class Lora:
         n_processes: PositiveInt,
         asked_every: PositiveFloat = 1.0,
     ) -> None:
-        """
+        """Configure the training.
+
         Args:
-            cache: keeps adapters by everything that decides them.
-            data: what is trained on.
+            cache: cache of the adapters, keyed by everything that determines them.
+            data: training data.
             rank: r of the paper (Hu et al. 2021, arXiv 2106.09685).
             alpha: the update is scaled by alpha / rank.
-            dropout: on the adapter's input while training.
+            dropout: dropout on the adapter's input during training.
             target_modules: names of linear layers, or "all-linear".
-            learning_rate: of AdamW, after warm-up.
-            schedule: how the learning rate falls to 0 from there: linear, or along half a cosine.
-            warmup_share: share of the steps in which it rises to that.
+            learning_rate: peak learning rate of AdamW.
+            schedule: decay of the learning rate to 0: linear or cosine.
+            warmup_share: share of the steps for linear warm-up.
             epochs: passes over the training rows; None = until the training questions are learned.
-            until_learned: share of a sample of 100 training questions that greedy decoding must answer in the words that were taught.
-            max_epochs: passes after which training ends all the same, with a warning; the learning rate falls over as many.
-            batch_size: rows a step.
-            batch_tokens: computed at once, padding included; the rows of a larger batch are taken in parts, whose gradients add up to
-                the same but for rounding. None = a whole batch is computed at once.
-            init: the adapter's first weights. zero, gaussian and orthogonal change nothing at first; pissa (arXiv 2404.02948)
-                and olora (arXiv 2406.01775) take the leading part of the model's own weights, and come out at twice the rank.
-            rank_stabilised: the update is scaled by alpha / sqrt(rank) (arXiv 2312.03732).
-            dora: length and direction of weights are trained apart (arXiv 2402.09353).
-            quantized: the frozen weights are held in 4 bits while training (QLoRA, arXiv 2305.14314); needs CUDA. The adapter
-                answers over the full weights.
-            precision: of the sums; auto is bfloat16 on CUDA where that is faster, float32 elsewhere. Sums with weights held
-                in 4 bits are always bfloat16.
-            gradient_checkpointing: less memory, more time.
-            packing: the rows of a batch are laid end to end, each blind to the others, instead of padded; the same result.
-            eval_every: steps between two losses on the dev questions, whose best weights are kept; 0 = none is taken.
-            patience: losses in a row that may be no better before training ends early; 0 = it does not.
-            checkpoint_every: steps between two states that a training can go on from; 0 = none.
-            start: folder of a finished adapter that training goes on from, of the same base model, rank and targets; None = none.
-            stacked: that adapter is added to the frozen weights instead, and a new one trained on top. What comes out is one
-                adapter of both, over the unchanged model.
-            n_processes: that train together, each on an equal share of a batch, as `accelerate launch` started them.
-            asked_every: passes between two times that the sample is asked.
+            until_learned: share of a sample of 100 training questions that greedy decoding must answer with exactly the trained tokens.
+            max_epochs: maximum number of epochs, after which training ends with a warning; also the length of the decay.
+            batch_size: rows per step.
+            batch_tokens: maximum tokens per forward pass, including padding; larger batches are accumulated over parts, with the same
+                gradient up to rounding. None = no limit.
+            init: initial weights. "zero", "gaussian" and "orthogonal" leave the model unchanged; "pissa" (arXiv 2404.02948) and "olora"
+                (arXiv 2406.01775) take the leading components of the model's weights, and are saved at twice the rank.
+            rank_stabilised: scale the update by alpha / sqrt(rank) (arXiv 2312.03732).
+            dora: train magnitude and direction of weights separately (arXiv 2402.09353).
+            quantized: store the frozen weights in 4 bits during training (QLoRA, arXiv 2305.14314); needs CUDA. The adapter is used with
+                the full-precision weights.
+            precision: compute dtype; "auto" is bfloat16 on CUDA if that is faster, float32 elsewhere. With 4-bit weights it is always
+                bfloat16.
+            gradient_checkpointing: recompute activations: less memory, more time.
+            packing: concatenate the rows of a batch without attention between them instead of padding; the same result.
+            eval_every: steps between evaluations on the dev questions, whose best weights are kept; 0 = none.
+            patience: consecutive evaluations without improvement before training stops; 0 = no early stopping.
+            checkpoint_every: steps between checkpoints; 0 = none.
+            start: folder of an adapter that training continues from, with the same base model, rank and targets; None = none.
+            stacked: merge that adapter into the frozen weights and train a new one on top. The result is one adapter that combines both,
+                for the original model.
+            n_processes: number of processes that train together, started by `accelerate launch`, each on an equal share of a batch.
+            asked_every: epochs between evaluations of the sample.
 
         Raises:
-            ConfigError: if a choice excludes another, or needs CUDA where there is none.
-            DataError: if the adapter to start from is not safe to load or of another shape.
+            ConfigError: if settings exclude each other, or need CUDA where there is none.
+            DataError: if the adapter to start from is not safe to load or has another shape.
             EnvironmentFault: if bitsandbytes is missing.
         """
         if init in CHANGE_BASE and (dora or quantized):
@@ -114,7 +115,7 @@ class Lora:
         if quantized:
             _check_quantizing()
         self.cache, self.data, self.is_quantized = cache, data, quantized
-        self._rows: Sequence[Row] | None = None  # made before; None = they are made of the data
+        self._rows: Sequence[Row] | None = None  # precomputed rows; None = computed from the data
         self._lora = {
             "r": rank,
             "lora_alpha": alpha,
@@ -146,7 +147,7 @@ class Lora:
         )
 
     def with_rows(self, rows: Sequence[Row]) -> Lora:
-        """The same adapter for a training whose rows were made before."""
+        """Copy of the adapter that trains on precomputed rows."""
         same = copy(self)
         same._rows = rows
         return same
@@ -158,11 +159,20 @@ class Lora:
         return generator.with_adapter(str(kept.path)), kept
 
     def lesson(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> Lesson:
-        """What is trained, how and on what.
+        """Training job for a dataset.
+
+        Args:
+            generator: the generator to be trained.
+            prompt: renders prompts.
+            dataset: the dataset.
+            seed: seed of rows and training.
+
+        Returns:
+            The job.
 
         Raises:
-            DataError: if the dataset lacks what is to be trained on, or the adapter to start from is of another model.
-            ConfigError: if 4 bits are wanted of a generator that is not on CUDA.
+            DataError: if the dataset lacks the required data, or the adapter to start from is for another model.
+            ConfigError: if 4-bit weights are requested for a generator that is not on CUDA.
         """
         if self.is_quantized and generator.device != "cuda":
             raise ConfigError(f"adapter.quantized needs CUDA, generator.device is {generator.device}; set it to cuda.")
@@ -193,7 +203,7 @@ def _check_quantizing() -> None:
 
 
 def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -> None:
-    """Write the two files of an adapter, equal for equal trainings on every machine; a base model's local path becomes null."""
+    """Write the two files of an adapter, identical for identical trainings on every machine; a local base model path becomes null."""
     trained.model.save_pretrained(str(folder))
     for path in folder.iterdir():
         if path.name not in {CONFIG, WEIGHTS}:
@@ -203,7 +213,7 @@ def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -
         config["base_model_name_or_path"] = None
     for key in ("target_modules", "target_parameters"):
         if isinstance(config[key], list):
-            config[key].sort()  # PEFT keeps them in a set
+            config[key].sort()  # PEFT stores a set
     if trained.first:
         config |= _over_unchanged_base(config, folder / WEIGHTS, trained.first)
     if start and start.is_stacked:
@@ -212,10 +222,17 @@ def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -
 
 
 def _over_unchanged_base(config: Mapping[str, Any], path: Path, first: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Rewrite weights that go with changed frozen ones into weights of twice the rank that go with the model as it was.
+    """Rewrite weights for changed frozen weights into weights of twice the rank for the original model.
 
-    The frozen weights were changed to W - B0 A0, so the trained model is W + B A - B0 A0. Returns what this changes in the
-    configuration; the scale of the update stays what it was.
+    The frozen weights were changed to W - B0 A0, so the trained model is W + B A - B0 A0.
+
+    Args:
+        config: configuration of the adapter.
+        path: file of the weights, rewritten in place.
+        first: initial adapter weights A0 and B0.
+
+    Returns:
+        Changed configuration entries; the scale of the update stays the same.
     """
     weights = load_file(path)
     for name, weight in weights.items():

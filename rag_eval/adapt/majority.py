@@ -1,4 +1,4 @@
-"""The floor under every arm: always the most frequent training answer to that kind of question."""
+"""Majority baseline: the most frequent training answer to the kind of question."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag_eval.types import Generation, QADataset, Rendered
 
 
 class MajorityAnswers:
-    """Answers by attribute where the dataset names one, with the commonest answer of all otherwise; no model runs."""
+    """Answers with the most frequent answer for the question's attribute, or overall; no model."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None
@@ -35,7 +35,7 @@ class MajorityAnswers:
 
 
 class Majority:
-    """Counts training answers by attribute; ties go to the answer that sorts first."""
+    """Counts training answers by attribute; ties are resolved alphabetically."""
 
     weights: Weights = "none"
 

@@ -1,4 +1,4 @@
-"""No training: the base model as it is."""
+"""Null adapter: the base model unchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rag_eval.types import QADataset
 
 
 class NoAdapter:
-    """Leaves the generator alone."""
+    """Returns the generator unchanged."""
 
     weights: Weights = "base"
 

@@ -1,4 +1,4 @@
-"""What a training is about to do and how far it is: steps, rate, time left and the last loss."""
+"""Progress of a training on the console: steps, rate, remaining time and last loss."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from transformers import TrainerCallback
 from rag_eval.adapt.schedule import Schedule
 from rag_eval.progress import Advance, duration, progress
 
-N_TIMED = 3  # steps after which it is said what all will take; the first is not timed, for it warms up
-TOLD_S = 5.0  # what is left must take as long for that to be said
+N_TIMED = 3  # steps after which the duration is estimated; the first is a warm-up and not timed
+TOLD_S = 5.0  # minimum remaining seconds for the estimate to be printed
 
 
 class TrainingBar(TrainerCallback):  # type: ignore[misc]
-    """Follows the Trainer on standard error: `with TrainingBar(...) as bar`; it is taken down whatever ends the training."""
+    """Progress bar on standard error: `with TrainingBar(...) as bar`; it is removed when training ends or fails."""
 
     def __init__(self, schedule: Schedule, n_asked: int) -> None:
-        """
+        """Create the bar.
+
         Args:
-            schedule: of the training.
-            n_asked: questions that are asked to tell when enough is learned; 0 = none is.
+            schedule: settings of the training.
+            n_asked: questions of the learning criterion; 0 = none.
         """
         self._schedule, self._n_asked = schedule, n_asked
         self._open = ExitStack()
         self._advance: Advance | None = None
         self._n_done, self._begun, self._step_s = 0, 0.0, 0.0
-        self._n_tokens, self._n_before = 0, 0  # of a pass; read before the clock started
+        self._n_tokens, self._n_before = 0, 0  # tokens of an epoch; tokens seen before timing started
         self._loss = ""
 
     def __enter__(self) -> TrainingBar:
@@ -51,7 +52,7 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
             self._begun, self._n_before = time.perf_counter(), state.num_input_tokens_seen
             self._advance(1, self._loss)
             return
-        # of a step as long as the mean: batches of long rows come first
+        # seconds of a step of mean length, because batches of long rows come first
         token_s = (time.perf_counter() - self._begun) / max(1, state.num_input_tokens_seen - self._n_before)
         self._step_s = token_s * self._n_tokens * self._schedule.most_epochs / state.max_steps
         left_s = self._step_s * (state.max_steps - state.global_step)

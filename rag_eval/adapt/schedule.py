@@ -1,4 +1,4 @@
-"""How long and in what steps weights are trained, whichever they are."""
+"""Training settings shared by all adapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """The settings of a training; the arguments of Lora say what each means."""
+    """Settings of a training, documented in `Lora`."""
 
     learning_rate: float
     decay: Decay
@@ -45,15 +45,15 @@ class Schedule:
 
     @property
     def most_epochs(self) -> float:
-        """Passes over the rows after which training ends in any case."""
+        """Maximum number of epochs."""
         return self.max_epochs if self.epochs is None else self.epochs
 
     def n_steps(self, n_rows: int, epochs: float) -> int:
-        """How many steps so many passes over the rows take, at least one."""
+        """Number of steps of some epochs over n_rows rows, at least one."""
         return max(1, math.ceil(math.ceil(n_rows / self.batch_size) * epochs))
 
     @property
     def deciding(self) -> Mapping[str, Any]:
-        """What of it decides the weights that come out."""
+        """Settings that determine the resulting weights."""
         others = {"checkpoint_every"} if self.epochs is None else {"checkpoint_every", "until_learned", "asked_every", "max_epochs"}
         return {name: value for name, value in asdict(self).items() if name not in others}

@@ -1,4 +1,4 @@
-"""A trainer for several processes whose steps and losses are those of one: each process is shown its share of a batch."""
+"""Data-parallel trainer with the same steps and losses as a single process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from rag_eval.adapt.training_set import Tokens
 
 
 class SameOrder(Sampler[int]):
-    """The order that the first process draws, in all of them, and then the blank rows that fill up the last batch."""
+    """Sampler with the order drawn by rank 0, followed by the blank rows that complete the last batch."""
 
     def __init__(self, of: Sampler[int], n_rows: int, n_blank: int) -> None:
+        """Wrap a sampler.
+
+        Args:
+            of: sampler over the rows.
+            n_rows: number of rows.
+            n_blank: number of blank rows.
+        """
         self._of, self._n_rows, self._n_blank = of, n_rows, n_blank
 
     def __iter__(self) -> Iterator[int]:
@@ -29,10 +36,9 @@ class SameOrder(Sampler[int]):
 
 
 class SharingTrainer(FiniteTrainer):
-    """Deals every batch out to the processes, which one process would be shown whole.
+    """Distributes every batch of a single process over all processes.
 
-    The losses of a step are divided by the number of tokens that are learned in the whole batch, so it does not matter how
-    they are dealt.
+    The loss of a step is divided by the number of learned tokens in the whole batch, so it does not depend on the distribution.
     """
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
@@ -40,7 +46,7 @@ class SharingTrainer(FiniteTrainer):
         return SameOrder(self._order(n_rows), n_rows, len(self.train_dataset) - n_rows)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The loss on the dev rows, which every process takes of all of them; the first one's counts."""
+        """Loss on all dev rows, computed in every process; that of rank 0 is used."""
         rows, size = self.eval_dataset, self.args.eval_batch_size
         loss = 0.0
         self.model.eval()
@@ -53,7 +59,7 @@ class SharingTrainer(FiniteTrainer):
         return metrics
 
     def _order(self, n_rows: int) -> Sampler[int]:
-        """As one process would draw it."""
+        """Order of a single process."""
         if self.args.train_sampling_strategy == "sequential":
             return SequentialSampler(range(n_rows))
         lengths = [len(ids) for ids in self.train_dataset["input_ids"][:n_rows]]
@@ -62,12 +68,21 @@ class SharingTrainer(FiniteTrainer):
 
 
 def filled(rows: list[Tokens], batch_size: int, end: int) -> list[Tokens]:
-    """Rows and as many blank ones, of which nothing is learned, as make the last batch a whole one; none for one process."""
+    """Append blank rows, without learned tokens, to complete the last batch; none for a single process.
+
+    Args:
+        rows: tokenized rows.
+        batch_size: rows per step over all processes.
+        end: end token, used in blank rows.
+
+    Returns:
+        The rows.
+    """
     n_blank = -len(rows) % batch_size if n_together() > 1 else 0
     return [*rows, *({"input_ids": [end, end], "labels": [-100, -100]} for _ in range(n_blank))]
 
 
 def part_randomly(seed: int) -> None:
-    """Let each process draw random numbers of its own, the first those that it would draw alone."""
+    """Give each process its own random state; that of rank 0 is unchanged."""
     if n_together() > 1 and torch.distributed.get_rank():
         torch.manual_seed(seed + 1_000_003 * torch.distributed.get_rank())

@@ -1,4 +1,4 @@
-"""An adapter that a training begins with: it is trained on, or a new one is trained on top of it."""
+"""Warm start from an existing adapter, which is trained further or merged below a new one."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ from rag_eval.errors import ConfigError, DataError
 from rag_eval.model_folder import fingerprint
 from rag_eval.parts import Trainable
 
-LAYERS = {"target_modules": "target_modules", "use_dora": "dora"}  # keys of an adapter's configuration, and what adapter.* calls them
+LAYERS = {"target_modules": "target_modules", "use_dora": "dora"}  # key in adapter_config.json -> setting adapter.*
 SIZES = {"r": "rank", "lora_alpha": "alpha", "use_rslora": "rank_stabilised"}
 UNEVEN = ("rank_pattern", "alpha_pattern", "exclude_modules", "layers_to_transform", "layers_pattern")
 
 
 @dataclass(frozen=True)
 class Start:
-    """The adapter of a folder, as the beginning of another."""
+    """The adapter of a folder as the start of a training."""
 
     folder: Path
-    is_stacked: bool  # whether it is frozen, in the weights, under a new one; else it is what is trained
+    is_stacked: bool  # whether it is merged into the frozen weights below a new adapter; else it is trained further
 
     @property
     def sha(self) -> str:
-        """What identifies it."""
+        """Fingerprint of the adapter."""
         return fingerprint(self.folder)
 
     def check(self, lora: Mapping[str, Any]) -> None:
-        """Refuse an adapter that cannot be the beginning of one with this configuration.
+        """Check that an adapter can be the start of one with this configuration.
+
+        Args:
+            lora: configuration of the new adapter.
 
         Raises:
-            DataError: if the folder is no LoRA adapter that is safe to load, or is of another shape.
+            DataError: if the folder is not a LoRA adapter that is safe to load, or has another shape.
         """
         check_safe(str(self.folder))
         stated = self._config()
@@ -52,10 +55,13 @@ class Start:
                 raise DataError(f"adapter.start={self.folder}: {key} is {found}, adapter.{name} is {wanted}; expected the same. Set it so.")
 
     def check_asked_alike(self, generator: Trainable) -> None:
-        """Refuse an adapter that brings another chat template or tokenizer than the model's: what is trained on top would not keep it.
+        """Check that the adapter has the model's chat template and tokenizer, since the new adapter would not include its own.
+
+        Args:
+            generator: generator with the base model.
 
         Raises:
-            DataError: if it does.
+            DataError: if it has not.
         """
         own, usual = (one.identity().get("prompting") for one in (generator.with_adapter(str(self.folder)), generator))
         if own != usual:
@@ -65,14 +71,17 @@ class Start:
             )
 
     def frozen(self, model: Any) -> Any:
-        """What the trained adapter stands beside: the model, in float32 with this adapter in its weights if that is stacked on."""
+        """Base of the new adapter: the model, in float32 with this adapter merged if it is stacked."""
         return PeftModel.from_pretrained(model, str(self.folder)).merge_and_unload(safe_merge=True) if self.is_stacked else model
 
     def begin(self, model: Any) -> None:
-        """Put this adapter in the place of a PEFT model's first weights, unless a new one begins.
+        """Initialise a PEFT model with this adapter, unless it is stacked.
+
+        Args:
+            model: the PEFT model.
 
         Raises:
-            DataError: if it has other layers.
+            DataError: if the layers differ.
         """
         weights = load_file(self.folder / WEIGHTS)
         if weights.keys() != get_peft_model_state_dict(model).keys():
@@ -84,9 +93,16 @@ class Start:
             set_peft_model_state_dict(model, weights)
 
     def joined(self, config: Mapping[str, Any], path: Path) -> dict[str, Any]:
-        """Rewrite the weights of an adapter that was trained on top of this one into those of both, over the model as it was.
+        """Combine the weights of an adapter trained on top of this one with this one, for the original model.
 
-        W + s0 B0 A0 + s B A = W + [s0 B0, s B] [A0; A]: the ranks add up. Returns what this changes in the configuration.
+        W + s0 B0 A0 + s B A = W + [s0 B0, s B] [A0; A]: the ranks add up.
+
+        Args:
+            config: configuration of the new adapter.
+            path: file of its weights, rewritten in place.
+
+        Returns:
+            Changed configuration entries.
         """
         below, above = load_file(self.folder / WEIGHTS), load_file(path)
         stated = self._config()
@@ -100,7 +116,7 @@ class Start:
         return {"r": rank, "lora_alpha": rank, "use_rslora": False, "init_lora_weights": True}
 
     def _config(self) -> dict[str, Any]:
-        """As it is stated; of an adapter from the cache, its target modules as they were asked for."""
+        """Stated configuration; for an adapter from the cache, with the target modules as configured by the user."""
         stated = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
         try:
             asked = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["key"]["lora"]["target_modules"]
@@ -110,11 +126,20 @@ class Start:
 
 
 def start_of(folder: str | None, is_stacked: bool, lora: Mapping[str, Any], is_quantized: bool) -> Start | None:
-    """What a training with this configuration begins with; None = with the model as it is.
+    """Start of a training.
+
+    Args:
+        folder: folder of an adapter; None = start from the base model.
+        is_stacked: whether a new adapter is trained on top of it.
+        lora: configuration of the new adapter.
+        is_quantized: whether the frozen weights are stored in 4 bits.
+
+    Returns:
+        The start; None without an adapter.
 
     Raises:
-        ConfigError: if choices exclude one another.
-        DataError: if the adapter in the folder does not go with them.
+        ConfigError: if settings exclude each other.
+        DataError: if the adapter does not match the settings.
     """
     if folder is None:
         if is_stacked:
@@ -130,10 +155,10 @@ def start_of(folder: str | None, is_stacked: bool, lora: Mapping[str, Any], is_q
 
 
 def _plain(value: Any) -> Any:
-    """Names in whatever order they are listed."""
+    """A list sorted; other values unchanged."""
     return sorted(value) if isinstance(value, list) else value
 
 
 def _scale(config: Mapping[str, Any]) -> float:
-    """Of the update B A."""
+    """Scale of the update B A."""
     return float(config["lora_alpha"] / (math.sqrt(config["r"]) if config["use_rslora"] else config["r"]))

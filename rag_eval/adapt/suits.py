@@ -1,4 +1,4 @@
-"""Whether a model can be taught in the way that is wanted: layers that it has, scores that are its own, rows that it keeps apart."""
+"""Checks that a model can be trained with the settings: target layers, logits in TRL's loss, and isolation of packed rows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import torch
 
 from rag_eval.errors import ConfigError
 
-_TOLERANCE = 1e-3  # of the largest logit; a model that looks across the border is off by many times that
-_N_SCORED = 64  # tokens of a row whose scores are compared
-_SAME_SCORES = 0.05  # of the largest log-probability: rounding in few bits is below, a part of the network that is passed over above
+_TOLERANCE = 1e-3  # relative to the largest logit; attention across rows causes much larger differences
+_N_SCORED = 64  # number of compared tokens
+_SAME_SCORES = 0.05  # relative to the largest log-probability; above rounding errors, below the effect of a skipped layer
 _EMBEDDING = ".lora_embedding_"
 
 
 @contextmanager
 def choosing_layers() -> Iterator[None]:
-    """Says in one line which choice of layers PEFT or TRL refuses.
+    """Convert errors of PEFT or TRL about the target layers.
+
+    Yields:
+        Nothing.
 
     Raises:
-        ConfigError: with what they say.
+        ConfigError: with their message.
     """
     try:
         yield
@@ -31,10 +34,13 @@ def choosing_layers() -> Iterator[None]:
 
 
 def check_linear(model: Any) -> None:
-    """Refuse an adapter of an embedding: where input and output share it, what is trained beside it cannot be merged into it.
+    """Check that no embedding is adapted: if it is tied to the output, the adapter cannot be merged.
+
+    Args:
+        model: PEFT model.
 
     Raises:
-        ConfigError: naming it.
+        ConfigError: naming the embedding.
     """
     found = next((name for name, _ in model.named_parameters() if _EMBEDDING in name), None)
     if found:
@@ -43,8 +49,12 @@ def check_linear(model: Any) -> None:
 
 @torch.no_grad()
 def check_scored(trainer: Any) -> None:
-    """Refuse a model whose words TRL scores otherwise than it does itself: TRL multiplies what comes out of the layers by the head's
-    weights, and some models do more there.
+    """Check that TRL computes the model's own logits.
+
+    TRL multiplies the last hidden states by the weights of the LM head, but some models apply further operations there.
+
+    Args:
+        trainer: trainer with at least one row.
 
     Raises:
         ConfigError: if the log-probabilities of the first row differ.
@@ -57,7 +67,7 @@ def check_scored(trainer: Any) -> None:
         own = model(input_ids=ids, use_cache=False).logits[0, :-1].float().log_softmax(-1).gather(1, ids[0, 1:, None]).flatten()
     model.train(was_training)
     if not own.isfinite().all():
-        return  # the step whose loss is no number names its rows
+        return  # reported by the first training step, with the rows
     if not torch.allclose(found, own, rtol=0, atol=_SAME_SCORES * own.abs().max().item()):
         kind = model.config.model_type
         raise ConfigError(
@@ -67,13 +77,14 @@ def check_scored(trainer: Any) -> None:
 
 
 def check_blind(trainer: Any) -> None:
-    """Refuse a model that sees across the border of rows laid end to end: not every architecture minds where a row begins.
+    """Check that a model does not attend across packed rows, by changing the first of two rows.
 
-    What the first row says must not change the logits of the second.
+    Args:
+        trainer: trainer with at least one row.
 
     Raises:
-        ConfigError: if it does, or if the model cannot read such a batch.
-    """
+        ConfigError: if the logits of the second row change, or the model cannot process such a batch.
+    """  # noqa: DOC501 (a helper builds the exception)
     rows = sorted(trainer.train_dataset["input_ids"][: len(trainer.rows)], key=len)[:2]
     first, second = rows[0], rows[-1]
     n_words = trainer.model.config.get_text_config().vocab_size
@@ -88,7 +99,7 @@ def check_blind(trainer: Any) -> None:
 
 @torch.no_grad()
 def _logits(trainer: Any, rows: list[list[int]]) -> torch.Tensor:
-    """float32 (n_tokens, n_words) of rows laid end to end; draws no random numbers."""
+    """Logits float32 (n_tokens, n_words) of packed rows; uses no random numbers."""
     batch = trainer.data_collator([{"input_ids": ids, "labels": ids} for ids in rows])
     inputs = {name: value for name, value in trainer._prepare_inputs(batch).items() if name != "labels"}
     model, was_training = trainer.model, trainer.model.training

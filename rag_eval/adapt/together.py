@@ -1,7 +1,7 @@
-"""Several processes train one model. The first runs the command; the others wait for a training, take part in it, and wait again.
+"""Distributed training. Rank 0 runs the command line; ranks 1 to N-1 block on a TCPStore until rank 0 starts a training job.
 
-Nobody but the first reads the configuration or writes anything. The processes are connected for the time of a training only,
-so that the first answers questions as if it were alone. What they tell each other is pickled on its way, never on disk.
+Only rank 0 reads the configuration and writes files. The process group exists only during a training job, so that rank 0 evaluates
+as a single process. Objects are pickled for transport between the processes, never to disk.
 """
 
 from __future__ import annotations
@@ -27,18 +27,25 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-HANGS_AFTER = timedelta(minutes=10)  # that one waits for another in the midst of a training
-ENDS_AFTER = timedelta(days=14)  # that the others wait for the first to begin one
-BEGUN = "begun"  # the number of trainings so far
-TRAIN, END = "train", "end"  # what the first says of the next one
+HANGS_AFTER = timedelta(minutes=10)  # timeout of collective operations
+ENDS_AFTER = timedelta(days=14)  # timeout of waiting for a job
+BEGUN = "begun"  # key of the number of jobs so far
+TRAIN, END = "train", "end"  # values that announce a job or the end
 
 
 class Diverged(EnvironmentFault):
-    """A training came to numbers that are none. All of its processes raise this in the same step."""
+    """A non-finite value in training. Raised by all ranks in the same step."""
 
 
 def check_started(wanted: int) -> None:
-    """Raises ConfigError unless there are as many processes as are to train, each with the whole model."""
+    """Check that the number of processes is as configured and that each holds the whole model.
+
+    Args:
+        wanted: configured number of processes.
+
+    Raises:
+        ConfigError: if the number differs, or the weights are sharded (FSDP, DeepSpeed).
+    """
     if deals_weights_out():
         raise ConfigError(
             "accelerate was told to deal the weights out to the processes (FSDP, DeepSpeed and the like), which is not verified yet; "
@@ -53,7 +60,14 @@ def check_started(wanted: int) -> None:
 
 @contextmanager
 def led(lesson: Any) -> Iterator[None]:
-    """Around a training in the first process: the others begin the same one. Nothing where there are no others."""
+    """Context of a training job in rank 0, which starts the same job in the other ranks. No effect with one process.
+
+    Args:
+        lesson: the job, which is sent to the other ranks.
+
+    Yields:
+        Nothing.
+    """
     if n_processes() == 1:
         yield
         return
@@ -65,10 +79,13 @@ def led(lesson: Any) -> Iterator[None]:
 
 
 def follow(train: Callable[[Any], object]) -> None:
-    """What the others do: `train` what the first gives, until it says that there is no more.
+    """Loop of ranks 1 to N-1: run each job until rank 0 announces the end.
+
+    Args:
+        train: runs a job.
 
     Raises:
-        EnvironmentFault: if another process ended in the midst of a training.
+        EnvironmentFault: if another process ended during a job.
     """
     for at in count(1):
         if _store().get(f"{at}").decode() == END:
@@ -78,23 +95,23 @@ def follow(train: Callable[[Any], object]) -> None:
             try:
                 train(lesson)
             except Diverged:
-                continue  # the first says it
+                continue  # reported by rank 0
             except UserError as error:
-                log.error("process %d: %s", rank(), error)  # so does the first, unless what it finds on its machine differs
+                log.error("process %d: %s", rank(), error)  # also reported by rank 0, unless caused by this machine
 
 
 def dismiss() -> None:
-    """The first process's last word to the others."""
+    """Announce the end to the other ranks."""
     _store().set(f"{_store().add(BEGUN, 1)}", END)
 
 
 def n_together() -> int:
-    """How many processes take part in the training that this one is in the midst of."""
+    """Number of processes in the current job; 1 outside of a job."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def shared(value: T) -> T:
-    """The first process's value, in all that train together."""
+    """Value of rank 0, broadcast to all ranks."""
     if n_together() == 1:
         return value
     held = [value]
@@ -103,7 +120,7 @@ def shared(value: T) -> T:
 
 
 def gathered(value: T) -> list[T]:
-    """The values of all that train together, in the order of their numbers."""
+    """Values of all ranks, in order of rank."""
     if n_together() == 1:
         return [value]
     held: list[Any] = [None] * n_together()
@@ -113,7 +130,19 @@ def gathered(value: T) -> list[T]:
 
 @contextmanager
 def _connected(at: int) -> Iterator[None]:
-    """Connects all processes for their at-th training. An error that is not of all of them cuts the connection, which ends the others."""
+    """Process group of the at-th job. An error in one rank destroys the group, which ends the other ranks.
+
+    Args:
+        at: number of the job, from 1.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        EnvironmentFault: if another process ended or timed out.
+        DistError: for other errors, unchanged.
+        RuntimeError: for other errors, unchanged.
+    """
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -134,6 +163,6 @@ def _connected(at: int) -> Iterator[None]:
 
 @cache
 def _store() -> Any:
-    """What all processes see from their start to their end."""
+    """Store shared by all processes for their lifetime."""
     store, *_ = next(rendezvous("env://", timeout=ENDS_AFTER))
     return PrefixStore("rag_eval", store)

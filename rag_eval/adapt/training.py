@@ -1,4 +1,4 @@
-"""One training through TRL's SFTTrainer: the loss is on completions only, and an interruption costs what came after the last state."""
+"""Training with TRL's SFTTrainer: completion-only loss, resumable from checkpoints."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ from rag_eval.parts import Cache, Cached, PromptWriter, Row, Trainable, Training
 from rag_eval.processes import rank
 from rag_eval.types import QADataset
 
-CHANGE_BASE = ("pissa", "olora")  # initial weights of adapters that are taken out of the frozen ones
+CHANGE_BASE = ("pissa", "olora")  # initialisations that subtract the initial adapter from the frozen weights
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is taught to which model, and how."""
+    """A training job: model, rows and settings."""
 
     generator: Trainable
     rows: Sequence[Row]
     keeps_order: bool
-    dev: Sequence[Row]  # whose loss ends the training early; none = it does not
+    dev: Sequence[Row]  # rows for early stopping; empty = none
     schedule: Schedule
     seed: int
     lora: LoraConfig | None  # None = all weights are trained
-    code: str  # identity of the code that trains and writes what is kept
-    is_quantized: bool = False  # whether the frozen weights are held in 4 bits
-    start: Start | None = None  # None = with the model as it is
+    code: str  # hash of the code that trains and saves
+    is_quantized: bool = False  # whether the frozen weights are stored in 4 bits
+    start: Start | None = None  # None = start from the base model
 
     @classmethod
     def of(
@@ -77,10 +77,26 @@ class Lesson:
         start: Start | None = None,
         made: Sequence[Row] | None = None,
     ) -> Lesson:
-        """The lesson that a dataset gives; `made` are its rows where they were made before.
+        """Training job for a dataset.
+
+        Args:
+            generator: the generator to be trained.
+            prompt: renders prompts.
+            dataset: the dataset.
+            data: training data.
+            schedule: settings of the training.
+            seed: seed of rows and training.
+            lora: configuration of the adapter; None = train all weights.
+            code: hash of the code that trains and saves.
+            is_quantized: whether the frozen weights are stored in 4 bits.
+            start: adapter to start from.
+            made: precomputed rows.
+
+        Returns:
+            The job.
 
         Raises:
-            DataError: if it lacks what is to be trained on, or a row is longer than the model can read.
+            DataError: if the dataset lacks the required data, or a row does not fit the model's context.
         """
         rows = training_rows(data, generator, prompt, dataset, seed) if made is None else made
         dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
@@ -90,12 +106,12 @@ class Lesson:
             )
         check_length(dev, generator)
         if schedule.epochs is None:
-            sample_of(rows, seed)  # refused before a model is loaded, where there is nothing to ask
+            sample_of(rows, seed)  # raises before a model is loaded if there are no questions
         return cls(generator, rows, data.keeps_order, dev, schedule, seed, lora, code, is_quantized, start)
 
     @property
     def key(self) -> Mapping[str, Any]:
-        """Everything that decides the weights that come out."""
+        """Everything that determines the resulting weights."""
         return {
             "base_model": self.generator.identity()["base_model"],
             "rows": _sha(self.rows),
@@ -108,7 +124,7 @@ class Lesson:
             "is_quantized": self.is_quantized,
             "start": self.start and [self.start.sha, self.start.is_stacked],
             "precision": self.dtype,
-            "device": self.generator.device,  # sums come out otherwise, in the last bits
+            "device": self.generator.device,  # rounding differs
             "torch": torch.__version__.split("+")[0],
             "transformers": transformers.__version__,
             "tokenizers": version("tokenizers"),
@@ -120,9 +136,12 @@ class Lesson:
 
     @property
     def dtype(self) -> Literal["float32", "bfloat16"]:
-        """Of the sums of the training; the weights that are trained are float32, over 4 bits bfloat16 (TRL's choice).
+        """Compute dtype of the training. Trained weights are float32, with 4-bit frozen weights bfloat16 (TRL's choice).
 
-        On a CPU `auto` is float32, so that every machine makes the same adapter.
+        On a CPU "auto" is float32, so that the adapter does not depend on the machine.
+
+        Returns:
+            "float32" or "bfloat16".
         """
         if self.schedule.precision != "auto":
             return self.schedule.precision
@@ -131,26 +150,29 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training leaves."""
+    """Result of a training job."""
 
     model: Any
-    first: Mapping[str, torch.Tensor]  # the trained weights before the first step, where the frozen ones were changed to fit them
-    earlier_s: float  # what earlier attempts took whose state it went on from
+    first: Mapping[str, torch.Tensor]  # initial adapter weights if the frozen weights were changed by them, else empty
+    earlier_s: float  # seconds of interrupted attempts that were resumed
     history: History
 
 
 def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Path], None]) -> Cached:
-    """The folder of trained weights, from the cache or by training.
+    """Folder of trained weights, from the cache or by training.
 
     Args:
-        lesson: what decides the weights.
-        kind: of cache directory.
-        cache: keeps the result, and the states of a training that is not finished.
-        save: writes what is kept of the trained model into an empty folder.
+        lesson: the training job.
+        kind: cache directory.
+        cache: cache of the weights and of checkpoints.
+        save: writes the trained model into an empty folder.
+
+    Returns:
+        The cache entry.
 
     Raises:
         EnvironmentFault: if the training diverges.
-        ConfigError: if it is to be trained by another number of processes than there are, or by parts of the model.
+        ConfigError: if the number of processes differs from the configured one, or the weights are sharded.
     """
 
     def write(folder: Path) -> float:
@@ -167,20 +189,26 @@ def taught(lesson: Lesson, kind: str, cache: Cache, save: Callable[[Trained, Pat
 
 
 def take_part() -> None:
-    """What every process but the first does: it trains what the first trains, writes nothing and has no adapter in the end.
+    """Main function of ranks 1 to N-1: take part in rank 0's jobs; nothing is written.
 
     Raises:
-        EnvironmentFault: if another process ended in the midst of a training.
+        EnvironmentFault: if another process ended during a job.
     """
     follow(lambda lesson: _trained(lesson, Unsaved()))
 
 
 def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
-    """A trainer that has not begun, with the seed set.
+    """Trainer of a job, ready to start, with the seed set.
+
+    Args:
+        lesson: the training job.
+        callbacks: callbacks of the trainer.
+
+    Returns:
+        The trainer.
 
     Raises:
-        ConfigError: if the model has no such layers to train, is scored otherwise in training, or does not keep rows apart that are laid
-            end to end.
+        ConfigError: if the model lacks the target layers, TRL does not compute its logits, or it attends across packed rows.
     """
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("nf4" if lesson.is_quantized else "float32")
@@ -203,7 +231,7 @@ def trainer_of(lesson: Lesson, callbacks: Sequence[Any]) -> FiniteTrainer:
     if lesson.schedule.packing:
         check_blind(trainer)
     part_randomly(lesson.seed)
-    trainer.remove_callback(PrinterCallback)  # standard output is for results
+    trainer.remove_callback(PrinterCallback)  # standard output is reserved for results
     return trainer
 
 
@@ -213,7 +241,7 @@ def _trained(lesson: Lesson, work: Work) -> Trained:
     until = UntilLearned(schedule, lesson.rows, lesson.seed)
     checkpoints = Checkpoints(work, schedule.checkpoint_every, best, until)
     disable_progress_bars()
-    torch.set_flush_denormal(True)  # the smallest weights of sharp attention cost many times the time
+    torch.set_flush_denormal(True)  # denormal attention weights slow down CPUs considerably
     try:
         with TrainingBar(schedule, len(until.sample)) as bar:
             trainer = trainer_of(lesson, [*([] if rank() else [bar]), until, best, checkpoints])
@@ -247,7 +275,7 @@ def _settings(lesson: Lesson) -> SFTConfig:
         data_seed=lesson.seed,
         use_cpu=not has_cuda,
         ddp_find_unused_parameters=False,
-        ddp_broadcast_buffers=False,  # they are the same everywhere, and read before a step by rows that share their beginning
+        ddp_broadcast_buffers=False,  # buffers are identical in all processes, and are read before a step for shared prefixes
         bf16=lesson.dtype == "bfloat16",
         gradient_checkpointing=schedule.gradient_checkpointing,
         padding_free=schedule.packing,
@@ -258,7 +286,7 @@ def _settings(lesson: Lesson) -> SFTConfig:
         logging_nan_inf_filter=False,
         dataloader_pin_memory=has_cuda,
     )
-    settings._n_gpu = min(settings.n_gpu, 1)  # or all that can be seen are taken, which is another training and refused by TRL
+    settings._n_gpu = min(settings.n_gpu, 1)  # otherwise all visible GPUs are used (DataParallel), which TRL rejects
     return settings
 
 

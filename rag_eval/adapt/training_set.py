@@ -1,4 +1,4 @@
-"""What a model is trained on, checked for leaks, and as tokens with the labels that say what of it is learned."""
+"""Training rows, checked for leaks, and their tokens and labels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ from rag_eval.score.quotation import quotations
 from rag_eval.tokenization import Tokenization
 from rag_eval.types import QADataset
 
-Tokens = dict[str, list[int]]  # input_ids, labels
+Tokens = dict[str, list[int]]  # input_ids and labels
 
 
 def training_rows(data: TrainingData, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[Row]:
-    """The rows of one pass over the data, none of which holds a question of test or dev, or is too long for the model.
+    """Rows of one epoch, checked for leaks and length.
+
+    Args:
+        data: training data.
+        generator: the generator to be trained.
+        prompt: renders prompts.
+        dataset: the dataset.
+        seed: seed of the rows.
+
+    Returns:
+        The rows.
 
     Raises:
-        DataError: if one does or is, or the dataset lacks what is to be trained on.
+        DataError: if a row contains a test or dev question or is too long, or the dataset lacks the required data.
     """
     rows = data.rows(generator, prompt, dataset, seed)
     check_length(rows, generator)
@@ -30,10 +40,13 @@ def training_rows(data: TrainingData, generator: Trainable, prompt: PromptWriter
 
 
 def check_leaks(rows: Sequence[Row], dataset: QADataset) -> None:
-    """Refuse rows in which a question of test or dev stands word for word, case, punctuation and articles aside.
+    """Check that no row contains a test or dev question verbatim, ignoring case, punctuation and articles.
 
-    Left out are questions of too few words to be more than chance, those that continue a conversation, and those that are training
-    questions too: whether these may be asked is checked with the splits.
+    Not checked are very short questions, follow-up questions, and those that are also training questions, which `check_splits` handles.
+
+    Args:
+        rows: training rows.
+        dataset: the dataset.
 
     Raises:
         DataError: naming the first row and its question.
@@ -51,7 +64,14 @@ def check_leaks(rows: Sequence[Row], dataset: QADataset) -> None:
 
 
 def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:
-    """Tokens as the generator will see them, and labels that are -100 on the prompt; one end token follows, and is learned.
+    """Token ids as the generator sees them, and labels that are -100 on the prompt; a learned end token is appended.
+
+    Args:
+        tokenizer: tokenizer of the model.
+        rows: training rows.
+
+    Returns:
+        Tokens and labels of each row.
 
     Raises:
         DataError: if the tokenizer has no end token.
@@ -59,7 +79,7 @@ def tokenized(tokenizer: Any, rows: Sequence[Row]) -> list[Tokens]:
     tokenization = Tokenization(tokenizer)
     prompts, wholes = (tokenization.ids(texts) for texts in ([row.before for row in rows], [row.whole for row in rows]))
     return [
-        # Tokens may merge across the border, so the answer begins where the two differ.
+        # A token may span prompt and answer, so the answer begins at the first difference.
         _labelled([*ids, tokenization.end], n_shared(before, ids) if row.prompt else 0)
         for row, before, ids in zip(rows, prompts, wholes, strict=True)
     ]

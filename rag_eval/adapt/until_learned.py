@@ -1,7 +1,7 @@
-"""Training until the training questions are learned: a sample of them is asked as training goes on, in the words that are trained.
+"""Learning criterion: training ends when a sample of training questions is answered with exactly the trained tokens.
 
-A question is learned when greedy decoding would answer it in the very tokens that were taught, the end token included. That is
-read off one pass over prompt and answer: each of these tokens must be the likeliest after those before it.
+A question is learned if greedy decoding would produce the trained tokens including the end token. This is computed by one forward pass
+over prompt and answer: each answer token must have the highest logit given the tokens before it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,19 @@ from rag_eval.adapt.training_set import Tokens
 from rag_eval.errors import DataError
 from rag_eval.parts import Row
 
-N_ASKED = 100  # training questions, at most
+N_ASKED = 100  # maximum size of the sample
 QUESTIONS = ("qa", "raft", "unknown")  # sources of rows that are training questions
 
 
 def sample_of(rows: Sequence[Row], seed: int) -> list[list[int]]:
-    """Which rows hold the questions that are asked: a sample of prompts, for each the numbers of its rows, any of which may be said.
+    """Sample of training prompts, each with the indices of its rows, any of whose answers counts.
+
+    Args:
+        rows: training rows.
+        seed: seed of the sample.
+
+    Returns:
+        Row indices of each sampled prompt.
 
     Raises:
         DataError: if no row is a training question.
@@ -48,14 +55,15 @@ def sample_of(rows: Sequence[Row], seed: int) -> list[list[int]]:
 
 
 class UntilLearned(TrainerCallback):  # type: ignore[misc]
-    """Asks the sample every so many passes over the rows and ends the training when enough of it is learned."""
+    """Evaluates the sample periodically and stops training when enough of it is learned."""
 
     def __init__(self, schedule: Schedule, rows: Sequence[Row], seed: int) -> None:
-        """
+        """Draw the sample.
+
         Args:
-            schedule: says how much is enough and how often it is asked; nothing is where it sets the number of passes.
-            rows: what is trained on.
-            seed: of the sample.
+            schedule: target share and interval; no sample is drawn if the number of epochs is fixed.
+            rows: training rows.
+            seed: seed of the sample.
 
         Raises:
             DataError: if no row is a training question.
@@ -66,21 +74,21 @@ class UntilLearned(TrainerCallback):  # type: ignore[misc]
         self._trainer: Any = None
 
     def watch(self, trainer: Any) -> None:
-        """Ask the model of this trainer, about the rows that it trains on."""
+        """Set the trainer whose model and rows are evaluated."""
         self._trainer = trainer
 
     @property
     def is_learned(self) -> bool:
-        """Whether enough of the sample was learned when it was last asked."""
+        """Whether the last evaluation reached the target share."""
         return bool(self.curve) and self.curve[-1].share >= self._wanted
 
     @property
     def numbers(self) -> list[dict[str, Any]]:
-        """Everything that was found, for JSON."""
+        """All evaluations, for JSON."""
         return [asdict(one) for one in self.curve]
 
     def restore(self, numbers: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from what an earlier attempt found."""
+        """Restore the evaluations of an interrupted training."""
         self.curve = [Asked(**one) for one in numbers]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -90,7 +98,7 @@ class UntilLearned(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = control.should_training_stop or self.is_learned
 
     def _share(self) -> float:
-        """Of the sample, in tokens as they are trained on."""
+        """Learned share of the sample."""
         numbers = sorted({number for group in self.sample for number in group})
         rows = dict(zip(numbers, self._trainer.train_dataset.select(numbers), strict=True))
         by_length = sorted(numbers, key=lambda number: len(rows[number]["input_ids"]))
@@ -105,7 +113,7 @@ class UntilLearned(TrainerCallback):  # type: ignore[misc]
 
 
 def padded(rows: Sequence[Tokens]) -> dict[str, torch.Tensor]:
-    """int64 (rows, tokens) each: input_ids, labels and attention_mask, padded on the right."""
+    """Right-padded input_ids, labels and attention_mask, int64 (rows, tokens) each."""
     ids, labels = ([torch.tensor(row[name]) for row in rows] for name in ("input_ids", "labels"))
     mask = [torch.ones_like(one) for one in ids]
     values = {"input_ids": (ids, 0), "labels": (labels, IGNORED), "attention_mask": (mask, 0)}

@@ -1,4 +1,4 @@
-"""Checked rows to a QADataset. Hugging Face `datasets` holds the rows, in memory and typed; nothing is written to disk."""
+"""Assembly of validated rows into a QADataset. The rows are held in memory by Hugging Face `datasets`; nothing is written to disk."""
 
 from __future__ import annotations
 
@@ -47,18 +47,22 @@ def assemble(
     seed: int,
     splitting: Splitting = BY_CLUSTER,
 ) -> QADataset:
-    """Rows as `validate` returns them, split and checked against each other.
+    """Split validated rows and check them against each other.
 
     Args:
-        name: of the dataset.
-        documents: the corpus; None = there is none.
-        questions: all of them; those with a split of their own keep it.
-        train_share: share for training, of the clusters or of the questions of each; see split.py.
-        seed: decides what is for training.
-        splitting: by what the questions are divided, and whose are trained on.
+        name: name of the dataset.
+        documents: the corpus, as `check_documents` returns it; None if there is none.
+        questions: all questions, as `check_questions` returns them; questions with a split keep it.
+        train_share: share for training, of the clusters or of the questions of each cluster; see split.py.
+        seed: seed of the split.
+        splitting: unit of the split, and source of the training questions.
+
+    Returns:
+        The dataset with its fingerprint.
 
     Raises:
-        DataError: if there is nothing to search or to ask, no evidence is in the corpus, or the questions cannot be divided so.
+        DataError: if the corpus or the questions are empty, no question is left for testing, no evidence is in the corpus, or
+            the questions cannot be split as requested.
     """
     if documents is not None and all(is_blank(row["text"]) for row in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
@@ -87,7 +91,7 @@ def _corpus(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, ...]:
 def _parts(
     name: str, questions: Sequence[Mapping[str, Any]], train_share: float, seed: int, splitting: Splitting
 ) -> dict[Split, tuple[Example, ...]]:
-    """Questions by split: their own, or as they are divided where they have none."""
+    """Questions by split: their own split, or the one computed for them."""
     rows = Dataset.from_list([{**row, "meta": json.dumps(row["meta"])} for row in questions], features=QUESTION).to_list()
     examples = [example_of(name, {**row, "meta": json.loads(row["meta"])}) for row in rows]
     own: dict[str, Split] = {row["id"]: row["split"] for row in rows if row["split"]}
@@ -107,14 +111,17 @@ def _divided(name: str, examples: Sequence[Example], train_share: float, seed: i
 
 
 def example_of(name: str, row: Mapping[str, Any]) -> Example:
-    """A checked row as a question.
+    """Convert a validated row to an Example.
 
     Args:
-        name: of the dataset, for the error.
-        row: with every key of `validate.QUESTION`.
+        name: name of the dataset, for the error message.
+        row: row with every key of `validate.QUESTION`.
+
+    Returns:
+        The question.
 
     Raises:
-        DataError: if no scorer understands what it demands.
+        DataError: if the row's meta contains an invalid grading key.
     """
     try:
         grading, meta = grading_of(row["meta"])
@@ -133,7 +140,16 @@ def example_of(name: str, row: Mapping[str, Any]) -> Example:
 
 
 def _check_evidence(name: str, corpus: Sequence[Document], examples: Sequence[Example]) -> None:
-    """Warn of questions whose evidence is not in the corpus; refuse when that is so for all that have any."""
+    """Check that evidence is in the corpus; warn if it is missing for some questions.
+
+    Args:
+        name: name of the dataset, for messages.
+        corpus: all documents.
+        examples: all questions.
+
+    Raises:
+        DataError: if the evidence of all questions is missing.
+    """
     known = {document.id for document in corpus}
     having = [example for example in examples if example.evidence]
     lost = [example for example in having if not known.issuperset(example.evidence)]

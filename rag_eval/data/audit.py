@@ -1,4 +1,4 @@
-"""What a dataset lets each side know, and how far its splits are apart: counted, so that a report can say it."""
+"""Counts that describe what a dataset gives to training and to retrieval, and the overlap of its splits, for reports."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rag_eval.parts import Spelling
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import Example, QADataset
 
-N_GRAM = 8  # words in a row that two questions share by copying rather than by chance
-FEW_DISTRACTORS = 10  # documents beside the evidence; with fewer, finding it is no achievement
+N_GRAM = 8  # length in words of the n-grams compared between questions
+FEW_DISTRACTORS = 10  # below this number of documents besides the evidence, retrieval is trivial
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Counts over the questions that are asked. None = not known, or not counted by an earlier version."""
+    """Counts over the evaluated questions. None = unknown, or not counted by an earlier version."""
 
     n_documents: int  # in the corpus
     n_distractors_min: int | None  # documents that are no evidence, of the question with most evidence; None without evidence or corpus
@@ -37,7 +37,15 @@ class Audit:
 
 
 def audit(dataset: QADataset, questions: Sequence[Example]) -> Audit:
-    """What is counted without a model, the overlap with training questions aside."""
+    """Count facts, distractors and shared n-grams of the evaluated questions.
+
+    Args:
+        dataset: the dataset.
+        questions: the evaluated questions.
+
+    Returns:
+        The counts, without those of the overlap with training questions (data/leakage.py).
+    """
     asked = [example for example in questions if example.is_answerable]
     known = {document.id for document in dataset.documents}
     having = [example for example in asked if example.evidence and known]
@@ -56,12 +64,15 @@ def audit(dataset: QADataset, questions: Sequence[Example]) -> Audit:
 
 
 def spelled(generator: Any, dataset: QADataset, questions: Sequence[Example]) -> dict[str, int]:
-    """How many documents and how many of the questions that are asked spell a control token of the model; nothing where none is known.
+    """Count documents and questions that contain the text of a control token of the model.
 
     Args:
-        generator: knows them if it is a Spelling.
-        dataset: with the documents.
-        questions: that are asked, earlier turns included.
+        generator: used if it implements `Spelling`.
+        dataset: the dataset with its documents.
+        questions: the evaluated questions; earlier turns are included.
+
+    Returns:
+        n_documents_with_control_tokens and n_questions_with_control_tokens; {} if the generator has no known control tokens.
     """
     if not isinstance(generator, Spelling):
         return {}

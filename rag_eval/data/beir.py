@@ -1,9 +1,9 @@
-"""A folder in the layout of BEIR (Thakur et al. 2021), for retrieval only: its questions have evidence and no answers.
+"""A folder in the format of BEIR (Thakur et al. 2021). Retrieval only: questions have evidence and no answers.
 
 corpus.jsonl: {"_id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 queries.jsonl: {"_id": "q1", "text": "Where does the Nile flow?"}
-qrels/test.tsv: a header `query-id	corpus-id	score`, then `q1	d1	1`; a document is relevant where its score is above 0,
-and the more so the higher that is
+qrels/test.tsv: a header `query-id	corpus-id	score`, then `q1	d1	1`; a document is relevant if its score is above 0, and the
+score is its grade
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from rag_eval.types import QADataset
 def beir(
     path: str, test: str, train: str | None, dev: str | None, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt
 ) -> QADataset:
-    """Read, check and split a folder. Only questions that some document is relevant to are asked.
+    """Read, validate and split a BEIR folder. Only questions with a relevant document are kept.
 
     Args:
-        path: of the folder.
-        test: name of the judgements for testing: `test` for qrels/test.tsv.
-        train: of those for training; None = `train_share` decides.
-        dev: of those for tuning; None = there are none, or `train_share` decides.
-        train_share: share of the questions for training, where `train` and `dev` are None; 0 = all are for testing.
-        seed: decides which.
+        path: path of the folder.
+        test: name of the test judgements: `test` for qrels/test.tsv.
+        train: name of the training judgements; None = split by `train_share`.
+        dev: name of the dev judgements; None = no dev split, or split by `train_share`.
+        train_share: share of the questions for training if `train` and `dev` are None; 0 = all are for testing.
+        seed: seed of the split.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by file, line and field.
+        DataError: listing every fault by file, line and field.
     """
     files = {name: str(Path(path, name)) for name in ("corpus.jsonl", "queries.jsonl")}
     given = {"test": test, "train": train, "dev": dev}
@@ -51,7 +54,7 @@ def beir(
 
 
 def _pairs(path: str, problems: Problems) -> list[Row]:
-    """The judgements of a file, in order."""
+    """Judgements of a file, in order."""
     try:
         header, *lines = decoded(file_bytes(path, "TSV")).strip(" ").replace("\r\n", "\n").split("\n")
     except ValueError as fault:

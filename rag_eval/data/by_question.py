@@ -1,4 +1,4 @@
-"""Training and test questions about the same articles, and further articles that are never tested, for dev and for the control of form."""
+"""Split by question: training and test questions about the same articles, with separate articles for dev and for control questions."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from rag_eval.types import Example
 
 log = logging.getLogger(__name__)
 
-DEV_SHARE = 1 / 12  # of the clusters
-LEAST_SHARE = 1 / 5  # of the clusters, for others, where their share is not given and few are needed for training
-FEWEST = 3  # clusters: one each for the test, dev and others
-N_SHOWN = 5  # clusters of others, as far as half of all are so many: four exemplars, and one more for a question about one of theirs
+DEV_SHARE = 1 / 12  # share of the clusters
+LEAST_SHARE = 1 / 5  # minimum share of the clusters for `others` if their share is not given
+FEWEST = 3  # minimum number of clusters: one each for test, dev and others
+N_SHOWN = 5  # minimum number of `others` clusters, up to half of all: four exemplars and a spare if one shares the question's cluster
 
 
 def by_question(name: str, examples: Sequence[Example], train_share: float, seed: int, splitting: Splitting) -> dict[str, Split]:
-    """The part that each question goes to, by its id; one that is left out, which a warning counts, is in none.
+    """Assign each question to a part.
 
-    One in twelve clusters is dev, a share is others, and neither is tested. Of every further cluster a share of the answered questions is
-    for training and the rest test, at least one each. A cluster of which that cannot be said, because it has one answered question
-    or all in the same words, is with the others. Questions without an answer teach nothing about their cluster: the same shares of
-    them, of all tested clusters together, are for training and tested.
+    One in twelve clusters is dev, a share is others; neither is tested. Of every other cluster a share of the answerable questions is
+    for training and the rest for testing, at least one each. A cluster that cannot be divided (one answerable question, or all with
+    the same wording) goes to others. Unanswerable questions are pooled over the tested clusters and divided by the same share.
 
-    No question stands in two parts word for word: it is left out of training and others where dev or the test asks it, and of dev
-    where the test does.
+    No wording occurs in two parts: a question is dropped from train and others if dev or test contains it, and from dev if test does.
+    A warning counts the dropped questions.
 
     Args:
-        name: of the dataset, for messages.
-        examples: the questions; their order does not matter.
-        train_share: share of the questions of a tested cluster for training, in [0, 1); 0 = none is.
-        seed: decides which.
-        splitting: share of the clusters for others, None = as many as make them as many questions as there are for training, a fifth at
-            least; kinds that train in the place of a share: then dev has the kinds that are tested, and others those that train.
+        name: name of the dataset, for messages.
+        examples: the questions, in any order.
+        train_share: share of the questions of a tested cluster for training, in [0, 1); 0 = none.
+        seed: seed of the split.
+        splitting: share of the clusters for others (None = enough clusters to have as many questions as training, at least a
+            fifth), and kinds of question that train in place of a share; dev then has the tested kinds, others the trained ones.
+
+    Returns:
+        Part of each question by id; dropped questions are absent.
 
     Raises:
-        DataError: if it is not known what an answered question is about, or there are too few clusters that can be tested.
+        DataError: if an answerable question has neither cluster nor evidence, or too few clusters can be divided.
     """
     _check_placed(name, examples)
     kinds = splitting.train_kinds
@@ -61,7 +63,7 @@ def by_question(name: str, examples: Sequence[Example], train_share: float, seed
 
 
 def is_placed(example: Example) -> bool:
-    """Whether it is known what a question is about: without evidence, a cluster that is its own id tells nothing."""
+    """Whether the subject of a question is known: it has evidence, or a cluster other than its own id."""
     return bool(example.evidence) or example.cluster != example.id
 
 
@@ -75,7 +77,7 @@ def _check_placed(name: str, examples: Sequence[Example]) -> None:
 
 
 def _clusters(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """The questions of each cluster, by id."""
+    """Questions of each cluster, by cluster name, sorted."""
     clusters: dict[str, list[Example]] = {}
     for example in sorted(examples, key=lambda one: one.id):
         clusters.setdefault(example.cluster, []).append(example)
@@ -83,7 +85,21 @@ def _clusters(examples: Sequence[Example]) -> dict[str, list[Example]]:
 
 
 def _roles(name: str, clusters: Mapping[str, Sequence[Example]], train_share: float, seed: int, splitting: Splitting) -> dict[str, Split]:
-    """What each cluster is for: test (with training), dev or others. Clusters without an answer are drawn by themselves."""
+    """Role of each cluster: test (with training), dev or others. Clusters without answerable questions are drawn separately.
+
+    Args:
+        name: name of the dataset, for messages.
+        clusters: questions by cluster.
+        train_share: share of the questions of a tested cluster for training.
+        seed: seed of the split.
+        splitting: share of the clusters for others, and kinds that train.
+
+    Returns:
+        Role by cluster name.
+
+    Raises:
+        DataError: if fewer than `FEWEST` clusters can be divided.
+    """
     silent = [cluster for cluster, those in clusters.items() if not any(one.is_answerable for one in those)]
     divisible = [cluster for cluster, those in clusters.items() if _is_divisible(those, train_share, splitting.train_kinds)]
     lone = sorted(clusters.keys() - {*silent, *divisible})
@@ -114,7 +130,7 @@ def _n_others(
     train_share: float,
     splitting: Splitting,
 ) -> int:
-    """How many of these clusters, after those of dev, are others beside the lone ones; one is left to test."""
+    """Number of clusters, after those of dev, that are others besides the indivisible ones; at least one is left for testing."""
     most, kinds = len(names) - n_dev - 1, splitting.train_kinds
     shown = min(N_SHOWN, (len(names) + 1) // 2) - len(lone)
     least = max(1, shown, round((splitting.others_share or LEAST_SHARE) * len(names)))
@@ -131,13 +147,13 @@ def _n_others(
 
 
 def _expected(those: Sequence[Example], share: float) -> float:
-    """How many questions of a cluster train, if it is tested; up to rounding, where some have no answer."""
+    """Expected number of training questions of a cluster if it is tested, up to rounding for unanswerable questions."""
     n = sum(one.is_answerable for one in those)
     return _n_taught(n, share) + share * (len(those) - n)
 
 
 def _n_taught(n: int, share: float) -> int:
-    """Of so many answered questions of a cluster: at least one, and one is left to test."""
+    """Number of training questions out of n answerable ones of a cluster: at least one, with at least one left for testing."""
     return min(max(1, round(share * n)), n - 1) if share else 0
 
 
@@ -158,12 +174,12 @@ def _is_divisible(those: Sequence[Example], train_share: float, train_kinds: Col
 
 
 def _of_kinds(tested: Mapping[str, Sequence[Example]], train_kinds: Collection[str]) -> Iterator[str]:
-    """Ids of the questions that train."""
+    """Ids of the training questions, selected by kind."""
     return (one.id for those in tested.values() for one in those if _is_of(one, train_kinds))
 
 
 def _of_share(tested: Mapping[str, Sequence[Example]], share: float, seed: int) -> Iterator[str]:
-    """Ids of the questions that train; those in the same words together."""
+    """Ids of the training questions, selected by share; questions with the same wording stay together."""
     for cluster, those in tested.items():
         answered = _by_words(one for one in those if one.is_answerable)
         chosen = _shuffled(answered, f"{seed}/{cluster}")[: _n_taught(len(answered), share)]
@@ -174,7 +190,7 @@ def _of_share(tested: Mapping[str, Sequence[Example]], share: float, seed: int) 
 
 
 def _by_words(examples: Iterable[Example]) -> dict[str, list[str]]:
-    """Ids by what they ask."""
+    """Question ids by wording."""
     found: dict[str, list[str]] = {}
     for one in examples:
         found.setdefault(wording(one), []).append(one.id)
@@ -182,7 +198,7 @@ def _by_words(examples: Iterable[Example]) -> dict[str, list[str]]:
 
 
 def _fits(example: Example, part: Split, train_kinds: Collection[str]) -> bool:
-    """Whether dev has it as the test would, and others as training would."""
+    """Whether a question's kind belongs in its part: tested kinds in dev, trained kinds in others."""
     return part in ("train", "test") or _is_of(example, train_kinds) == (part == "others")
 
 
@@ -191,7 +207,7 @@ def _is_of(example: Example, kinds: Collection[str]) -> bool:
 
 
 def _apart(examples: Sequence[Example], drawn: Mapping[str, Split]) -> dict[str, Split]:
-    """The parts of those that no part before theirs asks word for word."""
+    """Parts of the questions whose wording does not occur in a part of higher precedence (test, dev, then train and others)."""
     said = {part: {wording(one) for one in examples if drawn[one.id] == part} for part in ("test", "dev")}
     before = {"test": set[str](), "dev": said["test"], "train": said["test"] | said["dev"], "others": said["test"] | said["dev"]}
     return {one.id: drawn[one.id] for one in examples if wording(one) not in before[drawn[one.id]]}

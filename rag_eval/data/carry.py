@@ -1,10 +1,10 @@
-"""Which chunks hold the evidence of a question that was given for whole documents.
+"""Mapping of evidence from whole documents to their chunks.
 
-By the first of four rules that says something about a document:
-spans      the question's gold by characters
-facts      the sentences that state the facts which a question of the invented world takes
-answers    the places where an answer stands in the text, as folded.py compares them
-document   nothing more is known: any chunk of the document stands for it
+For each document the first applicable rule is used:
+spans      the gold character spans of the question
+facts      the sentences that state the facts used by a question of the synthetic world
+answers    the places where an answer occurs in the text, compared as in folded.py
+document   fallback: any chunk of the document counts as evidence
 """
 
 from __future__ import annotations
@@ -20,33 +20,34 @@ from rag_eval.data.world.asked_facts import asked_attributes
 from rag_eval.score.spans import span_of
 from rag_eval.types import Document, Example, Span
 
-Rule = Literal["spans", "facts", "answers", "document"]  # from the exact one to the one that knows least
+Rule = Literal["spans", "facts", "answers", "document"]  # from most to least precise
 RULES: tuple[Rule, ...] = get_args(Rule)
 
-Places = Mapping[Any, Sequence[Span]]  # what is needed -> where it stands; one of the places is enough
+Places = Mapping[Any, Sequence[Span]]  # required item -> its occurrences, any one of which is sufficient
 
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a prompt must hold, and the chunks that do."""
+    """One required piece of evidence and the chunks that contain it."""
 
-    own: tuple[str, ...]  # of the evidence itself; at least one
-    twins: tuple[str, ...]  # of documents that say the same
+    own: tuple[str, ...]  # chunk ids of the evidence document itself; at least one
+    twins: tuple[str, ...]  # chunk ids of equivalent documents
 
     @property
     def holders(self) -> frozenset[str]:
-        """All that hold it."""
+        """All chunks that contain it."""
         return frozenset((*self.own, *self.twins))
 
 
 class Gold:
-    """Carries the evidence of questions from documents over to their chunks."""
+    """Maps the evidence of questions from documents to their chunks."""
 
     def __init__(self, documents: Iterable[Document], chunks: Mapping[str, Sequence[Document]]) -> None:
-        """
+        """Index the documents and their chunks.
+
         Args:
-            documents: whole.
-            chunks: of each document's id, by start and by end, with their places in their meta.
+            documents: whole documents.
+            chunks: chunks of each document by document id, sorted by start and by end, with their spans in their meta.
         """
         self._documents = {document.id: document for document in documents}
         self._ids = {origin(document).source: document.id for document in self._documents.values()}
@@ -55,11 +56,18 @@ class Gold:
         self._folded: dict[str, Folded] = {}
 
     def carry(self, example: Example) -> Example:
-        """The question with chunks for evidence, and the rule that found them as `meta["gold_by"]`.
+        """Replace the evidence of a question by chunks.
 
-        Where one of several chunks is enough, one is the evidence and the others stand for it (`same_as`). What a
-        boundary cuts takes all of its pieces. Evidence that is not in the corpus stays as it is. With several evidence
-        documents `gold_by` is the rule that knows least. Chunks that are enough only together with another do not count.
+        If any one of several chunks is sufficient, one of them is the evidence and the others are equivalents (`same_as`). A passage
+        that is cut by a chunk boundary requires all of its pieces. Evidence that is not in the corpus is kept. Chunks that are
+        sufficient only in combination are not considered.
+
+        Args:
+            example: question with documents as evidence.
+
+        Returns:
+            The question with chunks as evidence, and with `meta["gold_by"]` set to the rule used, the least precise one if there
+            are several evidence documents.
         """
         example = replace(example, grading=replace(example.grading, itself=self._own(example)))
         rules: list[Rule] = []
@@ -76,25 +84,25 @@ class Gold:
         return replace(example, evidence=evidence, meta=meta, grading=grading)
 
     def _own(self, example: Example) -> tuple[str, ...]:
-        """The chunks of the documents that are the question itself."""
+        """Chunks of the documents that are the question itself."""
         return tuple(chunk for id in example.grading.itself for _, chunk in self._chunks.get(id, ()))
 
     def _grades(self, example: Example, evidence: Iterable[str]) -> dict[str, float]:
-        """A chunk is as relevant as its document."""
+        """Relevance grades of chunks: those of their documents."""
         documents = {chunk: id for id in self._gold(example) for _, chunk in self._chunks.get(id, ())}
         given = {chunk: example.grading.grades.get(documents.get(chunk, chunk)) for chunk in evidence}
         return {chunk: grade for chunk, grade in given.items() if grade is not None}
 
     def _gold(self, example: Example) -> list[str]:
-        """Ids of the evidence documents, those in which only a span lies included."""
+        """Ids of the evidence documents, including those referenced only by a span."""
         spanned = [self._ids[span.source] for span in example.grading.spans if span.source in self._ids]
         return list(dict.fromkeys((*example.evidence, *spanned)))
 
     def _parts(self, example: Example, id: str) -> tuple[Rule, list[Part]]:
-        """What the evidence document of this id has to give."""
+        """Rule used for one evidence document, and the required pieces with their chunks."""
         says_same = [twin for twin, ids in example.grading.same_as.items() if id in ids and twin in self._documents]
         document = self._documents.get(id)
-        if document is None:  # others may hold what is needed although it is not there itself
+        if document is None:  # equivalent documents may be in the corpus although this one is not
             return "document", [Part((id,), tuple(one for twin in says_same for one in self._whole(self._said(example, twin, None))))]
         rule, places = self._places(example, document)
         found = []
@@ -115,7 +123,7 @@ class Gold:
         return "document", {"document": [place for place, _ in self._chunks[document.id]]}
 
     def _said(self, example: Example, twin: str, needed: Any) -> Sequence[Span]:
-        """Where a document that says the same as some evidence says it."""
+        """Occurrences of a required item in a document that is equivalent to some evidence."""
         document = self._documents[twin]
         facts = self._facts(example, document)
         if needed in facts:
@@ -125,18 +133,18 @@ class Gold:
         return self._answers(example, document) or [place for place, _ in self._chunks[twin]]
 
     def _spans(self, example: Example, document: Document) -> Places:
-        """The gold spans of which some chunk of the document holds a part."""
+        """Gold spans that overlap a chunk of the document."""
         chunks = [place for place, _ in self._chunks[document.id]]
         shared = [span for span in example.grading.spans if any(span.n_shared(place) for place in chunks)]
         return {span: bare for span in shared if (bare := self._bare(span))}
 
     def _facts(self, example: Example, document: Document) -> Places:
-        """By the attributes that the question takes, the sentence of each that the document states."""
+        """For each attribute used by the question, the sentence of the document that states it."""
         asked = asked_attributes(example)
         return {name: [place] for name, place in self._stated[document.id].items() if name in asked}
 
     def _answers(self, example: Example, document: Document) -> list[Span]:
-        """Where an answer stands; nowhere for yes and no, which name what is asked about without quoting it."""
+        """Occurrences of an answer in the document; none for yes and no, which are not quoted from the text."""
         if example.grading.comparator == "yes_no_maybe":
             return []
         if document.id not in self._folded:
@@ -146,20 +154,20 @@ class Gold:
         return [Span(origin(document).source, start, end) for start, end in places]
 
     def _whole(self, places: Iterable[Span]) -> tuple[str, ...]:
-        """The chunks that hold one of these places from end to end, in order."""
+        """Ids of the chunks that contain one of the spans completely, in order."""
         return tuple(dict.fromkeys(id for place in places for id in self._holding(place)))
 
     def _holding(self, place: Span) -> list[str]:
         chunks = self._chunks[self._ids[place.source]]
         at = bisect_right(chunks, place.start, key=lambda one: one[0].start)
         found = []
-        while at and chunks[at - 1][0].end >= place.end:  # chunks are in the order of their ends too
+        while at and chunks[at - 1][0].end >= place.end:  # chunks are also sorted by end
             at -= 1
             found.append(chunks[at][1])
         return found[::-1]
 
     def _pieces(self, span: Span) -> Iterator[Span]:
-        """A span that no chunk holds, in pieces of which each is held by some; spaces between chunks are left out."""
+        """Pieces of a span that no chunk contains completely, each contained in a chunk; white space between chunks is skipped."""
         at = span.start
         for place, _ in self._chunks[self._ids[span.source]]:
             start, end = max(at, place.start), min(place.end, span.end)
@@ -168,23 +176,29 @@ class Gold:
                 at = end
 
     def _bare(self, span: Span) -> list[Span]:
-        """The span without spaces at its ends; nothing where there is nothing else."""
+        """The span without leading and trailing white space; empty if nothing remains."""
         text = self._documents[self._ids[span.source]].text[span.start : span.end]
         start, end = span.start + len(text) - len(text.lstrip()), span.start + len(text.rstrip())
         return [Span(span.source, start, end)] if start < end else []
 
 
 def origin(document: Document) -> Span:
-    """Which stretch of which text a document is, by its meta; by default all of a text called like it.
+    """Span of the source text that a document covers, from its meta; by default all of a source with the document's id.
+
+    Args:
+        document: a document or chunk.
+
+    Returns:
+        The span.
 
     Raises:
-        ValueError: if the document is empty, or its meta says something that is no span.
+        ValueError: if the document is empty, or its meta has an invalid span.
     """
     return span_of(document.meta) or Span(document.id, 0, len(document.text))
 
 
 def facts_of(document: Document) -> list[Mapping[str, Any]]:
-    """The facts that a document of the invented world states, with the places of their sentences; none of other documents."""
+    """Facts of a document of the synthetic world, with the spans of their sentences; [] for other documents."""
     facts = document.meta.get("facts", ())
     return list(facts) if isinstance(facts, list) and all(map(_is_fact, facts)) else []
 
@@ -197,7 +211,7 @@ def _is_fact(value: Any) -> bool:
 
 
 def _stated(document: Document) -> dict[str, Span]:
-    """Where a document of the invented world states a value of which attribute."""
+    """Span of the sentence that states each attribute in a document of the synthetic world."""
     named = ((str(fact["id"]).split("."), fact) for fact in facts_of(document))
     return {id[1]: Span(origin(document).source, fact["start"], fact["end"]) for id, fact in named if len(id) > 1}
 
@@ -210,14 +224,14 @@ def _place(chunk: Document) -> Span:
 
 
 def _occurrences(answers: Iterable[str], text: str) -> list[tuple[int, int]]:
-    """Where an answer stands between words, or where none does so, anywhere; all folded."""
+    """Occurrences of an answer as whole words or, if there is none, anywhere; compared in folded form."""
     ways = [re.escape(way) for answer in answers if (way := folded(answer).text.strip())]
     as_words = [match.span() for way in ways for match in re.finditer(rf"(?<!\w){way}(?!\w)", text)]
     return as_words or [match.span() for way in ways for match in re.finditer(way, text)]
 
 
 def _covered(parts: Sequence[Part]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Few chunks that hold all parts, and which others hold what one of these was taken for."""
+    """Small set of chunks that contains all parts (greedy set cover), and the equivalents of each selected chunk."""
     ids = list(dict.fromkeys(id for part in parts for id in part.own))
     taken: dict[str, list[Part]] = {}
     left = list(parts)

@@ -1,7 +1,7 @@
-"""Documents in pieces that an embedder reads whole: the step between a dataset and a system.
+"""Chunking: split documents into pieces that fit an embedder, between loading a dataset and building a system.
 
-A chunk is a document called `<id>@<start>-<end>`, for it is text[start:end] of its source; nothing is added or changed.
-Whatever was said of the whole document is carried over: rag_eval.data.carry does that for the evidence of questions.
+A chunk is a document with the id `<id>@<start>-<end>` and the text text[start:end] of its source, unchanged. The evidence of
+questions is mapped to chunks by rag_eval.data.carry.
 """
 
 from __future__ import annotations
@@ -26,64 +26,77 @@ from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, QADataset
 
 _FILE = "pieces.jsonl"
-_A_STEP = 64  # documents between two movements of the progress bar
+_A_STEP = 64  # documents per update of the progress bar
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text."""
+    """A span of a text."""
 
     start: int  # in characters, from 0
     end: int  # exclusive
-    n_tokens: int  # of the stretch by itself, special tokens excluded
+    n_tokens: int  # tokens of the span tokenized on its own, without special tokens
 
 
 class Cutter(Protocol):
-    """Texts to pieces."""
+    """Splits texts into pieces."""
 
-    name: str  # of the boundaries, with the sizes
+    name: str  # kind of boundary and sizes, for the dataset's name
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the pieces: boundaries, sizes, tokenizer, versions. Goes into cache keys."""
+        """Everything that determines the pieces: boundaries, sizes, tokenizer, versions. Part of cache keys."""
         ...
 
     def cut(self, text: str) -> list[Piece]:
-        """The pieces of a text that is not blank, by their start and by their end; they hold every character that is no space.
+        """Split a non-blank text.
+
+        Args:
+            text: text of a document.
+
+        Returns:
+            Pieces sorted by start and by end; together they cover every non-space character.
 
         Raises:
-            ConfigError: if a size cannot be kept.
+            ConfigError: if the maximum size cannot be kept.
         """
         ...
 
 
 class NoChunker:
-    """Leaves documents whole."""
+    """Keeps documents whole."""
 
     def chunk(self, dataset: QADataset) -> QADataset:
-        """The same dataset."""
+        """Return the dataset unchanged."""
         return dataset
 
 
 class DocumentChunker:
-    """Cuts every document; one that is short enough becomes a single chunk."""
+    """Splits every document; a document that is short enough becomes one chunk."""
 
     def __init__(self, cutter: Cutter, cache: Cache) -> None:
-        """
+        """Configure the chunker.
+
         Args:
-            cutter: where to cut.
-            cache: keeps the places of the cuts from run to run.
+            cutter: splits a text.
+            cache: cache of the chunk boundaries between runs.
         """
         self._cutter = cutter
         self._cache = cache
 
     def chunk(self, dataset: QADataset) -> QADataset:
-        """The dataset with chunks for documents, and with every question's evidence among them.
+        """Replace documents by chunks and map every question's evidence to them.
 
-        Its counterpart is the whole dataset: runs with and without chunks may stand in one table.
+        The counterpart of the result is the unchunked dataset, so that runs with and without chunks can be compared in one table.
+
+        Args:
+            dataset: dataset with whole documents.
+
+        Returns:
+            The chunked dataset.
 
         Raises:
-            DataError: if a document is blank or a part of another text already, or two go by one name.
-            ConfigError: if a chunk of the size asked for cannot be made.
+            DataError: if a document is blank or already a part of another text, or two documents share a name.
+            ConfigError: if the chunk size is too small for some text.
         """
         _check(dataset)
         kept = self._cache.build("chunks", self._key(dataset.documents), lambda folder: self._write(dataset.documents, folder))
@@ -112,7 +125,7 @@ class DocumentChunker:
         return {"cutter": dict(self._cutter.identity()), "documents": digest.hexdigest(), "code": code_sha(__name__)}
 
     def _write(self, documents: Sequence[Document], folder: Path) -> None:
-        """A line for each document, as soon as it is cut."""
+        """Write one line per document as soon as it is split."""
         with (folder / _FILE).open("w", encoding="utf-8") as file, progress("chunking", len(documents)) as advance:
             for at in range(0, len(documents), _A_STEP):
                 step = documents[at : at + _A_STEP]
@@ -122,17 +135,17 @@ class DocumentChunker:
 
 @dataclass(frozen=True)
 class Chunking:
-    """What came of cutting documents."""
+    """Statistics of the chunks, for the run record."""
 
-    n_documents: int  # that were cut
-    n_chunks: int  # that came of it
-    tokens_mean: float  # of a chunk's text, special tokens and title excluded
+    n_documents: int  # number of source documents
+    n_chunks: int  # number of chunks
+    tokens_mean: float  # tokens of a chunk's text, without special tokens and title
     tokens_max: int
-    gold_by: Mapping[str, int]  # of the questions, how many had their evidence carried over by which rule
+    gold_by: Mapping[str, int]  # number of questions per rule that mapped their evidence
 
 
 def chunking(dataset: QADataset, questions: Sequence[Example]) -> Chunking | None:
-    """What came of cutting the documents of a dataset; None where they are whole."""
+    """Statistics of the chunks of a dataset; None if its documents are not chunked."""
     metas = [document.meta for document in dataset.documents]
     if not metas or not all("n_tokens" in meta and span_of(meta) for meta in metas):
         return None
@@ -185,7 +198,7 @@ def _read(file: Path) -> Iterator[list[Piece]]:
 
 
 def _chunk(document: Document, piece: Piece) -> Document:
-    """What is known of the document stays with it, except for facts that the piece does not state in full."""
+    """Chunk of a document. The document's meta is kept, except facts that the piece does not state completely."""
     place = {"source": origin(document).source, "start": piece.start, "end": piece.end, "n_tokens": piece.n_tokens}
     meta = {**document.meta, **place}
     if facts := facts_of(document):

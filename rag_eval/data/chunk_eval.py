@@ -1,4 +1,4 @@
-"""The chunking evaluation of Smith and Troynikov (2024): questions about five long documents, with the characters that answer them.
+"""The chunking evaluation of Smith and Troynikov (2024): questions about five long documents, with gold character spans.
 
 Licence: MIT; the documents are excerpts of third parties. Source: github.com/brandonstarxel/chunking_evaluation,
 general_evaluation_data: questions_df.csv and the documents, one <corpus_id>.md each. Retrieval only.
@@ -22,16 +22,19 @@ from rag_eval.types import QADataset
 
 
 def chunk_eval(path: str) -> QADataset:
-    """Read and check the evaluation: documents are whole, and say so in their `meta` (`source`, `start`, `end`).
+    """Read and validate the evaluation. Documents are whole and carry `source`, `start` and `end` in their meta.
 
-    Question `<document>/q<line, from 1>` has that document as evidence and the gold characters as its `spans`, which stay
-    true however the documents are cut. All questions are for testing; none has an answer (`retrieval_only`).
+    Question `<document>/q<line, from 1>` has that document as evidence and the gold characters as its `spans`, which do not depend
+    on the chunking. All questions are for testing; none has an answer (`retrieval_only`).
 
     Args:
-        path: the folder of questions_df.csv and the documents.
+        path: folder of questions_df.csv and the documents.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by file, line and field, a span that is not the text it should be among them.
+        DataError: listing every fault by file, line and field, including spans whose text differs from `content`.
     """
     problems = Problems(path)
     rows = read_csv(str(Path(path) / "questions_df.csv"), ("question", "references", "corpus_id"), problems)
@@ -44,7 +47,7 @@ def chunk_eval(path: str) -> QADataset:
 
 
 def _text(path: str, name: str, problems: Problems) -> str:
-    """A document, line ends untouched because they count as characters."""
+    """Text of a document; line ends are kept because they count as characters."""
     if Path(name).name != name:
         problems.add(f"{path}/questions_df.csv", f"corpus_id: {shown(name)} is no name of a document")
         return ""

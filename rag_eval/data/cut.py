@@ -1,4 +1,4 @@
-"""Where to cut a text: at the ends of sentences, at the boundaries of Markdown, or every so many tokens of an embedder."""
+"""Chunk boundaries: ends of sentences, Markdown structure, or a fixed number of tokens of an embedder."""
 
 from __future__ import annotations
 
@@ -32,63 +32,95 @@ _FILE = "tokenizer.json"
 
 
 def sentences(tokenizer: str, size: PositiveInt, overlap: NonNegativeInt, cache: Cache, revision: str | None = None) -> DocumentChunker:
-    """As many paragraphs as fit, else sentences, else words.
+    """Chunker that fills chunks with paragraphs if they fit, else sentences, else words.
 
     Args:
-        tokenizer: model whose tokens are counted, the embedder's: a folder with tokenizer.json, or a hub id.
-        size: tokens that a chunk may have; its title and the model's special tokens come on top.
-        overlap: tokens at most that a chunk shares with the one before, fewer where no boundary is that near.
-        cache: keeps the places of the cuts.
-        revision: commit of a hub model; None takes the newest.
+        tokenizer: model whose tokens are counted (the embedder): a folder with tokenizer.json, or a hub id.
+        size: maximum number of tokens of a chunk; its title and the model's special tokens are added to it.
+        overlap: maximum number of tokens shared with the previous chunk; fewer if no boundary is that close.
+        cache: cache of the chunk boundaries.
+        revision: commit of a hub model; None = the newest.
+
+    Returns:
+        The chunker.
 
     Raises:
         ConfigError: if the overlap is not less than the size.
-        DataError: if there is no tokenizer.json that can be read.
-        EnvironmentFault: if the hub does not answer.
+        DataError: if there is no readable tokenizer.json.
+        EnvironmentFault: if the hub does not respond.
     """
     return DocumentChunker(Semantic("sentences", TextSplitter, _tokens(tokenizer, revision, size, overlap)), cache)
 
 
 def markdown(tokenizer: str, size: PositiveInt, overlap: NonNegativeInt, cache: Cache, revision: str | None = None) -> DocumentChunker:
-    """The largest sections of Markdown that fit, else their blocks, else sentences. Arguments and errors as of `sentences`."""
+    """Chunker that fills chunks with the largest Markdown sections that fit, else their blocks, else sentences.
+
+    Args:
+        tokenizer: as for `sentences`.
+        size: as for `sentences`.
+        overlap: as for `sentences`.
+        cache: as for `sentences`.
+        revision: as for `sentences`.
+
+    Returns:
+        The chunker. Raises the errors of `sentences`.
+    """
     return DocumentChunker(Semantic("markdown", MarkdownSplitter, _tokens(tokenizer, revision, size, overlap)), cache)
 
 
 def tokens(tokenizer: str, size: PositiveInt, overlap: NonNegativeInt, cache: Cache, revision: str | None = None) -> DocumentChunker:
-    """Every window of `size` tokens of the document, wherever that cuts. Arguments and errors as of `sentences`; the overlap is exact.
+    """Chunker with sliding windows of `size` tokens, regardless of words and sentences.
 
-    A window that begins or ends within a word may by itself have other tokens, and another number of them.
+    A window that begins or ends inside a word may have another number of tokens when tokenized on its own.
+
+    Args:
+        tokenizer: as for `sentences`.
+        size: tokens of a window.
+        overlap: tokens shared with the previous window, exactly.
+        cache: as for `sentences`.
+        revision: as for `sentences`.
+
+    Returns:
+        The chunker. Raises the errors of `sentences`.
     """
     return DocumentChunker(Windows(_tokens(tokenizer, revision, size, overlap)), cache)
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What is counted, and how many of it."""
+    """A tokenizer and the sizes in its tokens."""
 
-    tokenizer: Tokenizer  # neither cuts nor pads
-    sha256: str  # of its file
+    tokenizer: Tokenizer  # without truncation and padding
+    sha256: str  # of the tokenizer file
     size: int
     overlap: int  # less than size
 
     def identity(self, boundaries: str, *libraries: str) -> Mapping[str, Any]:
-        """What decides where `boundaries` of this size are."""
+        """Everything that determines the boundaries.
+
+        Args:
+            boundaries: kind of boundary.
+            *libraries: distributions whose version matters, besides tokenizers.
+
+        Returns:
+            Values for a cache key.
+        """
         versions = {name: version(name) for name in ("tokenizers", *libraries)}
         sizes = {"size": self.size, "overlap": self.overlap}
         return {"boundaries": boundaries, **sizes, "tokenizer": self.sha256, "versions": versions, "code": code_sha(__name__)}
 
     def name(self, boundaries: str) -> str:
-        """The boundaries and sizes in few words."""
+        """Short description of the boundaries and sizes."""
         return f"{boundaries} of {self.size}" + (f" over {self.overlap}" if self.overlap else "")
 
     def counted(self, text: str, places: Sequence[tuple[int, int]]) -> list[Piece]:
-        """The stretches of a text with the tokens of each."""
+        """Pieces for spans of a text, with their token counts."""
         read = self.tokenizer.encode_batch([text[start:end] for start, end in places], add_special_tokens=False)
         return [Piece(start, end, len(one.ids)) for (start, end), one in zip(places, read, strict=True)]
 
 
 class Semantic:
-    """Cuts at the strongest boundaries that keep the size: those of semantic_text_splitter."""
+    """Splits at the boundaries of highest rank that keep the size, with semantic_text_splitter."""
 
     def __init__(self, boundaries: str, splitter: type[TextSplitter] | type[MarkdownSplitter], tokens: Tokens) -> None:
         self.name = tokens.name(boundaries)
@@ -97,13 +129,23 @@ class Semantic:
         self._splitter = splitter.from_huggingface_tokenizer(tokens.tokenizer, tokens.size, overlap=tokens.overlap)
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the pieces."""
+        """Everything that determines the pieces."""
         return self._tokens.identity(self._boundaries, "semantic-text-splitter")
 
     def cut(self, text: str) -> list[Piece]:
-        """The pieces of a text. Raises ConfigError if a single character has more tokens than the size."""
+        """Split a text.
+
+        Args:
+            text: text of a document.
+
+        Returns:
+            The pieces.
+
+        Raises:
+            ConfigError: if a piece that cannot be split further has more tokens than the size.
+        """
         whole = self._tokens.counted(text, [_trimmed(text, 0, len(text))])
-        if whole[0].n_tokens <= self._tokens.size:  # as the library would, sooner
+        if whole[0].n_tokens <= self._tokens.size:  # same result as the library, faster
             return whole
         pieces = self._tokens.counted(text, [(start, start + len(part)) for start, part in self._splitter.chunk_indices(text)])
         for piece in pieces:
@@ -114,22 +156,22 @@ class Semantic:
 
 
 class Windows:
-    """Cuts every so many tokens; spaces at the ends of a window are left out."""
+    """Splits into windows of a fixed number of tokens; white space at the ends of a window is removed."""
 
     def __init__(self, tokens: Tokens) -> None:
         self.name = tokens.name("tokens")
         self._tokens = tokens
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the pieces."""
+        """Everything that determines the pieces."""
         return self._tokens.identity("tokens")
 
     def cut(self, text: str) -> list[Piece]:
-        """The pieces of a text. What has no token stands in the window before it."""
+        """Split a text. Characters that belong to no token are assigned to the window before them."""
         starts = [start for start, _ in self._tokens.tokenizer.encode(text, add_special_tokens=False).offsets]
         bounds = [0, *starts[1:], len(text)]
         n, size = len(bounds) - 1, self._tokens.size
-        firsts = range(0, max(1, n - self._tokens.overlap), size - self._tokens.overlap)  # one more would lie in the one before
+        firsts = range(0, max(1, n - self._tokens.overlap), size - self._tokens.overlap)  # a further window would lie in the last one
         windows = (_trimmed(text, bounds[first], bounds[min(first + size, n)]) for first in firsts)
         return self._tokens.counted(text, [(start, end) for start, end in windows if start < end])
 

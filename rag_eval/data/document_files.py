@@ -1,4 +1,4 @@
-"""Files of a user's documents to plain text: .txt, .md, .html, .pdf and .docx. A format's library is loaded by its first file."""
+"""Text extraction from files of a user's documents: .txt, .md, .html, .pdf and .docx. Format libraries are imported on first use."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ HEADING = re.compile(r"^(?:#{1,6}[ \t]+(?P<marked>.+?)[ \t]*#*|(?P<underlined>\S
 
 
 def read_file(path: Path) -> FileText:
-    """The text of a file whose suffix is in READERS.
+    """Read the text of a file whose suffix is in `READERS`.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        Text and title; the title is "" if it is blank.
 
     Raises:
-        ValueError: saying why it has none and what to do.
+        ValueError: if the file is nested too deeply, has no text or cannot be read; the message says what to do.
     """
     try:
         found = READERS[path.suffix.lower()](path)
@@ -31,12 +37,12 @@ def read_file(path: Path) -> FileText:
 
 
 def read_text(path: Path) -> FileText:
-    """As it stands; it has no title."""
+    """Read a plain text file; it has no title."""
     return FileText(_plain(path), "", {"format": "text"})
 
 
 def read_markdown(path: Path) -> FileText:
-    """As it stands; its title is the first heading outside of code."""
+    """Read a Markdown file unchanged; the title is the first heading outside of code blocks."""
     text = _plain(path)
     heading = HEADING.search(FENCED.sub("", text))
     return FileText(text, (heading["marked"] or heading["underlined"]).strip() if heading else "", {"format": "markdown"})

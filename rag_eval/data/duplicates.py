@@ -1,8 +1,8 @@
-"""Texts that say the same in nearly the same words, found without looking at every pair.
+"""Near-duplicate detection without comparing all pairs.
 
-Two texts are near duplicates when the Jaccard similarity of their word 3-grams is at least SIMILAR; of texts of at most
-SHORT words that of their words. Words are what spaces part, so in a script without spaces a text is one word and only equal
-texts are duplicates.
+Two texts are near duplicates if the Jaccard similarity of their word 3-grams is at least `SIMILAR`; for texts of at most
+`SHORT` words, that of their words. Words are separated by white space, so in a script without spaces a text is one word and only
+identical texts are duplicates.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 SIMILAR = 0.8  # Jaccard similarity of near duplicates
-SHORT = 6  # words; a longer text has enough 3-grams to be told by them, and one of just so many is told by either
-BLOCK = 2_000  # texts whose candidates are drawn at once
-N_PAIRS = 4_000  # candidates that are verified at once
+SHORT = 6  # words; longer texts are compared by 3-grams, shorter ones by words, texts of exactly this length by both
+BLOCK = 2_000  # texts per batch of candidate generation
+N_PAIRS = 4_000  # candidate pairs verified per batch
 ROUNDING = 1e-9
 
 Indices = NDArray[np.int64]
 
 
 def alike(texts: Mapping[str, str], known: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Which known text each text equals; and of the others, which one each is a near duplicate of.
+    """Match texts with known texts: identical ones, and near duplicates among the rest.
 
     Args:
         texts: by id, normalised.
         known: by id, normalised.
 
     Returns:
-        Ids of known texts by ids of texts: of equal ones the first, of near ones the most similar.
+        Two mappings from ids of texts to ids of known texts: the first identical one, and the most similar near duplicate.
     """
     first: dict[str, str] = {}
     for id, text in known.items():
@@ -46,20 +46,27 @@ def alike(texts: Mapping[str, str], known: Mapping[str, str]) -> tuple[dict[str,
 
 
 def _words(words: Sequence[str]) -> Set[str]:
-    """The words of a short text; none of a longer one."""
+    """Words of a text of at most `SHORT` words; empty for a longer one."""
     return set(words) if len(words) <= SHORT else set()
 
 
 def _shingles(words: Sequence[str]) -> Set[str]:
-    """The 3-grams of a text that has enough of them; none of a short one."""
+    """Word 3-grams of a text of at least `SHORT` words; empty for a shorter one."""
     return set(map(" ".join, zip(words, words[1:], words[2:], strict=False))) if len(words) >= SHORT else set()
 
 
 def _nearest(sets: Sequence[Set[str]], known: Sequence[Set[str]]) -> list[int]:
-    """The place of the known set that each set is most similar to, the first of equal ones; -1 where none is similar enough.
+    """Index of the most similar known set for each set, the first if several tie; -1 if none reaches `SIMILAR`.
 
-    Exact, and quick because similar sets share one of their rarest features (prefix filter: Chaudhuri, Ganti and Kaushik
-    2006; Bayardo, Ma and Srikant 2007): only pairs that do are counted.
+    Exact, by prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007): similar sets share one of their
+    rarest features, so only pairs that do are compared.
+
+    Args:
+        sets: feature sets of the texts.
+        known: feature sets of the known texts.
+
+    Returns:
+        One index per set.
     """
     best = np.full(len(sets), -1)
     columns = {feature: at for at, feature in enumerate(dict.fromkeys(chain.from_iterable(sets)))}
@@ -85,7 +92,7 @@ def _sizes(sets: Sequence[Set[str]]) -> Indices:
 
 
 def _matrix(sets: Sequence[Set[str]], columns: Mapping[str, int]) -> csr_array:
-    """Sets as rows of ones, int32 (n_sets, n_columns); features without a column are left out."""
+    """Sets as rows of ones, int32 (n_sets, n_columns); features without a column are dropped."""
     drawn = [[columns[feature] for feature in one if feature in columns] for one in sets]
     starts = np.cumsum([0, *map(len, drawn)])
     indices = np.fromiter(chain.from_iterable(drawn), dtype=np.int64, count=int(starts[-1]))
@@ -93,7 +100,7 @@ def _matrix(sets: Sequence[Set[str]], columns: Mapping[str, int]) -> csr_array:
 
 
 def _rarest(rows: csr_array, sizes: Indices, rarity: Indices) -> csr_array:
-    """The rows cut to so many of their rarest features that a similar set must share one; those without a column are the rarest."""
+    """Rows reduced to the prefix of rarest features that a similar set must share; features without a column are the rarest."""
     held = np.diff(rows.indptr)
     n_rarest = sizes - np.ceil(SIMILAR * sizes - ROUNDING).astype(np.int64) + 1 - (sizes - held)
     owner = np.repeat(np.arange(len(sizes)), held)
@@ -104,7 +111,7 @@ def _rarest(rows: csr_array, sizes: Indices, rarity: Indices) -> csr_array:
 
 
 def _candidates(shared: csr_array, start: int) -> Iterator[tuple[Indices, Indices]]:
-    """The places of pairs that share a rare feature, so many at a time as are verified at once."""
+    """Index pairs that share a rare feature, in batches of `N_PAIRS`."""
     pairs = shared.tocoo()
     at, other = (places.astype(np.int64) for places in pairs.coords)
     for begin in range(0, len(at), N_PAIRS):
@@ -114,7 +121,7 @@ def _candidates(shared: csr_array, start: int) -> Iterator[tuple[Indices, Indice
 def _verified(
     rows: csr_array, known_rows: csr_array, sizes: Indices, known_sizes: Indices, at: Indices, other: Indices
 ) -> tuple[Indices, Indices, NDArray[np.float64]]:
-    """Those of the pairs that are similar enough, with how similar they are."""
+    """The pairs whose similarity reaches `SIMILAR`, with their similarity."""
     a, b = sizes[at], known_sizes[other]
     fits = np.minimum(a, b) >= SIMILAR * np.maximum(a, b) - ROUNDING
     at, other, a, b = at[fits], other[fits], a[fits], b[fits]

@@ -22,7 +22,7 @@ from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.errors import ConfigError
 from rag_eval.types import QADataset
 
-KINDS = ("mem", "gen", "hard_gen")  # the article's own words, the same in others, what follows from it
+KINDS = ("mem", "gen", "hard_gen")  # memorization, paraphrase, inference
 
 
 def fictional(
@@ -35,26 +35,29 @@ def fictional(
     lessons: Literal["own", "others"] = "own",
     train_kinds: Sequence[Literal["mem", "gen", "hard_gen"]] = (),
 ) -> QADataset:
-    """Read, check and split the probes: `a<number>/<kind><number>` asks for the end of a sentence of document `a<number>`.
+    """Read, validate and split the probes: `a<number>/<kind><number>` asks for the end of a sentence about document `a<number>`.
 
-    `meta["kind"]` is mem (a sentence of the article), gen (the same in other words) or hard_gen (it follows from the article).
-    What no model can have seen before can only be learnt from the documents or read in them.
+    `meta["kind"]` is mem (a sentence of the article), gen (a paraphrase of one) or hard_gen (an inference from the article). The facts
+    are invented, so a model can know them only from training on the documents or from retrieving them.
 
     Args:
-        path: of the JSON file.
-        paraphrases: add those that there are of an article to the corpus, as good as the article (`same_as`).
+        path: path of the JSON file.
+        paraphrases: whether to add an article's paraphrases to the corpus, as equivalents of the article (`same_as`).
         train_share: share of the articles whose probes are for training; 0 = all are for testing.
-        seed: decides which articles.
-        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
-            some articles are for dev and others alone; by_question.py tells how.
-        others_share: split by question, share of the articles for others; None = as many as training has questions.
-        lessons: own, or others: a control, as many training questions about articles that are not tested.
-        train_kinds: split by question, the kinds of probe that train, while the others test, about the same articles; the share for
-            training then decides nothing. Empty = it decides, and both have all kinds.
+        seed: seed of the split.
+        split_by: "cluster": tested articles are not trained on. "question": some questions about an article are for training and
+            some for testing, and some articles are for dev and others only; see by_question.py.
+        others_share: if split by question, share of the articles for others; None = as many questions as training has.
+        lessons: "own", or "others" for a control that trains on as many questions about articles that are not tested.
+        train_kinds: if split by question, kinds of probe for training, while the other kinds are tested about the same articles;
+            `train_share` is then ignored. Empty = split by `train_share`, all kinds in both parts.
+
+    Returns:
+        The dataset.
 
     Raises:
-        ConfigError: if kinds train where questions are split by cluster, or no kind is left to test.
-        DataError: naming every fault by its place in the file and field.
+        ConfigError: if `train_kinds` is set for a split by cluster, or leaves no kind for testing.
+        DataError: listing every fault by its place in the file and field.
     """
     _check_kinds(train_kinds, split_by)
     problems = Problems(path)

@@ -1,4 +1,4 @@
-"""What a source's own fields must hold before they are renamed to those that `validate` checks."""
+"""Checks of a source's own fields, before they are renamed to those that `validate` checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from rag_eval.data.read import Row, kind
 
 
 def objects(values: Any, where: str, problems: Problems) -> list[Row]:
-    """The objects of a list, each with its place `<where> [<number from 0>]`; anything else is added to the problems."""
+    """Objects of a list, each with its place `<where> [<index>]`.
+
+    Args:
+        values: value that should be a list of objects.
+        where: place of the list, for messages.
+        problems: receives a fault for everything else.
+
+    Returns:
+        One row per object.
+    """
     if not isinstance(values, list):
         problems.add(where, f"must be a list of objects but is {kind(values)}")
         return []
@@ -24,7 +33,16 @@ def objects(values: Any, where: str, problems: Problems) -> list[Row]:
 
 
 def has(row: Row, fields: Collection[str], problems: Problems) -> bool:
-    """Whether a row has the fields; what it lacks, and what it has instead, is added to the problems."""
+    """Whether a row has the required fields.
+
+    Args:
+        row: the row.
+        fields: required field names.
+        problems: receives the missing fields, with those found instead.
+
+    Returns:
+        True if no field is missing.
+    """
     missing = [field for field in fields if field not in row.fields]
     if missing:
         found = ", ".join(map(shown, list(row.fields)[:20])) or "nothing"
@@ -33,7 +51,16 @@ def has(row: Row, fields: Collection[str], problems: Problems) -> bool:
 
 
 def has_texts(row: Row, fields: Collection[str], problems: Problems) -> bool:
-    """Whether a row has the fields and each is a text with something in it; what is wrong is added to the problems."""
+    """Whether a row has the required fields, each a non-blank string.
+
+    Args:
+        row: the row.
+        fields: required field names.
+        problems: receives the faults.
+
+    Returns:
+        True if there is no fault.
+    """
     if not has(row, fields, problems):
         return False
     faults = [f"{field}: {fault}" for field in fields if (fault := _fault(row.fields[field]))]
@@ -43,7 +70,16 @@ def has_texts(row: Row, fields: Collection[str], problems: Problems) -> bool:
 
 
 def has_lists(row: Row, fields: Collection[str], problems: Problems) -> bool:
-    """Whether a row has the fields and each is a list of texts with something in them; what is wrong is added to the problems."""
+    """Whether a row has the required fields, each a list of non-blank strings.
+
+    Args:
+        row: the row.
+        fields: required field names.
+        problems: receives the faults.
+
+    Returns:
+        True if there is no fault.
+    """
     if not has(row, fields, problems):
         return False
     faults = []
@@ -59,7 +95,7 @@ def has_lists(row: Row, fields: Collection[str], problems: Problems) -> bool:
 
 
 def _fault(value: Any) -> str:
-    """What keeps a value from being a text with something in it; empty if nothing does."""
+    """Reason why a value is not a non-blank string; "" if it is one."""
     if not isinstance(value, str):
         return f"must be a text but is {kind(value)}"
     return "" if value.strip() else "is empty"

@@ -1,4 +1,4 @@
-"""Names of files as questions spell them: composed or decomposed letters, back slashes, `./` and blanks around do not tell files apart."""
+"""Matching of file names in questions: NFC and NFD spellings, backslashes, `./` and surrounding blanks are equivalent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rag_eval.data.read import Row
 
 
 def document_ids(files: Sequence[str]) -> dict[str, str]:
-    """What each file is called: its path in normal form C, which is the same on every system; two that then are the same keep theirs."""
+    """Document id of each file: its path in Unicode normal form C, or the unchanged path if two paths would become equal."""
     composed = {file: unicodedata.normalize("NFC", file) for file in files}
     times = Counter(composed.values())
     return {file: id if times[id] == 1 else file for file, id in composed.items()}
 
 
 class FileNames:
-    """The ids of the documents of a folder, by any spelling."""
+    """Document ids of a folder, looked up by any equivalent spelling."""
 
     def __init__(self, ids: Collection[str]) -> None:
         self._ids = frozenset(ids)
@@ -29,11 +29,14 @@ class FileNames:
             self._spelt.setdefault(_plain(id), []).append(id)
 
     def named(self, rows: Sequence[Row], problems: Problems) -> list[Row]:
-        """Questions with the ids of documents where they spell their names; a name of no document stays as it is.
+        """Replace file names in questions by document ids; unknown names are kept.
 
         Args:
-            rows: questions before they are checked; ids stand in `evidence`, and in `spans` and `same_as` of `meta`.
-            problems: gets names that several documents could be meant by.
+            rows: questions before validation; names are in `evidence`, and in `spans` and `same_as` of `meta`.
+            problems: receives names that match several documents.
+
+        Returns:
+            The rows with document ids.
         """
         return [Row(row.where, self._fields(row, problems)) for row in rows]
 

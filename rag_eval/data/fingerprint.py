@@ -1,4 +1,4 @@
-"""The identity of a dataset: one hash over all of its rows."""
+"""Fingerprint of a dataset: one hash over all of its rows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,24 @@ def fingerprint(
     restated: Mapping[str, Sequence[str]] = NOTHING,
     others: Iterable[Example] = (),
 ) -> str:
-    """sha256, in hexadecimal, of every field of every row as canonical JSON, a line each, in order and under its part's name.
+    """SHA-256 over all rows.
 
-    What a question demands of its scoring stands in its meta, as in the files that it comes from. Restatements, of each document's id,
-    are rows of their own, and so are others; they come last.
+    Every row is one line of canonical JSON under the name of its part, in order. Grading is hashed as meta, as in the source files.
+    Paraphrases of each document are rows of their own, as are others; they come last.
+
+    Args:
+        documents: the corpus.
+        train: training questions.
+        dev: dev questions.
+        test: test questions.
+        restated: paraphrases by document id.
+        others: control questions.
+
+    Returns:
+        64 hexadecimal digits.
 
     Raises:
-        ValueError: if a row holds a number that is not finite.
+        ValueError: if a row contains a number that is not finite.
     """
     digest = hashlib.sha256()
     parts = {"documents": documents, "train": train, "dev": dev, "test": test, "restated": restated.items(), "others": others}
@@ -46,10 +57,16 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def identified(dataset: QADataset) -> QADataset:
-    """The dataset with the fingerprint of its rows.
+    """Set the fingerprint of a dataset from its rows.
 
-    Others of the same source are rows of it that may be shown or trained on; those that stand in train count once. Others of another
-    follow from the dataset's name and are not made for this.
+    Others of the same source are hashed; those that are also in train are hashed once. Others of another source are not hashed,
+    because they are determined by the dataset's name.
+
+    Args:
+        dataset: the dataset.
+
+    Returns:
+        A copy with its fingerprint.
     """
     taught = {example.id for example in dataset.train}
     others = [one for one in dataset.others if one.id not in taught] if dataset.others_are_of_source else []

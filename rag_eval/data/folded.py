@@ -1,4 +1,4 @@
-"""A text in the form in which answers are looked for in it, and where what is found stands in the text itself."""
+"""Folded text for searching answers, with a mapping of positions back to the original text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WORD_OR_BLANKS = re.compile(r"\s+|\S+")
 
 @dataclass(frozen=True)
 class Folded:
-    """A text without regard to case, composition of letters, kind and number of blanks, and marks that cannot be seen."""
+    """A text without differences of case, Unicode composition, white space and invisible characters."""
 
     text: str
-    _starts: Sequence[int]  # in `text`, of stretches that come from one stretch of the original
-    _sources: Sequence[tuple[int, int]]  # these; character by character where both are as long
+    _starts: Sequence[int]  # starts in `text` of segments that correspond to one segment of the original
+    _sources: Sequence[tuple[int, int]]  # those segments; mapped character by character if both have the same length
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        """Where text[start:end], which is not empty, stands in the original."""
+        """Span in the original of text[start:end], which must not be empty."""
         return self._source(start)[0], self._source(end - 1)[1]
 
     def _source(self, at: int) -> tuple[int, int]:
@@ -32,7 +32,7 @@ class Folded:
 
 
 def folded(text: str) -> Folded:
-    """The folded text: ß becomes ss, a line end a blank, a soft hyphen nothing."""
+    """Fold a text: ß becomes ss, a line end becomes a space, a soft hyphen is removed."""
     parts: list[str] = []
     starts: list[int] = []
     sources: list[tuple[int, int]] = []
@@ -50,7 +50,7 @@ def folded(text: str) -> Folded:
 
 
 def _pieces(text: str) -> Iterator[tuple[str, int, int]]:
-    """What each stretch of the text becomes."""
+    """Folded form of each segment of the text, with its span."""
     for found in WORD_OR_BLANKS.finditer(text):
         word, start = found[0], found.start()
         if word.isspace():
@@ -66,7 +66,7 @@ def _is_plain(word: str) -> bool:
 
 
 def _letters(word: str) -> Iterator[tuple[str, int, int]]:
-    """The letters of a word, each with the marks that stand on it."""
+    """Letters of a word, each with its combining marks."""
     at = 0
     while at < len(word):
         end = at + 1
@@ -78,10 +78,10 @@ def _letters(word: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _joins(character: str) -> bool:
-    """Whether a character stands on the one before, or is a part of a Korean syllable."""
+    """Whether a character combines with the one before, or is part of a Korean syllable."""
     return unicodedata.combining(character) != 0 or "\u1160" <= character <= "\u11ff"
 
 
 def _is_unseen(character: str) -> bool:
-    """Joiners, marks of direction, soft hyphens, byte order marks, and marks that choose a shape."""
+    """Whether a character is invisible: joiners, direction marks, soft hyphens, byte order marks, variation selectors."""
     return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"

@@ -1,8 +1,8 @@
-"""A folder of your own documents, in any of the formats of document_files.py, and questions about them.
+"""A folder of documents in the formats of document_files.py, and a file of questions about them.
 
-A document is called by its path inside the folder (`guides/refunds.pdf`), which is what `evidence` in the questions names, in any of
-the spellings of file_names.py; its title is its own, else the name of the file. Questions are read by read_questions.py. Hidden files
-are passed over in silence, files of other types with a warning; whatever else cannot be read is an error.
+The id of a document is its path inside the folder (`guides/refunds.pdf`), which `evidence` in the questions refers to, in any
+spelling accepted by file_names.py; its title is its own, else the file name. Questions are read by read_questions.py. Hidden files
+are skipped silently, files of other types with a warning; any other unreadable file is an error.
 """
 
 from __future__ import annotations
@@ -39,20 +39,23 @@ def folder(
     others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
     lessons: Literal["own", "others"] = "own",
 ) -> QADataset:
-    """Read, check and split a folder of documents and a file of questions.
+    """Read, validate and split a folder of documents and a file of questions.
 
     Args:
-        documents: path of the folder; folders inside it are read too.
+        documents: path of the folder; subfolders are included.
         questions: path of the questions, .jsonl, .csv, .tsv or .parquet.
-        train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
-        seed: decides which clusters.
-        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
-            some articles are for dev and others alone; by_question.py tells how.
-        others_share: split by question, share of the articles for others; None = as many as training has questions.
-        lessons: own, or others: a control, as many training questions about articles that are not tested.
+        train_share: share of the clusters for training if the questions have no splits; 0 = all are for testing.
+        seed: seed of the split.
+        split_by: "cluster": tested articles are not trained on. "question": some questions about an article are for training and
+            some for testing, and some articles are for dev and others only; see by_question.py.
+        others_share: if split by question, share of the articles for others; None = as many questions as training has.
+        lessons: "own", or "others" for a control that trains on as many questions about articles that are not tested.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every file that cannot be read and every fault of a question.
+        DataError: listing every unreadable file and every fault of a question.
     """
     problems = Problems(documents, questions)
     corpus = check_documents(_documents(documents, problems), problems)
@@ -65,7 +68,7 @@ def folder(
 
 
 def _documents(root: str, problems: Problems) -> list[Row]:
-    """A row for each file that can be read, in the order of their names."""
+    """One row per readable file, sorted by id."""
     if not os.path.isdir(root):
         found = "is a file" if os.path.exists(root) else f"does not exist (looked in {Path.cwd()})"
         problems.add(root, f"{found}; give the path of a folder of documents")
@@ -97,7 +100,7 @@ def _row(root: str, file: str, id: str, problems: Problems) -> list[Row]:
 
 
 def _files(root: str, problems: Problems) -> Iterator[str]:
-    """Posix paths inside the folder of all files that are not hidden. Links inside the folder are followed to files only."""
+    """Posix paths inside the folder of all files that are not hidden. Symbolic links are followed for files inside the folder only."""
     home = os.path.realpath(root)
     for here, folders, names in os.walk(root, onerror=lambda fault: problems.add(str(fault.filename), f"cannot be read: {fault.strerror}")):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
@@ -115,7 +118,7 @@ def _files(root: str, problems: Problems) -> Iterator[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Also what Word writes beside an open file."""
+    """Whether a name is hidden, including the lock files that Word writes."""
     return name.startswith((".", "~$"))
 
 

@@ -1,12 +1,12 @@
-"""Another dataset with the training questions and restatements that `rag-eval lessons` made of its documents.
+"""A dataset extended with the training questions and paraphrases that `rag-eval lessons` generated from its documents.
 
     lessons.jsonl: {"id": "d1#lesson-1", "question": ..., "answers": [...], "evidence": ["d1"], "cluster": "d1", "split": "train"}
     restated.jsonl: {"document": "d1", "text": "The same in other words."}
 
     manifest.json: {"spend": {"seconds": ..., "n_prompt_tokens": ...}, "is_hosted": true}
 
-It asks the same questions as the other dataset, so that arms which train on the lessons stand in one table with those that do not. What the
-writing took is charged to arms that learn from it; without a manifest it is not known.
+The evaluated questions are those of the original dataset, so that arms with and without the generated data can be compared in one
+table. The cost of generation is charged to the arms that train on it; without a manifest it is unknown.
 """
 
 from __future__ import annotations
@@ -28,14 +28,18 @@ from rag_eval.types import Example, QADataset, Spend, Written
 
 
 def generated(of: QADataset, path: str) -> QADataset:
-    """The dataset with more to learn from.
+    """Add generated training data to a dataset.
 
     Args:
-        of: the documents that the lessons were made of, and the questions that are asked.
-        path: the folder that `rag-eval lessons` wrote.
+        of: the dataset whose documents the data were generated from.
+        path: folder written by `rag-eval lessons`.
+
+    Returns:
+        The extended dataset.
 
     Raises:
-        DataError: naming every fault of a lesson, or what does not belong to these documents; or the manifest cannot be read.
+        DataError: listing every fault of a generated row and every row that does not belong to these documents; or if the
+            folder holds no data or the manifest cannot be read.
     """
     lessons = _lessons(f"{path}/lessons.jsonl", of)
     restated = _restated(f"{path}/restated.jsonl", of)
@@ -54,7 +58,17 @@ def generated(of: QADataset, path: str) -> QADataset:
 
 
 def _written(folder: Path) -> Written:
-    """What the writing took; by the files alone it is told from other writing, whatever dataset they are added to."""
+    """Cost of the generation. The id is a hash of the three files, independent of the dataset.
+
+    Args:
+        folder: folder written by `rag-eval lessons`.
+
+    Returns:
+        The cost; unknown without a manifest.
+
+    Raises:
+        DataError: if the manifest is invalid.
+    """
     manifest = folder / "manifest.json"
     files = (folder / "lessons.jsonl", folder / "restated.jsonl", manifest)
     shas = [hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest() for file in files]
@@ -104,6 +118,6 @@ def _restated(file: str, of: QADataset) -> dict[str, tuple[str, ...]]:
 
 
 def _rows(file: str, problems: Problems) -> list[Row]:
-    """The rows of a file; none where it is empty, for there may be nothing of its kind."""
+    """Rows of a file; [] if it is empty."""
     path = Path(file)
     return [] if path.is_file() and not path.stat().st_size else read_jsonl(file, problems)

@@ -1,4 +1,4 @@
-"""What a row says of its grading in its `meta`, to a Grading: a faulty demand is refused before anything runs."""
+"""Parsing of the grading keys in a row's `meta`; invalid values are rejected before anything runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from typing import Any
 from rag_eval.score.spans import gold_spans
 from rag_eval.types import COMPARATOR_NAMES, FORMAT_NAMES, Grading
 
-KEYS = tuple(field.name for field in fields(Grading) if field.name != "retrieval_only")  # a field of its own in a row
+KEYS = tuple(field.name for field in fields(Grading) if field.name != "retrieval_only")  # which is a separate field of a row
 
 
 def grading_of(meta: Mapping[str, Any]) -> tuple[Grading, dict[str, Any]]:
-    """What the meta of a row demands of its scoring, and what it says besides.
+    """Split the meta of a row into its grading and the rest.
+
+    Args:
+        meta: meta of the row.
+
+    Returns:
+        The grading, and the meta without grading keys.
 
     Raises:
-        ValueError: if no scorer understands a demand, naming the key, what was expected and what was found.
+        ValueError: if a grading key has an invalid value or looks misspelt; names the key, the expected and the given value.
     """
     _check(meta)
     grading = Grading(

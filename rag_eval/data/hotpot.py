@@ -23,18 +23,20 @@ from rag_eval.types import QADataset
 
 
 def hotpot(path: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
-    """Read, check and split a file of HotpotQA: every article that stands in some question's context is a document under its title.
+    """Read, validate and split a HotpotQA file. Every article in some question's context is a document with its title as id.
 
-    `meta["kind"]` is bridge (one article leads to the other) or comparison. Questions that share a gold article, directly or
-    through others, are one cluster.
+    `meta["kind"]` is bridge or comparison. Questions that share a gold article, directly or transitively, form one cluster.
 
     Args:
-        path: of the JSON file.
+        path: path of the JSON file.
         train_share: share of the clusters for training; 0 = all are for testing.
-        seed: decides which.
+        seed: seed of the split.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by its place in the file and field.
+        DataError: listing every fault by its place in the file and field.
     """
     problems = Problems(path)
     content = read_json(path, problems)
@@ -62,7 +64,7 @@ def _is_sound(row: Row, problems: Problems) -> bool:
 
 
 def _are_pairs(values: Any, second: type) -> bool:
-    """Whether it is a list, with something in it, of pairs of a text and something of a type."""
+    """Whether a value is a non-empty list of pairs of a string and a value of a type."""
     pairs = values if isinstance(values, list) else []
     return bool(pairs) and all(
         isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], second) for pair in pairs
@@ -70,7 +72,7 @@ def _are_pairs(values: Any, second: type) -> bool:
 
 
 def _documents(rows: list[Row], problems: Problems) -> list[Row]:
-    """The distinct articles of the contexts; two texts under one title are a problem."""
+    """Distinct articles of the contexts; two texts with one title are a fault."""
     found: dict[str, Row] = {}
     for row in rows:
         for title, sentences in row.fields["context"]:

@@ -1,8 +1,8 @@
-"""Questions of the Hugging Face hub, or in a table of this disk, and the documents that come with them.
+"""Questions from the Hugging Face hub or a local table, with the documents that come with them.
 
-`columns` says where things stand; a dotted name such as `answers.text` reaches into a nested column. Documents come from a column
-of passages beside each question (`context`), where equal texts are one document, or from a table of their own (`corpus`), or there
-are none. A passage is the evidence of the questions that it stands beside, unless `evidence` names those that are by their titles.
+`columns` maps columns to fields; a dotted name such as `answers.text` reaches into a nested column. Documents come from a column of
+passages next to each question (`context`; identical texts are one document), from a separate table (`corpus`), or there are
+none. A passage is evidence of the questions it stands next to, unless `evidence` selects passages by title.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column holds what."""
+    """Column names of the question table."""
 
     question: str
     answers: str  # a text or a list of texts
-    id: str | None = None  # None = the split and the number of the row
-    context: str | None = None  # passages beside the question: a text, texts, or texts in pieces
-    title: str | None = None  # of the passage, or of each
+    id: str | None = None  # None = split and row number
+    context: str | None = None  # passages of the question: a text, a list of texts, or texts as lists of pieces
+    title: str | None = None  # title of the passage, or of each passage
     evidence: str | None = None  # ids of documents of the corpus, or titles of passages of the row
     cluster: str | None = None  # None = the first passage
-    answers_are_json: bool = False  # the column of answers holds a JSON list as text
+    answers_are_json: bool = False  # whether the answers column holds a JSON list as text
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A table of documents."""
+    """Location and column names of a table of documents."""
 
     path: str
     split: str
@@ -58,12 +58,21 @@ class Corpus:
 
 @dataclass
 class Passages:
-    """The documents that stand beside questions, each text once."""
+    """Documents collected from the passages of questions, without duplicates."""
 
     rows: dict[str, Row] = field(default_factory=dict)  # by id
 
     def add(self, where: str, text: str, title: Any) -> str:
-        """The id of the document with this text; the first title of a text is its title."""
+        """Add a passage; the title of a text is the first one given for it.
+
+        Args:
+            where: place of the passage, for messages.
+            text: text of the passage.
+            title: title of the passage, if any.
+
+        Returns:
+            Document id: 16 hexadecimal digits of the text's SHA-256.
+        """
         id = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
         self.rows.setdefault(id, Row(where, {"id": id, "title": title, "text": text}))
         return id
@@ -86,30 +95,33 @@ def hub(
     lessons: Literal["own", "others"] = "own",
     primary: str = "",
 ) -> QADataset:
-    """Read, check and split a data set.
+    """Read, validate and split a dataset.
 
     Args:
-        path: hub id, or a folder (also of `save_to_disk`) or a file of this disk.
-        revision: commit of a hub id, 40 hexadecimal digits; None for a path of this disk.
-        config: name of the part of a data set that has several.
+        path: hub id, or a local folder (also of `save_to_disk`) or file.
+        revision: commit of a hub id, 40 hexadecimal digits; None for a local path.
+        config: configuration name of a dataset that has several.
         test: its split for testing.
-        train: its split for training; None = `train_share` decides.
-        dev: its split for tuning; None = there is none, or `train_share` decides.
-        columns: where things stand.
-        corpus: a table of documents; None = passages beside the questions, or none.
-        empty_is_unanswerable: whether a question without an answer is one that has none, or a fault.
-        train_share: share of the clusters for training, where `train` and `dev` are None; 0 = all are for testing.
-        seed: decides which clusters.
-        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
-            some articles are for dev and others alone; by_question.py tells how.
-        others_share: split by question, share of the articles for others; None = as many as training has questions.
-        lessons: own, or others: a control, as many training questions about articles that are not tested.
-        primary: the score of answers that its authors judge by; "" = exact match.
+        train: its split for training; None = split by `train_share`.
+        dev: its split for tuning; None = no dev split, or split by `train_share`.
+        columns: column names.
+        corpus: table of documents; None = passages of the questions, or none.
+        empty_is_unanswerable: whether a question without answers is unanswerable or a fault.
+        train_share: share of the clusters for training if `train` and `dev` are None; 0 = all are for testing.
+        seed: seed of the split.
+        split_by: "cluster": tested articles are not trained on. "question": some questions about an article are for training and
+            some for testing, and some articles are for dev and others only; see by_question.py.
+        others_share: if split by question, share of the articles for others; None = as many questions as training has.
+        lessons: "own", or "others" for a control that trains on as many questions about articles that are not tested.
+        primary: primary score used by the dataset's authors; "" = exact match.
+
+    Returns:
+        The dataset.
 
     Raises:
-        ConfigError: if documents are to come from two places.
-        DataError: naming what is not there, or every faulty row as `path:split[row]`.
-        EnvironmentFault: if the hub does not answer and this machine has no copy.
+        ConfigError: if documents are configured in two places.
+        DataError: naming what is missing, or every faulty row as `path:split[row]`.
+        EnvironmentFault: if the hub does not respond and there is no local copy.
     """
     if corpus is not None and columns.context is not None:
         raise ConfigError("dataset.corpus and dataset.columns.context both name documents; set one to null.")
@@ -142,7 +154,7 @@ def _documents(corpus: Corpus) -> list[Row]:
 def _questions(
     table: Table, split: str, columns: Columns, empty_is_unanswerable: bool, passages: Passages, problems: Problems
 ) -> list[Row]:
-    """The questions of a split as rows with the fields of the jsonl format; their passages are added."""
+    """Questions of a split as rows with the fields of the jsonl format; their passages are collected."""  # noqa: DOC501 (caught here)
     named = (columns.question, columns.answers, columns.id, columns.context, columns.title, columns.evidence, columns.cluster)
     questions, n_left_out = [], 0
     for number, row in enumerate(table.rows(split, _named(*named))):
@@ -166,7 +178,18 @@ def _questions(
 
 
 def _answers(value: Any, is_json: bool) -> list[Any]:
-    """Answers that are not blank, from any depth of lists."""
+    """Answers that are not empty, flattened from nested lists.
+
+    Args:
+        value: value of the answers column.
+        is_json: whether a string is a JSON list.
+
+    Returns:
+        The answers, of any type.
+
+    Raises:
+        ValueError: if a string is not JSON although it should be.
+    """
     if is_json and isinstance(value, str):
         try:
             value = strict_json(value)
@@ -176,7 +199,19 @@ def _answers(value: Any, is_json: bool) -> list[Any]:
 
 
 def _evidence(row: Row, columns: Columns, passages: Passages) -> tuple[list[Any], Any]:
-    """The evidence of a question that has some, and its cluster."""
+    """Evidence ids and cluster of a question.
+
+    Args:
+        row: the row.
+        columns: column names.
+        passages: collects the passages of the row.
+
+    Returns:
+        The evidence and the cluster, None if there is neither a cluster column nor a passage.
+
+    Raises:
+        ValueError: if titles and passages do not match, or a title of evidence is missing or ambiguous.
+    """
     cluster = row.fields[columns.cluster] if columns.cluster else None
     named = [one for one in _flat(row.fields[columns.evidence]) if one is not None] if columns.evidence else None
     if columns.context is None:
@@ -199,7 +234,17 @@ def _evidence(row: Row, columns: Columns, passages: Passages) -> tuple[list[Any]
 
 
 def _passages(value: Any) -> list[str]:
-    """A text is one passage; in a list, a text is one and a list of texts is the pieces of one."""
+    """Passages of a context value: a string is one passage; in a list, a string is one and a list of strings is the pieces of one.
+
+    Args:
+        value: value of the context column.
+
+    Returns:
+        Texts of the passages.
+
+    Raises:
+        ValueError: if the value is of another type.
+    """
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(piece, str) for piece in _flat(parts)):
         raise ValueError(f"context: must be a text or a list of texts but is {shown(value)}")

@@ -1,4 +1,4 @@
-"""A retrieval task of the Hugging Face hub in the layout of MTEB: configurations `corpus`, `queries` and `default` (judgements)."""
+"""A retrieval task of the Hugging Face hub in the format of MTEB: configurations `corpus`, `queries` and `default` (judgements)."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ def hub_beir(
     train_share: Annotated[float, Field(ge=0, lt=1)],
     seed: NonNegativeInt,
 ) -> QADataset:
-    """Read, check and split a task, for retrieval only. Only questions that some document is relevant to are asked.
+    """Read, validate and split a retrieval task. Only questions with a relevant document are kept; none has an answer.
 
     Args:
-        path: hub id, or a folder of this disk.
+        path: hub id, or a local folder.
         revision: commit of a hub id, 40 hexadecimal digits; None for a folder.
         test: split of the judgements for testing.
-        train: of those for training; None = `train_share` decides.
-        dev: of those for tuning; None = there are none, or `train_share` decides.
-        train_share: share of the questions for training, where `train` and `dev` are None; 0 = all are for testing.
-        seed: decides which.
+        train: split of the judgements for training; None = split by `train_share`.
+        dev: split of the judgements for tuning; None = no dev split, or split by `train_share`.
+        train_share: share of the questions for training if `train` and `dev` are None; 0 = all are for testing.
+        seed: seed of the split.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming what is not there, or every faulty row as `path:split[row]`.
-        EnvironmentFault: if the hub does not answer and this machine has no copy.
+        DataError: naming what is missing, or every faulty row as `path:split[row]`.
+        EnvironmentFault: if the hub does not respond and there is no local copy.
     """
     problems = Problems(path)
     corpus = list(Table(path, revision, "corpus").rows("corpus", ("_id", "title", "text")))

@@ -1,4 +1,4 @@
-"""Tables of the Hugging Face hub at a commit, or of this disk, split by split, through `datasets`. No code of a data set is run."""
+"""Tables of the Hugging Face hub at a commit, or local ones, read through `datasets`. No code of a dataset is executed."""
 
 from __future__ import annotations
 
@@ -23,23 +23,30 @@ from rag_eval.errors import DataError, EnvironmentFault
 BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv"}
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-Loaded = tuple[datasets.Dataset, Sequence[Mapping[str, Any]] | None]  # a split; its rows, where it does not hold them as they are
+Loaded = tuple[datasets.Dataset, Sequence[Mapping[str, Any]] | None]  # a split; its original rows if `datasets` converted values
 
 
 @dataclass(frozen=True)
 class Table:
-    """A data set: a hub id with a commit, or a folder or a file of this disk without one."""
+    """A dataset: a hub id with a commit, or a local folder or file without one."""
 
     path: str
     revision: str | None = None  # commit of a hub id, 40 hexadecimal digits
-    config: str | None = None  # the part of a data set that has several
+    config: str | None = None  # configuration name of a dataset that has several
 
     def rows(self, split: str, columns: Sequence[str]) -> Iterator[Row]:
-        """The columns (dotted where they are nested) of every row of a split; a row is named `path:split[row]`.
+        """Rows of a split, with the place `path:split[row]`.
+
+        Args:
+            split: name of the split.
+            columns: column names, dotted if nested.
+
+        Yields:
+            One row per row of the split, with these columns.
 
         Raises:
-            DataError: if the table, the split or a column is not there, or a hub id has no commit.
-            EnvironmentFault: if the hub does not answer and this machine has no copy.
+            DataError: if the table, the split or a column is missing, or a hub id has no commit.
+            EnvironmentFault: if the hub does not respond and there is no local copy.
         """
         table, texts = self._load(split)
         outer = {column if column in table.column_names else column.split(".")[0] for column in columns}
@@ -96,13 +103,25 @@ class Table:
                 f"{what} is not on this machine ({looked}) and the hub does not answer ({_first_line(fault)}). "
                 "Run it once with a connection, or give a local copy: dataset.path=<folder> dataset.revision=null."
             ) from fault
-        # Without a connection `datasets` takes the newest copy that it has, whatever was asked for.
+        # Offline, `datasets` uses the newest cached copy, whatever revision was requested.
         if not all(self.revision in Path(file["filename"]).parts for file in found.cache_files):
             raise EnvironmentFault(f"{what} is not on this machine, only another commit is, and the hub does not answer.")
         return found, texts
 
     def _built(self, split: str, *which: Any, **how: Any) -> Loaded:
-        """A split by its builder, and its rows where the table does not hold them as they were written."""
+        """Load a split with its builder, and the original rows if `datasets` converted values.
+
+        Args:
+            split: name of the split.
+            *which: positional arguments of `datasets.load_dataset`.
+            **how: keyword arguments of `datasets.load_dataset`.
+
+        Returns:
+            The split, and its rows or None.
+
+        Raises:
+            ValueError: if rows have more cells than columns, or JSON dates cannot be read as text.
+        """
         builder = datasets.load_dataset_builder(*which, **how)
         if isinstance(builder, Cache):
             return self._copied(split, *which, **how), None
@@ -117,7 +136,19 @@ class Table:
         return found, rows
 
     def _copied(self, split: str, *which: Any, **how: Any) -> datasets.Dataset:
-        """A copy that was made when there was a connection, with cells as texts where it is of CSV files."""
+        """Load a cached copy offline, with CSV cells as text.
+
+        Args:
+            split: name of the split.
+            *which: positional arguments of `datasets.load_dataset`.
+            **how: keyword arguments of `datasets.load_dataset`.
+
+        Returns:
+            The split.
+
+        Raises:
+            ConnectionError: if the cached copy holds converted numbers or dates.
+        """
         try:
             return datasets.load_dataset(*which, split=split, **how, **TEXTS)
         except ValueError:
@@ -135,7 +166,7 @@ def _of(path: str, split: str, splits: dict[str, datasets.Dataset]) -> datasets.
 
 
 def _at(value: Any, column: str, where: str) -> Any:
-    """The value under a dotted name; in a list, the list of the values under it."""
+    """Value of a dotted column name; for a list, the list of the values."""
     return value[column] if column in value else _under(value, column.split("."), column, where)
 
 
@@ -151,6 +182,6 @@ def _under(value: Any, names: Sequence[str], column: str, where: str) -> Any:
 
 
 def _first_line(fault: BaseException) -> str:
-    """What the library says, or what made it fail, without a full stop."""
+    """First line of the library's message, or of its cause, without a final period."""
     cause = fault.__cause__ if isinstance(fault, DatasetsError) and fault.__cause__ else fault
     return str(cause).splitlines()[0].rstrip(".!") if str(cause) else type(cause).__name__

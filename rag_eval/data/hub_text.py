@@ -1,4 +1,4 @@
-"""Cells of CSV files and dates of JSON files as the texts that they are, where `datasets` would make numbers, nothing or times of them."""
+"""CSV cells and JSON dates as text, where `datasets` would convert them to numbers, missing values or timestamps."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from datasets import DownloadConfig, DownloadManager, Features, LargeList, List,
 from datasets.packaged_modules.csv.csv import CsvConfig
 
 MAX_COLUMNS = 2_000
-# The same for every table, so that without a connection a copy that was made with it is found again by it.
+# The same for every table, because cached copies are found by these arguments when offline.
 TEXTS: Mapping[str, Any] = {"converters": dict.fromkeys(range(MAX_COLUMNS), str), "na_filter": False}
-EXTRA = "__index_level_0__"  # a column that pandas makes of cells before the first name
+EXTRA = "__index_level_0__"  # column that pandas creates if rows have more cells than the header
 
 
 def as_texts(builder: datasets.DatasetBuilder) -> Mapping[str, Any]:
-    """What to load a table with so that its cells are texts, an empty one included; nothing if it is not of CSV files.
+    """Keyword arguments that load a CSV table with all cells as text, including empty ones; {} for other formats.
 
-    Types that the card of a table declares for its columns do not count either: 007 is no number because of them.
+    Column types declared in the dataset card are ignored, so that 007 stays text.
+
+    Args:
+        builder: builder of the table.
+
+    Returns:
+        Arguments of `datasets.load_dataset`.
     """
     if not isinstance(builder.config, CsvConfig):
         return {}
@@ -32,7 +38,7 @@ def as_texts(builder: datasets.DatasetBuilder) -> Mapping[str, Any]:
 
 
 def has_dates(feature: Any) -> bool:
-    """Whether a column, or all of a table's, holds dates or times at any depth."""
+    """Whether a column, or any column of a table, contains dates or times at any depth."""
     if isinstance(feature, Mapping):
         return any(map(has_dates, feature.values()))
     if isinstance(feature, List | LargeList):
@@ -41,16 +47,19 @@ def has_dates(feature: Any) -> bool:
 
 
 def json_rows(builder: datasets.DatasetBuilder, split: str, features: Features) -> Sequence[Mapping[str, Any]]:
-    """The rows of a split of JSON files, values as they stand there.
+    """Rows of a split of JSON files with unconverted values.
 
     Args:
-        builder: of the table.
-        split: name of one, or an instruction such as `train[:100]`.
-        features: of the table; a row has all of its columns.
+        builder: builder of the table.
+        split: name of a split, or an instruction such as `train[:100]`.
+        features: features of the table; missing columns of a row are None.
+
+    Returns:
+        The rows.
 
     Raises:
-        ValueError: if there is no such split, or a file is no JSON.
-        OSError: if a file cannot be had.
+        ValueError: if the split does not exist, or a file is not JSON.
+        OSError: if a file is not available.
     """
     files, field = builder.config.data_files, builder.config.field
     manager = DownloadManager(download_config=DownloadConfig(token=builder.token, storage_options=builder.storage_options))
@@ -70,7 +79,7 @@ def _sliced(split: str, names: Sequence[str], of: Callable[[str], list[Mapping[s
 
 
 def _objects(text: str, field: str | None) -> list[Any]:
-    """The rows of a file: a JSON list, one JSON object, or JSON lines."""
+    """Rows of a file: a JSON list, one JSON object, or JSON lines."""
     try:
         whole = json.loads(text)
     except json.JSONDecodeError:
@@ -80,7 +89,7 @@ def _objects(text: str, field: str | None) -> list[Any]:
 
 
 def _filled(value: Any, feature: Any) -> Any:
-    """A value with all the names that its column has, at any depth."""
+    """A value with all fields of its feature, at any depth."""
     if isinstance(feature, Mapping) and isinstance(value, Mapping):
         return {name: _filled(value.get(name), one) for name, one in feature.items()}
     if isinstance(feature, List | LargeList) and isinstance(value, list):

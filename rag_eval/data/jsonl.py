@@ -1,14 +1,14 @@
-"""A corpus of your own as JSON lines, and questions as JSON lines, CSV, TSV or Parquet (read_questions.py).
+"""A corpus as JSON lines, and questions as JSON lines, CSV, TSV or Parquet (read_questions.py).
 
 documents.jsonl: {"id": "d1", "title": "Nile", "text": "The Nile flows through Egypt."}
 questions.jsonl: {"id": "q1", "question": "Where does the Nile flow?", "answers": ["Egypt"], "evidence": ["d1"], "split": "test"}
 
-Required are `id` and `text`; `id`, `question` and `answers`. Without a corpus (`documents: null`) nothing can be
-retrieved. Instead of answers, a question that no document answers has `"unanswerable": true`, and one
-that only retrieval is scored on has `"retrieval_only": true` and its `evidence`. Optional are `title`;
-`evidence` (ids of documents that hold the answer), `cluster` (entity or article; by default the first evidence, else the
-id), `split` (train, dev or test, in every row or in none), `history` (a list of {"question", "answer"}, oldest first) and
-`meta` (an object) of documents and questions, whose keys docs/measuring.md tells. Other fields are ignored.
+Required are `id` and `text` of documents, and `id`, `question` and `answers` of questions. Without a corpus (`documents: null`)
+nothing can be retrieved. A question that no document answers has `"unanswerable": true` instead of answers, and one that is scored
+for retrieval only has `"retrieval_only": true` and its `evidence`. Optional are `title`; `evidence` (ids of documents that
+contain the answer), `cluster` (entity or article; by default the first evidence, else the id), `split` (train, dev, test or
+others, in every row or in none), `history` (a list of {"question", "answer"}, oldest first) and `meta` (an object) of documents
+and questions, whose keys are described in docs/measuring.md. Other fields are ignored.
 """
 
 from __future__ import annotations
@@ -36,20 +36,23 @@ def jsonl(
     others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
     lessons: Literal["own", "others"] = "own",
 ) -> QADataset:
-    """Read, check and split a corpus and questions.
+    """Read, validate and split a corpus and questions.
 
     Args:
-        documents: path of the corpus; None = there is none.
+        documents: path of the corpus; None if there is none.
         questions: path of the questions, .csv, .tsv, .parquet or else JSON lines.
-        train_share: share of the clusters for training, where the questions have no splits; 0 = all are for testing.
-        seed: decides which clusters.
-        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
-            some articles are for dev and others alone; by_question.py tells how.
-        others_share: split by question, share of the articles for others; None = as many as training has questions.
-        lessons: own, or others: a control, as many training questions about articles that are not tested.
+        train_share: share of the clusters for training if the questions have no splits; 0 = all are for testing.
+        seed: seed of the split.
+        split_by: "cluster": tested articles are not trained on. "question": some questions about an article are for training and
+            some for testing, and some articles are for dev and others only; see by_question.py.
+        others_share: if split by question, share of the articles for others; None = as many questions as training has.
+        lessons: "own", or "others" for a control that trains on as many questions about articles that are not tested.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by file, line, id and field.
+        DataError: listing every fault by file, line, id and field.
     """
     problems = Problems(*filter(None, (documents, questions)))
     corpus = None if documents is None else check_documents(read_jsonl(documents, problems), problems)

@@ -1,4 +1,4 @@
-"""Documents, queries and judgements of which is relevant to which, to the rows of a dataset for retrieval only."""
+"""Conversion of documents, queries and relevance judgements to the rows of a retrieval-only dataset."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ JUDGED = ("query-id", "corpus-id", "score")
 def judged(
     corpus: Sequence[Row], queries: Sequence[Row], pairs: Mapping[str, Sequence[Row]], problems: Problems
 ) -> tuple[list[Row], list[Row]]:
-    """The documents, and the questions of every split: those to which some document is relevant, in the order of their judgements.
+    """Documents, and the questions of every split that have a relevant document, in the order of the judgements.
+
+    A query that is itself a document of the corpus (same id) and is not judged relevant is excluded from its own ranking, as in BEIR.
 
     Args:
         corpus: rows with `_id`, `title` and `text`.
         queries: rows with `_id` and `text`.
-        pairs: rows with the fields of JUDGED, by split; a score above 0 means relevant, and how much.
-        problems: gets scores that are no numbers, two of one document, and judgements of queries that there are none of.
+        pairs: rows with the fields of `JUDGED`, by split; a score above 0 means relevant, and is the grade.
+        problems: receives scores that are not numbers, contradictory scores, and judgements of unknown queries.
 
-    A query that is a document of the corpus by its id, not judged to be relevant, does not find itself: BEIR leaves it out too.
+    Returns:
+        Rows of documents and rows of questions.
     """
     known = {str(row.fields.get("_id")) for row in corpus}
     by_id = {str(row.fields.get("_id")): row for row in queries}
@@ -42,7 +45,7 @@ def judged(
 
 
 def _grades(rows: Sequence[Row], by_id: Mapping[str, Row], problems: Problems) -> dict[str, dict[str, float]]:
-    """How relevant each relevant document is by query, for every query that is judged."""
+    """Grades of the relevant documents by query, for every judged query."""
     given: dict[str, dict[str, float]] = {}
     for row in rows:
         query, document, score = (row.fields[name] for name in JUDGED)
@@ -70,6 +73,6 @@ def _question(query: Row, grades: Mapping[str, float], split: str, is_document: 
 
 
 def _renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The fields that a dataset has, under its names."""
+    """The fields of the dataset format, under its names."""
     known = {**{name: name for name in ("title", "text")}, **names}
     return {known[name]: value for name, value in fields.items() if name in known}

@@ -1,4 +1,4 @@
-"""The questions of LaRA (Li et al. 2025) with their gold answers, from a folder of recorded predictions. There is no corpus."""
+"""Questions of LaRA (Li et al. 2025) with their gold answers, from a folder of recorded predictions. There is no corpus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from rag_eval.types import Example, QADataset
 
 
 def lara(path: str) -> QADataset:
-    """Every question that some model of the folder answered; questions about one text are one cluster.
+    """Read every question answered by some model of the folder; questions about one text are one cluster.
+
+    Args:
+        path: the folder.
+
+    Returns:
+        The dataset; all questions are for testing.
 
     Raises:
         DataError: if there are no such files, or two of them disagree about a question.

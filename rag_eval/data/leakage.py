@@ -1,6 +1,6 @@
-"""What the questions asked share with the training questions, and with the documents.
+"""Overlap of the evaluated questions with the training questions and the documents.
 
-Strata as Lewis, Stenetorp and Riedel (2021, arXiv 2008.02637) have them, with near duplicates as duplicates.py finds them.
+Strata follow Lewis, Stenetorp and Riedel (2021, arXiv 2008.02637), with near duplicates as defined in duplicates.py.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ Stratum = Literal["question", "answer", "none"]
 
 @dataclass(frozen=True)
 class Overlap:
-    """Which of the questions asked share what, by their ids. Without training questions all but `quoted` is empty."""
+    """Overlap of each evaluated question, by id. Without training questions all but `quoted` is empty."""
 
     asked: tuple[str, ...]
-    is_trained: bool  # whether there are training questions to share anything with
-    same: Mapping[str, str]  # the training question that is the same word for word
-    near: Mapping[str, str]  # of the others: the training question that is most like it
-    answers: frozenset[str]  # some gold answer is a training question's
-    evidence: frozenset[str]  # some evidence is a training question's, by its id or its text
-    near_evidence: frozenset[str]  # of the others: some evidence is a near duplicate of a training question's
-    quoted: Mapping[str, str]  # the document in which the question stands word for word
+    is_trained: bool  # whether there are training questions
+    same: Mapping[str, str]  # the training question with the same wording
+    near: Mapping[str, str]  # without those of `same`: the most similar near-duplicate training question
+    answers: frozenset[str]  # questions that share a gold answer with a training question
+    evidence: frozenset[str]  # questions that share evidence with a training question, by id or text
+    near_evidence: frozenset[str]  # without those of `evidence`: some evidence is a near duplicate of a training question's
+    quoted: Mapping[str, str]  # the document that contains the question verbatim
 
     @property
     def strata(self) -> dict[str, Stratum]:
-        """What each question shares: itself, or else an answer, or neither; nothing where there are no training questions."""
+        """Stratum of each question: shares the question, else an answer, else nothing; {} without training questions."""
         return {id: self._stratum(id) for id in self.asked} if self.is_trained else {}
 
     def counts(self) -> dict[str, int | None]:
-        """How many of the questions share what; None where there are no training questions to share it with."""
+        """Number of questions per kind of overlap; None (except for quotations) without training questions."""
         shared = {
             "n_same_questions": self.same,
             "n_near_questions": self.near,
@@ -56,10 +56,14 @@ class Overlap:
 
 
 def check_splits(dataset: QADataset, allowed: Sequence[str]) -> None:
-    """Refuse questions that stand in train and in test or dev, unless that is allowed by name ("questions"), and others that do.
+    """Check that no test or dev question occurs verbatim in train or others.
+
+    Args:
+        dataset: the dataset.
+        allowed: kinds of overlap that are accepted; "questions" accepts those with train.
 
     Raises:
-        DataError: with how many there are, the first pairs, and what to do.
+        DataError: with the number of such questions, the first pairs and a remedy.
     """
     taught_ids = {one.id for one in dataset.train}
     shown = [one for one in dataset.others if one.id not in taught_ids] if dataset.others_are_of_source else []
@@ -80,7 +84,7 @@ def check_splits(dataset: QADataset, allowed: Sequence[str]) -> None:
 
 
 def overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
-    """What the questions that are asked share with training questions and documents."""
+    """Overlap of the evaluated questions with training questions and documents."""
     same, near = alike({one.id: wording(one) for one in questions}, {one.id: wording(one) for one in dataset.train})
     taught = {normalize(answer) for example in dataset.train for answer in example.answers}
     known, nearly = _evidence(dataset, questions)
@@ -97,7 +101,7 @@ def overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
 
 
 def _evidence(dataset: QADataset, questions: Sequence[Example]) -> tuple[frozenset[str], frozenset[str]]:
-    """Documents that are a training question's evidence, by their id or their text; and of the others, near duplicates of such."""
+    """Documents that are evidence of a training question by id or text, and other documents that are near duplicates of such."""
     taught = {id for example in dataset.train for id in example.evidence}
     wanted = {id for example in questions for id in example.evidence} - taught if taught else set()
     asked = wanted | taught if wanted else set()
@@ -107,7 +111,7 @@ def _evidence(dataset: QADataset, questions: Sequence[Example]) -> tuple[frozens
 
 
 def _quoted(dataset: QADataset, questions: Sequence[Example]) -> dict[str, str]:
-    """The first document in which each question of N_QUOTED words or more stands word for word."""
+    """First document that contains each question of at least `N_QUOTED` words verbatim."""
     found: dict[str, str] = {}
     for document, question in quotations({one.id: one.text for one in dataset.documents}, {one.id: one.question for one in questions}):
         found.setdefault(question, document)

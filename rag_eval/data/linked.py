@@ -1,4 +1,4 @@
-"""Which questions hang together because they share something, directly or through others."""
+"""Connected components of groups that share members."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 
 def linked(groups: Sequence[Sequence[str]]) -> list[str]:
-    """For each group the name of its cluster: groups with a member in common are in one cluster, and so are those linked by others.
+    """Name of the connected component of each group; groups that share a member, directly or transitively, are connected.
 
     Args:
-        groups: of at least one member; a member is any text, such as the id of an article.
+        groups: groups of at least one member; a member is any string, such as the id of an article.
 
     Returns:
-        The first member of the first group of each group's cluster, in the order of the groups.
+        For each group, the first member of the first group of its component.
     """
-    above: dict[str, str] = {}  # each member to one that came earlier in its cluster; the first to itself
-    rank: dict[str, int] = {}  # the order in which members came
+    above: dict[str, str] = {}  # parent of each member in the union-find forest; roots are their own parents
+    rank: dict[str, int] = {}  # order of first appearance
     for group in groups:
         for member in group:
             rank.setdefault(member, len(rank))
@@ -26,7 +26,7 @@ def linked(groups: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _first(member: str, above: dict[str, str]) -> str:
-    """The first member of a cluster; ways to it are shortened as they are walked."""
+    """Root of a member's component, with path halving."""
     while above[member] != member:
         above[member] = above[above[member]]
         member = above[member]

@@ -1,6 +1,6 @@
-"""A collection of MedQuAD (Ben Abacha and Demner-Fushman 2019), such as GARD: questions about diseases, with long answers.
+"""A collection of MedQuAD (Ben Abacha and Demner-Fushman 2019), such as GARD: questions about diseases with long answers.
 
-Licence: CC BY 4.0. Source: github.com/abachaa/MedQuAD, one XML file a disease:
+Licence: CC BY 4.0. Source: github.com/abachaa/MedQuAD, one XML file per disease:
 
 <Document id="0000004"><Focus>ABCD syndrome</Focus><QAPairs><QAPair>
   <Question qid="0000004-1" qtype="symptoms">What are the symptoms of ABCD syndrome ?</Question><Answer>...</Answer>
@@ -29,19 +29,23 @@ from rag_eval.types import QADataset
 
 
 def medquad(path: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
-    """Read, check and split a collection: every answer is a document under its question's id, the disease its title.
+    """Read, validate and split a collection. Every answer is a document with its question's id, and the disease as title.
 
-    Questions without an answer (some collections have them removed) are not asked. `meta["kind"]` is the type of question.
-    Documents with the very same text stand for each other (`same_as`). Diseases that share an answer or a question are one
-    cluster, so that neither is learnt from one and asked about another.
+    Questions without an answer (removed from some collections) are dropped. `meta["kind"]` is the type of question. Documents with
+    identical text are equivalents (`same_as`). Diseases that share an answer or a question form one cluster, so that train and
+    test do not overlap.
 
     Args:
-        path: the folder of the XML files, which may stand in folders within it.
+        path: folder of the XML files, searched recursively.
         train_share: share of the clusters for training; 0 = all are for testing.
-        seed: decides which.
+        seed: seed of the split.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by file and question; a document type declaration is one, for it may define entities.
+        DataError: listing every fault by file and question; a document type declaration is a fault, since it may define
+            entities.
     """
     problems = Problems(path)
     files = sorted(Path(path).rglob("*.xml"))
@@ -55,7 +59,7 @@ def medquad(path: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: N
 
 
 def _pairs(path: str, problems: Problems) -> Iterator[Row]:
-    """The questions of a file with their answers, "" where there is none."""
+    """Questions of a file with their answers, "" if there is none."""
     root = _root(path, problems)
     disease = Row(path, {} if root is None else {"Document id": root.get("id", ""), "Focus": _text(root.find("Focus"))})
     if root is None or not has_texts(disease, ("Document id", "Focus"), problems):
@@ -71,7 +75,7 @@ def _pairs(path: str, problems: Problems) -> Iterator[Row]:
 
 
 def _root(path: str, problems: Problems) -> ET.Element | None:
-    """The element of a file; None, and a problem more, if it is no XML or declares a document type or entities."""
+    """Root element of a file; None, with a fault, if it is not XML or declares a document type or entities."""
     content = file_text(path, "XML", problems).lstrip()
     if "<!DOCTYPE" in content or "<!ENTITY" in content:
         problems.add(path, "declares a document type or entities, which may expand without end; remove the declaration")
@@ -96,7 +100,7 @@ def _questions(pairs: Sequence[Row]) -> list[Row]:
 
 
 def _shared(pair: Row) -> tuple[str, str, str]:
-    """What a question may have in common with those of another disease, its own first."""
+    """What a question may share with those of another disease: its disease, answer text and question text."""
     return pair.fields["disease"], f"answer {pair.fields['text']}", f"question {normalize(pair.fields['question'])}"
 
 

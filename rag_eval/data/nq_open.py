@@ -1,4 +1,4 @@
-"""NQ-Open (Lee et al. 2019): the questions of Natural Questions with short answers, to be answered without a corpus.
+"""NQ-Open (Lee et al. 2019): questions of Natural Questions with short answers, without a corpus.
 
 Licence: CC BY-SA 3.0. Source: github.com/google-research-datasets/natural-questions, nq_open/NQ-open.dev.jsonl.
 
@@ -25,18 +25,21 @@ log = logging.getLogger(__name__)
 
 
 def nq_open(path: str, train_share: Annotated[float, Field(ge=0, lt=1)], seed: NonNegativeInt) -> QADataset:
-    """Read, check and split NQ-Open; questions are called `q<number, from 1>`. There is no corpus, so retrieval is not scored.
+    """Read, validate and split NQ-Open; the ids are `q<line, from 1>`. There is no corpus, so retrieval is not scored.
 
-    Answers without a word ("---" stands among them) are slips of the annotation and are left out, and so is a question that
-    has no other. Both are logged.
+    Answers without a word (such as "---") are annotation errors and are dropped, as are questions without other answers. The number
+    of dropped questions is logged.
 
     Args:
-        path: of the JSON lines file.
+        path: path of the JSON lines file.
         train_share: share of the questions for training; 0 = all are for testing.
-        seed: decides which questions; which articles they are about is not known.
+        seed: seed of the split, which is by question because the articles are unknown.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by line and field.
+        DataError: listing every fault by line and field.
     """
     problems = Problems(path)
     rows = [_row(number, row) for number, row in enumerate(read_jsonl(path, problems), start=1) if _is_sound(row, problems)]

@@ -1,4 +1,4 @@
-"""Questions of the same form about other articles: which they are, and how they take the place of training questions."""
+"""Control questions: questions of the same form about other articles, used in place of training questions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ log = logging.getLogger(__name__)
 
 
 def about_others(parts: Mapping[Split, Sequence[Example]]) -> tuple[Example, ...]:
-    """The questions of that part, and training questions about what is known to be no test question's, in no words of test or dev."""
+    """Questions of the part `others`, and training questions about clusters that are not tested.
+
+    Training questions of unknown subject, or with the wording of a test or dev question, are excluded.
+
+    Args:
+        parts: questions by part.
+
+    Returns:
+        The control questions.
+    """
     tested = {example.cluster for example in parts["test"]}
     asked = {wording(example) for example in (*parts["test"], *parts["dev"])}
     apart = (one for one in parts["train"] if is_placed(one) and one.cluster not in tested and wording(one) not in asked)
@@ -26,17 +35,22 @@ def about_others(parts: Mapping[Split, Sequence[Example]]) -> tuple[Example, ...
 def in_their_place(
     name: str, train: Sequence[Example], others: Sequence[Example], test: Sequence[Example], seed: int
 ) -> tuple[Example, ...]:
-    """As many of the others as there are training questions, answered and unanswered alike; fewer, with a warning, where there are fewer.
+    """Sample as many control questions as there are training questions, with the same share of unanswerable ones.
+
+    If there are fewer, all are used and a warning is logged.
 
     Args:
-        name: of the dataset, for messages.
-        train: training questions, some of which are about what is tested.
-        others: questions that are not; some may be training questions.
-        test: questions that are asked.
-        seed: decides which, and nothing else does.
+        name: name of the dataset, for messages.
+        train: training questions, some of them about tested clusters.
+        others: control questions; some may be training questions.
+        test: test questions.
+        seed: seed of the sample.
+
+    Returns:
+        The sample, in the order of `others`.
 
     Raises:
-        DataError: if training is about nothing that is tested, so that it is its own control, or there are no others.
+        DataError: if no training question is about a tested cluster, or there are no control questions.
     """
     tested = {example.cluster for example in test}
     if not any(one.cluster in tested for one in train):

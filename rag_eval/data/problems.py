@@ -1,4 +1,4 @@
-"""Everything wrong with a user's files, collected, so that one run shows it all."""
+"""Collection of all faults in a user's files, reported in one error."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ N_SHOWN = 20
 
 
 class Problems:
-    """A list of faults that ends in one error."""
+    """A list of faults that is raised as one error."""
 
     def __init__(self, *files: str) -> None:
-        """
+        """Create an empty list.
+
         Args:
-            files: paths that the problems are in; the error names those that have any.
+            *files: paths of the files; the error names those with faults.
         """
         self.files = files
         self.found: list[str] = []
 
     def add(self, where: str, what: str) -> None:
-        """Note a fault; `where` begins with the file, as in `file:line`."""
+        """Add a fault; `where` begins with the file, as in `file:line`."""
         self.found.append(f"{where} {what}")
 
     def has_repeated(self, where: str, columns: Iterable[str]) -> bool:
-        """Note the columns that are named more than once. Returns whether there are any."""
+        """Add a fault if column names are repeated, and return whether there is one."""
         twice = repeated(columns)
         if twice:
             self.add(where, f"names the columns {', '.join(map(shown, twice))} more than once; leave one of each")
         return bool(twice)
 
     def raise_any(self) -> None:
-        """Raise what was found, at most 20 of it and the count.
+        """Raise the collected faults, at most 20 of them, with their number.
 
         Raises:
-            DataError: its first line says the count and the first fault.
+            DataError: if there is a fault; the first line has the number of faults and the first one.
         """
         if not self.found:
             return
@@ -52,11 +53,11 @@ class Problems:
 
 
 def repeated(names: Iterable[str]) -> list[str]:
-    """The names that stand there more than once, in the order in which they come first."""
+    """Names that occur more than once, in order of first appearance."""
     return [name for name, n in Counter(names).items() if n > 1]
 
 
 def shown(value: Any) -> str:
-    """A value on one line, shortened, printable whatever it holds."""
+    """`repr` of a value, shortened to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""PubMedQA (Jin et al. 2019, arXiv 1909.06146): is it so? Yes, no or maybe, by the abstract of a paper that asks it.
+"""PubMedQA (Jin et al. 2019, arXiv 1909.06146): yes/no/maybe questions about the abstract of a paper.
 
 Licence: MIT. Source: github.com/pubmedqa/pubmedqa, data/ori_pqal.json and, with the labels of the test, test_ground_truth.json.
 
@@ -23,15 +23,18 @@ CHOICES = ("yes", "no", "maybe")
 
 
 def pubmedqa(path: str) -> QADataset:
-    """Read and check PubMedQA: an abstract without its conclusion is a document, called by the number of its paper in PubMed.
+    """Read and validate PubMedQA. An abstract without its conclusion is a document, with the PubMed id of the paper as id.
 
-    The papers of the ground truth are for testing, the others for training. The conclusion is kept as `meta["long_answer"]`.
+    Papers of the ground truth are for testing, the others for training. The conclusion is stored as `meta["long_answer"]`.
 
     Args:
-        path: the folder of the two files.
+        path: folder of the two files.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by file, paper and field.
+        DataError: listing every fault by file, paper and field.
     """
     problems = Problems(path)
     papers, truth = (_object(str(Path(path) / name), problems) for name in ("ori_pqal.json", "test_ground_truth.json"))
@@ -53,7 +56,7 @@ def _object(path: str, problems: Problems) -> Row:
 
 
 def _check_truth(papers: Row, truth: Row, problems: Problems) -> None:
-    """Every label of the test must be that of the paper."""
+    """Check that every test label equals the paper's label."""
     for id, label in truth.fields.items():
         fields = papers.fields.get(id)
         if not isinstance(fields, dict):

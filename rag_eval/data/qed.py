@@ -1,10 +1,10 @@
-"""QED (Lamm et al. 2020, arXiv 2009.06354): questions of Natural Questions, each with the passage of Wikipedia that answers it.
+"""QED (Lamm et al. 2020, arXiv 2009.06354): questions of Natural Questions, each with the Wikipedia passage that answers it.
 
 Licence: CC BY-SA 3.0 and GFDL (text of Wikipedia). Source: github.com/google-research-datasets/QED, qed-dev.jsonlines and
-the shards nq-train-*-qed.jsonlines. One question a line, in two schemas, of which the shards have the second:
+the shards nq-train-*-qed.jsonlines. One question per line, in two schemas, of which the shards have the second:
 
 {"example_id": -329, "title_text": "Physics", "question_text": "who ...", "paragraph_text": "The first ...",
- "original_nq_answers": [[{"start": 56, "end": 78, "string": "Wilhelm Conrad Röntgen"}]],   a list an annotator
+ "original_nq_answers": [[{"start": 56, "end": 78, "string": "Wilhelm Conrad Röntgen"}]],   one list per annotator
  "annotation": {"explanation_type": "single_sentence"}}
 {..., "answer_spans": [[56, 78]], "answer_text": ["Wilhelm Conrad Röntgen"], "answer_type": "single_sentence"}
 """
@@ -29,25 +29,27 @@ from rag_eval.types import QADataset
 
 log = logging.getLogger(__name__)
 
-Span = tuple[int, int, str]  # first character, the one after the last, and what the file says stands there
-UNMARKED: Span = (-1, -1, "")  # how the shards say that nobody marked an answer
+Span = tuple[int, int, str]  # start, end (exclusive) and text according to the file
+UNMARKED: Span = (-1, -1, "")  # value in the shards for "no answer marked"
 
 
 def qed(path: str, train: str | None, test: str) -> QADataset:
-    """Read and check QED. The corpus is every distinct passage of the files read, called `<title>#<8 digits of its text's sha256>`.
+    """Read and validate QED. The corpus is every distinct passage of the files, with the id `<title>#<8 digits of its text's sha256>`.
 
-    An answer is what one annotator marked, its spans in order with commas between. `meta["kind"]` tells how QED's annotators
-    could explain it: from a single_sentence, from a multi_sentence passage, or not at all (none: they found no answer in it).
-    Questions for which no answer with a word is marked, and training questions about an article that some test question is about, are left
-    out, which is logged; their passages stay.
+    An answer is one annotator's spans, joined by commas. `meta["kind"]` is the explanation type: single_sentence, multi_sentence, or
+    none (no answer found in the passage). Questions without a marked answer that contains a word, and training questions about an
+    article of a test question, are dropped and counted in the log; their passages are kept.
 
     Args:
-        path: the folder of the files.
-        train: pattern of the names of those with training questions; None = nothing to learn from and fewer passages to search.
-        test: the same of those with test questions.
+        path: folder of the files.
+        train: glob pattern of the file names with training questions; None = no training questions and their passages.
+        test: glob pattern of the file names with test questions.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by file, line and field.
+        DataError: listing every fault by file, line and field.
     """
     problems = Problems(path)
     rows = _rows(path, train, "train", problems) if train is not None else []
@@ -97,7 +99,7 @@ def _kind(fields: dict[str, Any]) -> Any:
 
 
 def _answers(row: Row, problems: Problems) -> list[str]:
-    """Of each annotator the answer, if it holds a word; read from the passage, for some files cut it short. Faults are added."""
+    """Answer of each annotator that contains a word, read from the passage because some files truncate it. Faults are added."""
     passage = row.fields["paragraph_text"]
     try:
         marked = [dict.fromkeys(_said(passage, span) for span in spans if span != UNMARKED) for spans in _annotators(row.fields)]
@@ -110,7 +112,17 @@ def _answers(row: Row, problems: Problems) -> list[str]:
 
 
 def _annotators(fields: dict[str, Any]) -> list[list[Span]]:
-    """The spans of each annotator."""
+    """Spans of each annotator.
+
+    Args:
+        fields: fields of a row, in one of the two schemas.
+
+    Returns:
+        One list of spans per annotator.
+
+    Raises:
+        ValueError: if the row has neither schema.
+    """
     match fields:
         case {"original_nq_answers": list(annotators)}:
             return [[(span["start"], span["end"], span["string"]) for span in spans] for spans in annotators]
@@ -128,7 +140,7 @@ def _said(passage: str, span: Span) -> str:
 
 
 def _apart(path: str, asked: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the training questions about articles of the test questions."""
+    """Rows without the training questions about articles of test questions."""
     tested = {row["cluster"] for row in asked if row["split"] == "test"}
     kept = [row for row in asked if row["split"] == "test" or row["cluster"] not in tested]
     if len(kept) < len(asked):

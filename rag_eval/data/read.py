@@ -1,4 +1,4 @@
-"""Files to rows that know where they stand. JSON is read strictly: no NaN, no bytes that are not UTF-8."""
+"""Readers of files to rows that carry their place in the file. JSON is strict: no NaN, and UTF-8 only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from rag_eval.data.problems import Problems, repeated, shown
 
 _BOM = b"\xef\xbb\xbf"
-_NO_TEXT = {  # first bytes of files that are taken for text
+_NO_TEXT = {  # first bytes of files that are not UTF-8 text
     b"\xff\xfe": "is UTF-16; re-encode it as UTF-8",
     b"\xfe\xff": "is UTF-16; re-encode it as UTF-8",
     b"\x1f\x8b": "is compressed; unpack it",
@@ -28,7 +28,15 @@ class Row:
 
 
 def read_jsonl(path: str, problems: Problems) -> list[Row]:
-    """The objects of a JSON lines file, in order. Faulty lines are added to the problems; blank ones are passed over."""
+    """Objects of a JSON lines file, in order. Blank lines are skipped.
+
+    Args:
+        path: path of the file.
+        problems: receives the faulty lines.
+
+    Returns:
+        One row per object.
+    """
     rows = []
     content = _content(path, problems)
     start = 0
@@ -45,30 +53,37 @@ def read_jsonl(path: str, problems: Problems) -> list[Row]:
 
 
 def read_json(path: str, problems: Problems) -> Any:
-    """The value of a JSON file; None if there is a fault, which is added to the problems."""
+    """Value of a JSON file; None if there is a fault, which is added to the problems."""
     content = _content(path, problems)
     value = _parsed(content, 0, path, False, problems) if content else _FAULTY
     return None if value is _FAULTY else value
 
 
 def kind(value: Any) -> str:
-    """What JSON calls the type of a value."""
+    """Name of the JSON type of a value."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return "null" if value is None else names.get(type(value), f"of the type {type(value).__name__}")
 
 
 class _Faulty:
-    """Stands for a value that could not be read; null can."""
+    """Type of the marker for an unreadable value, which is distinct from null."""
 
 
 _FAULTY = _Faulty()
 
 
 def file_bytes(path: str, expected: str = "JSON") -> bytes:
-    """The bytes of a text file, with blanks for a byte order mark, so that offsets stay true.
+    """Bytes of a UTF-8 text file, with a byte order mark replaced by spaces so that offsets are unchanged.
+
+    Args:
+        path: path of the file.
+        expected: expected content, for the error message.
+
+    Returns:
+        The content.
 
     Raises:
-        ValueError: saying why there are none, or why they are no text.
+        ValueError: if the file cannot be read, is empty or is not text.
     """
     content = raw_bytes(path, expected)
     for start, what in _NO_TEXT.items():
@@ -78,10 +93,17 @@ def file_bytes(path: str, expected: str = "JSON") -> bytes:
 
 
 def raw_bytes(path: str, expected: str) -> bytes:
-    """The bytes of a file that is not empty.
+    """Bytes of a non-empty file.
+
+    Args:
+        path: path of the file.
+        expected: expected content, for the error message.
+
+    Returns:
+        The content.
 
     Raises:
-        ValueError: saying why there are none.
+        ValueError: if the file cannot be read or is empty.
     """
     try:
         content = Path(path).read_bytes()
@@ -97,10 +119,17 @@ def raw_bytes(path: str, expected: str) -> bytes:
 
 
 def decoded(source: bytes, start: int = 0) -> str:
-    """Bytes that start at an offset of their file, as text.
+    """Decode UTF-8.
+
+    Args:
+        source: bytes.
+        start: offset of the bytes in their file, for the error message.
+
+    Returns:
+        The text.
 
     Raises:
-        ValueError: saying which byte is not UTF-8.
+        ValueError: naming the byte that is not UTF-8.
     """
     try:
         return source.decode()
@@ -109,10 +138,16 @@ def decoded(source: bytes, start: int = 0) -> str:
 
 
 def strict_json(text: str) -> Any:
-    """The value of a JSON text.
+    """Parse JSON strictly: no NaN or infinity, and no repeated names in an object.
+
+    Args:
+        text: JSON text.
+
+    Returns:
+        The value.
 
     Raises:
-        ValueError: saying why it is none.
+        ValueError: with the reason and place.
     """
     try:
         return _DECODER.decode(text)
@@ -126,7 +161,7 @@ def strict_json(text: str) -> Any:
 
 
 def _content(path: str, problems: Problems) -> bytes:
-    """The bytes of a file; empty, and a problem more, if there are none."""
+    """Bytes of a file; b"" with a fault if they cannot be read."""
     try:
         return file_bytes(path)
     except ValueError as fault:
@@ -135,7 +170,7 @@ def _content(path: str, problems: Problems) -> bytes:
 
 
 def _parsed(source: bytes, start: int, where: str, is_cut: bool, problems: Problems) -> Any:
-    """The JSON value in some bytes that start at an offset of their file; _FAULTY, and a problem more, if there is none."""
+    """JSON value of bytes that start at an offset of their file; `_FAULTY` with a fault if they are not JSON."""
     try:
         return strict_json(decoded(source, start))
     except ValueError as fault:
@@ -145,7 +180,7 @@ def _parsed(source: bytes, start: int, where: str, is_cut: bool, problems: Probl
 
 
 class _NoJson(ValueError):
-    """A number that Python reads and JSON does not have."""
+    """A number that Python's parser accepts and JSON does not allow."""
 
 
 def _finite(literal: str) -> float:
@@ -160,7 +195,17 @@ def _refuse(literal: str) -> NoReturn:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object each of whose names stands once: of two values Python would keep the last."""
+    """Object whose names are unique; Python would keep the last of two values.
+
+    Args:
+        pairs: names and values in order.
+
+    Returns:
+        The object.
+
+    Raises:
+        ValueError: if a name is repeated.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = repeated(name for name, _ in pairs)[0]

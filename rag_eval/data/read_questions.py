@@ -1,8 +1,8 @@
-"""Questions as JSON lines, CSV, TSV or Parquet: rows with the fields that rag_eval/data/jsonl.py tells.
+"""Readers of questions as JSON lines, CSV, TSV or Parquet, with the fields described in rag_eval/data/jsonl.py.
 
-In a CSV or TSV file cells are texts, and an empty one is an absent field; `answers` and `evidence` hold several with `|` between them
-or as a JSON list; `unanswerable` and `retrieval_only` are true or false; `history` and `meta` are JSON. In Parquet, null is an absent
-field, the last two may be JSON, and answers may be of any type that typed.py has a text for.
+In a CSV or TSV file cells are text, and an empty cell is a missing field; several `answers` or `evidence` are separated by `|` or
+given as a JSON list; `unanswerable` and `retrieval_only` are true or false; `history` and `meta` are JSON. In Parquet null is a
+missing field, `history` and `meta` may be JSON, and answers may have any type that typed.py converts to text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIELDS = (*REQUIRED, *SEVERAL, *NESTED, *MARKS, "cluster", "split")
 
 
 def read_questions(path: str, problems: Problems) -> list[Row]:
-    """The rows of a file in order; its name says what it is: .csv, .tsv, .parquet, anything else is JSON lines."""
+    """Rows of a file in order. The suffix selects the format: .csv, .tsv, .parquet, anything else is JSON lines."""
     reader = {".csv": read_csv_questions, ".tsv": read_csv_questions, ".parquet": read_parquet_questions}.get(
         Path(path).suffix.lower(), read_jsonl
     )
@@ -37,13 +37,13 @@ def read_questions(path: str, problems: Problems) -> list[Row]:
 
 
 def read_csv_questions(path: str, problems: Problems) -> list[Row]:
-    """The rows of a CSV or TSV file with a header; a row is named by the line that it begins in."""
+    """Rows of a CSV or TSV file with a header; the place of a row is the line in which it begins."""
     rows = read_csv(path, REQUIRED, problems)
     return [one for row in rows for one in _row(row.where, _from_cells(row.fields), problems)]
 
 
 def read_parquet_questions(path: str, problems: Problems) -> list[Row]:
-    """The rows of a Parquet file, named by their number from 1."""
+    """Rows of a Parquet file; the place of a row is its number from 1."""
     try:
         names, values = _parquet(file_bytes(path, "Parquet"))
     except (ArrowException, OSError, UnicodeDecodeError) as fault:
@@ -63,12 +63,12 @@ def read_parquet_questions(path: str, problems: Problems) -> list[Row]:
 
 
 def _parquet(content: bytes) -> tuple[list[str], list[dict[str, Any]]]:
-    """Names of columns, and rows. No threads: those of Arrow that outlive a faulty file abort the process at its end."""
+    """Column names and rows. Single-threaded, because Arrow threads that outlive a faulty file abort the process at exit."""
     table = parquet.ParquetFile(BufferReader(content), pre_buffer=False).read(use_threads=False)
     table.validate(full=True)
     try:
         features: Mapping[str, Any] = Features.from_arrow_schema(table.schema)
-    except (NotImplementedError, TypeError, ValueError):  # a type that the library has no name for
+    except (NotImplementedError, TypeError, ValueError):  # a type that `datasets` does not support
         features = {}
     rows = table.to_pylist()
     return table.column_names, [{name: named(value, features.get(name)) for name, value in row.items()} for row in rows]
@@ -87,13 +87,13 @@ def _from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that have a value; in a struct such as `meta` every row has the keys of all rows."""
+    """Fields that are not null; in a struct such as `meta` every row has the keys of all rows."""
     given = {name: value for name, value in fields.items() if value is not None}
     return {name: _without_nulls(value) if isinstance(value, dict) else value for name, value in given.items()}
 
 
 def _row(where: str, fields: dict[str, Any], problems: Problems) -> list[Row]:
-    """The row with its JSON texts read and its answers as texts, if all that stands in its known fields is of JSON."""
+    """The row with JSON cells parsed and answers as text; [] with a fault if a known field is not valid JSON."""
     for name in (*SEVERAL, *NESTED):
         value = fields.get(name)
         try:

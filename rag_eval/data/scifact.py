@@ -1,7 +1,7 @@
-"""SciFact (Wadden et al. 2020, arXiv 2004.14974): find the abstracts that a scientific claim cites. Retrieval only.
+r"""SciFact (Wadden et al. 2020, arXiv 2004.14974): retrieval of the abstracts that a scientific claim cites. Retrieval only.
 
 Licence: claims CC BY 4.0, abstracts ODC-By 1.0. Source: github.com/allenai/scifact, here as the CSV files in a zip archive of
-github.com/sumithra-p-v/claimverifier, data/scifact.zip. Lists are as numpy prints them, without commas; a claim has a row for
+github.com/sumithra-p-v/claimverifier, data/scifact.zip. Lists are printed by numpy, without commas; a claim has a row for
 each piece of evidence.
 
 corpus_train.csv: doc_id,title,abstract,structured            4983,Microstructural ...,"['First sentence.'\n 'Second.']",False
@@ -23,23 +23,26 @@ from rag_eval.data.table import read_zipped_csv
 from rag_eval.data.validate import check_documents, check_questions
 from rag_eval.types import QADataset
 
-KINDS = {"SUPPORT": "supported", "CONTRADICT": "contradicted", "": "undecided"}  # what the evidence says of a claim
+KINDS = {"SUPPORT": "supported", "CONTRADICT": "contradicted", "": "undecided"}  # relation of the evidence to the claim
 _NUMBERS = re.compile(r"\[[\s\d]*\]")
 _SENTENCE = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*""", re.DOTALL)
 
 
 def scifact(path: str, claims: Literal["validation", "train"]) -> QADataset:
-    """Read and check SciFact: every abstract is a document, every claim a question whose evidence is what it cites.
+    """Read and validate SciFact. Every abstract is a document, every claim a question whose evidence is what it cites.
 
-    All claims are for testing; none has an answer (`retrieval_only`). `meta["kind"]` is what the evidence says:
-    supported, contradicted, undecided. Claims that share a cited abstract, directly or through others, are one cluster.
+    All claims are for testing; none has an answer (`retrieval_only`). `meta["kind"]` is supported, contradicted or undecided. Claims
+    that share a cited abstract, directly or transitively, form one cluster.
 
     Args:
-        path: of the zip archive.
-        claims: which are asked. Those of the test are published without what they cite.
+        path: path of the zip archive.
+        claims: which claims. Those of the test set are published without citations.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by member, line and field.
+        DataError: listing every fault by member, line and field.
     """
     problems = Problems(path)
     corpus = read_zipped_csv(path, "corpus_train.csv", ("doc_id", "title", "abstract"), problems)
@@ -59,19 +62,19 @@ def _document(row: Row, problems: Problems) -> Row:
 
 
 def _sentences(row: Row, problems: Problems) -> list[str]:
-    """The sentences of an abstract. They are no Python list: without commas all would be one."""
+    """Sentences of an abstract. As a Python list literal, strings without commas between them would be concatenated."""
     text = row.fields["abstract"].strip()
     try:
         if text.startswith("[") and text.endswith("]") and _SENTENCE.sub("", text[1:-1]) == "":
             return [ast.literal_eval(sentence) for sentence in _SENTENCE.findall(text[1:-1])]
-    except (SyntaxError, ValueError):  # of an escape that is none
+    except (SyntaxError, ValueError):  # invalid escape sequence
         pass
     problems.add(row.where, f"abstract: must be a list of quoted sentences as numpy prints it but is {shown(text)}")
     return []
 
 
 def _claims(rows: list[Row], problems: Problems) -> list[Row]:
-    """One row a claim, made of its rows of evidence, which must agree about what is claimed, cited and found."""
+    """One row per claim, merged from its rows of evidence, which must agree in claim, label and citations."""
     first: dict[str, Row] = {}
     for row in rows:
         earlier = first.setdefault(row.fields["id"], row)

@@ -1,4 +1,4 @@
-"""How questions without splits of their own are divided. By cluster, whole ones go to one part: questions of an article share facts."""
+"""Split of questions without own splits. By cluster, whole clusters go to one part, because questions of an article share facts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ Split = Literal["train", "dev", "test", "others"]
 
 @dataclass(frozen=True)
 class Splitting:
-    """What a source may say of it beside a share and a seed."""
+    """Split options of a source, besides share and seed."""
 
     by: Literal["cluster", "question"] = "cluster"
-    others_share: float | None = None  # by question: of the clusters, in (0, 1); None = as many questions as there are for training
-    lessons: Literal["own", "others"] = "own"  # whose questions are trained on
-    train_kinds: tuple[str, ...] = ()  # by question: values of meta["kind"] that train while the others test; () = a share trains
+    others_share: float | None = None  # by question: share of the clusters, in (0, 1); None = as many questions as training has
+    lessons: Literal["own", "others"] = "own"  # training questions: about tested articles, or control questions about others
+    train_kinds: tuple[str, ...] = ()  # by question: values of meta["kind"] for training, the others for testing; () = by share
 
 
 def by_cluster(clusters: Collection[str], train_share: float, seed: int) -> dict[str, Split]:
-    """The part that each cluster goes to.
+    """Assign each cluster to a part.
 
     Args:
-        clusters: names; repeated ones count once and their order does not matter.
-        train_share: share of the clusters for training, in [0, 1). Above 0, at least one cluster is for training and
-            at least one for testing where there are two; a tenth of those for training, at least one of two, is dev.
-        seed: decides which.
+        clusters: names; duplicates and order do not matter.
+        train_share: share of the clusters for training, in [0, 1). If above 0 and there are two clusters, at least one is for
+            training and one for testing; a tenth of the training clusters, at least one of two, is dev.
+        seed: seed of the split.
+
+    Returns:
+        Part by cluster name.
     """
     names = sorted(set(clusters))
     random.Random(f"split/{seed}").shuffle(names)

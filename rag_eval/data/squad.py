@@ -33,23 +33,25 @@ def squad(
     others_share: Annotated[float, Field(gt=0, lt=1)] | None = None,
     lessons: Literal["own", "others"] = "own",
 ) -> QADataset:
-    """Read, check and split a SQuAD file; documents are called `<article>#<number of the paragraph, from 0>`.
+    """Read, validate and split a SQuAD file; document ids are `<article>#<paragraph, from 0>`.
 
-    An article is called by its title; a second one of that title, which shares nothing with the first, `<title> (2)`.
-
-    A question marked `is_impossible` has no answers and, because its paragraph does not answer it, no evidence.
+    The name of an article is its title; a second article with the same title is a different cluster named `<title> (2)`. A question
+    marked `is_impossible` has no answers and no evidence, because its paragraph does not answer it.
 
     Args:
-        path: of the JSON file.
+        path: path of the JSON file.
         train_share: share of the articles for training; 0 = all are for testing.
-        seed: decides which articles.
-        split_by: cluster: what is tested is not trained on. question: part of the questions about each article train, part test, and
-            some articles are for dev and others alone; by_question.py tells how.
-        others_share: split by question, share of the articles for others; None = as many as training has questions.
-        lessons: own, or others: a control, as many training questions about articles that are not tested.
+        seed: seed of the split.
+        split_by: "cluster": tested articles are not trained on. "question": some questions about an article are for training and
+            some for testing, and some articles are for dev and others only; see by_question.py.
+        others_share: if split by question, share of the articles for others; None = as many questions as training has.
+        lessons: "own", or "others" for a control that trains on as many questions about articles that are not tested.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: naming every fault by its place in the file, id and field.
+        DataError: listing every fault by its place in the file, id and field.
     """
     problems = Problems(path)
     content = read_json(path, problems)
@@ -61,7 +63,7 @@ def squad(
 
 
 def _rows(root: Row, problems: Problems) -> tuple[list[Row], list[Row]]:
-    """The documents and the questions of a file, as rows with the fields of the jsonl format."""
+    """Documents and questions of a file, as rows with the fields of the jsonl format."""
     documents: list[Row] = []
     questions: list[Row] = []
     articles = list(_children(root, "data", problems))
@@ -75,7 +77,7 @@ def _rows(root: Row, problems: Problems) -> tuple[list[Row], list[Row]]:
 
 
 def _names(articles: Sequence[Row]) -> list[str]:
-    """A name for each article that no other one has: its title, or its number where it has none."""
+    """Unique name of each article: its title, or its number if it has none."""
     titles = [str(article.fields.get("title") or f"article {at}") for at, article in enumerate(articles)]
     taken, names = set(titles), []
     for at, title in enumerate(titles):
@@ -98,7 +100,7 @@ def _question(qa: Row, document: str, article: str) -> Row:
 
 
 def _answers(qa: Row) -> Any:
-    """The texts of the answers. One without a word ("." stands in SQuAD 2.0) is left out where another has some."""
+    """Texts of the answers. Answers without a word (such as "." in SQuAD 2.0) are dropped if there are others."""
     answers = qa.fields.get("answers")
     if not isinstance(answers, list):
         return answers
@@ -110,7 +112,7 @@ def _answers(qa: Row) -> Any:
 
 
 def _children(row: Row, field: str, problems: Problems) -> Iterator[Row]:
-    """The objects in a list of an object, each with its place in the file."""
+    """Objects of a list field, each with its place in the file."""
     children = row.fields.get(field)
     if not isinstance(children, list):
         found = kind(children) if field in row.fields else "missing"

@@ -1,4 +1,4 @@
-"""CSV and TSV files to rows that know where they stand, from a folder or from a zip archive, of which nothing is unpacked to disk."""
+"""CSV and TSV readers, from files or from members of a zip archive, which is not unpacked to disk."""
 
 from __future__ import annotations
 
@@ -13,29 +13,42 @@ from rag_eval.data.problems import Problems, shown
 from rag_eval.data.read import Row, decoded
 from rag_eval.data.text_file import file_text
 
-MAX_BYTES = 2**28  # of an archive's member when unpacked
-MAX_CELL = 2**31 - 1  # characters; the library's own limit is 131,072
+MAX_BYTES = 2**28  # maximum uncompressed size of an archive member
+MAX_CELL = 2**31 - 1  # characters; the csv module's default limit is 131,072
 
 
 def read_csv(path: str, columns: Collection[str], problems: Problems) -> list[Row]:
-    """The rows of a CSV file whose first line names the columns; all values are texts. Cells of a .tsv file have tabs between.
+    """Rows of a CSV file with a header; all values are text. A .tsv file is tab-separated.
 
     Args:
-        path: of the file.
-        columns: that it must have; others are read too.
-        problems: gets what is wrong, by line.
+        path: path of the file.
+        columns: required columns; others are read too.
+        problems: receives the faults, by line.
+
+    Returns:
+        One row per record.
     """
     is_tsv = Path(path).suffix.lower() == ".tsv"
     return _rows(file_text(path, "TSV" if is_tsv else "CSV", problems), path, columns, problems, "\t" if is_tsv else ",")
 
 
 def read_zipped_csv(path: str, member: str, columns: Collection[str], problems: Problems) -> list[Row]:
-    """The same of one member of a zip archive, by its exact name."""
+    """Rows of a CSV member of a zip archive.
+
+    Args:
+        path: path of the archive.
+        member: exact name of the member.
+        columns: required columns; others are read too.
+        problems: receives the faults, by line.
+
+    Returns:
+        One row per record.
+    """
     return _rows(_unpacked(path, member, problems), f"{path}/{member}", columns, problems)
 
 
 def _unpacked(path: str, member: str, problems: Problems) -> str:
-    """The text of a member; empty, and a problem more, if there are none."""
+    """Text of a member; "" with a fault if it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -57,11 +70,11 @@ def _unpacked(path: str, member: str, problems: Problems) -> str:
 
 
 def _rows(text: str, where: str, columns: Collection[str], problems: Problems, between: str = ",") -> list[Row]:
-    # A byte order mark, or the blanks for it, is no part of the first column's name.
+    # A byte order mark, or the spaces that replace it, is not part of the first column's name.
     lines = csv.reader(io.StringIO(text.lstrip(" \ufeff"), newline=""), delimiter=between, strict=True)
     rows: list[Row] = []
     names: list[str] = []
-    limit = csv.field_size_limit(MAX_CELL)  # of the whole process
+    limit = csv.field_size_limit(MAX_CELL)  # a setting of the whole process, restored below
     try:
         names = next(lines, [])
         missing = [column for column in columns if column not in names]
@@ -75,7 +88,7 @@ def _rows(text: str, where: str, columns: Collection[str], problems: Problems, b
         for cells in lines:
             if any(cells) and len(cells) != len(names):
                 problems.add(f"{where}:{start}", f"has {len(cells)} cells where line 1 names {len(names)} columns")
-            elif any(cells):  # spreadsheets write rows of nothing but commas
+            elif any(cells):  # spreadsheets write rows of empty cells
                 rows.append(Row(f"{where}:{start}", dict(zip(names, cells, strict=True))))
             start = lines.line_num + 1
     except csv.Error as fault:

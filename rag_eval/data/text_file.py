@@ -1,4 +1,4 @@
-"""A whole text file, or the word among the problems why there is none."""
+"""Reader of a whole text file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from rag_eval.data.read import decoded, file_bytes
 
 
 def file_text(path: str, expected: str, problems: Problems) -> str:
-    """The text of a file, line ends untouched, blanks for a byte order mark; empty, and a problem more, if there is none.
+    """Text of a file, with unchanged line ends and spaces in place of a byte order mark.
 
     Args:
-        path: of the file.
-        expected: what it should hold, for the message: CSV, XML.
-        problems: gets what is wrong.
+        path: path of the file.
+        expected: expected content, for the message: CSV, XML.
+        problems: receives the fault, if any.
+
+    Returns:
+        The text; "" with a fault if it cannot be read.
     """
     try:
         return decoded(file_bytes(path, expected))

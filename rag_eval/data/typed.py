@@ -1,4 +1,4 @@
-"""Values of typed columns as the texts that an answer is compared with."""
+"""Conversion of typed values to the text that answers are compared with."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from datasets import ClassLabel, LargeList, List, Value
 
 
 def as_text(value: Any) -> Any:
-    """A number as its digits, true and false as these words, a day or a time as ISO 8601 writes it; anything else as it is.
+    """Number as digits, boolean as "true" or "false", date or time in ISO 8601; other values unchanged.
 
-    A fraction has the fewest digits that tell it from others, a whole one no point. Midnight of a day is the day.
+    A float has the fewest digits that identify it, and no decimal point if it is whole. Midnight without a time zone is written as
+    a date.
+
+    Args:
+        value: any value.
+
+    Returns:
+        The text, or the value itself.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -32,16 +39,19 @@ def as_text(value: Any) -> Any:
 
 
 def named(value: Any, feature: Any) -> Any:
-    """A value at any depth with classes by their names, and with fractions of 32 bits and less no longer than those are exact.
+    """Convert class labels to their names, and float16/float32 values to their shortest decimal form, at any depth.
 
     Args:
-        value: of a row.
-        feature: of the column, as `datasets` has it; None = not known.
+        value: value of a row.
+        feature: feature of the column in `datasets`; None = unknown.
+
+    Returns:
+        The converted value.
     """
     if value is None or feature is None:
         return value
     if isinstance(feature, ClassLabel) and isinstance(value, int):
-        return feature.int2str(value) if value >= 0 else None  # -1 stands for none
+        return feature.int2str(value) if value >= 0 else None  # -1 = no label
     if isinstance(feature, Value) and feature.dtype in ("float16", "float32") and isinstance(value, float):
         return float(str(np.dtype(feature.dtype).type(value)))
     if isinstance(feature, List | LargeList) and isinstance(value, list):

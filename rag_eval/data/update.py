@@ -1,4 +1,4 @@
-"""What a new version of a dataset teaches a model that learned the version before: a dataset made of two."""
+"""Dataset for continual training from one version of a dataset to the next."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from rag_eval.types import Example, QADataset
 
 
 def update(before: QADataset, after: QADataset, replay: Annotated[float, Field(ge=0, lt=1)]) -> QADataset:
-    """`after`, its training questions cut down to the new ones: those that `before` does not have, or has with other answers.
+    """`after`, with its training questions reduced to the new ones: those missing in `before`, or with other answers there.
 
-    What `before` taught and `after` does not is not unlearned: no question says that something holds no longer.
+    Questions of `before` that `after` does not have are ignored: no training question states that a fact no longer holds.
 
     Args:
-        before: what was learned.
-        after: what is to be known; its documents and its dev and test questions are those of the result.
-        replay: share of the training questions that are old ones which still hold; fewer where there are fewer.
+        before: the version already trained on.
+        after: the new version; its documents and its dev and test questions are used.
+        replay: share of unchanged questions among the training questions; fewer if there are not enough.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DataError: if there is nothing new.
+        DataError: if there are no new training questions.
     """
     learned = {_content(example) for example in before.train}
     new = [example for example in after.train if _content(example) not in learned]

@@ -1,4 +1,4 @@
-"""Rows of a user's files to checked rows. A fault is named with its place, id and field; nothing is guessed or dropped."""
+"""Validation of rows from a user's files. Every fault has its place, id and field; nothing is guessed or dropped."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from rag_eval.data.typed import as_text
 from rag_eval.data.visible import is_blank
 
 Fields = Mapping[str, Any]
-Check = Callable[[Fields], Any]  # the checked value of a field; ValueError says what is wrong with it
+Check = Callable[[Fields], Any]  # returns the validated value of a field; raises ValueError with the fault
 
 
 def check_documents(rows: Sequence[Row], problems: Problems) -> list[dict[str, Any]]:
-    """Rows with `id`, `title` and `text`; what is wrong with the others is added to the problems."""
+    """Validate rows of documents: `id`, `title`, `text` and `meta`. Faults are added to the problems."""
     return _checked(rows, DOCUMENT, {"id", "text"}, problems)
 
 
 def check_questions(rows: Sequence[Row], problems: Problems) -> list[dict[str, Any]]:
-    """Rows with every key of QUESTION, optional ones filled; what is wrong with the others is added to the problems.
+    """Validate rows of questions and fill in optional fields.
 
-    `split` is "" where a source has no splits of its own. `cluster` falls back to the first evidence, then to the id.
+    `split` is "" if a source has no splits. `cluster` defaults to the first evidence, then to the id.
+
+    Args:
+        rows: rows of questions.
+        problems: receives the faults.
+
+    Returns:
+        Rows with every key of `QUESTION`.
     """
     checked = _checked(rows, QUESTION, {"id", "question"}, problems)
     bare = [row for row in rows if not row.fields.get("split")]
@@ -79,7 +86,7 @@ def _filled(value: Any) -> str:
 
 
 def _id(value: Any) -> str:
-    """A number counts as its digits."""
+    """Id as text; an integer becomes its digits."""
     return str(value) if type(value) is int else _filled(value)
 
 
@@ -89,7 +96,17 @@ def _title(fields: Fields) -> str:
 
 
 def _answers(fields: Fields) -> list[str]:
-    """Distinct answers, in order; none if and only if the row says that it is unanswerable or for retrieval only."""
+    """Distinct answers, in order; [] if and only if the row is marked unanswerable or retrieval_only.
+
+    Args:
+        fields: fields of the row.
+
+    Returns:
+        The answers.
+
+    Raises:
+        ValueError: if answers are missing, empty, of a wrong type, or given in a row marked as having none.
+    """
     value = _answer_texts(fields.get("answers"))
     for mark in ("unanswerable", "retrieval_only"):
         if _flag(fields, mark):
@@ -158,7 +175,7 @@ def _meta(fields: Fields) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> None:
-    """Check every text at any depth."""
+    """Check every string at any depth."""
     if isinstance(value, dict | list):
         for part in value:
             _texts(part)
@@ -169,7 +186,7 @@ def _texts(value: Any) -> None:
 
 
 def _or(fields: Fields, field: str, default: Any) -> Any:
-    """The value of an optional field; null counts as absent."""
+    """Value of an optional field; null counts as missing."""
     value = fields.get(field)
     return default if value is None else value
 

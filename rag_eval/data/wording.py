@@ -1,4 +1,4 @@
-"""When two questions are the same question."""
+"""Identity of questions by their normalised wording."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from rag_eval.types import Example
 
 
 def wording(example: Example) -> str:
-    """What is asked, after what was said: the same words after another conversation ask something else."""
+    """Normalised question with its conversation history; the same words after another conversation are another question."""
     said = [text for turn in example.history for text in (turn.question, turn.answer)]
     return "\n".join(map(normalize, [*said, example.question]))

@@ -1,4 +1,4 @@
-"""The tokenizer and the chat template that an adapter brings with it: used where they go with the model, refused otherwise."""
+"""Tokenizer and chat template stored with an adapter: used if compatible with the model, rejected otherwise."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ N_SHOWN = 3
 
 
 def brings_tokenizer(folder: str) -> bool:
-    """Whether an adapter's folder has a tokenizer or a chat template."""
+    """Whether an adapter's folder contains a tokenizer or a chat template."""
     return any((Path(folder) / name).is_file() for name in (TEMPLATE, CONFIG, *VOCABULARIES))
 
 
 def own_tokenizer(base: Any, folder: str, n_embeddings: int | None) -> Any:
-    """The tokenizer through which a model with an adapter is asked.
+    """Tokenizer for a model with an adapter.
 
     Args:
-        base: the model's.
-        folder: of the adapter.
-        n_embeddings: tokens that the model knows; None = not known.
+        base: the model's tokenizer.
+        folder: folder of the adapter.
+        n_embeddings: vocabulary size of the model; None = not known.
+
+    Returns:
+        The adapter's tokenizer, or a copy of the model's with the adapter's template and special tokens, or `base`.
 
     Raises:
-        DataError: if the adapter's tokenizer cannot be loaded, gives tokens other ids, or has tokens that the model does not know.
+        DataError: if the adapter's tokenizer cannot be loaded, assigns other ids to tokens, or has tokens without an embedding.
     """
     path = Path(folder)
     if not brings_tokenizer(folder):
@@ -52,10 +55,16 @@ def own_tokenizer(base: Any, folder: str, n_embeddings: int | None) -> Any:
 
 
 def same_prompts(tokenizers: Mapping[str, Any]) -> Any:
-    """The tokenizer of several adapters by name, which must ask alike: a batch of questions is put in one way.
+    """The tokenizer shared by several adapters, which must format prompts alike because a batch is formatted once.
+
+    Args:
+        tokenizers: tokenizers by adapter name, at least one.
+
+    Returns:
+        The first tokenizer.
 
     Raises:
-        DataError: if two do not.
+        DataError: if two of them differ.
     """
     (first, tokenizer), *others = tokenizers.items()
     other = next((name for name, one in others if _manner(one) != _manner(tokenizer)), None)
@@ -91,7 +100,17 @@ def _check_vocabulary(base: Mapping[str, int], own: Mapping[str, int], path: Pat
 
 
 def _name(tokenizer: Any, name: str, stated: Any, path: Path) -> None:
-    """Take over which token begins, ends or fills up a text."""
+    """Set a special token (bos, eos, pad) as the adapter states it.
+
+    Args:
+        tokenizer: changed in place.
+        name: attribute, such as "eos_token".
+        stated: value in the adapter's configuration, if any.
+        path: folder of the adapter, for the error message.
+
+    Raises:
+        DataError: if the token is not in the vocabulary.
+    """
     token = stated.get("content") if isinstance(stated, Mapping) else stated
     if token is None or token == getattr(tokenizer, name):
         return
@@ -108,6 +127,6 @@ def _template(path: Path, stated: Mapping[str, Any]) -> Any:
 
 
 def _manner(tokenizer: Any) -> tuple[Any, ...]:
-    """What decides how a prompt is put."""
+    """Everything that determines the formatting of a prompt."""
     names = [getattr(tokenizer, name) for name in NAMED]
     return tokenizer.chat_template, names, tokenizer.get_vocab(), tokenizer("a")["input_ids"]

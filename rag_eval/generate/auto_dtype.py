@@ -1,7 +1,7 @@
-"""Which number format a model answers faster in on this machine: measured once, by products of its own sizes, and kept.
+"""Selection of float32 or bfloat16 for generation: timed once per machine on matrix products of the model's shapes, then cached.
 
-It is a function of the machine and the model's sizes alone, so that all arms on one machine get the same. bfloat16 is less exact and is
-taken only where it is clearly faster, or where float32 weights would fill most of the memory. torch is imported only to measure.
+The result depends only on the machine and the model's sizes, so all arms on one machine use the same dtype. bfloat16 is less precise
+and is used only if it is clearly faster, or if float32 weights would fill most of the memory. torch is imported only for timing.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 
 AUTO = "auto"
 Found = Literal["float32", "bfloat16"]
-GAIN = 1.2  # times as fast; less is not worth the digits
-N_NEW = 24  # tokens of an answer
-SHARE_OF_MEMORY = 0.5  # that float32 weights may take
-MEASURED = 1  # raised where it is measured in another way
+GAIN = 1.2  # minimum speed-up for bfloat16
+N_NEW = 24  # assumed tokens of an answer
+SHARE_OF_MEMORY = 0.5  # maximum share of the memory for float32 weights
+MEASURED = 1  # version of the measurement, part of the cache key
 FOUND = "dtype.json"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a network, by its configuration."""
+    """Sizes of a network, from its configuration."""
 
     hidden: int
-    inner: int  # of the feed-forward layers
-    heads: int  # of all query heads together
-    kv: int  # of all key heads together
+    inner: int  # width of the feed-forward layers
+    heads: int  # total width of the query heads
+    kv: int  # total width of the key heads
     vocabulary: int
     n_layers: int
     n_experts: int
@@ -48,13 +48,16 @@ class Sizes:
 
 
 def dtype_of(model: str, revision: str | None, device: str, cache: Cache | None) -> Found:
-    """The dtype that `auto` stands for.
+    """The dtype selected by `auto`.
 
     Args:
         model: hub id or local folder.
-        revision: of a hub model.
+        revision: revision of a hub model.
         device: auto, cpu or cuda.
-        cache: keeps what was measured; None = it is measured each time.
+        cache: cache of the measurement; None = measure every time.
+
+    Returns:
+        "float32" or "bfloat16".
     """
     uses_gpu = device != "cpu" and has_gpu()
     folder = Path(model)
@@ -77,7 +80,7 @@ def dtype_of(model: str, revision: str | None, device: str, cache: Cache | None)
 
 
 def sizes_of(config: Mapping[str, Any]) -> Sizes:
-    """Of the part that generates text. What families of models call by different names is looked for under each."""
+    """Sizes of the text model, looked up under the names used by different model families."""
     text = config.get("text_config") or config
 
     def found(*names: str, otherwise: int) -> int:
@@ -98,7 +101,16 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes:
 
 
 def measured(model: str, revision: str | None, uses_gpu: bool) -> dict[str, Any]:
-    """The dtype, why, and the seconds that it was chosen by."""
+    """Select a dtype by measurement.
+
+    Args:
+        model: hub id or local folder.
+        revision: revision of a hub model.
+        uses_gpu: whether the model runs on a GPU.
+
+    Returns:
+        `dtype`, `why`, and `seconds` by dtype if they were measured.
+    """
     from rag_eval.device import choose_device, faster_dtype  # torch
 
     if uses_gpu and choose_device("auto").type == "cuda":
@@ -114,7 +126,7 @@ def measured(model: str, revision: str | None, uses_gpu: bool) -> dict[str, Any]
 
 
 def answer_seconds(sizes: Sizes, dtype: str) -> float:
-    """About how long the products of one answer take: its prompt is read, and its tokens are written among those of a batch."""
+    """Estimated seconds of the matrix products of one answer: reading its prompt and writing its tokens within a batch."""
     import torch
 
     from rag_eval.generate.products import READ, WRITE, chosen, seconds
@@ -137,7 +149,7 @@ def _sizes(model: str, revision: str | None) -> Sizes:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """The configuration of a model; empty where there is none, which loading the model tells."""
+    """Configuration of a model; {} if it is missing, which loading the model reports."""
     try:
         found: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Prompts into batches of similar length under a budget of tokens."""
+"""Batching of prompts by length under a token budget."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 
 def plan(lengths: Sequence[int], n_new: int, budget: int, max_rows: int | None = None) -> list[list[int]]:
-    """Batches of positions, longest prompts first, each of padded size (longest + n_new) x rows within the budget.
+    """Batches of prompt indices, longest first, with padded size (longest + n_new) x rows within the budget.
 
     Args:
         lengths: tokens of each prompt.
-        n_new: tokens that may be generated for each.
-        budget: tokens a batch may hold; a prompt longer than that gets a batch of its own.
-        max_rows: prompts a batch may hold at most.
+        n_new: maximum number of generated tokens.
+        budget: tokens per batch; a longer prompt is a batch of its own.
+        max_rows: maximum number of prompts per batch; None = no limit.
+
+    Returns:
+        The batches.
     """
     order = sorted(range(len(lengths)), key=lambda at: (-lengths[at], at))
     batches: list[list[int]] = []

@@ -1,7 +1,7 @@
-"""A model's chat template: what it is given beside the messages, how messages must be put for it, and what it writes of them.
+"""Rendering of chat templates: variables, message formats that a template accepts, and validation of its output.
 
-A template is a program of the model's own. Nothing of what it does acts unseen: the day is fixed, variables that it reads and that are
-not given are named, and a message that it leaves out is an error.
+A template is a program supplied with the model. To make its effects visible, the date is fixed, variables that it reads but that are not
+set are recorded, and a message that it omits raises an error.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from rag_eval.types import Region
 
 log = logging.getLogger(__name__)
 
-Messages = Sequence[tuple[str, str]]  # (role, content): a system prompt, then questions and answers in turn, a question last
+Messages = Sequence[tuple[str, str]]  # (role, content): a system prompt, then alternating questions and answers, a question last
 
-SWITCHES = ("enable_thinking", "thinking")  # variables that turn a thought on and off
-EFFORTS = ("reasoning_effort", "reasoning_strength")  # variables that say how much is thought
+SWITCHES = ("enable_thinking", "thinking")  # variables that switch reasoning on and off
+EFFORTS = ("reasoning_effort", "reasoning_strength")  # variables that set the amount of reasoning
 GIVEN = frozenset({"messages", "add_generation_prompt", "tools", "documents", "bos_token", "eos_token", "pad_token", "unk_token"})
 PROVIDED = frozenset({"raise_exception", "strftime_now", "namespace", "dict", "range"})  # functions of transformers and of Jinja
 
 _CLOCK = "strftime_now"
 _DATES = "template_dates"
-_REFUSALS = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # of a template to messages that it is not made for
+_REFUSALS = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # errors of a template for unsupported messages
 _PROBE = (("system", "Sxq1."), ("user", "Uxq1?"), ("assistant", "Axq1."), ("user", "Uxq2?"))
 _ANSWER = "Axq2."
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How messages are put for a template that does not take them as they are."""
+    """Message format for a template that does not support all of roles, plain content and several turns."""
 
-    system: Literal["role", "question"] = "role"  # question: at the head of the first one
-    content: Literal["text", "parts"] = "text"  # parts: a list with one part of type text
-    turns: Literal["roles", "question"] = "roles"  # question: earlier questions and answers stand in the last one
+    system: Literal["role", "question"] = "role"  # "question": the system prompt is prepended to the first question
+    content: Literal["text", "parts"] = "text"  # "parts": a list with one part of type text
+    turns: Literal["roles", "question"] = "roles"  # "question": earlier turns are written into the last question
 
     def put(self, messages: Messages) -> list[dict[str, Any]]:
-        """The messages as the template takes them."""
+        """Messages in this format."""
         put = [*messages]
         if self.turns == "question" and len(put) > 2:
             put = [put[0], (put[-1][0], _told(put[1:]))]
@@ -58,33 +58,33 @@ class Shape:
         return [{"role": role, "content": content if self.content == "text" else [_part(content)]} for role, content in put]
 
 
-# Those that change least come first.
+# In order of preference: fewest changes first.
 IN_TURNS = (Shape(), Shape(system="question"), Shape(content="parts"), Shape(system="question", content="parts"))
 SHAPES = (*IN_TURNS, *(replace(one, turns="question") for one in IN_TURNS))
 
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """One template of a tokenizer, ready to write messages down."""
+    """A chat template of a tokenizer with its variables."""
 
     tokenizer: Any
     source: str
-    model: str  # how errors name it
-    day: date  # that the template may write
-    variables: Mapping[str, Any]  # given to it beside the messages
+    model: str  # name in error messages
+    day: date  # value of the current date
+    variables: Mapping[str, Any]  # variables passed besides the messages
 
     def write(self, messages: Messages, marked: Mapping[str, str]) -> tuple[str, tuple[Region, ...]]:
-        """The text for messages that end with a question, up to where the answer begins.
+        """Render messages up to the beginning of the answer.
 
         Args:
-            messages: whose contents are text.
-            marked: words that stand in the contents for what a template or a tokenizer would take for more than text.
+            messages: messages with text content, the last one a question.
+            marked: placeholders in the contents, and the texts they stand for, which a template or tokenizer would otherwise interpret.
 
         Returns:
-            The text with what the words stand for in their places, and these places.
+            The text with placeholders replaced, and the regions of the replaced texts.
 
         Raises:
-            DataError: if the template refuses the messages, or leaves one out.
+            DataError: if the template rejects the messages or omits one.
         """
         shape = self._with_turns if len(messages) > 2 else self._alone
         if len(messages) > 2 and shape.turns == "question":
@@ -100,7 +100,7 @@ class ChatTemplate:
 
     @cached_property
     def lead(self) -> str:
-        """What stands between a prompt and its answer: what the template writes there, or the end of a thought that it opened."""
+        """Text between a prompt and its answer: as rendered by the template, or the end of a reasoning block that it opened."""
         before, answered = _PROBE[:2], (*_PROBE[:2], ("assistant", _ANSWER))
         prompt = self._rendered(self._alone.put(before))
         try:
@@ -112,7 +112,7 @@ class ChatTemplate:
         return lead if is_written else closing(prompt)
 
     def identity(self) -> dict[str, Any]:
-        """What decides its text beside the messages; the day where it writes one."""
+        """Everything that determines the rendered text besides the messages, including the date if it is used."""
         return {
             "sha256": sha256(self.source.encode()).hexdigest(),
             "given": dict(self.variables),
@@ -124,7 +124,7 @@ class ChatTemplate:
 
     @cached_property
     def _alone(self) -> Shape:
-        """For a system prompt and a question."""
+        """Format for a system prompt and a question."""
         found, why = self._fitting(_PROBE[:2], IN_TURNS)
         if found is None:
             raise self._fault(f"does not write out a system prompt and a question, as text or as a list of parts ({why})")
@@ -132,14 +132,14 @@ class ChatTemplate:
 
     @cached_property
     def _with_turns(self) -> Shape:
-        """For a conversation."""
+        """Format for a conversation."""
         found, why = self._fitting(_PROBE, [self._alone, *SHAPES])
         if found is None:
             raise self._fault(f"does not write out the earlier turns of a conversation ({why})")
         return found
 
     def _fitting(self, messages: Messages, shapes: Iterable[Shape]) -> tuple[Shape | None, str]:
-        """The first shape in which every message is in the text, each once and in order; or what spoke against the last."""
+        """The first format for which every message is rendered once and in order; or None and the reason for the last failure."""
         why = ""
         for shape in shapes:
             try:
@@ -148,7 +148,7 @@ class ChatTemplate:
                 why = _line(error)
                 continue
             places = {content: text.find(content) for _, content in messages}
-            turns = [places[content] for role, content in messages if role != "system"]  # some put the system prompt before the last
+            turns = [places[content] for role, content in messages if role != "system"]  # some templates move the system prompt
             is_code = any(_head(written) in text for written in (str, json.dumps))
             if -1 not in places.values() and sorted(turns) == turns and not is_code:
                 return shape, ""
@@ -167,7 +167,14 @@ class ChatTemplate:
 
     @cached_property
     def _dates(self) -> dict[str, str]:
-        """The fixed day in each form in which the template asks for the current one."""
+        """The fixed date in each format in which the template requests the current date.
+
+        Returns:
+            Formatted dates by format string.
+
+        Raises:
+            DataError: if a format is not a constant.
+        """
         calls = [one for one in parsed(self.source).find_all(nodes.Call) if isinstance(one.node, nodes.Name) and one.node.name == _CLOCK]
         forms = [one.args[0].value if one.args and isinstance(one.args[0], nodes.Const) else None for one in calls]
         if None in forms:
@@ -176,7 +183,7 @@ class ChatTemplate:
 
     @cached_property
     def _turns_noted(self) -> bool:
-        """True, once it was said."""
+        """True after the warning about earlier turns was logged."""
         log.warning("the chat template of %s takes no earlier turns: they are given as text in the question", self.model)
         return True
 
@@ -185,17 +192,20 @@ class ChatTemplate:
 
 
 def chat_template(tokenizer: Any, model: str, thinking: bool | None, day: date) -> ChatTemplate | None:
-    """The template that a tokenizer gives its messages; None where it has none.
+    """Chat template of a tokenizer.
 
     Args:
-        tokenizer: may have several by name, of which "default" is taken.
-        model: how errors name it.
-        thinking: whether the model is to think; None leaves that to the template.
-        day: what the template gets for the current date.
+        tokenizer: a tokenizer; if it has several templates, "default" is used.
+        model: name in error messages.
+        thinking: whether the model should reason before answering; None = the template's default.
+        day: value of the current date.
+
+    Returns:
+        The template; None if the tokenizer has none.
 
     Raises:
-        DataError: if there are templates and none is the default, or if it cannot be read.
-        ConfigError: if thinking is set and the template reads no variable that says so.
+        DataError: if there are templates but no default, or it cannot be parsed.
+        ConfigError: if `thinking` is set and the template reads no variable for it.
     """
     named = tokenizer.chat_template
     if not named:
@@ -216,12 +226,25 @@ def chat_template(tokenizer: Any, model: str, thinking: bool | None, day: date) 
 
 
 def read_by(source: str) -> set[str]:
-    """The variables that a template reads and that it may not have set before."""
+    """Undeclared variables that a template reads."""
     return meta.find_undeclared_variables(parsed(source))
 
 
 def _switched(model: str, source: str, read: set[str], thinking: bool) -> dict[str, Any]:
-    """What turns thinking on or off in a template."""
+    """Variables that switch reasoning on or off.
+
+    Args:
+        model: name in error messages.
+        source: the template.
+        read: variables that it reads.
+        thinking: whether the model should reason.
+
+    Returns:
+        Values by variable.
+
+    Raises:
+        ConfigError: if the template reads no such variable.
+    """
     switches = {name: thinking for name in SWITCHES if name in read}
     if switches:
         return switches
@@ -237,7 +260,7 @@ def _switched(model: str, source: str, read: set[str], thinking: bool) -> dict[s
 
 
 def _told(turns: Messages) -> str:
-    """Questions, answers and the last question as one text."""
+    """Earlier questions and answers and the last question as one text."""
     pairs = zip(turns[:-1:2], turns[1::2], strict=True)
     earlier = "".join(f"{question}\nAnswer: {answer}\n\n" for (_, question), (_, answer) in pairs)
     return f"{earlier}{turns[-1][1]}"
@@ -248,12 +271,12 @@ def _part(content: str) -> dict[str, str]:
 
 
 def _head(written: Any) -> str:
-    """How a part begins where a template writes it as code."""
+    """Beginning of a content part if a template prints it as code."""
     return str(written(_part("")))[:-3]
 
 
 def _restored(text: str, marked: Mapping[str, str]) -> tuple[str, tuple[Region, ...]]:
-    """The text with every word replaced by what it stands for, and where that is."""
+    """Text with placeholders replaced, and the regions of the replaced texts."""
     if not marked:
         return text, ()
     pieces: list[str] = []

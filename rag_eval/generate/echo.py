@@ -1,4 +1,4 @@
-"""An honest fake: it repeats what it was given, so a run can be followed without a model."""
+"""Test generator that repeats its prompt, so that a run needs no model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag_eval.types import Generation, Rendered
 
 
 class Echo:
-    """Answers with the last words of the user's message, passages included; words count as tokens."""
+    """Answers with the last words of the user message, including passages; words count as tokens."""
 
     device: Literal["cpu", "cuda"] = "cpu"
 
@@ -45,7 +45,7 @@ class Echo:
         ]
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
-        """What `generate` says, its words repeated to a forced length. The first word has no time of its own."""
+        """Timed `generate`, with its words repeated up to a forced length. There is no separate time of the first token."""
         begun = time.perf_counter()
         (said,) = self.generate([prompt])
         words = said.text.split()

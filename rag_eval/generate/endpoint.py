@@ -1,4 +1,4 @@
-"""Answers from any endpoint that speaks OpenAI's chat completions: a hosted model, or a server of one's own such as vLLM."""
+"""Generator for endpoints with OpenAI's chat completions API: hosted models or a local server such as vLLM."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ except ImportError as error:
 
 log = logging.getLogger(__name__)
 
-# What an endpoint says about itself rather than about one question, and what to do about it.
+# Status codes that concern the endpoint rather than one question, with a remedy.
 REFUSALS = {
     401: "it does not accept the key; mend the environment variable that generator.api_key_env names",
     402: "it wants to be paid first",
@@ -38,7 +38,7 @@ REFUSALS = {
 
 class Message(BaseModel):
     content: str | None = None
-    reasoning: str | None = None  # what was thought, where the endpoint keeps it apart; the older name is reasoning_content
+    reasoning: str | None = None  # reasoning text, if the endpoint separates it; reasoning_content is its older name
     reasoning_content: str | None = None
 
 
@@ -58,7 +58,7 @@ class Usage(BaseModel):
 
 
 class Reply(BaseModel):
-    """The part of a chat completion that is read."""
+    """The fields of a chat completion that are used."""
 
     choices: Annotated[list[Choice], Field(min_length=1)]
     usage: Usage | None = None
@@ -70,10 +70,10 @@ class Reply(BaseModel):
 
 
 class Endpoint:
-    """A chat model behind an address: greedy, several requests at a time, tokens as the endpoint counts them."""
+    """A chat model behind a URL: greedy decoding, concurrent requests, token counts from the endpoint."""
 
-    device: Literal["cpu", "cuda"] = "cpu"  # of this machine; what the endpoint runs on is not known
-    max_prompt_tokens: int | None = None  # not known either: a prompt that is too long is refused there, and is an error
+    device: Literal["cpu", "cuda"] = "cpu"  # device of this machine; that of the endpoint is unknown
+    max_prompt_tokens: int | None = None  # unknown; the endpoint rejects a prompt that is too long, which counts as an error
 
     def __init__(
         self,
@@ -88,23 +88,24 @@ class Endpoint:
         stop: list[str] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """
+        """Configure the client.
+
         Args:
-            base_url: what stands before `/chat/completions`.
-            model: the endpoint's name for it.
-            api_key_env: the environment variable that holds the key; None = the endpoint wants none.
-            max_new_tokens: where an answer is cut.
-            concurrency: requests at a time.
-            timeout_s: how long one attempt may take.
-            retries: further attempts after a timeout, a lost connection, 408, 409, 429 or 5xx, each after a longer pause
-                or the one that the endpoint asks for.
-            seed: sent with every request; endpoints make of it what they like.
+            base_url: URL before `/chat/completions`.
+            model: name of the model at the endpoint.
+            api_key_env: environment variable that contains the API key; None = no key.
+            max_new_tokens: maximum number of tokens of an answer.
+            concurrency: number of concurrent requests.
+            timeout_s: timeout of one attempt in seconds.
+            retries: further attempts after a timeout, a lost connection, 408, 409, 429 or 5xx, with increasing pauses or those that
+                the endpoint requests.
+            seed: sent with every request; its effect depends on the endpoint.
             stop: texts that end an answer.
-            extra: further fields of a request, or others in place of these; a field that is null is not sent.
+            extra: additional or replaced fields of a request; fields that are null are not sent.
 
         Raises:
-            ConfigError: the address is none, or holds a user or a password.
-            EnvironmentFault: the environment variable is not set.
+            ConfigError: if the URL is invalid or contains a user or password.
+            EnvironmentFault: if the environment variable is not set.
         """
         self.host = _host(base_url)
         self.model, self.concurrency = model, concurrency
@@ -116,19 +117,31 @@ class Endpoint:
         return {"base_model": f"{self.model} at {self.host}", "decoding": self._decoding}
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
-        """Words: the model's tokenizer is not here. The counts of answers are the endpoint's own.
+        """Number of words of each prompt, as an estimate without the model's tokenizer.
+
+        Args:
+            prompts: prompts in chat style.
+
+        Returns:
+            One count per prompt.
 
         Raises:
-            ConfigError: if a prompt is to be given as plain text.
+            ConfigError: if a prompt is in plain style.
         """
         _refuse_plain(prompts)
         return [len(prompt.text.split()) for prompt in prompts]
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
-        """One generation a prompt; one whose request failed for good ends with stop_reason "error".
+        """Answer prompts.
+
+        Args:
+            prompts: prompts in chat style.
+
+        Returns:
+            One generation per prompt, in order; a request that failed permanently has stop_reason "error".
 
         Raises:
-            EnvironmentFault: the endpoint cannot be reached, is too slow, or refuses the key, the model or any more requests.
+            EnvironmentFault: if the endpoint is not reachable, times out, or rejects the key, the model or further requests.
         """
         begun = time.perf_counter()
         said: dict[int, Generation] = {}
@@ -140,12 +153,18 @@ class Endpoint:
         return [replace(said[at], total_s=share) for at in range(len(prompts))]
 
     def arriving(self, prompts: Sequence[Rendered]) -> Iterator[tuple[int, Generation]]:
-        """The same one by one, with the place of each prompt, in the order in which they come.
+        """Yields results as requests complete; persist each at once.
 
-        The first fault cancels what was not asked yet; it is raised when what was asked has come.
+        After the first fault, requests that have not started are cancelled; the fault is raised once the running ones have completed.
+
+        Args:
+            prompts: prompts in chat style.
+
+        Yields:
+            Index of the prompt and its generation.
 
         Raises:
-            EnvironmentFault: as `generate`.
+            EnvironmentFault: as for `generate`.
         """
         faults: list[BaseException] = []
         begun = time.perf_counter()
@@ -167,11 +186,18 @@ class Endpoint:
             raise faults[0]
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
-        """One prompt alone, streamed, by the clock of this machine: the way to the endpoint and its queue are in the seconds.
+        """Time one streamed request on the client, including network and queue.
+
+        Args:
+            prompt: prompt in chat style.
+            forced_tokens: must be None.
+
+        Returns:
+            The generation with the times of its first and last token.
 
         Raises:
-            ConfigError: if a length is forced, which the interface has no word for.
-            EnvironmentFault: as `generate`; also if this one request fails, or the endpoint does not count its tokens.
+            ConfigError: if a length is forced, which the API does not support.
+            EnvironmentFault: as for `generate`; also if this request fails or the endpoint returns no token counts.
         """
         if forced_tokens is not None:
             raise ConfigError("an endpoint cannot be made to answer at a given length; set latency.forced_tokens=null.")
@@ -228,7 +254,7 @@ class Endpoint:
         return Generation("", None, None, None, "error")
 
     def _fault(self, error: openai.APIError) -> EnvironmentFault | None:
-        """What ends the run, in one line that repeats nothing of the reply; None where only this request failed."""
+        """Error that ends the run, without text of the response; None if only this request failed."""
         if isinstance(error, openai.APITimeoutError):
             return EnvironmentFault(f"{self.host} did not answer in time; raise generator.timeout_s or lower generator.concurrency.")
         if isinstance(error, openai.APIConnectionError):
@@ -240,19 +266,36 @@ class Endpoint:
 
 
 def _refuse_plain(prompts: Sequence[Rendered]) -> None:
-    """An endpoint of chat completions puts a template of its own around every message, so that nothing is plain there."""
+    """Check that no prompt is in plain style, because chat endpoints apply a template to every message.
+
+    Args:
+        prompts: prompts.
+
+    Raises:
+        ConfigError: if a prompt is in plain style.
+    """
     if any(prompt.style == "plain" for prompt in prompts):
         raise ConfigError("prompt.style=plain cannot be asked of an endpoint of chat completions; set prompt.style=chat.")
 
 
 def _cancel(asked: Iterable[Future[Generation]]) -> None:
-    """What was begun goes on; of what was not, the pool tells that it is cancelled when its turn would have come."""
+    """Cancel requests that have not started; running ones continue."""
     for one in asked:
         one.cancel()
 
 
 def _host(base_url: str) -> str:
-    """Host and port of an address, which is all of it that is recorded."""
+    """Host and port of a URL, the only part that is recorded.
+
+    Args:
+        base_url: URL of the endpoint.
+
+    Returns:
+        "host:port".
+
+    Raises:
+        ConfigError: if the URL is invalid or contains a user, password or query.
+    """
     parts = urlsplit(base_url)
     if parts.username or parts.password or parts.query:
         raise ConfigError("generator.base_url: expected no user, password or query in the address; give the key through the environment.")
@@ -263,7 +306,7 @@ def _host(base_url: str) -> str:
 
 def _key(variable: str | None) -> str:
     if variable is None:
-        return "none"  # the client insists on one
+        return "none"  # the client requires a value
     if not os.environ.get(variable):
         raise EnvironmentFault(
             f"generator.api_key_env: the environment variable {variable} is not set; set it, or generator.api_key_env=null for an "
@@ -273,6 +316,6 @@ def _key(variable: str | None) -> str:
 
 
 def _said(error: openai.APIError) -> str:
-    """A failure in a few words, without the text of the endpoint, which might repeat a key."""
+    """Short description of an error without text of the response, which might contain the key."""
     status = getattr(error, "status_code", "")
     return f"{type(error).__name__} {status}".strip()

@@ -1,4 +1,4 @@
-"""The moment of the first token."""
+"""Time to first token."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 
 
 class FirstToken:
-    """Reads the clock when a model's first token is there: a streamer for the `generate` of transformers, batch of one."""
+    """Streamer for `generate` of transformers that records the time of the first token, for a batch of one."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """
+        """Create the streamer.
+
         Args:
-            now: reads the clock.
+            now: returns the current time in seconds.
         """
         self._now = now
-        self.at: float | None = None  # None = there is none yet
-        self.n_tokens = -1  # so far, the end token included; the prompt, which is handed over first, makes it 0
+        self.at: float | None = None  # time of the first token; None = none yet
+        self.n_tokens = -1  # tokens so far, including the end token; the prompt, which is passed first, makes it 0
 
     def put(self, tokens: Any) -> None:
-        """Take what was made since the last call."""
+        """Count a call of the streamer."""
         self.n_tokens += 1
         if self.n_tokens == 1:
             self.at = self._now()
 
     def end(self) -> None:
-        """Nothing: the caller knows when the answer is complete."""
+        """No effect."""

@@ -1,7 +1,7 @@
-"""Greedy decoding by a loop of our own: the tokens that the `generate` of transformers writes, for less work.
+"""Greedy decoding loop on CPU: the same tokens as `generate` of transformers with less computation.
 
-What all prompts begin with is read once. Prompts are read one after another without padding, the head scores their last token only,
-and all texts go on together, one token a step, without those that are over.
+The common prefix of all prompts is computed once. Prompts are prefilled without padding, the LM head is applied to the last token only,
+and all sequences are decoded in lockstep; finished ones are removed from the batch.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from rag_eval.generate.products import multiplying, products_of
 from rag_eval.generate.slots import ATTENTION, Part, Slots, Step, padding_mask
 from rag_eval.generate.stops import Stops
 
-AT_ONCE = 768  # tokens that are read together, where one prompt has no more
-WORTH_SHARING = 8  # tokens that all prompts begin with; fewer are read with each
+AT_ONCE = 768  # maximum tokens per prefill call, unless a single prompt is longer
+WORTH_SHARING = 8  # minimum length of a common prefix that is computed separately
 
 
 @dataclass(frozen=True)
 class Rules:
-    """When an answer ends."""
+    """End conditions of an answer."""
 
-    n_new: int  # tokens that it may have
-    ends: frozenset[int] = frozenset()  # tokens that end it and are no part of it
-    stops: Stops | None = None  # texts that end it; their tokens count
-    never: Sequence[int] = ()  # tokens that are not written
+    n_new: int  # maximum number of tokens
+    ends: frozenset[int] = frozenset()  # end tokens, which are not part of the answer
+    stops: Stops | None = None  # stop texts; their tokens are counted
+    never: Sequence[int] = ()  # tokens that are never generated
 
 
 @dataclass
 class Line:
-    """One prompt of a batch and what is written for it."""
+    """One sequence of a batch: a prompt and its generated tokens."""
 
     prompt: Sequence[int]
-    begin: int = 0  # column where it begins
-    written: list[int] = field(default_factory=list)  # without the token that ended it
-    is_ended: bool = False  # by a token or a text that ends an answer
+    begin: int = 0  # column of its first token
+    written: list[int] = field(default_factory=list)  # generated tokens without the end token
+    is_ended: bool = False  # ended by an end token or a stop text
 
     def take(self, token: int, rules: Rules) -> None:
-        """Write a token, or end."""
+        """Append a token, or end the sequence."""
         if token in rules.ends:
             self.is_ended = True
             return
@@ -57,26 +57,30 @@ class Line:
 
 
 class Answer(Protocol):
-    """Answers a batch."""
+    """Function that answers a batch."""
 
     def __call__(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
-        """What is written for each prompt, in order.
+        """Generate an answer to each prompt.
 
         Args:
-            prompts: the batch.
-            rules: when an answer ends.
-            first: is told of every token; only for a batch of one.
+            prompts: token ids of the batch.
+            rules: end conditions.
+            first: receives every token; only for a batch of one.
+
+        Returns:
+            One sequence per prompt, in order.
         """
         ...
 
 
 class OwnLoop:
-    """A network that reads tokens into slots and scores what may follow them."""
+    """A network for decoding with `Slots`."""
 
     def __init__(self, network: Any) -> None:
-        """
+        """Wrap a network.
+
         Args:
-            network: a causal language model of transformers in eval mode, whose cache holds keys and values and nothing else.
+            network: causal language model of transformers in eval mode, whose cache contains only keys and values.
         """
         self._network = network
         self._cache = "cache" if "cache" in inspect.signature(network.forward).parameters else "past_key_values"
@@ -85,11 +89,14 @@ class OwnLoop:
 
     @contextmanager
     def session(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> Iterator[Answer]:
-        """What all prompts begin with is read, and batches of them may be answered.
+        """Compute the common prefix of all prompts and allow batches of them to be answered.
 
         Args:
-            prompts: all that will be asked.
-            n_tokens: rows x columns of the largest batch, answers included.
+            prompts: all prompts of the session.
+            n_tokens: rows x columns of the largest batch, including answers.
+
+        Yields:
+            The function that answers a batch.
         """
         keep_freed()
         with self.attending():
@@ -97,7 +104,11 @@ class OwnLoop:
 
     @contextmanager
     def attending(self) -> Iterator[None]:
-        """Give the network the attention that reads slots, and the fastest products; afterwards it has its own again."""
+        """Use the attention over slots and the fastest matrix products inside the context, and restore the network afterwards.
+
+        Yields:
+            Nothing.
+        """
         before = self._network.config._attn_implementation
         self._network.set_attn_implementation(ATTENTION)
         try:
@@ -109,13 +120,16 @@ class OwnLoop:
     def read(
         self, slots: Slots, tokens: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], scored: Sequence[int]
     ) -> torch.Tensor:
-        """Scores of what may follow, (n_rows, len(scored), vocabulary).
+        """Forward pass over new tokens.
 
         Args:
-            slots: hold what stands before, and say where this goes.
-            tokens: (n_rows, n).
-            positions: of each token in its text.
-            scored: after which of the n tokens.
+            slots: cache; `slots.now` states where the new tokens go.
+            tokens: token ids (n_rows, n).
+            positions: position ids of the tokens.
+            scored: indices of the tokens whose logits are returned.
+
+        Returns:
+            Logits (n_rows, len(scored), vocabulary).
         """
         out = self._network(
             input_ids=torch.tensor(tokens),
@@ -130,15 +144,15 @@ class OwnLoop:
 
 
 class Greedy:
-    """Answers to prompts that may begin alike, batch by batch."""
+    """Greedy decoding of prompts with a common prefix, batch by batch."""
 
     def __init__(self, loop: OwnLoop, prompts: Sequence[Sequence[int]], n_tokens: int) -> None:
-        """Read what all prompts begin with.
+        """Compute the common prefix.
 
         Args:
-            loop: its network attends to slots.
-            prompts: all that will be asked.
-            n_tokens: rows x columns of the largest batch of them, answers included.
+            loop: network, inside `attending`.
+            prompts: all prompts of the session.
+            n_tokens: rows x columns of the largest batch, including answers.
         """
         self._loop, self._slots = loop, Slots(loop.n_layers, n_tokens)
         self._n_shared = n_alike(prompts)
@@ -148,12 +162,15 @@ class Greedy:
             loop.read(self._shared, [prompts[0][: self._n_shared]], [range(self._n_shared)], [self._n_shared - 1])
 
     def answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
-        """What is written for each prompt of a batch, in order.
+        """Generate an answer to each prompt of a batch.
 
         Args:
-            prompts: the batch.
-            rules: when an answer ends.
-            first: is told of every token of a prompt alone.
+            prompts: token ids of the batch.
+            rules: end conditions.
+            first: receives every token; only for a batch of one.
+
+        Returns:
+            One sequence per prompt, in order.
         """
         longest = max(len(prompt) for prompt in prompts)
         lines = [Line(prompt, longest - len(prompt)) for prompt in prompts]
@@ -176,7 +193,7 @@ class Greedy:
         return lines
 
     def _first(self, lines: Sequence[Line], rules: Rules) -> list[int]:
-        """The first token of each answer, once its prompt is read."""
+        """Prefill the prompts and select the first token of each answer."""
         found: list[int] = []
         for rows in _together([len(line.prompt) - self._n_shared for line in lines]):
             parts: list[Part] = []
@@ -193,7 +210,7 @@ class Greedy:
         return found
 
     def _next(self, going: Sequence[Line], rules: Rules, column: int) -> list[int]:
-        """One token more of each text, the last of which stands in no slot yet."""
+        """Next token of each sequence; its last token is not in the cache yet."""
         begins = [line.begin for line in going]
         begin = min(begins)
         self._slots.now = Step(len(going), begin, column, padding_mask(begins, begin, column, self._slots.dtype))
@@ -202,7 +219,7 @@ class Greedy:
         return _best(scores[:, 0], rules)
 
     def _leave(self, going: list[Line], rules: Rules, column: int) -> None:
-        """Those that are over leave, and the last one takes the row of each."""
+        """Remove finished sequences; the last row moves into the free row."""
         for row in reversed(range(len(going))):
             if going[row].is_over(rules):
                 last = going.pop()
@@ -212,7 +229,7 @@ class Greedy:
 
 
 def n_alike(prompts: Sequence[Sequence[int]]) -> int:
-    """Tokens that all of several prompts begin with, where they are worth it and something is left of each; 0 for a single prompt."""
+    """Length of the common prefix of several prompts, leaving at least one token of each; 0 for a single prompt or a short prefix."""
     if len(prompts) < 2:
         return 0
     first, last = (end(prompts, key=list) for end in (min, max))
@@ -222,7 +239,7 @@ def n_alike(prompts: Sequence[Sequence[int]]) -> int:
 
 
 def _together(lengths: Sequence[int]) -> Iterator[range]:
-    """Successive texts that are read together."""
+    """Ranges of successive sequences that are prefilled in one call."""
     begin, n = 0, 0
     for at, length in enumerate(lengths):
         if n and n + length > AT_ONCE:
@@ -233,7 +250,7 @@ def _together(lengths: Sequence[int]) -> Iterator[range]:
 
 
 def _best(scores: torch.Tensor, rules: Rules) -> list[int]:
-    """The token with the greatest score (n_rows, vocabulary) in each row, the first of equals."""
+    """Token with the highest logit in each row (n_rows, vocabulary), the first of ties."""
     scores = scores.float()
     if rules.never:
         scores[:, list(rules.never)] = -torch.inf

@@ -1,4 +1,4 @@
-"""One base model in memory and several adapters beside it: each prompt is answered with the one that it names."""
+"""Several adapters on one base model in memory: each prompt is answered with the adapter that its meta names."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from rag_eval.types import Generation, Likelihood, Rendered
 
 
 class Switching(Generator, Ranking, Telling, TimedGenerator, Warming, Protocol):
-    """A generator with several adapters, one of which answers at a time."""
+    """A generator with several adapters, one of which is active."""
 
-    beside: Mapping[str, str]  # name -> folder of the adapter
+    beside: Mapping[str, str]  # adapter name -> folder
 
     def choose(self, name: str) -> float:
-        """Answer with this adapter from here on. Returns the seconds that it took, loading excluded."""
+        """Activate an adapter. Returns the seconds this took, without loading."""
         ...
 
 
 class Grouped:
-    """Prompts grouped by adapter, so that no batch mixes them and each call changes the adapter once for each that is asked."""
+    """Groups prompts by adapter, so that no batch mixes adapters and each call activates each adapter at most once."""
 
     def __init__(self, generator: Switching, by: str) -> None:
-        """
+        """Wrap a generator.
+
         Args:
-            generator: holds the base model and the adapters.
-            by: the key of a prompt's meta whose value is the name of its adapter.
+            generator: base model with adapters.
+            by: key of a prompt's meta whose value is the adapter's name.
         """
         self._generator, self.by, self.names = generator, by, tuple(sorted(generator.beside))
         self.device: Literal["cpu", "cuda"] = generator.device
@@ -38,7 +39,7 @@ class Grouped:
         return self._generator.max_prompt_tokens
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the text: also the key, for it decides who answers."""
+        """Everything that determines the text, including the key that selects the adapter."""
         return {**self._generator.identity(), "adapter_by": self.by}
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
@@ -52,10 +53,16 @@ class Grouped:
         return self._generator.decoded()
 
     def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
-        """One generation a prompt, same order; its seconds include its share of changing the adapter.
+        """Answer each prompt with its adapter.
+
+        Args:
+            prompts: prompts whose meta names an adapter.
+
+        Returns:
+            One generation per prompt, in order; its seconds include a share of the switching time.
 
         Raises:
-            DataError: if a prompt names no adapter; before the model is loaded.
+            DataError: if a prompt names no known adapter; raised before the model is loaded.
         """
         said: dict[int, Generation] = {}
         for seconds, places in self._chosen(prompts):
@@ -71,13 +78,20 @@ class Grouped:
         return [found[at] for at in range(len(prompts))]
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
-        """One prompt alone by the clock, changing to its adapter included."""
+        """Time one prompt, including the switch to its adapter."""
         ((seconds, _),) = self._chosen([prompt])
         timed = self._generator.time_one(prompt, forced_tokens)
         return replace(timed, generation=_later(timed.generation, seconds))
 
     def _chosen(self, prompts: Sequence[Rendered]) -> Iterator[tuple[float, list[int]]]:
-        """For each adapter that is named, in place when it comes: the seconds that took, and the places of its prompts."""
+        """Activate each named adapter in turn.
+
+        Args:
+            prompts: prompts whose meta names an adapter.
+
+        Yields:
+            Seconds of the switch, and the indices of the adapter's prompts.
+        """
         check_named([(prompt.example_id, prompt.meta) for prompt in prompts], self.by, self.names)
         groups: dict[str, list[int]] = {}
         for at, prompt in enumerate(prompts):
@@ -87,15 +101,15 @@ class Grouped:
 
 
 def check_named(questions: Iterable[tuple[str, Mapping[str, Any]]], by: str, names: Collection[str]) -> None:
-    """Refuse questions that name no adapter.
+    """Check that every question names an adapter.
 
     Args:
-        questions: id and meta of each.
-        by: the key of the meta that names it.
-        names: the adapters that there are.
+        questions: id and meta of each question.
+        by: key of the meta that names the adapter.
+        names: known adapters.
 
     Raises:
-        DataError: with how many do not, and what the first says.
+        DataError: with the number of questions that do not, and the first of them.
     """
     asked, known = list(questions), sorted(names)
     lost = [(id, meta) for id, meta in asked if meta.get(by) not in known]
@@ -109,6 +123,6 @@ def check_named(questions: Iterable[tuple[str, Mapping[str, Any]]], by: str, nam
 
 
 def _later(said: Generation, seconds: float) -> Generation:
-    """The generation with so many seconds before it."""
+    """The generation with its times increased."""
     total, first = (None if one is None else one + seconds for one in (said.total_s, said.first_token_s))
     return replace(said, total_s=total, first_token_s=first)

@@ -1,4 +1,4 @@
-"""Answers from any causal language model of Hugging Face transformers, greedy, in batches, on CPU or CUDA."""
+"""Greedy generation with any causal language model of Hugging Face transformers, in batches, on CPU or CUDA."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 LINE_BREAK = "\n"
-WHOLE_TEXT_TOKENS = 2048  # at most, of a batch whose every position's distribution is held at once, unless a text is longer
-TEMPLATE_DATE = "2024-07-26"  # the day that Llama 3's own templates write where they are told none
+WHOLE_TEXT_TOKENS = 2048  # maximum tokens of a batch for which logits of all positions are computed, unless a text is longer
+TEMPLATE_DATE = "2024-07-26"  # default date in Llama 3's templates
 
 
 class HF:
-    """A causal language model by hub id or local folder, loaded when first needed."""
+    """A causal language model by hub id or local folder, loaded on first use."""
 
     def __init__(
         self,
@@ -62,33 +62,33 @@ class HF:
         thinking: bool | None = None,
         template_date: str = TEMPLATE_DATE,
     ) -> None:
-        """
+        """Configure the generator.
+
         Args:
             model: hub id, local folder with safetensors weights, or GGUF file, which is dequantised into a folder of the cache.
-            dtype: of the weights while answering; an adapter is merged in float32 and cast once. `auto` is float32 or bfloat16,
-                whichever is measured to be faster on this machine.
-            device: `auto` is CUDA where there is one.
-            max_new_tokens: where an answer is cut, recorded as stop_reason "length".
+            dtype: dtype of the weights during generation; adapters are merged in float32 and cast afterwards. "auto" is float32 or
+                bfloat16, whichever is measured to be faster on this machine.
+            device: "auto" is CUDA if available.
+            max_new_tokens: maximum number of tokens of an answer; a truncated answer has stop_reason "length".
             token_budget: tokens of a padded batch, prompt and answer together.
-            stop: texts that end an answer, besides the model's own end token; they are not part of it. The answer to a prompt in plain
+            stop: texts that end an answer, besides the model's end token; not part of the answer. The answer to a prompt in plain
                 style also ends at a line break.
-            revision: of a hub model.
-            adapter: folder of a PEFT adapter, or of whole weights that take the place of the model's own.
-            adapter_mode: whether a PEFT adapter is merged into the weights or computed beside them.
-            keeps_form: whether the model was trained on prompts of this project as they stand, so that the form of its answers is
-                that of gold without being shown; no probe then chooses the form of the prompt.
-            sha256: that a GGUF file must have; None = any.
-            cache: where the weights of a GGUF file are kept once they are dequantised, and what was measured of this machine.
-            thinking: whether the model thinks before it answers, by the variables that chat templates read; None leaves that to the
-                template.
-            template_date: what a chat template gets for the current date (YYYY-MM-DD).
+            revision: revision of a hub model.
+            adapter: folder of a PEFT adapter, or of complete weights that replace the model's.
+            adapter_mode: whether a PEFT adapter is merged into the weights or computed separately.
+            keeps_form: whether the model was trained on this project's prompts, so that its answers follow the gold format without
+                examples; the prompt format is then not chosen by a probe.
+            sha256: expected hash of a GGUF file; None = not checked.
+            cache: cache of dequantised weights and of measurements of this machine.
+            thinking: whether the model reasons before it answers, set by chat template variables; None = the template's default.
+            template_date: value of the current date for chat templates (YYYY-MM-DD).
 
         Raises:
-            DataError: if the model is a folder that is not safe to load, or a GGUF file that is broken, not supported or not the one.
-            ConfigError: if a device is demanded that there is not, or the date is none.
-            EnvironmentFault: if the package gguf is missing, or the disk has no room for dequantised weights.
+            DataError: if the model is a folder that is unsafe to load, or a GGUF file that is broken, unsupported or has another hash.
+            ConfigError: if the device is not available, the date is invalid, or `sha256` is set for another kind of model.
+            EnvironmentFault: if the package gguf is missing, or the disk is full.
         """
-        self.origin: Mapping[str, Any] | None = None  # what the folder was made of; None = it was given as it is
+        self.origin: Mapping[str, Any] | None = None  # source of a dequantised folder; None = not dequantised
         if is_gguf(model):
             made = dequantised(model, sha256, cache)
             model, self.origin = made.folder, made.origin
@@ -96,7 +96,7 @@ class HF:
             raise ConfigError(f"generator.sha256 pins a GGUF file, and generator.model={model} is none. Set generator.sha256=null.")
         check_model(model)
         check_no_adapter(model)
-        self.beside: Mapping[str, str] = {}  # name -> folder of each of several PEFT adapters, in place of `adapter`
+        self.beside: Mapping[str, str] = {}  # several PEFT adapters (name -> folder) instead of `adapter`
         self.dtype: Dtype = dtype_of(model, revision, device, cache) if dtype == AUTO else dtype
         self.model, self.revision, self.adapter, self.adapter_mode = model, revision, adapter, adapter_mode
         self.device: Literal["cpu", "cuda"] = "cuda" if choose_device(device).type == "cuda" else "cpu"
@@ -105,10 +105,16 @@ class HF:
         self._day = _date(template_date)
 
     def with_adapter(self, folder: str) -> HF:
-        """The same generator with a PEFT adapter, or with whole weights in the place of its own.
+        """The same generator with a PEFT adapter, or with complete weights in place of its own.
+
+        Args:
+            folder: folder of the adapter or weights.
+
+        Returns:
+            A new generator.
 
         Raises:
-            DataError: if the adapter brings a tokenizer that does not go with the model.
+            DataError: if the adapter has a tokenizer that is incompatible with the model.
         """
         adapted = HF(*self._same, adapter=folder, adapter_mode=self.adapter_mode, **self._form)
         adapted.origin = self.origin
@@ -117,10 +123,17 @@ class HF:
         return adapted
 
     def with_adapters(self, folders: Mapping[str, str], by: str) -> Grouped:
-        """The same generator with several PEFT adapters beside its weights, each prompt answered with the one that its meta names.
+        """The same generator with several PEFT adapters, selected by the meta of each prompt.
+
+        Args:
+            folders: adapter name -> folder.
+            by: key of a prompt's meta whose value is the adapter's name.
+
+        Returns:
+            A new generator.
 
         Raises:
-            DataError: as `with_adapter`, or if their prompts differ.
+            DataError: as for `with_adapter`, or if the adapters format prompts differently.
         """
         several = HF(*self._same, **self._form)
         several.beside, several.origin = dict(folders), self.origin
@@ -130,20 +143,23 @@ class HF:
 
     @property
     def _same(self) -> tuple[str, Dtype, Device, int, int, list[str], str | None]:
-        """What it is made from, the adapter aside."""
+        """Constructor arguments except the adapter."""
         return self.model, self.dtype, self.device, self.max_new_tokens, self.token_budget, self.stop, self.revision
 
     @property
     def _form(self) -> dict[str, Any]:
-        """How it is asked."""
+        """Constructor arguments of prompting."""
         return {"keeps_form": self.keeps_form, "thinking": self.thinking, "template_date": self.template_date}
 
     @cached_property
     def max_prompt_tokens(self) -> int | None:
-        """What the model's positions leave for the prompt; None where the model names no limit.
+        """Number of positions minus `max_new_tokens`; None if the model states no limit.
+
+        Returns:
+            Maximum number of prompt tokens.
 
         Raises:
-            ConfigError: if they leave nothing.
+            ConfigError: if there is no room for a prompt.
         """
         positions = getattr(self._checkpoint.config(), "max_position_embeddings", None)
         if positions is not None and positions <= self.max_new_tokens:
@@ -152,16 +168,16 @@ class HF:
 
     @property
     def n_positions(self) -> int | None:
-        """Tokens that the model reads at once, prompt and answer together; None where it names no limit."""
+        """Maximum number of tokens of prompt and answer together; None if the model states no limit."""
         return None if self.max_prompt_tokens is None else self.max_prompt_tokens + self.max_new_tokens
 
     @property
     def styles(self) -> tuple[Style, ...]:
-        """In which it can be asked: as its chat template puts it, if it has one, or as plain text."""
+        """Supported prompt styles: chat if the tokenizer has a chat template, and plain text."""
         return ("chat", "plain") if self._tokenizer.chat_template else ("plain",)
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the text; read from files, the model need not be loaded."""
+        """Everything that determines the text; read from files without loading the model."""
         return {
             "base_model": self._fingerprint,
             "base_weights": self.origin,
@@ -176,28 +192,28 @@ class HF:
 
     @cached_property
     def _fingerprint(self) -> str:
-        """Of the model without an adapter: its files are read once."""
+        """Fingerprint of the model without an adapter."""
         return fingerprint(self.model, self.revision)
 
     @cached_property
     def _overridden(self) -> Mapping[str, Any]:
-        """Settings of the model's folder that would make greedy decoding say something else; they are not used."""
+        """Generation settings in the model's folder that would change greedy decoding; they are not used."""
         return overridden(self._checkpoint.generation_settings(self._whole_weights))
 
     def decoded(self) -> Decoded | None:
-        """How answers were decoded, as far as it does not decide what they say; None where the model was never loaded."""
+        """Decoding details that do not affect the text; None if the model was never loaded."""
         return self._decoder.decoded() if "_decoder" in vars(self) else None
 
     def format(self, prompt: Rendered) -> Formatted:
-        """The text that the model is given for a prompt."""
+        """Input text of the model for a prompt."""
         return self._prompting.formatted(prompt)
 
     def answered(self, prompt: Rendered, answer: str) -> Formatted:
-        """That text with an answer behind it, as the model is to write it, without the end token."""
+        """Input text of the model followed by an answer, without the end token."""
         return self._prompting.answered(prompt, answer)
 
     def spells_control(self, text: str) -> bool:
-        """Whether a text spells a control token of the model; in a prompt it is text all the same."""
+        """Whether a text contains the spelling of a control token; in a prompt it is treated as text."""
         return self._prompting.spells_control(text)
 
     def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
@@ -207,18 +223,18 @@ class HF:
         return [len(ids) + 1 for ids in self._prompting.ids([row.whole for row in rows])]
 
     def choose(self, name: str) -> float:
-        """Answer with this one of several adapters from here on. Returns the seconds that it took, loading excluded."""
+        """Activate one of several adapters. Returns the seconds this took, without loading."""
         network = self._network
         begun = self._now()
         network.set_adapter(self._peft_name(name), inference_mode=True)
         return self._now() - begun
 
     def _peft_name(self, name: str) -> str:
-        """PEFT's name for one of several adapters: any text may be the user's, and not every text may be a module's."""
+        """PEFT's name of an adapter; a user's name need not be a valid module name."""
         return f"given_{sorted(self.beside).index(name)}"
 
     def warm_up(self, prompts: Sequence[Rendered]) -> None:
-        """Load the model; on CUDA also answer, for its kernels are made by the first call of each kind."""
+        """Load the model; on CUDA also answer the prompts, because kernels are compiled on first use."""
         _ = self._decoder
         if self.device == "cuda":
             self.generate(prompts)
@@ -233,11 +249,23 @@ class HF:
         return [found[at] for at in range(len(prompts))]
 
     def _stop_of(self, prompt: Rendered) -> tuple[str, ...]:
-        """The texts that end the answer to a prompt: of plain text it is one line, after which a model would ask the next question."""
+        """Stop texts for a prompt; in plain style a line break, after which a model would continue with another question."""
         return (*self.stop, LINE_BREAK) if prompt.style == "plain" else tuple(self.stop)
 
     def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
-        """One prompt alone, by wall clock from its text to the answer's; the device is waited for before each reading."""
+        """Time one prompt by wall clock from text to text, with device synchronisation before each reading of the clock.
+
+        Args:
+            prompt: the prompt.
+            forced_tokens: length of the answer; None = natural.
+
+        Returns:
+            The generation with the times of its first and last token.
+
+        Raises:
+            ConfigError: if `forced_tokens` exceeds `max_new_tokens`.
+            ValueError: if the prompt is too long.
+        """
         if forced_tokens is not None and forced_tokens > self.max_new_tokens:
             raise ConfigError(f"{forced_tokens} tokens are forced, but generator.max_new_tokens is {self.max_new_tokens}; raise it.")
         decoder = self._decoder  # loaded before the clock starts
@@ -255,10 +283,17 @@ class HF:
         return time.perf_counter()
 
     def log_likelihoods(self, prompts: Sequence[Rendered], options: Sequence[Sequence[str]]) -> list[tuple[Likelihood, ...]]:
-        """How likely each option is as the answer to its prompt, in order.
+        """Log-likelihoods of each option as the answer to its prompt.
+
+        Args:
+            prompts: the prompts.
+            options: options of each prompt.
+
+        Returns:
+            Likelihoods per prompt, in the order of its options.
 
         Raises:
-            DataError: if an option does not fit behind its prompt.
+            DataError: if an option does not fit the context after its prompt.
         """
         asked = [(at, option) for at, those in enumerate(options) for option in those]
         alone = self._encode(prompts)
@@ -284,7 +319,7 @@ class HF:
         return min(self.token_budget, WHOLE_TEXT_TOKENS)
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokens without a chat template, as many as the model has positions."""
+        """Token ids without a chat template, truncated to the number of positions."""
         return self._prompting.plain_ids(texts, self.n_positions)
 
     def _refuse_long_options(self, options: Sequence[str], whole: Sequence[list[int]]) -> None:
@@ -303,11 +338,11 @@ class HF:
 
     @property
     def base_code(self) -> str:
-        """Identity of the code by which `base` loads."""
+        """Hash of the code that `base` loads the model with."""
         return code_sha(Checkpoint.__module__)
 
     def base(self, dtype: str) -> tuple[Any, Any]:
-        """A tokenizer that pads on the left, and the network without the adapter, both of the caller's own."""
+        """A left-padding tokenizer and the network without an adapter, not shared with this generator."""
         return self._checkpoint.tokenizer(), self._load_network(dtype)
 
     @property
@@ -316,7 +351,7 @@ class HF:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        """The model's, or that of its adapter."""
+        """Tokenizer of the model or of its adapter."""
         base, n_embeddings = self._checkpoint.tokenizer(), self._checkpoint.n_embeddings
         if not self._brings_prompting:
             return base
@@ -329,7 +364,7 @@ class HF:
 
     @property
     def _brings_prompting(self) -> bool:
-        """Whether an adapter has a tokenizer or a chat template of its own."""
+        """Whether an adapter has its own tokenizer or chat template."""
         return any(map(brings_tokenizer, self._adapters.values()))
 
     @cached_property
@@ -344,7 +379,7 @@ class HF:
 
     @cached_property
     def _network(self) -> Any:
-        """In eval mode, on its device."""
+        """The network in eval mode on its device."""
         if self.beside or (self.adapter and self._is_adapted):
             from rag_eval.generate import merge  # peft is needed only here
 
@@ -360,7 +395,7 @@ class HF:
             network = self._load_network("float32", self._whole_weights)
         else:
             network = self._load_network(self.dtype)
-        for weight in network.parameters():  # no buffer: positions are float32 in a model that is loaded in fewer bits, too
+        for weight in network.parameters():  # parameters only: rotary buffers stay float32 in lower-precision models
             weight.data = weight.data.to(getattr(torch, self.dtype))
         network = network.to(self.device).eval()
         check_vocabulary(self.model, self._tokenizer, network)
@@ -372,12 +407,12 @@ class HF:
 
     @property
     def _whole_weights(self) -> str | None:
-        """The folder of weights that take the place of the model's own."""
+        """Folder of complete weights that replace the model's."""
         return None if self._is_adapted else self.adapter
 
     @property
     def _is_adapted(self) -> bool:
-        """Whether what was trained is an adapter rather than whole weights."""
+        """Whether `adapter` is a PEFT adapter rather than complete weights."""
         return self.adapter is not None and (Path(self.adapter) / "adapter_config.json").is_file()
 
 

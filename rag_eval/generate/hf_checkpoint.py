@@ -1,4 +1,4 @@
-"""A causal language model of Hugging Face transformers on disk or on the hub: its configuration, tokenizer and network."""
+"""A causal language model on disk or on the hub: configuration, tokenizer and network."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ from rag_eval.generate.hf_soundness import check_finite, check_whole
 
 
 def with_end_and_padding(tokenizer: Any, config: Any) -> Any:
-    """The tokenizer with the end token that the model's configuration names, if it names none itself, and padding that the model knows.
+    """Complete the special tokens of a tokenizer.
 
-    That is its own padding token, else the end token; neither, if the model knows neither.
+    The end token is taken from the model's configuration if the tokenizer has none. The padding token is kept if the model has an embedding
+    for it, else replaced by the end token, or None if the model does not know that either.
+
+    Args:
+        tokenizer: changed in place.
+        config: configuration of the model.
+
+    Returns:
+        The tokenizer.
     """
     n_known = getattr(config, "vocab_size", None)
 
@@ -39,47 +47,50 @@ def with_end_and_padding(tokenizer: Any, config: Any) -> Any:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a model is found, and how each of its parts is loaded. No code of the model's own is ever run."""
+    """Location of a model and loading of its parts. Code supplied with the model is never executed."""
 
     model: str  # hub id or local folder
     revision: str | None  # of a hub model
 
     def config(self) -> Any:
-        """The configuration of the part that generates text."""
+        """Configuration of the text model."""
         with self._loading():
             return AutoConfig.from_pretrained(self.model, **self._source).get_text_config()
 
     def tokenizer(self) -> Any:
-        """A tokenizer that pads on the left."""
+        """A left-padding tokenizer."""
         with self._loading():
             tokenizer = AutoTokenizer.from_pretrained(self.model, padding_side="left", **self._source)
         return with_end_and_padding(tokenizer, self.config())
 
     @property
     def n_embeddings(self) -> int | None:
-        """Tokens that the model knows; None where its configuration does not say."""
+        """Vocabulary size; None if the configuration does not state it."""
         return getattr(self.config(), "vocab_size", None)
 
     def generation_settings(self, weights: str | None = None) -> Any:
-        """What its folder, or that of weights that take the place of its own, says of how it generates text."""
+        """Generation settings in the model's folder, or in that of replacement weights."""
         where, source = (weights, {"local_files_only": True}) if weights else (self.model, self._source)
         with self._loading():
             for file in ({}, {"config_file_name": "config.json", "_from_model_config": True}):  # older models say it there
-                with suppress(OSError, TypeError):  # TypeError: transformers opens a file that there is not
+                with suppress(OSError, TypeError):  # transformers raises TypeError for a missing file
                     return GenerationConfig.from_pretrained(where, **file, **source)
         return GenerationConfig()
 
     def network(self, dtype: str, device: str, weights: str | None = None) -> Any:
-        """The network, or that of a folder of weights in its place.
+        """Load the network.
 
         Args:
-            dtype: a name of torch's, or "nf4": 4 bits of bitsandbytes, on CUDA.
-            device: where weights of 4 bits go; others stay on the CPU.
-            weights: folder of whole weights that take the place of the model's own.
+            dtype: name of a torch dtype, or "nf4" for 4-bit weights of bitsandbytes, on CUDA.
+            device: device of 4-bit weights; others stay on the CPU.
+            weights: folder of complete weights that replace the model's.
+
+        Returns:
+            The network.
 
         Raises:
-            DataError: if it is no causal language model, or weights are missing, of another shape or not finite.
-            EnvironmentFault: if the disk or the way to the hub is at fault.
+            DataError: if it is not a causal language model, or weights are missing, have another shape or are not finite.
+            EnvironmentFault: if the disk or the hub fails.
         """
         transformers.utils.logging.disable_progress_bar()
         source = self._source | {"local_files_only": True, "revision": None} if weights else self._source
@@ -104,12 +115,20 @@ class Checkpoint:
 
     @property
     def _source(self) -> dict[str, Any]:
-        """How every part of the model is found."""
+        """Keyword arguments of `from_pretrained` for every part."""
         return {"revision": self.revision, "local_files_only": Path(self.model).is_dir(), "trust_remote_code": False}
 
     @contextmanager
     def _loading(self) -> Iterator[None]:
-        """Says in one line what a library says in many: the model is at fault, or else the disk or the way to the hub."""
+        """Convert library errors to one-line errors of this package.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            DataError: if the model is faulty.
+            EnvironmentFault: if the disk or the hub fails.
+        """
         try:
             yield
         except (OSError, ValueError, SafetensorError) as error:

@@ -1,4 +1,4 @@
-"""Greedy decoding of token ids by a loaded network, in batches that fit the memory, or of one prompt by the clock."""
+"""Greedy decoding of token ids by a loaded network, in batches that fit the memory, or timed for one prompt."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Decoder:
-    """Token ids of prompts to answers."""
+    """Decodes prompts to answers."""
 
     tokenizer: Any
-    network: Any  # in eval mode, on its device; its generation settings are made plain
+    network: Any  # in eval mode, on its device; its generation settings are reset
     max_new_tokens: int
     token_budget: int  # tokens of a padded batch, prompt and answer together
     way: OwnLoop | Transformers = field(init=False)
-    why: str | None = field(init=False)  # it is not our own loop
-    is_tried: bool = field(init=False)  # whether a batch is tried before it is timed: on a device, whose memory ends in an error
+    why: str | None = field(init=False)  # reason for not using OwnLoop
+    is_tried: bool = field(init=False)  # whether the memory for a batch is tested before timing; true for accelerators
     _max_rows: int | None = field(default=None, init=False)
-    _fits: int = field(default=0, init=False)  # tokens of the largest batch that was tried
+    _fits: int = field(default=0, init=False)  # tokens of the largest batch that passed the test
 
     def __post_init__(self) -> None:
         self._ends = ends(self.network.generation_config, self.tokenizer)
@@ -54,13 +54,13 @@ class Decoder:
             self._max_rows = 1
 
     def decoded(self) -> Decoded:
-        """By which loop answers are decoded, or why not by our own; by which products; how many at once, if memory or padding limits it."""
+        """Decoding details: which loop and why, matrix product implementation, and the batch limit due to memory or padding."""
         products = vars(self.way.products) if isinstance(self.way, OwnLoop) else None
         return Decoded("transformers" if self.why else "own", self.why, products, self._max_rows)
 
     @torch.inference_mode()
     def generate(self, encoded: Sequence[list[int]], stop: tuple[str, ...]) -> list[Generation]:
-        """One generation a prompt, same order; `stop` holds texts that end an answer."""
+        """One generation per prompt, in order; `stop` contains the stop texts."""
         found: dict[int, Generation] = {}
         with progress("answering", len(encoded)) as advance:
             while left := [at for at in range(len(encoded)) if at not in found]:
@@ -70,13 +70,16 @@ class Decoder:
 
     @torch.inference_mode()
     def time_one(self, ids: list[int], stop: tuple[str, ...], forced_tokens: int | None, first: FirstToken) -> Timed:
-        """One prompt alone; `first` reads the clock at its first token.
+        """Generate an answer to one prompt for timing.
 
         Args:
-            ids: the prompt.
-            stop: texts that end an answer.
-            forced_tokens: the answer's length, the end token and stop texts suppressed; None = natural.
-            first: sees every token as it comes.
+            ids: token ids of the prompt.
+            stop: stop texts.
+            forced_tokens: length of the answer, with end tokens and stop texts suppressed; None = natural.
+            first: receives every token and records the time of the first.
+
+        Returns:
+            The generation.
         """
         rules = self._rules(stop) if forced_tokens is None else Rules(forced_tokens, never=sorted(self._ends))
         begun = time.perf_counter()
@@ -85,13 +88,13 @@ class Decoder:
         return Timed(self._generation(line, stop, time.perf_counter() - begun), first.n_tokens)
 
     def _rules(self, stop: tuple[str, ...]) -> Rules:
-        """When an answer ends by itself; what is known of the tokens that complete a text is kept."""
+        """End conditions of natural answers; `Stops` objects are reused for their caches."""
         if stop not in self._stops:
             self._stops[stop] = Stops(self._speech, stop)
         return Rules(self.max_new_tokens, self._ends, self._stops[stop])
 
     def _batches(self, encoded: Sequence[list[int]], left: Sequence[int]) -> list[list[int]]:
-        """Batches of prompts that are left; on a device the largest was tried, untimed, and halved until it fitted."""
+        """Batches of the remaining prompts; on a device the largest is first run untimed, and halved until it fits."""
         while True:
             planned = plan([len(encoded[at]) for at in left], self.max_new_tokens, self.token_budget, self._max_rows)
             batches = [[left[at] for at in rows] for rows in planned]
@@ -116,7 +119,7 @@ class Decoder:
         found: dict[int, Generation],
         advance: Advance,
     ) -> None:
-        """Answer batch by batch, until all is answered or the memory is short."""
+        """Answer batch by batch, until all are answered or memory runs out."""
         rows, rules, begun = batches[0], self._rules(stop), time.perf_counter()
         asked = [encoded[at] for rows in batches for at in rows]
         try:
@@ -132,7 +135,16 @@ class Decoder:
             self._halve(error, [encoded[at] for at in rows])
 
     def _halve(self, error: Exception, prompts: Sequence[Sequence[int]]) -> None:
-        """Fewer rows at once from here on, if it was the memory."""
+        """Halve the maximum batch size after an out-of-memory error.
+
+        Args:
+            error: the error; anything else is raised again.
+            prompts: the batch that failed.
+
+        Raises:
+            EnvironmentFault: if the batch had one prompt.
+            Exception: `error` itself if it is not an out-of-memory error.
+        """
         if not is_out_of_memory(error):
             raise error
         if len(prompts) == 1:

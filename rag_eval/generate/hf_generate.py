@@ -1,4 +1,4 @@
-"""Greedy decoding by the `generate` of transformers, for networks and devices that our own loop is not for."""
+"""Greedy decoding by `generate` of transformers, for networks and devices that `OwnLoop` does not support."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.greedy import Answer, Line, Rules
 
-PADDING = 0  # any token: none attends to it
-N_TRIED = 2  # tokens that a batch writes when it is tried: one after its prompts, one after another token
+PADDING = 0  # any token, since padding is masked
+N_TRIED = 2  # tokens generated in a memory test: one after prefill, one after a decoding step
 
 
 class Writing(StoppingCriteria):  # type: ignore[misc]
-    """What is written for the prompts of a batch, as it comes; of a text that ends an answer only the answer's own tokens count."""
+    """Stopping criterion that collects the generated tokens of a batch."""
 
     def __init__(self, lines: Sequence[Line], rules: Rules) -> None:
-        """
+        """Create the criterion.
+
         Args:
-            lines: one a prompt, nothing written yet.
-            rules: when an answer ends.
+            lines: one sequence per prompt, without generated tokens.
+            rules: end conditions.
         """
         self._lines, self._rules = lines, rules
 
@@ -35,10 +36,11 @@ class Writing(StoppingCriteria):  # type: ignore[misc]
 
 
 class Transformers:
-    """The `generate` of a network."""
+    """Decoding by a network's `generate`."""
 
     def __init__(self, network: Any) -> None:
-        """
+        """Wrap a network.
+
         Args:
             network: in eval mode, with plain generation settings.
         """
@@ -46,7 +48,15 @@ class Transformers:
 
     @contextmanager
     def session(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> Iterator[Answer]:
-        """Batches may be answered; nothing has to be known of them before."""
+        """Allow batches to be answered; the arguments are not used.
+
+        Args:
+            prompts: ignored.
+            n_tokens: ignored.
+
+        Yields:
+            The function that answers a batch.
+        """
         yield self.answer
 
     def answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
@@ -64,7 +74,7 @@ class Transformers:
 
 
 def padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens padded on the left and the mask, both (n_prompts, longest)."""
+    """Left-padded token ids and attention mask, both (n_prompts, longest)."""
     longest = max(len(prompt) for prompt in prompts)
     ids = [[PADDING] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
     mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
@@ -72,12 +82,12 @@ def padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[torc
 
 
 def tried(network: Any, prompts: Sequence[Sequence[int]], n_new: int) -> None:
-    """Let a batch read its prompts and write its first tokens, while the memory that all would take is taken.
+    """Test whether a batch fits into memory: prefill and first tokens, with the memory of all tokens allocated.
 
     Args:
-        network: on a device whose memory may be short.
-        prompts: the batch.
-        n_new: tokens that an answer may have.
+        network: network on a device.
+        prompts: token ids of the batch.
+        n_new: maximum number of tokens of an answer.
 
     Raises:
         torch.OutOfMemoryError: if it does not fit.
@@ -93,7 +103,7 @@ def _memory(n_bytes: int, device: torch.device) -> torch.Tensor:
 
 @torch.inference_mode()
 def bytes_of_token(network: Any) -> int:
-    """Of the keys and values of one token of a text; what a network keeps of a text as a whole is none."""
+    """Bytes of the keys and values of one token; state that does not grow with the text is not counted."""
     out = network(input_ids=torch.tensor([[PADDING]], device=network.device), use_cache=True)
     layers = (out.get("cache") or out.get("past_key_values")).layers
     kept = [one for layer in layers for one in (getattr(layer, "keys", None), getattr(layer, "values", None)) if one is not None]

@@ -1,4 +1,4 @@
-"""Prompts as the text and the token ids that a causal language model is given: chat template, begin token, text that stays text."""
+"""Conversion of prompts to text and token ids: chat template, begin token, and escaping of control tokens in texts."""
 
 from __future__ import annotations
 
@@ -17,32 +17,36 @@ from rag_eval.types import Formatted, Rendered
 
 
 class Prompting:
-    """How prompts are put for one model."""
+    """Prompt formatting for one model."""
 
     def __init__(self, tokenizer: Any, n_embeddings: int | None, model: str, thinking: bool | None, day: date) -> None:
-        """
+        """Configure the formatting.
+
         Args:
-            tokenizer: of the model, or of its adapter.
-            n_embeddings: tokens that the model knows; None = not known.
-            model: how errors name it.
-            thinking: whether the model is to think; None leaves that to its chat template.
-            day: what the template gets for the current date.
+            tokenizer: tokenizer of the model or of its adapter.
+            n_embeddings: vocabulary size of the model; None = not known.
+            model: name in error messages.
+            thinking: whether the model should reason before answering; None = the template's default.
+            day: value of the current date for the template.
         """
         self._tokenizer, self._n_embeddings, self._model, self._thinking, self._day = tokenizer, n_embeddings, model, thinking, day
         self._tokenization = Tokenization(tokenizer)
 
     @cached_property
     def template(self) -> ChatTemplate | None:
-        """That of its chats; None = it has none.
+        """Chat template; None if the tokenizer has none.
+
+        Returns:
+            The template.
 
         Raises:
             DataError: if none can be used.
-            ConfigError: if thinking is set and it reads no variable that says so.
+            ConfigError: if thinking is set and the template reads no variable for it.
         """
         return chat_template(self._tokenizer, self._model, self._thinking, self._day)
 
     def identity(self) -> Mapping[str, Any]:
-        """What acts on prompts beside their words: begin and end token, and the chat template; one that is refused acts on none."""
+        """Everything that determines the input besides the words of a prompt: begin and end tokens, chat template."""
         try:
             template = None if self.template is None else self.template.identity()
         except DataError:
@@ -50,10 +54,16 @@ class Prompting:
         return {"begin": list(self._tokenization.begin), "end": self._tokenizer.eos_token_id, "chat_template": template}
 
     def formatted(self, prompt: Rendered) -> Formatted:
-        """The text for a prompt: as the chat template puts it where there is one and the prompt's style is chat, plain otherwise.
+        """Input text for a prompt: by the chat template if there is one and the prompt's style is chat, else plain.
+
+        Args:
+            prompt: the prompt.
+
+        Returns:
+            The text.
 
         Raises:
-            DataError: if the template refuses the prompt or leaves a message out.
+            DataError: if the template rejects the prompt or omits a message.
         """
         if prompt.style == "plain" or self.template is None:
             return Formatted(prompt.text)
@@ -62,15 +72,21 @@ class Prompting:
         return Formatted(text, is_templated=True, literal=literal)
 
     def answered(self, prompt: Rendered, answer: str) -> Formatted:
-        """That text and an answer as it follows, without the end token: after a blank where the prompt is plain text."""
+        """Input text followed by an answer, without the end token; separated by a space in plain style."""
         before = self.formatted(prompt)
         return before.followed_by(self.template.lead if before.is_templated and self.template else " ", answer)
 
     def ids(self, texts: Sequence[Formatted]) -> list[list[int]]:
         """Token ids of texts, in order.
 
+        Args:
+            texts: formatted texts.
+
+        Returns:
+            One list of ids per text.
+
         Raises:
-            DataError: if the tokenizer gives a token that the model does not know.
+            DataError: if the tokenizer returns a token without an embedding.
         """
         encoded = self._tokenization.ids(texts)
         highest = max((id for ids in encoded for id in ids), default=0)
@@ -82,22 +98,22 @@ class Prompting:
         return encoded
 
     def plain_ids(self, texts: Sequence[str], limit: int | None) -> list[list[int]]:
-        """Token ids of texts that no chat template surrounds, at most `limit` of each."""
+        """Token ids of texts without a chat template, truncated to `limit`."""
         return [ids[:limit] for ids in self.ids([Formatted(text) for text in texts])]
 
     def spells_control(self, text: str) -> bool:
-        """Whether a text spells a control token of the model."""
+        """Whether a text contains the spelling of a control token."""
         return self._tokenization.spells_control(text)
 
     @cached_property
     def _acting(self) -> re.Pattern[str]:
-        """What templates or tokenizers take for more than text."""
+        """Pattern of everything that templates or tokenizers would interpret instead of treating it as text."""
         tags = sorted(MARKERS, key=len, reverse=True)
         return re.compile("|".join(filter(None, (self._tokenization.pattern.pattern, *map(re.escape, tags)))))
 
 
 def _marked(messages: Messages, acting: re.Pattern[str]) -> tuple[Messages, Mapping[str, str]]:
-    """The messages with a word of its own, which no text holds, for whatever they spell that acts; and what each word stands for."""
+    """Messages with a unique placeholder for each interpreted string, and the placeholders' meanings."""
     spelled = sorted({match.group() for _, content in messages for match in acting.finditer(content)})
     digest = sha256("\0".join(content for _, content in messages).encode()).hexdigest()[:24]
     words = {one: f"{digest}x{at}x" for at, one in enumerate(spelled)}

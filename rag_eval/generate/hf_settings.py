@@ -1,4 +1,4 @@
-"""What the generation settings in a model's folder would do to greedy decoding, and the plain settings that take their place."""
+"""Generation settings in a model's folder that would affect greedy decoding, and the plain settings used instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transformers import GenerationConfig
 
 log = logging.getLogger(__name__)
 
-# Settings that make greedy decoding say something else, each with the values under which it does nothing; None is always one.
+# Settings that change greedy decoding, each with its neutral values; None is always neutral.
 ACTING: dict[str, tuple[Any, ...]] = {
     # scores are changed
     "repetition_penalty": (1,),
@@ -53,9 +53,9 @@ ACTING: dict[str, tuple[Any, ...]] = {
     "prefill_chunk_size": (),
     "use_cache": (True,),
 }
-# Settings that rag_eval's own take the place of, whatever the folder says: greedy, its length, the end tokens of folder and tokenizer.
+# Settings that are always replaced by rag_eval's own.
 USED = frozenset({"do_sample", "max_length", "max_new_tokens", "eos_token_id", "pad_token_id"})
-# Settings that say nothing of greedy decoding without beams and assistants.
+# Settings without effect on greedy decoding without beams and assistants.
 HARMLESS = frozenset(
     {
         *("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "renormalize_logits"),  # sampling
@@ -70,25 +70,25 @@ HARMLESS = frozenset(
 
 
 def overridden(settings: Any) -> dict[str, Any]:
-    """The settings of a folder that would make greedy decoding say something else, and that are not used."""
+    """Settings of a folder that would change greedy decoding and are not used."""
     found = {name: getattr(settings, name, None) for name in ACTING}
     return {name: _plain_data(value) for name, value in sorted(found.items()) if value is not None and value not in ACTING[name]}
 
 
 def ends(settings: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens that end an answer: those of the folder's settings and those of its tokenizer, padding included."""
+    """End tokens of the folder's settings and of its tokenizer, including padding."""
     named = settings.eos_token_id if isinstance(settings.eos_token_id, list) else [settings.eos_token_id]
     return frozenset(id for id in (*named, tokenizer.eos_token_id, tokenizer.pad_token_id) if id is not None)
 
 
 def plain() -> Any:
-    """Settings of greedy decoding and nothing else."""
+    """Settings for greedy decoding."""
     return GenerationConfig(do_sample=False, num_beams=1)
 
 
 @cache
 def warn_once(said: str) -> None:
-    """A warning that several generators of one model have in common."""
+    """Log a warning once per process."""
     log.warning(said)
 
 

@@ -1,6 +1,6 @@
-"""Whether what was loaded is the model that was meant: no weight made up, none that is no number, and one that reads from left to right.
+"""Checks of a loaded network: all weights present and finite, vocabulary covered, and causal attention.
 
-transformers fills what a file lacks with random numbers, and reads an encoder as a decoder, without an error.
+transformers initialises missing weights randomly and loads an encoder as a decoder without an error.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import torch
 
 from rag_eval.errors import DataError
 
-LOOK_AHEAD = 1e-3  # of the largest logit: what a later token may change of earlier ones
+LOOK_AHEAD = 1e-3  # tolerated influence of a later token on earlier logits, relative to the largest logit
 
 
 def check_whole(model: str, loading: Mapping[str, Any]) -> None:
-    """Refuse weights of which some are missing, of another shape, or could not be read.
+    """Check that no weights are missing, have another shape, or failed to load.
 
     Args:
-        model: as the user named it.
-        loading: what `from_pretrained(..., output_loading_info=True)` says.
+        model: name given by the user.
+        loading: loading info of `from_pretrained(..., output_loading_info=True)`.
 
     Raises:
-        DataError: naming the first.
+        DataError: naming the first such weight.
     """
     for key, what in (("missing_keys", "lacks"), ("mismatched_keys", "has another shape of"), ("error_msgs", "fails to load")):
         odd = sorted(str(one[0] if isinstance(one, tuple) else one) for one in loading.get(key) or ())
@@ -35,10 +35,14 @@ def check_whole(model: str, loading: Mapping[str, Any]) -> None:
 
 
 def check_finite(model: str, network: Any) -> None:
-    """Refuse weights that are no numbers, or infinite.
+    """Check that all weights are finite.
+
+    Args:
+        model: name given by the user.
+        network: the network.
 
     Raises:
-        DataError: naming the first.
+        DataError: naming the first weight that is not.
     """
     odd = next((name for name, weight in network.named_parameters() if not _is_finite(weight)), None)
     if odd is not None:
@@ -46,10 +50,15 @@ def check_finite(model: str, network: Any) -> None:
 
 
 def check_vocabulary(model: str, tokenizer: Any, network: Any) -> None:
-    """Refuse a tokenizer with tokens that the network has no embedding for; one that only pads is never read.
+    """Check that every token has an embedding, except a padding token.
+
+    Args:
+        model: name given by the user.
+        tokenizer: tokenizer of the model.
+        network: the network.
 
     Raises:
-        DataError: naming the first.
+        DataError: naming the first token without an embedding.
     """
     n_rows = network.get_input_embeddings().weight.shape[0]
     padding = {str(tokenizer.pad_token), str(tokenizer.init_kwargs.get("pad_token"))}  # as it is, and as its folder names it
@@ -63,10 +72,10 @@ def check_vocabulary(model: str, tokenizer: Any, network: Any) -> None:
 
 @torch.inference_mode()
 def check_causal(model: str, network: Any) -> None:
-    """Refuse a network in which later tokens change what it makes of earlier ones, as encoders do.
+    """Check that later tokens do not affect the logits of earlier ones, as they do in encoders.
 
     Args:
-        model: as the user named it.
+        model: name given by the user.
         network: in eval mode, on its device.
 
     Raises:

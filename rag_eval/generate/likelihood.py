@@ -1,4 +1,4 @@
-"""How likely a causal language model finds given texts, token by token; no text is generated."""
+"""Log-likelihoods of texts under a causal language model."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rag_eval.generate.batching import plan
 
 @torch.inference_mode()
 def log_likelihoods(network: Any, encoded: Sequence[list[int]], borders: Sequence[int], token_budget: int) -> list[tuple[float, float]]:
-    """For each text the log-probability of what follows its border, and of all of it after its first token.
+    """Log-probability of each text after its border, and of the whole text after its first token.
 
-    Batches are padded on the right, where a causal model does not look, so positions and results are those of a text alone.
+    Batches are padded on the right, which does not affect a causal model, so the results equal those of single texts.
 
     Args:
         network: in eval mode, on its device.
         encoded: token ids of each text, at least 2.
-        borders: in each text, how many tokens belong to the prompt; at least 1.
+        borders: number of prompt tokens of each text, at least 1.
         token_budget: tokens of a padded batch.
 
     Returns:
-        Natural logarithms, in order. They are summed in float32 whatever the network's dtype is.
+        Natural logarithms, in order, summed in float32 for any dtype of the network.
     """
     results = [(0.0, 0.0)] * len(encoded)
     for rows, ids, mask in _padded(network, encoded, token_budget):
@@ -39,7 +39,7 @@ def log_likelihoods(network: Any, encoded: Sequence[list[int]], borders: Sequenc
 
 @torch.inference_mode()
 def next_token_log_probs(network: Any, encoded: Sequence[list[int]], token_budget: int) -> NDArray[np.float32]:
-    """How likely each token is to follow each text, padded likewise.
+    """Log-probabilities of the next token after each text.
 
     Args:
         network: in eval mode, on its device.
@@ -59,7 +59,7 @@ def next_token_log_probs(network: Any, encoded: Sequence[list[int]], token_budge
 
 
 def _padded(network: Any, encoded: Sequence[list[int]], token_budget: int) -> Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]:
-    """Batches: places of the texts, token ids padded on the right and the mask, both int64 (n_rows, longest) on the network's device."""
+    """Batches of text indices, right-padded token ids and mask, both int64 (n_rows, longest) on the network's device."""
     for rows in plan([len(ids) for ids in encoded], 0, token_budget, None):
         longest = max(len(encoded[at]) for at in rows)
         ids = torch.zeros((len(rows), longest), dtype=torch.long)

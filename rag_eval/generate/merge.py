@@ -1,4 +1,4 @@
-"""PEFT adapters over their base model: one merged into the weights or beside them, or several beside them."""
+"""Loading of PEFT adapters: merged into the base model, or one or several computed separately."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 def merged(model: Any, folder: str) -> Any:
-    """The base model, in float32, with the adapter's weights added for good.
+    """Base model in float32 with the adapter's weights merged.
+
+    Args:
+        model: base model, changed in place.
+        folder: folder of the adapter.
+
+    Returns:
+        The merged model.
 
     Raises:
-        DataError: if the adapter has no safetensors, does not fit the model, or leaves weights that are no numbers.
+        DataError: if the adapter has no safetensors file, does not match the model, or the merged weights are not finite.
     """
     separate = adapted(model, folder)
     _untie_head(separate)
@@ -33,23 +40,33 @@ def merged(model: Any, folder: str) -> Any:
 
 
 def adapted(model: Any, folder: str) -> Any:
-    """The base model with the adapter beside its weights.
+    """Base model with a separate adapter.
+
+    Args:
+        model: base model, changed in place.
+        folder: folder of the adapter.
+
+    Returns:
+        A PEFT model.
 
     Raises:
-        DataError: if the adapter has no safetensors, or its weights do not fit the model.
+        DataError: if the adapter has no safetensors file or does not match the model.
     """
     return beside(model, {"default": folder})
 
 
 def beside(model: Any, folders: Mapping[str, str]) -> Any:
-    """The base model with several adapters beside its weights, the first of which answers.
+    """Base model with several separate adapters, the first of which is active.
 
     Args:
-        model: the base model.
-        folders: of the adapters, at least one, by names that a module may have.
+        model: base model, changed in place.
+        folders: folders of the adapters, at least one, by valid module names.
+
+    Returns:
+        A PEFT model.
 
     Raises:
-        DataError: if an adapter has no safetensors, or its weights do not fit the model.
+        DataError: if an adapter has no safetensors file or does not match the model.
     """
     for name, folder in folders.items():
         model = _with(model, name, folder)
@@ -57,7 +74,7 @@ def beside(model: Any, folders: Mapping[str, str]) -> Any:
 
 
 def _untie_head(model: PeftModel) -> None:
-    """Give an adapted head weights of its own: where they are the embedding's too, what is added to the head must not reach that."""
+    """Untie an adapted LM head from the embedding, so that merging into the head does not change the embedding."""
     network = model.get_base_model()
     head, embedding = network.get_output_embeddings(), network.get_input_embeddings()
     if isinstance(head, BaseTunerLayer) and head.get_base_layer().weight is embedding.weight:
@@ -67,12 +84,24 @@ def _untie_head(model: PeftModel) -> None:
 
 
 def _with(model: Any, name: str, folder: str) -> Any:
-    """The model, adapted before or not, with one more adapter beside its weights."""
+    """Add an adapter to a model.
+
+    Args:
+        model: base model or PEFT model.
+        name: name of the adapter.
+        folder: folder of the adapter.
+
+    Returns:
+        A PEFT model.
+
+    Raises:
+        DataError: if the adapter has no safetensors file or does not match the model.
+    """
     check_model(folder)
-    if not (Path(folder) / WEIGHTS).is_file():  # or PEFT would open a pickle
+    if not (Path(folder) / WEIGHTS).is_file():  # PEFT would otherwise load a pickle
         raise DataError(f"the adapter {folder} has no {WEIGHTS}; convert it to safetensors.")
     try:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of missing weights, which are refused
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # missing weights raise an error below
             if isinstance(model, PeftModel):
                 model.load_adapter(folder, name)
             else:
@@ -84,7 +113,16 @@ def _with(model: Any, name: str, folder: str) -> Any:
 
 
 def _check_whole(model: Any, name: str, folder: Path) -> None:
-    """PEFT leaves out weights of layers that the configuration does not name, and makes up those that the file lacks."""
+    """Check that stored weights and configuration agree; PEFT ignores surplus weights and initialises missing ones.
+
+    Args:
+        model: PEFT model.
+        name: name of the adapter.
+        folder: folder of the adapter.
+
+    Raises:
+        DataError: naming the first weight that differs.
+    """
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         stored = set(file.keys())
     odd = sorted(stored ^ set(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)))

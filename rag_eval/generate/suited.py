@@ -1,6 +1,6 @@
-"""Whether a network is one that our own loop decodes: judged by its configuration, then by comparing its scores with and without it.
+"""Whether `OwnLoop` supports a network: by its configuration, then by comparing logits with those of transformers.
 
-One that is left to transformers is asked whether it minds padding.
+For networks left to transformers, whether padding affects the result.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from rag_eval.generate.greedy import OwnLoop
 from rag_eval.generate.hf_generate import PADDING, padded
 from rag_eval.generate.slots import Part, Slots, Step, padding_mask
 
-N_COMPARED, N_SHORT = 24, 8  # tokens of the text whose scores are compared, and of its beginning, which is another
-# By how much scores may differ, in parts of the greatest: sums in another order round differently.
+N_COMPARED, N_SHORT = 24, 8  # lengths of the two compared texts, the second a prefix of the first
+# Tolerated difference of logits relative to the largest, due to the order of summation.
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
-# Position encodings that change with the longest text of a batch.
+# Position encodings that depend on the length of the longest text of a batch.
 _BY_LENGTH = {"dynamic", "longrope"}
 
 
 def without_adapter_class(network: Any) -> Any:
-    """The network of transformers inside one of PEFT's, its layers adapted; any other network itself."""
+    """The network of transformers inside a PEFT model; any other network unchanged."""
     return network.get_base_model() if hasattr(network, "peft_config") else network
 
 
 def unsuited(network: Any) -> str | None:
-    """What in its kind and configuration our loop does not know; None = nothing."""
+    """Property of a network that `OwnLoop` does not support; None if there is none."""
     if network.device.type != "cpu":
         return "our loop was measured on CPUs only"
     for adapter in getattr(network, "peft_config", {}).values():
@@ -54,12 +54,12 @@ def unsuited(network: Any) -> str | None:
 
 @torch.inference_mode()
 def differs(network: Any) -> str | None:
-    """How far the scores of a short text are from those of transformers, if too far; None = not. For one that is not unsuited."""
+    """Reason if the logits of a short text differ too much from those of transformers; None if they agree. For supported networks only."""
     text = [at * 997 % network.config.vocab_size for at in range(N_COMPARED)]  # tokens from everywhere
     try:
         expected = torch.cat([_scores(network, text), _scores(network, text[:N_SHORT])])
         found = _in_slots(network, text)
-    except Exception as error:  # whatever a network of another kind makes of what it does not know
+    except Exception as error:  # an unsupported network may raise any exception
         if is_out_of_memory(error):
             raise
         return f"it cannot be read by our loop ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
@@ -69,7 +69,7 @@ def differs(network: Any) -> str | None:
 
 @torch.inference_mode()
 def sees_padding(network: Any) -> bool:
-    """Whether padding before a short text changes what the `generate` of transformers scores, as in recurrent networks that read it."""
+    """Whether left padding changes the logits of `generate`, as in recurrent networks."""
     n_words = network.get_input_embeddings().weight.shape[0]
     text = [at * 997 % n_words for at in range(N_COMPARED)]
     alone, beside = (_generated(network, prompts) for prompts in ([text[:N_SHORT]], [text, text[:N_SHORT]]))
@@ -78,7 +78,7 @@ def sees_padding(network: Any) -> bool:
 
 
 def _generated(network: Any, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Scores (2, vocabulary) of the first and the second token behind the last prompt of a batch."""
+    """Logits (2, vocabulary) of the first two generated tokens of the last prompt of a batch."""
     ids, mask = padded(prompts, network.device)
     way = {"max_new_tokens": 2, "output_logits": True, "return_dict_in_generate": True}
     written = network.generate(input_ids=ids, attention_mask=mask, pad_token_id=PADDING, **way)
@@ -86,13 +86,13 @@ def _generated(network: Any, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
 
 
 def _scores(network: Any, text: Sequence[int]) -> torch.Tensor:
-    """Scores (2, vocabulary) of what follows a text without its last token, and with it."""
+    """Logits (2, vocabulary) after a text without its last token, and after the whole text."""
     scores: torch.Tensor = network(input_ids=torch.tensor([list(text)]), use_cache=False).logits[0, -2:].float()
     return scores
 
 
 def _in_slots(network: Any, text: list[int]) -> torch.Tensor:
-    """The same of a text and of its beginning, (4, vocabulary), read as our loop reads: in parts, together, then one token more of each."""
+    """The same for a text and its prefix, (4, vocabulary), computed by `OwnLoop`: prefill in segments and a decoding step."""
     loop = OwnLoop(network)
     slots = Slots(loop.n_layers, 2 * N_COMPARED)
     n, begin = N_COMPARED // 2, N_COMPARED - N_SHORT
@@ -110,7 +110,7 @@ def _in_slots(network: Any, text: list[int]) -> torch.Tensor:
 
 
 def _values(node: Any, names: set[str]) -> Iterator[str]:
-    """What stands under some names in plain data, however deep."""
+    """String values under some keys in nested data."""
     if isinstance(node, Mapping):
         yield from (str(value) for name, value in node.items() if name in names and isinstance(value, str))
         for value in node.values():

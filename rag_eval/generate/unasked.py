@@ -1,4 +1,4 @@
-"""The absence of answers, for runs that measure retrieval alone."""
+"""Null generator for runs that measure retrieval only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rag_eval.types import Generation, Rendered
 
 
 class Unasked:
-    """Takes every prompt and says nothing, which is no answer and not counted as one."""
+    """Returns an empty generation for every prompt, which is not counted as an answer."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     max_prompt_tokens: int | None = None

@@ -33,6 +33,9 @@ def grouped(plain: Mapping[str, Any], estimates: Iterable[str]) -> dict[str, Any
         plain: as any version wrote them; keys that are not known are passed over.
         estimates: the tracked names of what the run estimated, by which a version that declared no metrics is read.
 
+    Returns:
+        The fields of each group, by the name of the group.
+
     Raises:
         TypeError, AttributeError: something that must be an object is not one.
     """

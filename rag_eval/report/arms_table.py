@@ -34,6 +34,9 @@ def arms_table(
         whole: metrics of whole runs, by run id; those that were measured of some run have a column.
         rank: the measure that puts the lines in another order, best first; "" = none does.
         title: of the table.
+
+    Returns:
+        The table.
     """
     of_runs = {name: one for figures in whole.values() for name, one in figures.items() if one.value is not None or name == rank}
     measured = _measured(records, [*of_runs, *([rank] if rank else [])])

@@ -121,6 +121,9 @@ def comparison(context: ReportContext, first_notes: Sequence[str] = ()) -> Compa
     Args:
         context: what is compared.
         first_notes: to begin with.
+
+    Returns:
+        Tables, notes and verdicts.
     """
     tables = [table for section in SECTIONS for table in section(context)]
     return Comparison(tables, [*first_notes, *caveats(context), *_instead(context)], verdicts(context))

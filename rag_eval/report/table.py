@@ -44,6 +44,9 @@ class Figure:
 
         Args:
             rounding: of its column.
+
+        Returns:
+            The number with its interval and notes, rounded.
         """
         notes = f" ({self.note})" if self.note else ""
         if self.value is None or math.isnan(self.value):

@@ -1,4 +1,4 @@
-"""Text to the words that lexical search compares: the same way for documents and for questions."""
+"""Text analysis for lexical search, the same for documents and questions."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ _STOP_LISTS: Mapping[str, frozenset[str]] = {
 
 
 class Analyzer:
-    """Splits a text into words: compatible characters made one (NFKC), lower-cased, stop words left out, stems if wanted.
+    """Splits a text into terms: NFKC normalisation, lower case, optional stop-word removal and stemming.
 
-    Where no spaces part words, as in Chinese, Japanese or Thai, it gives overlapping pairs of characters instead, and single
-    Han characters, so that a word is found inside a sentence; of Korean too, whose particles are written onto the word.
+    In scripts without spaces between words, such as Chinese, Japanese or Thai, the terms are overlapping character bigrams and single
+    Han characters, so that a word is found inside a sentence; also for Korean, where particles are attached to words.
     """
 
     def __init__(self, stop_list: Literal["none", "english"], stemmer: Literal["none", "english"]) -> None:
-        """
+        """Configure the analysis.
+
         Args:
-            stop_list: words that are left out, because nearly every text has them.
-            stemmer: reduces words to their stems; english is Snowball's (Porter 2001), none keeps words as they are.
+            stop_list: list of words to remove because nearly every text contains them.
+            stemmer: "english" is the Snowball stemmer (Porter 2001); "none" keeps words unchanged.
         """
         self._stop_list = stop_list
         self._stop_words = _STOP_LISTS[stop_list]
@@ -44,14 +45,14 @@ class Analyzer:
         self._stemmed_by = {"stemmer": stemmer, "PyStemmer": version("PyStemmer")} if self._stemmer else {"stemmer": stemmer}
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the words; the stop list itself is part of the code."""
+        """Everything that determines the terms; the stop list is covered by the code hash."""
         return {"stop_list": self._stop_list, **self._stemmed_by, "code": code_sha(__name__)}
 
     def words(self, text: str) -> list[str]:
-        """What is compared, each as often as it stands there; nothing for a text of signs or stop words alone."""
+        """Terms of a text with multiplicity; empty for a text of punctuation or stop words only."""
         return [piece for word in self.keywords(text) for piece in pieces(word)]
 
     def keywords(self, text: str) -> list[str]:
-        """The words of a text in its order, whole where no spaces part them."""
+        """Words of a text in order, not split into bigrams."""
         kept = [word for word in words(text) if word not in self._stop_words]
         return list(self._stemmer.stemWords(kept)) if self._stemmer else kept

@@ -1,4 +1,4 @@
-"""The best of many scores, exactly."""
+"""Exact selection of the best scores."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from rag_eval.parts import Numbers
 
 
 def best_above_zero(scores: NDArray[np.float32], n: int) -> Numbers:
-    """Rows of the n best scores that are above zero, best first, equal scores by row; fewer where fewer are above zero.
+    """Indices of the n highest scores above zero, best first, equal scores by index.
 
     Args:
         scores: float32 (n_rows,), finite.
-        n: at least 1.
+        n: number of indices, at least 1.
+
+    Returns:
+        int64 (at most n,); fewer if fewer scores are above zero.
     """
     rows = np.flatnonzero(scores > 0)
     if rows.size > n:

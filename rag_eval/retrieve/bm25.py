@@ -1,4 +1,4 @@
-"""Lexical retrieval: documents that share rare words with the question win."""
+"""Lexical retrieval with BM25."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from rag_eval.retrieve.shelf import Shelf, documents_sha
 from rag_eval.source import code_sha
 from rag_eval.types import Document, Example, Retrieved, Searched
 
-WORDS = "words.npy"  # the words of all documents by their places in the vocabulary, one document after the other
-LENGTHS = "lengths.npy"  # how many words each document has
+WORDS = "words.npy"  # vocabulary indices of the words of all documents, concatenated
+LENGTHS = "lengths.npy"  # number of words of each document
 
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # it says what it does at every step
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # bm25s logs every step
 
 
 class BM25:
-    """Finds the documents with the highest BM25 scores, by comparing with every document.
+    """Retriever that ranks all documents by BM25 score.
 
-    Robertson and Zaragoza 2009; the variants are those of Kamphuis et al. 2020, computed by bm25s. A document that shares
-    no word with the question is not found, so a question without a known word finds nothing. Words of a title count beside
-    those of the text, also where the text begins with it.
+    Robertson and Zaragoza 2009, in the variants of Kamphuis et al. 2020, computed by bm25s. A document without a word of the question
+    is not returned, so a question without a known word has no hits. Words of the title count in addition to those of the text, even
+    if the text begins with the title.
 
-    Each score depends on the whole corpus. So a later `add` or a `remove` makes the whole index anew from the words of the
-    documents, which are kept; only the changed documents are analyzed again.
+    Every score depends on the whole corpus, so a later `add` or `remove` rebuilds the index from the stored words; only changed
+    documents are analyzed again.
     """
 
     context: Context = "retrieved"
@@ -53,15 +53,16 @@ class BM25:
         k: PositiveInt,
         depth: PositiveInt,
     ) -> None:
-        """
+        """Configure an empty retriever.
+
         Args:
-            analyzer: texts to words.
-            cache: keeps the index of the first documents from run to run.
-            k1: how much a word counts that comes more than once; 0 = as if it came once.
-            b: how much long documents are held against them; 0 = not at all.
-            method: how words are weighted by their rareness, and how their counts level off.
+            analyzer: splits texts into words.
+            cache: cache of the index of the first documents between runs.
+            k1: saturation of term frequency; 0 = only presence counts.
+            b: strength of length normalisation, in [0, 1]; 0 = none.
+            method: variant of the idf and term-frequency formulas.
             k: documents that enter the prompt.
-            depth: documents that are searched and scored; k when that is more.
+            depth: documents that are retrieved and scored; k if that is larger.
         """
         self.k = k
         self.depth = max(k, depth)
@@ -69,19 +70,25 @@ class BM25:
         self._cache = cache
         self._formula = {"k1": float(k1), "b": float(b), "method": method}
         self._shelf = Shelf()
-        self._words: dict[int, NDArray[np.int32]] = {}  # (n_words,) of each document by number: places in the vocabulary
+        self._words: dict[int, NDArray[np.int32]] = {}  # by document number: vocabulary indices (n_words,)
         self._index = bm25s.BM25(**self._formula)
         self._vocabulary: dict[str, int] = {}
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         return {"depth": self.depth, **self._settings()}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids. Returns where the index is kept, None for documents added later.
+        """Add documents, or replace those with known ids.
+
+        Args:
+            documents: documents with distinct ids.
+
+        Returns:
+            Cache entry of the index; None for documents added later.
 
         Raises:
-            DataError: if an id comes twice; nothing is added then.
+            DataError: if an id is repeated; nothing is added then.
         """
         if not documents:
             return None
@@ -93,16 +100,21 @@ class BM25:
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         for number in self._shelf.take(ids).tolist():
             del self._words[number]
         if self._words:
             self._rebuild()
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """For each question the documents with the best scores above 0, at most `depth`, equal scores in the order of arrival.
+        """Rank documents by score.
 
-        `seconds` holds each question's equal share of the batch.
+        Args:
+            examples: questions.
+
+        Returns:
+            At most `depth` documents with a score above 0 per question, equal scores in order of insertion. `seconds` is an equal
+            share of the batch.
 
         Raises:
             DataError: if there are no documents.
@@ -116,7 +128,7 @@ class BM25:
         return [Searched(hits, seconds) for hits in found]
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """None: `search` compares with every document."""
+        """None, because `search` is exact."""
         return None
 
     def _find(self, example: Example, numbers: Numbers) -> tuple[Retrieved, ...]:
@@ -128,7 +140,7 @@ class BM25:
         return others(self._shelf.hits(scores[rows].tolist(), numbers[rows].tolist()), example, self.depth)
 
     def _begin(self, numbers: Numbers, documents: Sequence[Document]) -> Cached:
-        """Take the index of the first documents from the cache, or make it and keep it there."""
+        """Load the index of the first documents from the cache, or build and cache it."""
 
         def write(folder: Path) -> None:
             vocabulary: dict[str, int] = {}
@@ -149,13 +161,13 @@ class BM25:
         self._index = self._indexed([self._words[number] for number in self._shelf.numbers.tolist()], self._vocabulary)
 
     def _analyze(self, documents: Sequence[Document], vocabulary: dict[str, int]) -> list[NDArray[np.int32]]:
-        """Places in the vocabulary, which grows by the words that it does not hold yet."""
+        """Vocabulary indices of the words; unknown words are added to the vocabulary."""
         texts = (self._analyzer.words(f"{document.title}\n{document.text}") for document in documents)
         return [np.array([vocabulary.setdefault(word, len(vocabulary)) for word in words], dtype=np.int32) for words in texts]
 
     def _indexed(self, words: Sequence[NDArray[np.int32]], vocabulary: dict[str, int]) -> Any:
         index = bm25s.BM25(**self._formula)
-        with np.errstate(invalid="ignore"):  # of a corpus without a word, whose mean length is 0
+        with np.errstate(invalid="ignore"):  # the mean length of a corpus without words is 0
             index.index(([one.tolist() for one in words], vocabulary), create_empty_token=False, show_progress=False)
         return index
 

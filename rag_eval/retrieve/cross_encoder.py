@@ -1,4 +1,4 @@
-"""Reranking by a model that reads question and document together."""
+"""Reranking with a cross-encoder."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ _KEY = "retriever.reranker.model"
 class CrossEncoderReranker:
     """Scores each pair of question and document with a cross-encoder (Nogueira and Cho 2019).
 
-    The folder is found and checked before documents are indexed; the model is loaded on first use. Scores are raw logits,
-    which do not saturate to equal scores as probabilities do. Longer pairs than the model states or has positions for are cut;
-    how many is logged as a warning.
+    The model folder is located and checked before documents are indexed; the model is loaded on first use. Scores are raw logits,
+    because probabilities saturate to equal scores. Pairs longer than the model's limit are truncated, with a warning.
     """
 
     def __init__(
@@ -48,16 +47,17 @@ class CrossEncoderReranker:
         device: Literal["auto", "cpu", "cuda"],
         revision: str | None = None,
     ) -> None:
-        """
+        """Configure the reranker.
+
         Args:
-            model: a folder, which needs no network, or a model id of the hub; it gives one score a pair.
-            sha256: of model.safetensors, verified before loading; None trusts the folder.
-            batch_size: pairs that the model takes at once; pairs of like length are put together.
-            device: auto takes CUDA when there is one.
-            revision: commit of a hub model; None takes the newest. A folder has none.
+            model: local folder, or model id on the hub; must output one score per pair.
+            sha256: expected hash of model.safetensors, verified before loading; None = not verified.
+            batch_size: pairs per forward pass; pairs of similar length are batched together.
+            device: "auto" uses CUDA if available.
+            revision: commit of a hub model; None = the newest. Ignored for a folder.
 
         Raises:
-            DataError: if the folder does not exist or its loading would run code or unpickle.
+            DataError: if the folder does not exist, or loading it would execute code or unpickle data.
         """
         check_model(model)
         self._model_name = model
@@ -67,22 +67,30 @@ class CrossEncoderReranker:
         self._revision = revision
 
     def learn(self, documents: Sequence[Document]) -> None:
-        """Find and check the model's folder, so that nothing is indexed in vain; the documents teach nothing."""
+        """Locate and check the model folder, so that errors occur before indexing; the documents are not used."""
         _ = self._folder
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the scores, to the last bit: files, device, batch size and library versions."""
+        """Everything that determines the scores bit by bit: files, device, batch size and library versions."""
         return {
             "reranker": fingerprint(self._folder),
             "dtype": "float32",
             "device": self._device.type,
-            "batch_size": self._batch_size,  # padding changes last bits
+            "batch_size": self._batch_size,  # padding affects rounding
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
             "code": code_sha(__name__),
         }
 
     def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:
-        """For each question float32 (n_candidates,), the logits of its pairs in the order given."""
+        """Score candidates.
+
+        Args:
+            questions: n questions.
+            candidates: documents for each question.
+
+        Returns:
+            For each question float32 (n_candidates,), logits in the order of the candidates.
+        """
         pairs = [(question, document_text(document)) for question, those in zip(questions, candidates, strict=True) for document in those]
         if not pairs:
             return [np.zeros(0, dtype=np.float32) for _ in questions]

@@ -1,4 +1,4 @@
-"""What the folder of a sentence-transformers model declares about its use: the similarity, and what stands before a text."""
+"""Settings in the folder of a sentence-transformers model: similarity function and prompts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DOCUMENT = ("document", "passage", "corpus")
 
 @dataclass(frozen=True)
 class Declared:
-    """How the vectors of a model are meant to be made and compared."""
+    """Similarity and prompts of a model."""
 
     similarity: Similarity
     query_prompt: str
@@ -26,13 +26,20 @@ class Declared:
 
 
 def declared(folder: Path, otherwise: Similarity = "cosine") -> Declared:
-    """What the folder says; where it says nothing, no prompts and the similarity `otherwise`.
+    """Read the settings of a model folder.
 
-    A prompt that is empty is none, since sentence-transformers saves empty ones of its own accord. The default prompt stands
-    before the kind of text that has no prompt, unless it is that of the other kind.
+    Empty prompts count as missing, because sentence-transformers saves empty ones by default. The default prompt is used for a kind
+    of text that has no prompt, unless it is the prompt of the other kind.
+
+    Args:
+        folder: model folder.
+        otherwise: similarity if the folder declares none.
+
+    Returns:
+        The settings; prompts are "" if not declared.
 
     Raises:
-        DataError: if the similarity is none that an index compares by.
+        DataError: if the similarity is not supported by any index.
     """
     path = folder / FILE
     settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

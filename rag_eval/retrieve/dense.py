@@ -1,4 +1,4 @@
-"""Dense retrieval: documents and questions as vectors, the nearest documents win."""
+"""Dense retrieval: nearest neighbours of the question's embedding."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ FILE = "vectors.npy"
 
 
 class Dense:
-    """Finds the documents whose embeddings are nearest to the question's, by the similarity that the embedder is made for.
+    """Retriever that ranks documents by the similarity of their embeddings to the question's.
 
-    An index that can take vectors out is updated in place; another one is emptied and filled again from the vectors kept
-    beside it, which embeds nothing.
+    An index that supports removal is updated in place; any other is cleared and refilled from the stored vectors, without embedding
+    again.
     """
 
     context: Context = "retrieved"
 
     def __init__(self, embedder: Embedder, index: Index, cache: Cache, k: PositiveInt, depth: PositiveInt) -> None:
-        """
+        """Configure an empty retriever.
+
         Args:
-            embedder: texts to vectors.
-            index: nearest vectors; empty.
-            cache: keeps the vectors of each `add` from run to run, and the first filling of an index that takes long.
+            embedder: maps texts to vectors.
+            index: empty nearest-neighbour index.
+            cache: cache of the vectors of each `add`, and of the first filling of an index that is slow to build.
             k: documents that enter the prompt.
-            depth: documents that are searched and scored; k when that is more.
+            depth: documents that are retrieved and scored; k if that is larger.
         """
         self.k = k
         self.depth = max(k, depth)
@@ -50,19 +51,25 @@ class Dense:
         self._index = index
         self._cache = cache
         self._shelf = Shelf()
-        self._vectors: dict[int, Vectors] = {}  # (dim,) of each document, by number
+        self._vectors: dict[int, Vectors] = {}  # by document number: (dim,)
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         parts = {"embedder": dict(self._embedder.identity()), "index": dict(self._index.identity())}
         return {"retriever": "dense", "depth": self.depth, **parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids. Returns where the embeddings are kept.
+        """Add documents, or replace those with known ids.
+
+        Args:
+            documents: documents with distinct ids.
+
+        Returns:
+            Cache entries of the embeddings and the index; None without documents.
 
         Raises:
-            ConfigError: if the index ranks by another similarity than the embedder's; nothing is embedded then.
-            DataError: if an id comes twice or an embedding is zero or not finite; nothing is added then.
+            ConfigError: if the index does not support the embedder's similarity; nothing is embedded then.
+            DataError: if an id is repeated, or an embedding is zero or not finite; nothing is added then.
         """
         if not documents:
             return None
@@ -83,7 +90,7 @@ class Dense:
         return Cached.together([learned, kept_in])
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         gone = self._shelf.take(ids)
         for number in gone.tolist():
             del self._vectors[number]
@@ -93,9 +100,14 @@ class Dense:
             self._refill()
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """For each question its nearest documents, `depth` of them or the whole corpus, equal scores in the order of arrival.
+        """Rank documents by similarity. All questions are embedded and searched in one batch.
 
-        All questions are embedded and searched in one batch; `seconds` holds each one's equal share of it.
+        Args:
+            examples: questions.
+
+        Returns:
+            `depth` documents per question, or the whole corpus if it is smaller, equal scores in order of insertion. `seconds` is
+            an equal share of the batch.
 
         Raises:
             DataError: if there are no documents, or a question's embedding is zero or not finite.
@@ -114,7 +126,7 @@ class Dense:
         return [Searched(others(one, example, self.depth), seconds) for one, example in zip(hits, examples, strict=True)]
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """What comparing with every vector finds; None where the index does that anyway."""
+        """Results of an exhaustive search; None if the index is exact."""
         if self._index.is_exact:
             return None
         if not examples:
@@ -150,7 +162,7 @@ class Dense:
         return {"embedder": dict(self._embedder.identity()), "documents": documents_sha(documents), "code": code_sha(__name__)}
 
     def _fill_once(self, numbers: Numbers, vectors: Vectors, documents: Sequence[Document]) -> Cached:
-        """Fill an empty index from the cache, or fill it and keep it there."""
+        """Load the index from the cache, or fill an empty one and cache it."""
 
         def write(folder: Path) -> None:
             self._index.add(numbers, vectors)

@@ -1,4 +1,4 @@
-"""Embeddings by a sentence-transformers model, from a folder or from the hub, loaded without running code of its own."""
+"""Embeddings with a sentence-transformers model from a folder or the hub, loaded without executing code of the model."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ _KEY = "embedder.model"
 
 
 class SentenceTransformerEmbedder:
-    """Embeds with a sentence-transformers model. The folder is found and checked, and the model loaded, on first use.
+    """Embeds with a sentence-transformers model. The folder is checked, and the model loaded, on first use.
 
-    Questions and documents get the prompts that the folder declares for them, and vectors are compared by the similarity
-    that it declares; see rag_eval.retrieve.declared.
-    Longer texts than the model states or has positions for are cut; how many is logged as a warning.
+    Questions and documents get the prompts that the folder declares, and vectors are compared by the similarity that it declares; see
+    rag_eval.retrieve.declared. Texts longer than the model's limit are truncated, with a warning.
     """
 
     def __init__(
@@ -50,17 +49,18 @@ class SentenceTransformerEmbedder:
         query_prefix: str | None = None,
         document_prefix: str | None = None,
     ) -> None:
-        """
+        """Configure the embedder.
+
         Args:
-            model: a folder, which needs no network, or a model id of the hub.
-            sha256: of model.safetensors, verified before loading; None trusts the folder.
-            batch_size: texts the model takes at once, at most.
-            token_budget: tokens of a padded batch, at most; None takes what suits the device.
-            dtype: of the weights; auto takes bfloat16 where the device is faster with it. Vectors are float32 in any case.
-            device: auto takes CUDA when there is one.
-            revision: commit of a hub model; None takes the newest. A folder has none.
-            query_prefix: stands before every question, as in "query: "; None takes what the folder declares, "" nothing.
-            document_prefix: the same before every document.
+            model: local folder, or model id on the hub.
+            sha256: expected hash of model.safetensors, verified before loading; None = not verified.
+            batch_size: maximum number of texts per forward pass.
+            token_budget: maximum number of tokens of a padded batch; None = a default for the device.
+            dtype: dtype of the weights; "auto" uses bfloat16 if the device is faster with it. Vectors are always float32.
+            device: "auto" uses CUDA if available.
+            revision: commit of a hub model; None = the newest. Ignored for a folder.
+            query_prefix: text before every question, such as "query: "; None = as declared by the folder, "" = none.
+            document_prefix: text before every document; None = as declared by the folder, "" = none.
         """
         self._model_name = model
         self._sha256 = sha256
@@ -72,15 +72,15 @@ class SentenceTransformerEmbedder:
 
     @property
     def similarity(self) -> Similarity:
-        """What the folder declares; cosine where it declares nothing."""
+        """Similarity declared by the folder; cosine if none is declared."""
         return self._declared.similarity
 
     def learn(self, documents: Sequence[Document]) -> None:
-        """Find and check the model's folder; the documents teach nothing."""
+        """Locate and check the model folder; the documents are not used."""
         _ = self._folder
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors, to the last bit: files, prompts, similarity, dtype, device, batches and library versions."""
+        """Everything that determines the vectors bit by bit: files, prompts, similarity, dtype, device, batches, library versions."""
         return {
             "embedder": self._fingerprint,
             "max_tokens": max_tokens(self._folder),
@@ -89,21 +89,21 @@ class SentenceTransformerEmbedder:
             "prompts": {"query": self._declared.query_prompt, "document": self._declared.document_prompt},
             "dtype": self._dtype,
             "device": self._device.type,
-            "batches": [self._limits.token_budget, self._limits.max_rows],  # padding changes last bits
+            "batches": [self._limits.token_budget, self._limits.max_rows],  # padding affects rounding
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
             "code": code_sha(__name__),
         }
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), in order; title and text together. Raises DataError naming ids of bad vectors."""
+        """Vectors float32 (n, dim) of title and text, in order. Raises DataError naming documents with invalid vectors."""
         return self._encoder.embed_documents(documents, allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), in order."""
+        """Vectors float32 (n, dim), in order."""
         return self._encoder.embed_questions(questions)
 
     def truncation(self, documents: Sequence[Document]) -> Truncation:
-        """How much of the documents the model does not read; they are tokenized if they were not embedded here before."""
+        """Share of the documents that is truncated; documents that were not embedded before are tokenized."""
         return self._encoder.truncation(documents)
 
     @cached_property
@@ -121,7 +121,7 @@ class SentenceTransformerEmbedder:
 
     @cached_property
     def _declared(self) -> Declared:
-        """What the folder declares, with the prefixes that were given instead of its prompts."""
+        """Settings of the folder, with configured prefixes in place of its prompts."""
         found = declared(self._folder)
         query = found.query_prompt if self._query_prefix is None else self._query_prefix
         document = found.document_prompt if self._document_prefix is None else self._document_prefix
@@ -140,12 +140,12 @@ class SentenceTransformerEmbedder:
 
 
 def _features(model: SentenceTransformer, prompt: str) -> Features:
-    """What the modules are told beside the tokens."""
+    """Additional inputs of the modules besides the tokens."""
     tokenizer = model[0].tokenizer
     more: Features = {"modality": "text"}
     if prompt:
         ids = tokenizer(prompt)["input_ids"]
-        more["prompt_length"] = len(ids) - (ids[-1] in tokenizer.all_special_ids)  # some models leave it out of the mean
+        more["prompt_length"] = len(ids) - (ids[-1] in tokenizer.all_special_ids)  # some models exclude the prompt from the mean
     return more
 
 
@@ -154,9 +154,9 @@ def _sentence_embedding(model: SentenceTransformer, more: Features, features: Fe
     return embedding
 
 
-@lru_cache(maxsize=2)  # the jobs of a sweep load a model once
+@lru_cache(maxsize=2)  # shared by the jobs of a sweep
 def _loaded(folder: Path, fingerprint: str, device: torch.device, dtype: str) -> SentenceTransformer:
-    """In eval mode. `fingerprint` is there so that changed files are not taken for the loaded ones."""
+    """Model in eval mode. `fingerprint` is only a cache key, so that changed files are loaded again."""
     disable_progress_bar()  # of the weights' loading
     with loading(_KEY, str(folder)):
         model = SentenceTransformer(

@@ -1,4 +1,4 @@
-"""Documents and questions through a network, and how much of them it does not read."""
+"""Encoding of documents and questions by one network, with counts of truncated tokens."""
 
 from __future__ import annotations
 
@@ -16,28 +16,35 @@ log = logging.getLogger(__name__)
 
 
 class Encoder:
-    """A network that reads documents and questions, each kind in its way, in batches within limits."""
+    """A network that encodes documents and questions, each with its own settings, in batches within limits."""
 
     def __init__(self, documents: Reading, questions: Reading, limits: Limits) -> None:
+        """Combine the settings.
+
+        Args:
+            documents: how documents are encoded.
+            questions: how questions are encoded.
+            limits: maximum batch size.
+        """
         self._documents = documents
         self._questions = questions
         self._limits = limits
-        self._truncations: dict[str, Truncation] = {}  # by sha256 of documents
+        self._truncations: dict[str, Truncation] = {}  # by sha256 of the documents
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), in order; title and text together. Raises DataError naming ids of bad vectors."""
+        """Vectors float32 (n, dim) of title and text, in order. Raises DataError naming documents with invalid vectors."""
         tokens = self._tokens(documents)
         self._warn(tokens.truncation, "documents", self._documents.limit)
         return embed(self._documents, tokens, self._limits, [document.id for document in documents], allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), in order."""
+        """Vectors float32 (n, dim), in order."""
         tokens = tokenized(self._questions, questions)
         self._warn(tokens.truncation, "questions", self._questions.limit)
         return embed(self._questions, tokens, self._limits, questions, in_memory)
 
     def truncation(self, documents: Sequence[Document]) -> Truncation:
-        """How much of the documents is not read; they are tokenized if they were not embedded before."""
+        """Share of the documents that is truncated; documents that were not embedded before are tokenized."""
         return self._truncations.get(documents_sha(documents)) or self._tokens(documents).truncation
 
     def _tokens(self, documents: Sequence[Document]) -> Tokens:

@@ -1,4 +1,4 @@
-"""Several rankings of the same documents to one, by reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
+"""Reciprocal rank fusion (Cormack, Clarke and Buettcher 2009) of several rankings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from rag_eval.types import Document, Retrieved, Searched
 
 
 def fuse(searches: Sequence[Sequence[Searched]], weights: Sequence[float], constant: float, fused_depth: int, depth: int) -> list[Searched]:
-    """What several searches found for the same questions, as one result a question.
+    """Fuse the results of several searches for the same questions.
 
     Args:
-        searches: each with one result a question, in the same order of questions.
-        weights: one a search, above 0.
-        constant: how much lower ranks count beside the first ones; 60 in the paper.
+        searches: results of each search, one per question, in the same order of questions.
+        weights: weight of each search, above 0.
+        constant: added to each rank; larger values reduce the advantage of the first ranks; 60 in the paper.
         fused_depth: documents of each search that are fused.
-        depth: documents that are kept for a question.
+        depth: documents that are returned per question.
 
     Returns:
-        Seconds are summed by stage; fusing counts as searching, an equal share for each question.
+        One result per question. Seconds are summed by stage; the time of fusion is added to `search` in equal shares.
     """
     start = time.perf_counter()
     found = list(zip(*searches, strict=True))
@@ -29,10 +29,18 @@ def fuse(searches: Sequence[Sequence[Searched]], weights: Sequence[float], const
 
 
 def fused(rankings: Sequence[Sequence[Retrieved]], weights: Sequence[float], constant: float, depth: int) -> tuple[Retrieved, ...]:
-    """The documents with the highest sums of weight / (constant + rank) over the rankings that hold them, best first.
+    """Documents with the highest sums of weight / (constant + rank), best first.
 
-    Only ranks count, so scores of different units can be fused. Of equal sums the document that an earlier ranking holds
-    comes first, and within a ranking the one of better rank. Rankings are best first; other arguments as in `fuse`.
+    Only ranks are used, so scores of different scales can be fused. Ties are resolved by the order of rankings, then by rank.
+
+    Args:
+        rankings: hits of each search, best first.
+        weights: weight of each ranking.
+        constant: added to each rank.
+        depth: maximum number of documents.
+
+    Returns:
+        Hits with the fused score.
     """
     documents: dict[str, Document] = {}
     scores: dict[str, float] = {}

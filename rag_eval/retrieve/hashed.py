@@ -1,4 +1,4 @@
-"""An embedder without a model: hashed words. For tests and quick runs; it finds shared words and nothing more."""
+"""Embedder without a model, by feature hashing. For tests and quick runs; it matches identical words only."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rag_eval.types import Document
 
 
 class HashEmbedder:
-    """Counts the words of a text, pairs of characters where no spaces part words, in `dim` buckets chosen by crc32.
+    """Counts the words of a text (character bigrams in scripts without spaces) in `dim` buckets selected by crc32.
 
-    Upper and lower case are the same, and so are the vectors of every machine.
+    Case is ignored, and the vectors are the same on every machine.
     """
 
     similarity: Similarity = "cosine"
@@ -29,18 +29,18 @@ class HashEmbedder:
         self._dim = dim
 
     def learn(self, documents: Sequence[Document]) -> None:
-        """Nothing: the buckets are chosen without looking at any text."""
+        """No effect: the hash function does not depend on the documents."""
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors."""
+        """Everything that determines the vectors."""
         return {"embedder": "hashed words, crc32", "dim": self._dim, "similarity": self.similarity, "code": code_sha(__name__)}
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), unit rows, in order. Raises DataError naming ids of documents without a word."""
+        """Unit vectors float32 (n, dim), in order. Raises DataError naming documents without a word."""
         return self._embed([document_text(document) for document in documents], [document.id for document in documents], allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), unit rows, in order. Raises DataError on a blank question."""
+        """Unit vectors float32 (n, dim), in order. Raises DataError for a blank question."""
         return self._embed(questions, questions, in_memory)
 
     def _embed(self, texts: Sequence[str], names: Sequence[str], allocate: Allocate) -> Vectors:
@@ -52,6 +52,6 @@ class HashEmbedder:
 
     def _counts(self, text: str) -> Vectors:
         counts = np.zeros(self._dim, dtype=np.float32)
-        for word in compared(text) or text.split():  # a text of signs alone keeps its signs
+        for word in compared(text) or text.split():  # a text without letters is split at white space
             counts[zlib.crc32(word.encode("utf-8", "surrogatepass")) % self._dim] += 1
         return counts

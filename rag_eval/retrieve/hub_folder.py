@@ -1,4 +1,4 @@
-"""The folder of a model that is given as a folder or as an id of the hub."""
+"""Resolution of a model name to a folder."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from huggingface_hub.errors import (
 
 from rag_eval.errors import DataError, EnvironmentFault
 
-_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]  # no pickles and no code
+_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]  # neither pickles nor code
 _UNWANTED = ["onnx/*", "openvino/*"]
 
 
 def hub_folder(model: str, revision: str | None, key: str) -> Path:
-    """The folder itself, or that of a hub model in the local hub cache, fetched if it is not there.
+    """The folder itself, or the snapshot of a hub model in the local cache, downloaded if missing.
 
     Args:
         model: a folder or a hub id.
-        revision: commit of a hub model; None takes the newest.
-        key: of the configuration that gave the model, for messages.
+        revision: commit of a hub model; None = the newest.
+        key: configuration key of the model, for error messages.
+
+    Returns:
+        Path of the folder.
 
     Raises:
-        DataError: if it is neither, or not on this machine while HF_HUB_OFFLINE is set.
-        EnvironmentFault: if it could not be fetched.
+        DataError: if it is neither, or not cached while HF_HUB_OFFLINE is set.
+        EnvironmentFault: if it could not be downloaded.
     """
     if Path(model).is_dir():
         return Path(model)

@@ -1,4 +1,4 @@
-"""Hybrid retrieval: several retrievers search, and their rankings are fused."""
+"""Hybrid retrieval: rank fusion of several retrievers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rag_eval.types import Document, Example, Searched
 
 
 class Hybrid:
-    """Finds the documents that several retrievers rank highly, by reciprocal rank fusion; see rag_eval.retrieve.fusion."""
+    """Fuses the rankings of several retrievers by reciprocal rank fusion; see rag_eval.retrieve.fusion."""
 
     context: Context = "retrieved"
 
@@ -28,17 +28,18 @@ class Hybrid:
         k: PositiveInt,
         depth: PositiveInt,
     ) -> None:
-        """
+        """Configure the fusion.
+
         Args:
-            retrievers: by any names; all hold the same documents. Equal scores are resolved in favour of the first.
-            weights: how much the ranking of a retriever counts, by its name; 1 for one that is not named.
-            constant: how much lower ranks count beside the first ones; 60 in the paper.
-            fused_depth: how many documents of each retriever are fused; each must search as deep.
+            retrievers: retrievers by name, over the same documents. Ties are resolved in favour of the first.
+            weights: weight of a retriever's ranking, by name; default 1.
+            constant: added to each rank; 60 in the paper.
+            fused_depth: documents of each retriever that are fused; each must search at least this deep.
             k: documents that enter the prompt.
-            depth: documents that are kept and scored; k when that is more.
+            depth: documents that are kept and scored; k if that is larger.
 
         Raises:
-            ConfigError: if there is no retriever, one searches less than `fused_depth` deep, or a weight is of none of them.
+            ConfigError: if there is no retriever, one searches less than `fused_depth` deep, or a weight has an unknown name.
         """
         _check(retrievers, weights, fused_depth)
         self.k = k
@@ -49,27 +50,27 @@ class Hybrid:
         self._fused_depth = fused_depth
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         fusion = {"weights": self._weights, "constant": float(self._constant), "fused_depth": self._fused_depth}
         parts = {name: dict(retriever.identity()) for name, retriever in self._retrievers.items()}
         return {"retriever": "hybrid", "depth": self.depth, **fusion, "retrievers": parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents to each retriever, or replace those with known ids. Returns where the costly parts are kept."""
+        """Add documents to each retriever, or replace those with known ids. Returns their cache entries."""
         kept = [retriever.add(documents) for retriever in self._retrievers.values()]
         return Cached.together(kept)
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         for retriever in self._retrievers.values():
             retriever.remove(ids)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """For each question the documents with the best fused ranks, at most `depth`; seconds are those of all searches."""
+        """At most `depth` documents with the highest fused scores per question; seconds are summed over all searches."""
         return self._fuse([retriever.search(examples) for retriever in self._retrievers.values()])
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """The same with exact searches fused; None where all are exact anyway."""
+        """Fusion of exact searches; None if all retrievers are exact."""
         exact = {name: retriever.exactly(examples) for name, retriever in self._retrievers.items()}
         if all(found is None for found in exact.values()):
             return None

@@ -1,4 +1,4 @@
-"""What a retriever found, kept from run to run: another prompt, k or metric searches nothing again."""
+"""Disk cache of search results between runs: a changed prompt, k or metric does not repeat the search."""
 
 from __future__ import annotations
 
@@ -15,32 +15,50 @@ FILE = "found.jsonl"
 
 
 class Kept:
-    """A retriever that has all its documents. What it found before for the same questions together comes from the cache."""
+    """Read-only retriever that caches search results on disk, keyed by retriever identity, corpus hash and questions."""
 
     def __init__(self, retriever: Searching, documents: Sequence[Document], sha: str, cache: Cache) -> None:
-        """
+        """Wrap a retriever.
+
         Args:
-            retriever: holds exactly the documents.
-            documents: by which what was found is read back.
-            sha: of the documents.
-            cache: where lists are kept.
+            retriever: retriever that contains exactly the documents.
+            documents: the documents, to restore cached results.
+            sha: hash of the documents.
+            cache: cache of the results.
         """
         self.context: Context = retriever.context
         self.k, self.depth = retriever.k, retriever.depth
-        self.reused_s = 0.0  # seconds, of all answers so far, that an earlier run spent
+        self.reused_s = 0.0  # seconds of all cached results returned so far, spent by earlier runs
         self._retriever, self._sha, self._cache = retriever, sha, cache
         self._documents = {document.id: document for document in documents}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Refused: the documents are those that it was made with."""
+        """Not supported, because the documents are part of the cache key.
+
+        Args:
+            documents: ignored.
+
+        Returns:
+            Never returns.
+
+        Raises:
+            ValueError: always.
+        """
         raise ValueError("what is kept was found among other documents; add to the retriever itself")
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Refused: the documents are those that it was made with."""
+        """Not supported, because the documents are part of the cache key.
+
+        Args:
+            ids: ignored.
+
+        Raises:
+            ValueError: always.
+        """
         raise ValueError("what is kept was found among other documents; remove from the retriever itself")
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """As the retriever searches; seconds of what was kept are those of the search that found it."""
+        """Results of the retriever, from the cache if available; `seconds` of cached results are those of the original search."""
         if not examples:
             return []
         found, is_reused = self._found(examples, self._retriever.search, is_exact=False)
@@ -49,7 +67,7 @@ class Kept:
         return found
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """As the retriever searches exactly; None where that is what it does anyway."""
+        """Results of the retriever's exact search, from the cache if available; None if `search` is exact."""
         if self._retriever.exactly(()) is None:
             return None
         return self._found(examples, lambda asked: self._retriever.exactly(asked) or [], is_exact=True)[0]
@@ -57,7 +75,7 @@ class Kept:
     def _found(
         self, examples: Sequence[Example], search: Callable[[Sequence[Example]], list[Searched]], is_exact: bool
     ) -> tuple[list[Searched], bool]:
-        """What a search finds, and whether it was found before."""
+        """Results of a search, and whether they come from the cache."""
 
         def write(folder: Path) -> None:
             lines = ([[[hit.document.id, hit.score] for hit in one.hits], dict(one.seconds)] for one in search(examples))

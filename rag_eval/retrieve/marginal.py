@@ -1,4 +1,4 @@
-"""Reranking for variety: a candidate counts less the more it resembles those that stand before it."""
+"""Diversity reranking by maximal marginal relevance."""
 
 from __future__ import annotations
 
@@ -17,33 +17,42 @@ from rag_eval.types import Document
 
 
 class MaximalMarginalRelevance:
-    """Orders candidates by relevance less resemblance to the better ones (Carbonell and Goldstein 1998).
+    """Orders candidates by relevance minus similarity to those already selected (Carbonell and Goldstein 1998).
 
-    Resemblance is the cosine of embeddings. So is relevance, unless the embedder is made for another similarity: then it is
-    that one, scaled to [-1, 1] by the longest vector. The embedding of a candidate is kept, so each document is embedded once.
+    Similarity between candidates is the cosine of embeddings. Relevance is the embedder's similarity to the question, scaled to
+    [-1, 1] by the longest vector if it is not the cosine. Candidate embeddings are stored, so each document is embedded once.
     """
 
     def __init__(self, embedder: Embedder, relevance_share: Annotated[float, Field(ge=0, le=1)]) -> None:
-        """
+        """Configure the reranker.
+
         Args:
-            embedder: texts to vectors.
-            relevance_share: lambda of the paper: 1 = relevance alone, 0 = variety alone after the first.
+            embedder: maps texts to vectors.
+            relevance_share: lambda of the paper: 1 = relevance only, 0 = diversity only after the first.
         """
         self._embedder = embedder
         self._share = float(relevance_share)
-        self._vectors: dict[tuple[str, str, str], Vectors] = {}  # (dim,) by id, title and text
+        self._vectors: dict[tuple[str, str, str], Vectors] = {}  # by id, title and text: (dim,)
 
     def learn(self, documents: Sequence[Document]) -> None:
-        """Let the embedder see the first documents."""
+        """Fit the embedder to the first documents."""
         self._embedder.learn(documents)
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the scores."""
+        """Everything that determines the scores."""
         parts = {"relevance_share": self._share, "embedder": dict(self._embedder.identity())}
         return {"reranker": "maximal marginal relevance", **parts, "code": code_sha(__name__)}
 
     def score(self, questions: Sequence[str], candidates: Sequence[Sequence[Document]]) -> list[NDArray[np.float32]]:
-        """For each question float32 (n_candidates,): what each candidate added when it was chosen, never more than the one before.
+        """Score candidates.
+
+        Args:
+            questions: n questions.
+            candidates: documents for each question.
+
+        Returns:
+            For each question float32 (n_candidates,): marginal relevance of each candidate when it was selected, non-increasing in
+            the order of selection.
 
         Raises:
             DataError: if an embedding is zero or not finite.
@@ -70,19 +79,19 @@ class MaximalMarginalRelevance:
 
 
 def marginal_relevance(relevance: NDArray[np.float32], resemblance: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """What each candidate adds when candidates are chosen one after the other, the one that adds most first.
+    """Marginal relevance of each candidate in greedy selection.
 
     Args:
-        relevance: float32 (n,), of each candidate to the question.
-        resemblance: float32 (n, n), of the candidates to each other. A negative one counts as 0: being the opposite of what
-            was chosen is no merit.
-        share: of relevance, in [0, 1]; the rest is that of resemblance.
+        relevance: float32 (n,), relevance of each candidate to the question.
+        resemblance: float32 (n, n), similarity between candidates. Negative values count as 0, so that a candidate opposite to
+            the selected ones gains nothing.
+        share: weight of relevance, in [0, 1]; the similarity has weight 1 - share.
 
     Returns:
-        float32 (n,) in the order given. Sorted from high to low they give the order of choice, equal ones as given.
+        float32 (n,) in the given order. Sorting them in descending order gives the order of selection.
     """
     added = np.full(len(relevance), -np.inf, dtype=np.float32)
-    nearest = np.zeros(len(relevance), dtype=np.float32)  # resemblance to the most similar one chosen so far
+    nearest = np.zeros(len(relevance), dtype=np.float32)  # similarity to the most similar selected candidate
     left = np.ones(len(relevance), dtype=bool)
     for _ in range(len(relevance)):
         worth = np.float32(share) * relevance - np.float32(1 - share) * nearest

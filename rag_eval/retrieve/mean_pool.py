@@ -1,4 +1,4 @@
-"""Embeddings by any encoder of Hugging Face transformers: the mean of the last hidden states of a text's tokens."""
+"""Embeddings with an encoder of Hugging Face transformers: mean of the last hidden states over the tokens of a text."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 class MeanPoolEmbedder:
-    """Embeds with an encoder such as BERT. The folder is found and checked, and the network loaded, on first use.
+    """Embeds with an encoder such as BERT. The folder is checked, and the network loaded, on first use.
 
-    Longer texts than the network has positions for are cut; how many is logged as a warning.
+    Texts longer than the network's number of positions are truncated, with a warning.
     """
 
     similarity: Similarity = "cosine"
@@ -50,20 +50,21 @@ class MeanPoolEmbedder:
         query_prefix: str = "",
         document_prefix: str = "",
     ) -> None:
-        """
+        """Configure the embedder.
+
         Args:
-            model: a folder, which needs no network, or a model id of the hub; with weights in safetensors.
-            sha256: of model.safetensors, verified before loading; None trusts the folder.
-            batch_size: texts the network takes at once, at most.
-            token_budget: tokens of a padded batch, at most; None takes what suits the device.
-            dtype: of the weights; auto takes bfloat16 where the device is faster with it. Vectors are float32 in any case.
-            device: auto takes CUDA when there is one.
-            revision: commit of a hub model; None takes the newest. A folder has none.
-            query_prefix: stands before every question, as in "query: ".
-            document_prefix: the same before every document.
+            model: local folder, or model id on the hub; with safetensors weights.
+            sha256: expected hash of model.safetensors, verified before loading; None = not verified.
+            batch_size: maximum number of texts per forward pass.
+            token_budget: maximum number of tokens of a padded batch; None = a default for the device.
+            dtype: dtype of the weights; "auto" uses bfloat16 if the device is faster with it. Vectors are always float32.
+            device: "auto" uses CUDA if available.
+            revision: commit of a hub model; None = the newest. Ignored for a folder.
+            query_prefix: text before every question, such as "query: ".
+            document_prefix: text before every document.
 
         Raises:
-            DataError: if the folder does not exist or its loading would run code or unpickle.
+            DataError: if the folder does not exist, or loading it would execute code or unpickle data.
         """
         check_model(model)
         self._model_name = model
@@ -75,11 +76,11 @@ class MeanPoolEmbedder:
         self._prompts = {"query": query_prefix, "document": document_prefix}
 
     def learn(self, documents: Sequence[Document]) -> None:
-        """Find and check the model's folder; the documents teach nothing."""
+        """Locate and check the model folder; the documents are not used."""
         _ = self._folder
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors, to the last bit: files, pooling, dtype, device, batches and library versions."""
+        """Everything that determines the vectors bit by bit: files, pooling, dtype, device, batches, library versions."""
         return {
             "embedder": self._fingerprint,
             "pooling": "mean of the last hidden states",
@@ -88,21 +89,21 @@ class MeanPoolEmbedder:
             "prompts": self._prompts,
             "dtype": self._dtype,
             "device": self._device.type,
-            "batches": [self._limits.token_budget, self._limits.max_rows],  # padding changes last bits
+            "batches": [self._limits.token_budget, self._limits.max_rows],  # padding affects rounding
             "versions": {name: version(name) for name in ("transformers", "torch")},
             "code": code_sha(__name__),
         }
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, dim), unit rows, in order; title and text together. Raises DataError naming ids of bad vectors."""
+        """Unit vectors float32 (n, dim) of title and text, in order. Raises DataError naming documents with invalid vectors."""
         return self._encoder.embed_documents(documents, allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, dim), unit rows, in order."""
+        """Unit vectors float32 (n, dim), in order."""
         return self._encoder.embed_questions(questions)
 
     def truncation(self, documents: Sequence[Document]) -> Truncation:
-        """How much of the documents the network does not read; they are tokenized if they were not embedded here before."""
+        """Share of the documents that is truncated; documents that were not embedded before are tokenized."""
         return self._encoder.truncation(documents)
 
     @cached_property
@@ -128,22 +129,35 @@ class MeanPoolEmbedder:
 
 
 def _mean_of_states(network: Any, features: Features) -> torch.Tensor:
-    """(rows, dim), padding left out."""
+    """Mean of the last hidden states, float32 (rows, dim), without padding."""
     states = network(**features).last_hidden_state
     is_real = features["attention_mask"].unsqueeze(-1)
     mean: torch.Tensor = (states * is_real.to(states.dtype)).sum(dim=1, dtype=torch.float32) / is_real.sum(dim=1)
     return mean
 
 
-@lru_cache(maxsize=2)  # the jobs of a sweep load a network once
+@lru_cache(maxsize=2)  # shared by the jobs of a sweep
 def _loaded(folder: Path, fingerprint: str, device: torch.device, dtype: str) -> tuple[Any, Any]:
-    """The network in eval mode and its tokenizer. `fingerprint` is there so that changed files are not taken for the loaded ones."""
+    """Load network and tokenizer.
+
+    Args:
+        folder: model folder.
+        fingerprint: hash of the folder; only a cache key, so that changed files are loaded again.
+        device: device of the network.
+        dtype: dtype of the weights.
+
+    Returns:
+        The network in eval mode and its tokenizer.
+
+    Raises:
+        DataError: if weights are missing, the tokenizer is slow, or the two do not match.
+    """
     disable_progress_bar()  # of the weights' loading
     source = {"local_files_only": True, "trust_remote_code": False}
     with loading(_KEY, str(folder)):
         tokenizer = AutoTokenizer.from_pretrained(folder, **source)
         network, found = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=dtype, output_loading_info=True, **source)
-    missing = sorted(name for name in found["missing_keys"] if "pooler" not in name)  # the pooler's output is not read
+    missing = sorted(name for name in found["missing_keys"] if "pooler" not in name)  # the pooler's output is not used
     if missing:
         raise DataError(f"{_KEY}={folder}: {len(missing)} weights are not in its files (first: {missing[0]}). Get the files again.")
     if not tokenizer.is_fast:

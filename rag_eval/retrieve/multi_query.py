@@ -1,4 +1,4 @@
-"""Several forms of one question are searched, and the rankings are fused."""
+"""Rank fusion of searches with several forms of one question."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from rag_eval.types import Document, Example, Searched
 
 
 class MultiQuery:
-    """Finds what is ranked highly for the question as asked, for it after its conversation, and for its words alone.
+    """Fuses three searches: the question alone, the question with its conversation, and its keywords.
 
-    The three rankings are fused with equal weight; see rag_eval.retrieve.fusion. A question that is one of these already is
-    searched again all the same, so each costs three searches.
+    The rankings are fused with equal weight; see rag_eval.retrieve.fusion. Identical forms are searched again, so each question costs
+    three searches.
     """
 
     context: Context = "retrieved"
@@ -35,14 +35,15 @@ class MultiQuery:
         k: PositiveInt,
         depth: PositiveInt,
     ) -> None:
-        """
+        """Configure the retriever.
+
         Args:
-            retriever: searches each form of the question; it must search `fused_depth` deep.
-            analyzer: what counts as a word of the question.
-            constant: how much lower ranks count beside the first ones; 60 in the paper.
-            fused_depth: how many documents of each ranking are fused.
+            retriever: searches each form of the question, at least `fused_depth` deep.
+            analyzer: extracts the keywords.
+            constant: added to each rank; 60 in the paper.
+            fused_depth: documents of each ranking that are fused.
             k: documents that enter the prompt.
-            depth: documents that are kept and scored; k when that is more.
+            depth: documents that are kept and scored; k if that is larger.
 
         Raises:
             ConfigError: if the retriever searches less than `fused_depth` deep.
@@ -60,30 +61,30 @@ class MultiQuery:
         self._fused_depth = fused_depth
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         fusion = {"constant": float(self._constant), "fused_depth": self._fused_depth}
         parts = {"analyzer": dict(self._analyzer.identity()), "inner": dict(self._retriever.identity())}
         return {"retriever": "multi_query", "depth": self.depth, **fusion, **parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""
+        """Add documents, or replace those with known ids. Returns the inner retriever's cache entry."""
         return self._retriever.add(documents)
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         self._retriever.remove(ids)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """For each question the documents with the best fused ranks, at most `depth`; seconds are those of all three searches."""
+        """At most `depth` documents with the highest fused scores per question; seconds are summed over the three searches."""
         return self._fuse([self._retriever.search(form) for form in self._forms(examples)])
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """The same with exact searches fused; None where the inner search is exact anyway."""
+        """Fusion of exact searches; None if the inner retriever is exact."""
         found = [one for form in self._forms(examples) if (one := self._retriever.exactly(form)) is not None]
         return self._fuse(found) if found else None
 
     def _forms(self, examples: Sequence[Example]) -> list[list[Example]]:
-        """The questions without their conversations, as they are, and as words; one without a word of its own stays as it is."""
+        """Questions without conversation, unchanged, and as keywords (unchanged text if there are none)."""
         alone = [replace(example, history=()) for example in examples]
         words = [" ".join(self._analyzer.keywords(question_text(example))) for example in examples]
         keywords = [replace(one, question=said or one.question) for one, said in zip(alone, words, strict=True)]

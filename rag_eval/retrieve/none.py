@@ -1,4 +1,4 @@
-"""No retrieval: the context slot of the prompt stays empty."""
+"""Null retriever: no context in the prompt."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from rag_eval.types import Document, Example, Searched
 
 
 class NoRetriever:
-    """Keeps no document and finds none."""
+    """Stores and returns no documents."""
 
     context: Context = "none"
     k = 0
     depth = 0
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Nothing, and nothing is kept."""
+        """No effect; returns None."""
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Nothing: there is no document to forget."""
+        """No effect."""
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """No document for any question."""
+        """Empty result for every question."""
         return [Searched(())] * len(examples)

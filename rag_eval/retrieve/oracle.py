@@ -1,4 +1,4 @@
-"""The documents that hold the answer, alone or among the hardest distractors: what reading is worth when finding is perfect."""
+"""Oracle retrievers: the evidence alone or among hard distractors, as upper bounds of retrieval."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag_eval.types import Document, Example, Searched
 
 
 class Oracle:
-    """Finds the first k evidence documents of a question, in the order of its evidence; none for an unanswerable one."""
+    """Returns the first k evidence documents of a question, in the order of its evidence; none for an unanswerable question."""
 
     context: Context = "gold"
 
@@ -24,36 +24,47 @@ class Oracle:
         self._corpus = Corpus()
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids; nothing is kept."""
+        """Add documents, or replace those with known ids; returns None because nothing is cached."""
         self._corpus.add(documents)
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id."""
+        """Remove documents. Raises KeyError for an unknown id."""
         self._corpus.remove(ids)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """The evidence. Raises DataError when an answerable question's evidence is not known or not in the corpus."""
+        """Evidence per question. Raises DataError if the evidence of an answerable question is unknown or not in the corpus."""
         return [listed(self.gold(example)) for example in examples]
 
     def gold(self, example: Example) -> list[Document]:
-        """At most k evidence documents of one question."""
+        """At most k evidence documents of one question.
+
+        Args:
+            example: the question.
+
+        Returns:
+            Documents in the order of the evidence.
+
+        Raises:
+            DataError: if the evidence of an answerable question is unknown or not in the corpus.
+        """
         if example.is_answerable and not example.evidence:
             raise DataError(f"question {example.id!r}: its evidence is not known. The oracle needs a dataset with evidence ids.")
         return self._corpus.evidence(example.id, example.evidence)[: self.k]
 
 
 class OracleDistract:
-    """Finds the evidence of a question among the documents that a real retriever ranks best, k in all, in random order."""
+    """Returns the evidence together with the best-ranked other documents of a retriever, k in all, in random order."""
 
     context: Context = "gold among distractors"
 
     def __init__(self, retriever: Retriever, k: PositiveInt, seed: NonNegativeInt) -> None:
-        """
+        """Configure the retriever.
+
         Args:
-            retriever: ranks the distractors; it must search at least k deep.
-            k: documents a question; an unanswerable question has k distractors.
-            seed: with the question's id, decides the order.
+            retriever: ranks the distractors, at least k deep.
+            k: documents per question; an unanswerable question gets k distractors.
+            seed: determines the order together with the question's id.
 
         Raises:
             ConfigError: if the retriever searches less than k deep.
@@ -69,18 +80,18 @@ class OracleDistract:
         self._oracle = Oracle(k)
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""
+        """Add documents, or replace those with known ids. Returns the inner retriever's cache entry."""
         kept = self._retriever.add(documents)
         self._oracle.add(documents)
         return kept
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id."""
+        """Remove documents. Raises KeyError for an unknown id."""
         self._oracle.remove(ids)
         self._retriever.remove(ids)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """Evidence and distractors, shuffled. Scores are 0, for the order is no ranking; seconds are the inner retriever's."""
+        """Evidence and distractors, shuffled. Scores are 0 because the order is no ranking; seconds are the inner retriever's."""
         return [self._mix(example, found) for example, found in zip(examples, self._retriever.search(examples), strict=True)]
 
     def _mix(self, example: Example, found: Searched) -> Searched:

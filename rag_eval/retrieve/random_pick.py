@@ -1,4 +1,4 @@
-"""Random documents: the control that tells whether a passage helps by what it says or by being there."""
+"""Random documents: a control for the effect of the content of passages."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from rag_eval.types import Document, Example, Searched
 
 
 class RandomPick:
-    """Draws k documents a question without replacement, never one of its evidence; fewer when the corpus has fewer."""
+    """Draws k documents per question without replacement, excluding its evidence; fewer if the corpus has fewer."""
 
     context: Context = "random"
 
     def __init__(self, k: PositiveInt, seed: NonNegativeInt) -> None:
-        """
+        """Configure the retriever.
+
         Args:
-            k: documents a question.
-            seed: with the question's id, decides the draw.
+            k: documents per question.
+            seed: determines the draw together with the question's id.
         """
         self.k = k
         self.depth = k
@@ -29,21 +30,21 @@ class RandomPick:
         self._corpus = Corpus()
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids; nothing is kept."""
+        """Add documents, or replace those with known ids; returns None because nothing is cached."""
         self._corpus.add(documents)
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id."""
+        """Remove documents. Raises KeyError for an unknown id."""
         self._corpus.remove(ids)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """The draw of each question. It depends on the seed, the question's id and the corpus, not on the other questions."""
+        """Drawn documents per question. They depend on seed, question id and corpus, not on the other questions."""
         documents = self._corpus.all()
         return [listed(self._draw(example, documents)) for example in examples]
 
     def _draw(self, example: Example, documents: list[Document]) -> list[Document]:
-        # Drawing as many more as there is evidence, then leaving that out, is as uniform as drawing from the rest.
+        # Drawing k plus the number of excluded documents and then excluding them is uniform over the rest.
         holders = example.holders.union(example.grading.itself)
         n = min(len(documents), self.k + len(holders))
         drawn = random.Random(f"{self._seed}/{example.id}").sample(documents, n)

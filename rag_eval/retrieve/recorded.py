@@ -1,4 +1,4 @@
-"""The passages that another system had in its prompt, as they were recorded."""
+"""Recorded contexts of another system as a retriever."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from rag_eval.types import Document, Example, Searched
 
 
 class Recorded:
-    """Finds for each question the contexts that were recorded for it, best first; where none were, nothing is known."""
+    """Returns the contexts recorded for each question, best first; unknown if none were recorded."""
 
     context: Context = "recorded"
 
     def __init__(self, answers: Answers) -> None:
-        """
+        """Configure the retriever.
+
         Args:
-            answers: by question id. `k` and `depth` are the size of the longest recorded context.
+            answers: recorded answers by question id. `k` and `depth` are the size of the longest recorded context.
         """
         self._answers = answers
         self.k = self.depth = max((len(answer.contexts or ()) for answer in answers.values()), default=0)
@@ -28,13 +29,13 @@ class Recorded:
         self._recogniser = Recogniser(())
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Know documents by id and by text, or replace those with known ids; nothing is kept."""
+        """Add documents, or replace those with known ids, to match recorded contexts by id and text; returns None."""
         self._corpus.add(documents)
         self._recognise()
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id."""
+        """Remove documents. Raises KeyError for an unknown id."""
         self._corpus.remove(ids)
         self._recognise()
 
@@ -42,7 +43,7 @@ class Recorded:
         self._recogniser = Recogniser(self._corpus.all() if len(self._corpus) else ())
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """The recorded contexts of each question. The order is the recorded rank; there are no scores."""
+        """Recorded contexts per question. The order is the recorded rank; scores are 0."""
         asked = {example.id: self._answers[example.id] for example in examples if example.id in self._answers}
         found = resolved(asked, self._recogniser, {id for example in examples for id in example.evidence})
         contexts = [found[example.id].contexts if example.id in found else None for example in examples]

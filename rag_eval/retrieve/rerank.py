@@ -1,4 +1,4 @@
-"""Retrieval in two stages: a retriever finds candidates, a reranker scores them again."""
+"""Two-stage retrieval: a retriever selects candidates, a reranker scores them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from rag_eval.types import Document, Example, Retrieved, Searched
 
 
 class Reranked:
-    """Finds what the inner retriever finds, in the order of a reranker's scores.
+    """Orders the hits of an inner retriever by a reranker's scores.
 
-    Candidates below `rerank_depth` are dropped: their scores are in the inner retriever's unit and could not stand beside
-    the reranker's.
+    Candidates below `rerank_depth` are dropped, because their scores are not comparable with the reranker's.
     """
 
     context: Context = "retrieved"
 
     def __init__(self, retriever: Searching, reranker: Reranker, rerank_depth: PositiveInt, k: PositiveInt, depth: PositiveInt) -> None:
-        """
+        """Configure the two stages.
+
         Args:
-            retriever: finds the candidates; it must search `rerank_depth` deep.
-            reranker: scores them again.
-            rerank_depth: candidates of each question that are scored again, at least `k` and `depth`.
+            retriever: selects the candidates, at least `rerank_depth` deep.
+            reranker: scores the candidates.
+            rerank_depth: candidates per question that are reranked, at least `k` and `depth`.
             k: documents that enter the prompt.
-            depth: documents that are kept and scored; k when that is more.
+            depth: documents that are kept and scored; k if that is larger.
 
         Raises:
-            ConfigError: if fewer candidates are searched than scored again, or fewer scored again than kept.
+            ConfigError: if the retriever searches less than `rerank_depth` deep, or `rerank_depth` is less than `k` or `depth`.
         """
         if retriever.depth < rerank_depth:
             raise ConfigError(
@@ -53,25 +53,30 @@ class Reranked:
         self._has_learned = False
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         parts = {"inner": dict(self._retriever.identity()), "reranker": dict(self._reranker.identity())}
         return {"retriever": "reranked", "depth": self.depth, "rerank_depth": self._rerank_depth, **parts, "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids. Returns what the inner retriever keeps."""
+        """Add documents, or replace those with known ids. Returns the inner retriever's cache entry."""
         if documents and not self._has_learned:
             self._reranker.learn(documents)
             self._has_learned = True
         return self._retriever.add(documents)
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         self._retriever.remove(ids)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """For each question at most `depth` documents, best scores first, equal scores in the inner retriever's order.
+        """Rerank the candidates of all questions in one batch.
 
-        All candidates are scored in one batch; `seconds` holds each question's equal share of it under `rerank`.
+        Args:
+            examples: questions.
+
+        Returns:
+            At most `depth` documents per question, best first, equal scores in the inner retriever's order. `seconds["rerank"]` is
+            an equal share of the batch.
 
         Raises:
             DataError: if a score is not finite.
@@ -79,7 +84,7 @@ class Reranked:
         return self._rerank(examples, self._retriever.search(examples))
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """The same with the candidates of an exact search; None where the inner search is exact anyway."""
+        """Reranked candidates of an exact search; None if the inner retriever is exact."""
         found = self._retriever.exactly(examples)
         return found and self._rerank(examples, found)
 

@@ -1,4 +1,4 @@
-"""What of a document and of a question is embedded."""
+"""Text of documents and questions that is embedded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from rag_eval.types import Document, Example
 
 
 def document_text(document: Document) -> str:
-    """The text under its title, unless there is no title or the text begins with it."""
+    """Title and text on separate lines; the text alone if there is no title or the text begins with it."""
     if not document.title or document.text.startswith(document.title):
         return document.text
     return f"{document.title}\n{document.text}"
 
 
 def question_text(example: Example) -> str:
-    """The question after the earlier questions of its conversation, so that a follow-up names what it is about."""
+    """The question preceded by the earlier questions of its conversation, so that a follow-up question names its subject."""
     return " ".join([*(turn.question for turn in example.history), example.question])

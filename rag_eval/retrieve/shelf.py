@@ -1,4 +1,4 @@
-"""Documents under the numbers that an index knows them by."""
+"""Mapping between documents and the integer ids of an index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag_eval.types import Document, Retrieved
 
 
 class Shelf:
-    """Documents numbered in order of arrival, from 0. A replaced document keeps its number; no number is given twice."""
+    """Documents numbered in order of insertion, from 0. A replaced document keeps its number; numbers are not reused."""
 
     def __init__(self) -> None:
         self._by_number: dict[int, Document] = {}
@@ -26,27 +26,30 @@ class Shelf:
 
     @property
     def is_new(self) -> bool:
-        """Whether it never held anything: the next numbers begin at 0."""
+        """Whether no document was ever added."""
         return self._n_ever == 0
 
     @property
     def documents(self) -> list[Document]:
-        """All of them, by number."""
+        """All documents, in order of insertion."""
         return list(self._by_number.values())
 
     @property
     def numbers(self) -> Numbers:
-        """Those of `documents`."""
+        """Numbers of `documents`."""
         return np.fromiter(self._by_number, dtype=np.int64, count=len(self._by_number))
 
     def put(self, documents: Sequence[Document]) -> tuple[Numbers, Numbers]:
         """Add documents, or replace those with known ids.
 
+        Args:
+            documents: documents with distinct ids.
+
         Returns:
-            The number of each, and those among them that were taken by a document before.
+            The number of each document, and the numbers among them that were in use before.
 
         Raises:
-            DataError: if an id comes twice; nothing is added then.
+            DataError: if an id is repeated; nothing is added then.
         """
         refuse_duplicates(documents)
         known = [self._numbers[document.id] for document in documents if document.id in self._numbers]
@@ -59,7 +62,7 @@ class Shelf:
         return np.array(given, dtype=np.int64), np.array(known, dtype=np.int64)
 
     def take(self, ids: Sequence[str]) -> Numbers:
-        """Forget documents and return their numbers. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents and return their numbers. Raises KeyError for an unknown id and then removes nothing."""
         refuse_unknown(ids, self._numbers)
         gone = [self._numbers.pop(id) for id in dict.fromkeys(ids)]
         for number in gone:
@@ -67,13 +70,13 @@ class Shelf:
         return np.array(gone, dtype=np.int64)
 
     def hits(self, scores: Sequence[float], numbers: Sequence[int]) -> tuple[Retrieved, ...]:
-        """What an index found, best first; the number -1 stands for nothing."""
+        """Search results of an index, best first; the number -1 is skipped."""
         found = [(score, number) for score, number in zip(scores, numbers, strict=True) if number >= 0]
         return tuple(Retrieved(self._by_number[number], score, rank) for rank, (score, number) in enumerate(found, start=1))
 
 
 def documents_sha(documents: Sequence[Document]) -> str:
-    """sha256 over id, title and text of documents, in order."""
+    """SHA-256 over id, title and text of documents, in order."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(json.dumps([document.id, document.title, document.text]).encode() + b"\n")

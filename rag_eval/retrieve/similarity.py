@@ -1,4 +1,4 @@
-"""How alike vectors are, by the similarity that they were made for."""
+"""Similarity functions of embeddings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from rag_eval.retrieve.vectors import unit_rows
 
 
 def check_index(embedder: Embedder, index: Index) -> None:
-    """Refuse an index that ranks by something else than the embedder's vectors are made for.
+    """Check that an index ranks by the embedder's similarity.
+
+    Args:
+        embedder: the embedder.
+        index: the index.
 
     Raises:
-        ConfigError: naming both, and an index that ranks so.
+        ConfigError: naming both similarities, and a suitable index.
     """
     if embedder.similarity not in index.similarities:
         known = ", ".join(sorted(index.similarities))
@@ -26,18 +30,30 @@ def check_index(embedder: Embedder, index: Index) -> None:
 
 
 def scores(rows: Vectors, query: Vectors, similarity: Similarity) -> NDArray[np.float32]:
-    """float32 (n,), as an index scores them: inner products, or negative squared distances for euclidean."""
+    """Scores float32 (n,) as an index computes them.
+
+    Args:
+        rows: float32 (n, dim).
+        query: float32 (dim,).
+        similarity: "euclidean" gives negative squared distances, others inner products.
+
+    Returns:
+        float32 (n,), higher is better.
+    """
     found = -np.square(rows - query).sum(axis=1) if similarity == "euclidean" else rows @ query
     return np.asarray(found, dtype=np.float32)
 
 
 def relevance(rows: Vectors, query: Vectors, similarity: Similarity) -> NDArray[np.float32]:
-    """float32 (n,) in [-1, 1], in the order of the scores; the cosine where all vectors have unit length.
+    """Scores scaled to [-1, 1], in the same order; equal to the cosine if all vectors have unit length.
 
     Args:
-        rows: float32 (n, dim), the candidates of one question, at least one.
+        rows: float32 (n, dim), candidates of one question, at least one.
         query: float32 (dim,).
-        similarity: by which they are compared.
+        similarity: similarity of the embedder.
+
+    Returns:
+        float32 (n,).
     """
     if similarity == "cosine":
         return scores(rows, query, similarity)
@@ -48,6 +64,6 @@ def relevance(rows: Vectors, query: Vectors, similarity: Similarity) -> NDArray[
 
 
 def cosines(rows: Vectors) -> NDArray[np.float32]:
-    """float32 (n, n), of all rows with each other."""
+    """Cosine similarity float32 (n, n) of all pairs of rows."""
     unit = unit_rows(rows)
     return np.asarray(unit @ unit.T, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Learned sparse retrieval: a model weights the words of a vocabulary, and the largest inner products win."""
+"""Learned sparse retrieval: inner products of term weights predicted by a model."""
 
 from __future__ import annotations
 
@@ -28,39 +28,45 @@ FILE = "vectors.npz"
 
 
 class SparseRetriever:
-    """Finds the documents whose word weights have the largest inner product with the question's (SPLADE, Formal et al. 2021).
+    """Retriever that ranks documents by the inner product of term weights (SPLADE, Formal et al. 2021).
 
-    Every document that shares a weighted word with the question is compared, so the search is exact; one that shares none
-    is not found.
+    The search is exact over all documents that share a weighted term with the question; others are not returned.
     """
 
     context: Context = "retrieved"
 
     def __init__(self, encoder: SparseTextEncoder, cache: Cache, k: PositiveInt, depth: PositiveInt) -> None:
-        """
+        """Configure an empty retriever.
+
         Args:
-            encoder: texts to weights of words.
-            cache: keeps the weights of each `add` from run to run.
+            encoder: maps texts to term weights.
+            cache: cache of the weights of each `add` between runs.
             k: documents that enter the prompt.
-            depth: documents that are searched and scored; k when that is more.
+            depth: documents that are retrieved and scored; k if that is larger.
         """
         self.k = k
         self.depth = max(k, depth)
         self._encoder = encoder
         self._cache = cache
         self._shelf = Shelf()
-        self._numbers: Numbers = np.zeros(0, dtype=np.int64)  # of the documents, rising
+        self._numbers: Numbers = np.zeros(0, dtype=np.int64)  # document numbers, ascending
         self._vectors: csr_array | None = None  # float32 (n_documents, vocabulary), in the order of `_numbers`
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         return {"retriever": "sparse", "depth": self.depth, "encoder": dict(self._encoder.identity()), "code": code_sha(__name__)}
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids. Returns where the weights are kept.
+        """Add documents, or replace those with known ids.
+
+        Args:
+            documents: documents with distinct ids.
+
+        Returns:
+            Cache entry of the weights; None without documents.
 
         Raises:
-            DataError: if an id comes twice or a weight is not finite; nothing is added then.
+            DataError: if an id is repeated or a weight is not finite; nothing is added then.
         """
         if not documents:
             return None
@@ -74,15 +80,20 @@ class SparseRetriever:
         return kept_in
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id, and then forgets none."""
+        """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         stays = np.flatnonzero(~np.isin(self._numbers, self._shelf.take(ids)))
         if self._vectors is not None:
             self._numbers, self._vectors = self._numbers[stays], self._vectors[stays]
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """For each question the documents with the largest products above 0, at most `depth`, equal ones in the order of arrival.
+        """Rank documents by inner product. All questions are encoded and searched in one batch.
 
-        All questions are encoded and searched in one batch; `seconds` holds each one's equal share of it.
+        Args:
+            examples: questions.
+
+        Returns:
+            At most `depth` documents with a score above 0 per question, equal scores in order of insertion. `seconds` is an equal
+            share of the batch.
 
         Raises:
             DataError: if there are no documents, or a question's weight is not finite.
@@ -103,7 +114,7 @@ class SparseRetriever:
         return [Searched(one, seconds) for one in hits]
 
     def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
-        """None: `search` compares with every document."""
+        """None, because `search` is exact."""
         return None
 
     def _best(self, products: csr_array, row: int, example: Example) -> tuple[Retrieved, ...]:
@@ -130,7 +141,15 @@ class SparseRetriever:
 
 
 def _refuse_bad_weights(vectors: csr_array, names: Sequence[str]) -> None:
-    """Raises DataError, naming up to three rows with a weight that is not finite, or if there is not one row a name."""
+    """Check the rows of an encoder's output.
+
+    Args:
+        vectors: float32 (n, vocabulary).
+        names: name of each text, for the error message.
+
+    Raises:
+        DataError: naming up to three rows with a weight that is not finite, or if the number of rows is wrong.
+    """
     if vectors.shape[0] != len(names):
         raise DataError(f"expected {len(names)} rows of weights, found shape {vectors.shape}. The encoder or its cache is broken.")
     row_of_each = np.repeat(np.arange(len(names)), np.diff(vectors.indptr))

@@ -1,4 +1,4 @@
-"""Texts as weights of many words, most of them 0, by a SPLADE model from a folder or from the hub, without code of its own."""
+"""Sparse term weights by a SPLADE model from a folder or the hub, loaded without executing code of the model."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _KEY = "retriever.encoder.model"
 
 
 class SparseTextEncoder:
-    """Encodes with a SparseEncoder of sentence-transformers. The model is found, checked and loaded on first use.
+    """Encodes with a SparseEncoder of sentence-transformers. The model is checked and loaded on first use.
 
-    Rows are compared by inner products; they have unit length where the folder declares the cosine. Longer texts than the
-    model reads are cut by it; how many documents are is logged as a warning.
+    Rows are compared by inner product; they have unit length if the folder declares the cosine. Texts longer than the model's limit are
+    truncated, with a warning for documents.
     """
 
     def __init__(
@@ -49,16 +49,17 @@ class SparseTextEncoder:
         device: Literal["auto", "cpu", "cuda"],
         revision: str | None = None,
     ) -> None:
-        """
+        """Configure the encoder.
+
         Args:
-            model: a folder, which needs no network, or a model id of the hub.
-            sha256: of model.safetensors, verified before loading; None trusts the folder.
-            batch_size: texts the model takes at once.
-            device: auto takes CUDA when there is one.
-            revision: commit of a hub model; None takes the newest. A folder has none.
+            model: local folder, or model id on the hub.
+            sha256: expected hash of model.safetensors, verified before loading; None = not verified.
+            batch_size: texts per forward pass.
+            device: "auto" uses CUDA if available.
+            revision: commit of a hub model; None = the newest. Ignored for a folder.
 
         Raises:
-            DataError: if the folder does not exist or its loading would run code or unpickle.
+            DataError: if the folder does not exist, or loading it would execute code or unpickle data.
         """
         check_model(model)
         self._model_name = model
@@ -68,26 +69,26 @@ class SparseTextEncoder:
         self._revision = revision
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the weights, to the last bit: files, length limit, device, batch size and library versions."""
+        """Everything that determines the weights bit by bit: files, length limit, device, batch size and library versions."""
         return {
             "encoder": fingerprint(self._folder),
             "similarity": self._similarity,
             "max_tokens": max_tokens(self._folder),
             "dtype": "float32",
             "device": self._device.type,
-            "batch_size": self._batch_size,  # padding changes last bits
+            "batch_size": self._batch_size,  # padding affects rounding
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
             "code": code_sha(__name__),
         }
 
     def encode_documents(self, documents: Sequence[Document]) -> csr_array:
-        """float32 (n, vocabulary), in order; title and text together."""
+        """Weights float32 (n, vocabulary) of title and text, in order."""
         texts = [document_text(document) for document in documents]
         self._warn_of_truncation(texts)
         return self._encode(self._model.encode_document, texts)
 
     def encode_questions(self, questions: Sequence[str]) -> csr_array:
-        """float32 (n, vocabulary), in order."""
+        """Weights float32 (n, vocabulary), in order."""
         return self._encode(self._model.encode_query, questions)
 
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> csr_array:

@@ -1,4 +1,4 @@
-"""Embeddings without weights: words by tf-idf, turned to their main directions in the first documents (latent semantic analysis)."""
+"""Embeddings by latent semantic analysis: tf-idf followed by truncated SVD, fitted to the first documents."""
 
 from __future__ import annotations
 
@@ -29,39 +29,46 @@ log = logging.getLogger(__name__)
 
 
 def _terms(text: str) -> list[str]:
-    """Words of two letters or more, as scikit-learn takes them, and every piece of a word of a script without spaces."""
+    """Words of at least two letters, as in scikit-learn, and all terms of words in scripts without spaces."""
     return [piece for piece in compared(text) if len(piece) > 1 or is_unparted(piece)]
 
 
 _WORDS = {"sublinear_tf": True, "dtype": np.float32, "analyzer": _terms}
-_SEED = 0  # of the randomized decomposition
-_NOTHING = 1e-5  # a length below this is rounding in single precision
-_BLOCK = 4096  # texts turned to vectors together
+_SEED = 0  # seed of the randomized SVD
+_NOTHING = 1e-5  # norms below this are rounding errors in single precision
+_BLOCK = 4096  # texts per block
 
 
 class TfidfSvd:
-    """Learns words and directions from the first documents that it sees; later ones are embedded with these.
+    """Fits vocabulary and components to the first documents; later ones are embedded with these.
 
-    A text without a known word points into a direction of its own, the last column, where no other text has anything.
+    A text without a known word is embedded as the unit vector of the last column, where all other texts are 0.
     """
 
     similarity: Similarity = "cosine"
 
     def __init__(self, dim: PositiveInt, cache: Cache) -> None:
-        """
+        """Configure the embedder.
+
         Args:
-            dim: directions kept, fewer where the documents have fewer.
-            cache: keeps what was learned from run to run.
+            dim: number of components; fewer if the documents have lower rank.
+            cache: cache of the fitted parameters between runs.
         """
         self._dim = dim
         self._cache = cache
         self._learned: _Learned | None = None
 
     def learn(self, documents: Sequence[Document]) -> Cached:
-        """Words, their weights and directions of these documents, from the cache where they are there.
+        """Fit vocabulary, idf weights and components, or load them from the cache.
+
+        Args:
+            documents: the documents.
+
+        Returns:
+            Cache entry of the parameters.
 
         Raises:
-            DataError: if not one document has a word of two letters.
+            DataError: if no document has a word of two letters.
         """
         key = {"embedder": self._settings, "documents": documents_sha(documents), "code": code_sha(__name__)}
         texts = [document_text(document) for document in documents]
@@ -73,15 +80,15 @@ class TfidfSvd:
         return kept
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the vectors: the settings and what was learned."""
+        """Everything that determines the vectors: settings and fitted parameters."""
         return {**self._settings, "learned": None if self._learned is None else self._learned.sha256, "code": code_sha(__name__)}
 
     def embed_documents(self, documents: Sequence[Document], allocate: Allocate) -> Vectors:
-        """float32 (n, directions + 1), unit rows, in order; title and text together."""
+        """Unit vectors float32 (n, n_components + 1) of title and text, in order."""
         return self._embed([document_text(document) for document in documents], [document.id for document in documents], allocate)
 
     def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """float32 (n, directions + 1), unit rows, in order."""
+        """Unit vectors float32 (n, n_components + 1), in order."""
         return self._embed(questions, questions, in_memory)
 
     @property
@@ -100,14 +107,15 @@ class TfidfSvd:
 
 
 class _Learned:
-    """Words, how rare each is, and the directions that documents differ in."""
+    """Fitted vocabulary, idf weights and components."""
 
     def __init__(self, words: Sequence[str], weights: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
-        """
+        """Create the vectorizer.
+
         Args:
-            words: n of them, in the order of columns.
-            weights: (n,), inverse document frequency.
-            directions: (directions, n), the strongest first.
+            words: vocabulary of n words, in column order.
+            weights: float32 (n,), inverse document frequency.
+            directions: float32 (n_components, n), by decreasing singular value.
         """
         self.words, self.weights, self.directions = words, weights, directions
         self._vectorizer = TfidfVectorizer(vocabulary=words, **_WORDS)
@@ -121,7 +129,7 @@ class _Learned:
         return digest.hexdigest()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, directions + 1), unit rows."""
+        """Unit vectors float32 (n, n_components + 1)."""
         turned = np.asarray(self._vectorizer.transform(texts) @ self.directions.T, dtype=np.float32)
         is_unknown = np.linalg.norm(turned, axis=1) < _NOTHING
         turned[is_unknown] = 0

@@ -1,4 +1,4 @@
-"""Texts to vectors through an encoder: tokenized once, in batches of similar length under a budget of padded tokens."""
+"""Batched encoding: texts are tokenized once and batched by similar length under a budget of padded tokens."""
 
 from __future__ import annotations
 
@@ -19,63 +19,72 @@ from rag_eval.progress import progress
 from rag_eval.retrieve.vectors import refuse_bad_rows, unit_rows
 
 Features = dict[str, Any]  # "input_ids", "attention_mask": int64 (rows, tokens)
-Rows = NDArray[np.int64]  # (n,), places of texts
+Rows = NDArray[np.int64]  # (n,), indices of texts
 
-_AT_ONCE = 8192  # texts tokenized together
-_BUDGETS = {"cpu": 1024, "cuda": 65_536}  # tokens: what one layer makes of them stays in a core's cache, or keeps a whole GPU busy
+_AT_ONCE = 8192  # texts per call of the tokenizer
+_BUDGETS = {"cpu": 1024, "cuda": 65_536}  # tokens per batch: activations of a layer fit a core's cache, or saturate a GPU
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a network reads one kind of text."""
+    """How a network encodes one kind of text."""
 
     tokenizer: Any  # a fast one of transformers
-    forward: Callable[[Features], torch.Tensor]  # to (rows, dim), on the device
+    forward: Callable[[Features], torch.Tensor]  # returns (rows, dim) on the device
     device: torch.device
-    limit: int | None  # tokens after which a text is cut, special ones included; None cuts nothing
-    prompt: str = ""  # stands before every text
-    is_unit: bool = True  # whether rows are made unit; those that are compared by more than their direction are left as they are
+    limit: int | None  # maximum number of tokens including special ones; None = no truncation
+    prompt: str = ""  # text before every input
+    is_unit: bool = True  # whether rows are normalised to unit length
 
     @cached_property
     def inert(self) -> Inert:
-        """For texts that spell special tokens."""
+        """Makes the tokenizer treat special tokens spelled in a text as text."""
         return Inert(self.tokenizer)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much the network is given at once."""
+    """Maximum batch size."""
 
-    token_budget: int  # tokens of a padded batch; a longer text gets a batch of its own
+    token_budget: int  # tokens of a padded batch; a longer text is a batch of its own
     max_rows: int
 
     @staticmethod
     def on(device: torch.device, token_budget: int | None, max_rows: int) -> Limits:
-        """With the budget that suits the device where none is given."""
+        """Limits for a device.
+
+        Args:
+            device: the device.
+            token_budget: tokens of a padded batch; None = a default for the device.
+            max_rows: texts per batch.
+
+        Returns:
+            The limits.
+        """
         return Limits(token_budget or _BUDGETS[device.type], max_rows)
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Texts as the network reads them."""
+    """Tokenized texts."""
 
-    columns: Mapping[str, Sequence[NDArray[np.int32]]]  # what the tokenizer gives ("input_ids" and the like), one row a text, cut
-    n_uncut: Rows  # tokens of each whole text, special ones included
+    columns: Mapping[str, Sequence[NDArray[np.int32]]]  # tokenizer outputs ("input_ids", ...), one truncated row per text
+    n_uncut: Rows  # tokens of each text before truncation, including special ones
 
     @cached_property
     def lengths(self) -> Rows:
-        """Tokens of each text as it is read."""
+        """Number of tokens of each text after truncation."""
         return np.array([len(row) for row in self.columns["input_ids"]], dtype=np.int64)
 
     @property
     def truncation(self) -> Truncation:
-        """What was cut."""
+        """Statistics of the truncation."""
         cut = self.n_uncut - self.lengths
         return Truncation(len(cut), int((cut > 0).sum()), float(cut.sum() / max(self.n_uncut.sum(), 1)))
 
 
 def tokenized(reading: Reading, texts: Sequence[str]) -> Tokens:
-    """Texts to tokens, special ones around each included, in order; what a text spells of them is text."""
+    """Tokenize texts, in order, with special tokens added; special tokens spelled in a text are treated as text."""
     tokenizer = reading.tokenizer
     columns: dict[str, list[NDArray[np.int32]]] = {}
     n_uncut = np.zeros(len(texts), dtype=np.int64)
@@ -87,7 +96,7 @@ def tokenized(reading: Reading, texts: Sequence[str]) -> Tokens:
                 [reading.prompt + text for text in those],
                 truncation=reading.limit is not None,
                 max_length=reading.limit,
-                return_overflowing_tokens=True,  # what was cut comes as further pieces: whole lengths cost no second pass
+                return_overflowing_tokens=True,  # gives the full length without a second pass
                 return_attention_mask=False,
                 verbose=False,
             )
@@ -102,7 +111,7 @@ def tokenized(reading: Reading, texts: Sequence[str]) -> Tokens:
 
 
 def plan(lengths: Rows, limits: Limits) -> list[Rows]:
-    """Batches of places, longest texts first, each of padded size rows x longest within the budget."""
+    """Batches of text indices, longest texts first, with padded size (rows x longest) within the budget."""
     order = np.argsort(-lengths, kind="stable")
     batches = []
     start = 0
@@ -114,20 +123,24 @@ def plan(lengths: Rows, limits: Limits) -> list[Rows]:
 
 
 def embed(reading: Reading, tokens: Tokens, limits: Limits, names: Sequence[str], allocate: Allocate) -> Vectors:
-    """float32 (n, dim), in order, in the array that `allocate` gives; each batch is written as it comes.
+    """Encode texts batch by batch into an allocated array.
 
     Args:
-        reading: the network.
-        tokens: of n texts, at least one.
-        limits: how much the network is given at once.
-        names: what each row embeds, n of them.
-        allocate: a shape to the array.
+        reading: the network and its settings.
+        tokens: n tokenized texts, at least one.
+        limits: maximum batch size.
+        names: name of each text, for messages.
+        allocate: function of a shape that returns the array.
+
+    Returns:
+        float32 (n, dim), in order.
 
     Raises:
         DataError: naming texts whose vector is zero or not finite.
+        ValueError: if there are no texts.
     """
     batches = plan(tokens.lengths, limits)
-    is_long = len(batches) > 1  # a single question is timed, and shows no bar
+    is_long = len(batches) > 1  # no progress bar for a single question, which may be timed
     vectors: Vectors | None = None
     with progress("embedding", len(names)) if is_long else nullcontext(lambda n: None) as advance:
         for rows, raw in _forwarded(reading, tokens, batches):
@@ -155,7 +168,15 @@ def _forwarded(reading: Reading, tokens: Tokens, batches: Sequence[Rows]) -> Ite
 
 
 def _a_core_each(forward: Callable[[Rows], torch.Tensor], batches: Sequence[Rows]) -> Iterator[torch.Tensor]:
-    """As many batches at once as there are threads, each on one: they never wait for each other, as threads of one layer do."""
+    """Run as many batches in parallel as there are threads, each single-threaded, which avoids synchronisation within layers.
+
+    Args:
+        forward: encodes one batch.
+        batches: batches of text indices.
+
+    Yields:
+        Vectors of each batch, in order.
+    """
     n_threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -165,7 +186,15 @@ def _a_core_each(forward: Callable[[Rows], torch.Tensor], batches: Sequence[Rows
 
 
 def _one_ahead(forward: Callable[[Rows], torch.Tensor], batches: Sequence[Rows]) -> Iterator[torch.Tensor]:
-    """Each is given out when the next is on its way, so that an accelerator need not wait for the copy of its vectors."""
+    """Start each batch before the previous result is consumed, so that an accelerator does not wait for copies.
+
+    Args:
+        forward: encodes one batch.
+        batches: at least one batch of text indices.
+
+    Yields:
+        Vectors of each batch, in order.
+    """
     ahead = forward(batches[0])
     for rows in batches[1:]:
         following = forward(rows)
@@ -175,12 +204,21 @@ def _one_ahead(forward: Callable[[Rows], torch.Tensor], batches: Sequence[Rows])
 
 
 def padded(tokens: Tokens, rows: Rows, tokenizer: Any) -> dict[str, torch.Tensor]:
-    """int64 (rows, longest) of each column and of the attention mask, filled up on the tokenizer's side."""
+    """Pad a batch on the tokenizer's padding side.
+
+    Args:
+        tokens: tokenized texts.
+        rows: indices of the texts of the batch.
+        tokenizer: tokenizer of transformers.
+
+    Returns:
+        int64 (rows, longest) for each column and the attention mask.
+    """
     lengths = tokens.lengths[rows]
     width = int(lengths.max())
     places = np.arange(width)
     is_real = places >= width - lengths[:, None] if tokenizer.padding_side == "left" else places < lengths[:, None]
-    fills = {"input_ids": tokenizer.pad_token_id or 0, "token_type_ids": tokenizer.pad_token_type_id}  # hidden by the mask
+    fills = {"input_ids": tokenizer.pad_token_id or 0, "token_type_ids": tokenizer.pad_token_type_id}  # masked
     blocks = {"attention_mask": torch.from_numpy(is_real.astype(np.int64))}
     for name, column in tokens.columns.items():
         block = np.full((len(rows), width), fills[name], dtype=np.int64)

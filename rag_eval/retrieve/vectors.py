@@ -1,4 +1,4 @@
-"""Checks on embedding vectors: a zero or non-finite row is never found, or found for everything, without a word."""
+"""Checks of embeddings. Rows that are zero or not finite would silently be found never or for every question."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 from rag_eval.errors import DataError
 from rag_eval.parts import Vectors
 
-_BLOCK = 65_536  # rows looked at together: vectors in a file are never read into memory as a whole
+_BLOCK = 65_536  # rows per block, so that memory-mapped vectors are not read into memory at once
 
 
 def in_memory(shape: tuple[int, int]) -> Vectors:
-    """An array of this shape to be filled."""
+    """Uninitialised array of a shape."""
     return np.empty(shape, dtype=np.float32)
 
 
 def refuse_bad_rows(vectors: Vectors, names: Sequence[str]) -> None:
-    """Refuse rows that are zero or not finite.
+    """Check that rows are finite and not zero.
 
     Args:
-        vectors: float32 (n, dim), in memory or in a file.
-        names: what each row embeds, n of them.
+        vectors: float32 (n, dim), in memory or memory-mapped.
+        names: name of each row, for the error message.
 
     Raises:
-        DataError: naming up to three rows, or if there is not one row a name.
+        DataError: naming up to three invalid rows, or if the number of rows is wrong.
     """
     if vectors.ndim != 2 or len(vectors) != len(names):
         raise DataError(f"expected {len(names)} rows of embeddings, found shape {vectors.shape}. The embedder or its cache is broken.")
@@ -39,13 +39,13 @@ def refuse_bad_rows(vectors: Vectors, names: Sequence[str]) -> None:
 
 
 def unit_rows(raw: ArrayLike) -> Vectors:
-    """float32 (n, dim) rows of unit length from raw rows; a zero row stays zero, and one that is not finite is not mended."""
+    """Rows normalised to unit length, float32 (n, dim); zero rows stay zero, non-finite rows stay non-finite."""
     vectors: Vectors = np.asarray(raw, dtype=np.float32)
     norms = _norms(vectors)
     return vectors / np.where(norms > 0, norms, 1).astype(np.float32)[:, None]
 
 
 def _norms(vectors: Vectors) -> NDArray[np.float64]:
-    """(n,); in double precision, so that no finite row has an infinite one."""
+    """Norms float64 (n,); in double precision, so that the norm of a finite row does not overflow."""
     blocks = [vectors[at : at + _BLOCK].astype(np.float64) for at in range(0, len(vectors), _BLOCK)]
     return np.concatenate([np.linalg.norm(block, axis=1) for block in blocks]) if blocks else np.empty(0)

@@ -1,4 +1,4 @@
-"""Loading an encoder: whether its files are whole, which number format pays, and faults of libraries in one line."""
+"""Loading of encoders: validation of weights, choice of dtype, and conversion of library errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,25 @@ from rag_eval.errors import DataError, EnvironmentFault
 
 
 def resolved(dtype: Literal["auto", "float32", "bfloat16"], device: torch.device) -> Literal["float32", "bfloat16"]:
-    """The dtype itself; for `auto` bfloat16 where this device multiplies it clearly faster than float32, judged once a process."""
+    """The dtype itself; for "auto", bfloat16 if the device multiplies it clearly faster than float32, measured once per process."""
     return dtype if dtype != "auto" else faster_dtype(device.type)
 
 
 @contextmanager
 def loading(key: str, model: str) -> Iterator[None]:
-    """Says in one line what a library says in many: the model is at fault, or else the disk."""
+    """Convert library errors during loading to one-line errors of this package.
+
+    Args:
+        key: configuration key of the model.
+        model: model name or folder.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        DataError: if the model is faulty.
+        EnvironmentFault: if a file cannot be read.
+    """
     try:
         yield
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -31,10 +43,16 @@ def loading(key: str, model: str) -> Iterator[None]:
 
 
 def check_network(network: Any, tokenizer: Any, key: str, model: str) -> None:
-    """Refuse a network whose weights are not finite, or that has no vector for some token.
+    """Check that all weights are finite and that every token has an embedding.
+
+    Args:
+        network: the model.
+        tokenizer: its tokenizer.
+        key: configuration key of the model, for error messages.
+        model: model name or folder, for error messages.
 
     Raises:
-        DataError: naming the first such weight, or both numbers of tokens.
+        DataError: naming the first invalid weight, or both vocabulary sizes.
     """
     for name, weight in network.named_parameters():
         if not bool(weight.isfinite().all()):

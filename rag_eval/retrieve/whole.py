@@ -1,4 +1,4 @@
-"""The whole corpus as context: the long-context alternative to searching."""
+"""The whole corpus as context: the long-context baseline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag_eval.types import Document, Example, Searched
 
 
 class Whole:
-    """Finds every document for every question, in corpus order. `k` and `depth` are the size of the corpus."""
+    """Returns every document for every question, in corpus order. `k` and `depth` are the size of the corpus."""
 
     context: Context = "corpus"
 
@@ -20,16 +20,16 @@ class Whole:
         self._corpus = Corpus()
 
     def add(self, documents: Sequence[Document]) -> Cached | None:
-        """Add documents, or replace those with known ids in their place; nothing is kept."""
+        """Add documents, or replace those with known ids in place; returns None because nothing is cached."""
         self._corpus.add(documents)
         self.k = self.depth = len(self._corpus)
         return None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget documents. Raises KeyError on an unknown id."""
+        """Remove documents. Raises KeyError for an unknown id."""
         self._corpus.remove(ids)
         self.k = self.depth = len(self._corpus)
 
     def search(self, examples: Sequence[Example]) -> list[Searched]:
-        """Every document for each question. Raises DataError when there is none."""
+        """All documents for each question. Raises DataError if there are none."""
         return [listed(self._corpus.all())] * len(examples)

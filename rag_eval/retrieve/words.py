@@ -1,4 +1,4 @@
-"""Words of a text in any script, and the pieces of them that lexical search compares where no spaces part words."""
+"""Words of a text in any script, and the terms into which lexical search splits words of scripts without spaces."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from itertools import groupby, pairwise
 
 
 def _class(codes: list[int]) -> str:
-    """Code points as the inside of a character class."""
+    """Code points as the content of a regular-expression character class."""
     runs = [[code for _, code in run] for _, run in groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0])]
     return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
 
 
-# Combining marks such as vowel signs and accents. Beyond the first two planes there are selectors of variants alone.
+# Combining marks such as vowel signs and accents. Beyond the first two planes there are only variation selectors.
 _MARKS = _class([code for code in range(0x300, 0x20000) if unicodedata.category(chr(code)) in {"Mn", "Mc"}])
 _HAN = "\u2e80-\u2fd5\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
-# Blocks of scripts whose words are not parted, and Hangul, whose particles are written onto the word before them.
+# Blocks of scripts without spaces between words, and Hangul, where particles are attached to words.
 _UNPARTED = (
     f"{_HAN}\u3031-\u3035\u303c\u3041-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\U0001b000-\U0001b16f"  # kana, Bopomofo
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"  # Thai, Lao, Burmese, Khmer, Tai
     "\u1100-\u11ff\ua960-\ua97c\uac00-\ud7fb"  # Hangul
 )
-# Dropped: joiners, soft hyphens, selectors of variants, and the points of Arabic and Hebrew, which most texts leave out.
+# Removed: joiners, soft hyphens, variation selectors, and the points of Arabic and Hebrew, which most texts omit.
 _DROPPED = dict.fromkeys(
     [0xAD, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x640, 0x670]
     + [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
@@ -36,21 +36,27 @@ _BEGINS_HAN = re.compile(f"[{_HAN}]")
 
 
 def words(text: str) -> list[str]:
-    """The words in their order: compatible characters made one (NFKC), lower-cased, each letter with its marks.
+    """Words in order: NFKC, lower case, letters with their combining marks.
 
-    What stands between two signs of a script without spaces is one word.
+    In scripts without spaces, the text between two punctuation marks is one word.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The words.
     """
     plain = unicodedata.normalize("NFKC", text).lower()
     return _PLAIN.findall(plain) if plain.isascii() else _WORD.findall(plain.translate(_DROPPED))
 
 
 def is_unparted(word: str) -> bool:
-    """Whether it is of a script without spaces between words, or of Hangul."""
+    """Whether a word is in a script without spaces between words, or in Hangul."""
     return _BEGINS_UNPARTED.match(word) is not None
 
 
 def pieces(word: str) -> list[str]:
-    """What is compared of a word: itself; in a script without spaces each two neighbouring characters, and each Han character."""
+    """Terms of a word: itself, or in scripts without spaces its character bigrams and Han characters."""
     if not is_unparted(word):
         return [word]
     characters = _CHARACTER.findall(word)
@@ -61,5 +67,5 @@ def pieces(word: str) -> list[str]:
 
 
 def compared(text: str) -> list[str]:
-    """The pieces of all words of a text."""
+    """Terms of all words of a text."""
     return [piece for word in words(text) for piece in pieces(word)]

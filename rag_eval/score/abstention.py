@@ -1,9 +1,11 @@
-"""Does an answer say that the answer is not known, and nothing else? In English, as chat models word it.
+"""Detection of abstentions: answers that state that the answer is not known, and state nothing else.
 
-The first sentence must say that what is asked is not known, not given in the sources or cannot be told, in one of the ways
-listed here; every further sentence must say so too, say what the sources have only, or offer help. What is said after "but",
-"however" or a semicolon and after a guess ("it can be inferred", "probably") is an answer, and is judged by what it says. The wordings
-were collected and measured on recorded answers: docs/measuring.md, `python -m experiments.abstention`.
+The rules are regular expressions for English as chat models write it. The first clause of the text must match one of
+`_WORDINGS` ("the text does not mention ...", "it is unclear who ...", "I do not know ..."). Every further clause must match
+`_WORDINGS` or `_ADDITIONS` (what the sources do say, offers of help). Clauses are separated at sentence ends, at "but",
+"however" and the like, and at semicolons. A clause with a guess ("it can be inferred", "probably") is an answer. The wordings
+were collected from recorded answers, and the error rates were measured on them: docs/measuring.md,
+`python -m experiments.abstention`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 from rag_eval.score.normal_form import normalize
 from rag_eval.types import ABSTENTION
 
-# Ways to say that the answer is not known, and nothing else; normalised.
+# Complete answers that are abstentions, normalised.
 REFUSALS = frozenset(
     {
         ABSTENTION,
@@ -25,11 +27,11 @@ REFUSALS = frozenset(
     }
 )
 
-_LONGEST = 600  # characters; who says more says something
+_LONGEST = 600  # characters; a longer text is never an abstention
 
 
 def _any(words: str, *phrases: str) -> str:
-    """A pattern of alternatives: single words, and phrases of several."""
+    """Regular expression that matches any of the single words in `words` or any of the phrases."""
     return f"(?:{'|'.join((*phrases, *words.split()))})"
 
 
@@ -50,7 +52,7 @@ _NOUN = _any(
     "search results",
     "form 10-k",
 )
-# What may be lacking the answer: "the second chunk provided", "none of the articles", "the leaflet of the medicine".
+# A source of information: "the second chunk provided", "none of the articles", "the leaflet of the medicine".
 _SOURCE = (
     rf"(?:(?:the|this|that|these|those|your|our|any|none of the)\s+)?(?:[\w'-]+\s+){{0,3}}?{_NOUN}"
     r"(?:\s+(?:provided|given|above|below|here|alone|i have|you (?:have )?(?:provided|gave|given)|\d+|of [\w' -]{1,40}?))*"
@@ -65,7 +67,7 @@ _SAID = _any(
     "mentioned specified stated provided given known disclosed described detailed discussed indicated revealed explained clear",
     "spelled out",
 )
-# What can be said of other things than answers ("no survivors were found"), so that a source must be named with it.
+# Participles that are also used of other things than answers ("no survivors were found"): they count only with a named source.
 _SAID_THERE = _any(
     "available included addressed defined identified named listed recorded reported found present covered noted answered contained"
 )
@@ -80,12 +82,12 @@ _WORDINGS = tuple(
     map(
         re.compile,
         (
-            # The sources: "the text does not mention ...", "the passages contain no information", "none of the documents says"
+            # Subject is a source: "the text does not mention ...", "the passages contain no information", "none of the documents says"
             rf"{_SOURCE}\s+(?:do|does|did){_NOT}\s+{_ADVERBS}{_SAY}\b.*",
             rf"{_SOURCE}\s+(?:contains?|provides?|gives?|makes?|offers?|includes?|has|have|had)\s+no\s+(?:[\w-]+\s+){{0,2}}{_WHAT}\b.*",
             rf"{_SOURCE}\s+(?:(?:lacks?|lacked)\s+.*|(?:is|are)\s+silent\b.*)",
             rf"(?:none|neither)\s+of\s+{_SOURCE}\s+{_SAY}s?\b.*",
-            # What is asked: "the year is not stated", "... is not available in the text", "it is unclear who ..."
+            # Subject is the requested fact: "the year is not stated", "... is not available in the text", "it is unclear who ..."
             rf"{_SUBJECT}\s*\b(?:is|are|was|were|has|have){_NOT}\s+{_ADVERBS}{_SAID}{_IN_SOURCE}?",
             rf"{_SUBJECT}\s*\b(?:is|are|was|were|has|have){_NOT}\s+{_ADVERBS}{_SAID_THERE}{_IN_SOURCE}",
             rf"(?:it|this|that|the answer|this information){_BE}{_NOT}\s+{_ADVERBS}{_SAID_THERE}{_IN_SOURCE}?",
@@ -109,7 +111,7 @@ _WORDINGS = tuple(
             rf"no\s+(?:[\w'-]+\s+){{1,5}}(?:is|are|was|were|has been|can be|could be)\s+{_ADVERBS}"
             rf"(?:{_SAID}{_IN_SOURCE}?|{_SAID_THERE}{_IN_SOURCE})",
             rf"no\s+answer\s+(?:(?:is|was|can be|could be)\s+)?{_ADVERBS}(?:{_SAID}|{_SAID_THERE})\b.*",
-            # Who speaks: "I do not know ...", "I have no information", "I am not sure", "please provide more context"
+            # Subject is the speaker: "I do not know ...", "I have no information", "I am not sure", "please provide more context"
             rf"(?:i|we)\s+(?:(?:do|did|can|could)(?:\s+not|n't)|cannot|can't)\s+{_ADVERBS}"
             rf"(?:{_TELL}|have\s+(?:enough|any|sufficient|access|(?:[\w-]+\s+){{0,2}}{_WHAT}))\b.*",
             rf"(?:i|we)\s+(?:do|did|can|could)(?:\s+not|n't)\s+(?:have|find|see)\b.*{_IN_SOURCE}",
@@ -121,7 +123,7 @@ _WORDINGS = tuple(
         ),
     )
 )
-# What may follow: what the sources say only, and offers of help.
+# Clauses that may follow an abstention: what the sources do contain, and offers of help.
 _ADDITIONS = tuple(
     map(
         re.compile,
@@ -153,7 +155,7 @@ _HINT = re.compile(r"\b(?:no|not|none|neither|silent|cannot|unable|lacks?|insuff
 
 
 def is_abstention(text: str) -> bool:
-    """Whether the text says that the answer is not known, and nothing else: one of REFUSALS, or as this module's head says."""
+    """Whether a text is an abstention: one of `REFUSALS` after normalisation, or matched by the rules in the module docstring."""
     if normalize(text) in REFUSALS:
         return True
     if len(text) > _LONGEST or not _HINT.search(text) or text.lstrip()[:1] in "\"“'‘" or _is_title(text):
@@ -163,7 +165,7 @@ def is_abstention(text: str) -> bool:
 
 
 def _clauses(sentence: str) -> list[str]:
-    """The parts of a sentence around but and however, without what polite sentences begin with."""
+    """Clauses of a sentence in lower case, separated at "but", "however" and semicolons, without polite lead-ins."""
     rest, before = sentence.lower().replace("’", "'").strip(" .,;:!?"), None
     while rest != before:
         before, rest = rest, _LEAD_IN.sub("", rest, count=1)
@@ -179,6 +181,6 @@ def _adds_nothing(clause: str) -> bool:
 
 
 def _is_title(text: str) -> bool:
-    """Whether long words are capital, as in "I Don't Know How to Love Him"."""
+    """Whether all words of more than three letters are capitalised, as in the song title "I Don't Know How to Love Him"."""
     long = [word for word in text.split() if len(word) > 3]
     return len(long) > 1 and all(word[0].isupper() for word in long) and text.rstrip()[-1].isalnum()

@@ -1,4 +1,4 @@
-"""Is an answer right? SQuAD's measures (reference: evaluate-v2.0.py of SQuAD 2.0), ROUGE-L, containment and abstention."""
+"""Metrics of answer text: exact match, token F1 (reference: evaluate-v2.0.py of SQuAD 2.0), ROUGE-L, containment, abstention."""
 
 from __future__ import annotations
 
@@ -17,35 +17,50 @@ from rag_eval.types import Example, Prediction
 
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:
-    """Harmonic mean of token precision and recall, tokens counted as often as they occur, against the closest answer.
+    """Token F1 of SQuAD: harmonic mean of token precision and recall, maximum over the gold answers.
 
-    Tokens are the words of SQuAD's normal form; characters of scripts without spaces are tokens each (words.py).
+    Tokens are counted with multiplicity. They are the words of SQuAD's normal form; in scripts without spaces between words
+    each character is a token (words.py).
+
+    Args:
+        prediction: answer of the system.
+        answers: gold answers.
 
     Returns:
-        A number in [0, 1]; nan when there are no answers.
+        A number in [0, 1]; nan if `answers` is empty.
     """
     return max((_f1(*_tokens(prediction, gold)) for gold in answers), default=math.nan)
 
 
 def token_recall(prediction: str, answers: Sequence[str]) -> float:
-    """Share of the tokens of an answer that the prediction holds, counted as often as they occur, for the best answer.
+    """Share of the tokens of a gold answer that the prediction contains, maximum over the gold answers.
 
-    It never falls when a prediction grows, so it is read beside token_f1.
+    Tokens are counted with multiplicity. The score does not decrease when a prediction gets longer, so read it together with
+    `token_f1`.
+
+    Args:
+        prediction: answer of the system.
+        answers: gold answers.
 
     Returns:
-        A number in [0, 1]; nan when there are no answers.
+        A number in [0, 1]; nan if `answers` is empty.
     """
     return max((_recall(*_tokens(prediction, gold)) for gold in answers), default=math.nan)
 
 
 def subsequence_f1(prediction: str, answers: Sequence[str]) -> float:
-    """Harmonic mean of the shares that the longest common subsequence of words has in prediction and answer; best answer.
+    """ROUGE-L F1 (Lin 2004, beta = 1) over the whole text, maximum over the gold answers.
 
-    ROUGE-L of Lin 2004 with beta = 1 over the whole text, as Google's rouge_score computes `rougeL` without stemming. Words
-    are runs of letters and digits in lower case; unlike there, those of every script (words.py), so that no language scores 0.
+    2 * LCS / (n_prediction + n_gold), with LCS the length of the longest common subsequence of words; the same as `rougeL` of
+    Google's rouge_score without stemming for English. Words are runs of letters and digits in lower case, in every script
+    (words.py), whereas rouge_score keeps only ASCII.
+
+    Args:
+        prediction: answer of the system.
+        answers: gold answers. One without any word ("+") is compared by the tokens of `token_f1`.
 
     Returns:
-        A number in [0, 1]; nan when there are no answers. One without a word ("+") is compared by the tokens of token_f1.
+        A number in [0, 1]; nan if `answers` is empty.
     """
     said = words(prediction)
     pairs = ((said, gold) if (gold := words(answer)) else _tokens(prediction, answer) for answer in answers)
@@ -53,30 +68,43 @@ def subsequence_f1(prediction: str, answers: Sequence[str]) -> float:
 
 
 def containment(prediction: str, answers: Sequence[str]) -> float:
-    """1.0 if the words of an answer stand in a text, all and in a row, else 0.0; nan when there are no answers.
+    """1.0 if the words of a gold answer occur contiguously in a text, else 0.0; nan if `answers` is empty.
 
-    However long the text is, and whatever the type of the answer: for passages. `contains` judges what a system said.
+    There is no limit on the length of the text and no comparison by type, so this is for passages; `contains` is the metric for
+    the answers of a system.
+
+    Args:
+        prediction: text to search.
+        answers: gold answers.
+
+    Returns:
+        0.0, 1.0 or nan.
     """
     return max((float(holds_words(prediction, gold)) for gold in answers), default=math.nan)
 
 
 def answer_text(prediction: Prediction) -> str:
-    """What was answered; "" for an error, whatever it left behind."""
+    """Text of the answer; "" if the outcome is an error."""
     return "" if prediction.outcome == "error" else prediction.text
 
 
 @declares(Declaration(label="exact match", asks="form", tells_right=True, is_column=True))
 def em(prediction: Prediction, example: Example) -> float:
-    """Equality by the comparator that the question names, which is exact match unless it says otherwise.
+    """Exact match by the question's comparator (`Grading.comparator`, default `exact`).
 
-    0 for an error, nan for an unanswerable question, which is scored by whether the system abstains.
+    Args:
+        prediction: answer of the system.
+        example: the question with its gold answers.
+
+    Returns:
+        0.0 or 1.0; 0.0 for an error; nan for an unanswerable question, which `abstained` scores.
     """
     return compare(answer_text(prediction), example)
 
 
 @declares(Declaration(label="exact match, extracted", asks="form", tells_right=True))
 def em_extracted(prediction: Prediction, example: Example) -> float:
-    """As em, of the answer as it stands or of what its frame holds (frames.py), whichever is right."""
+    """`em` of the answer or of the answer extracted from its frame (frames.py), whichever is higher."""
     text = answer_text(prediction)
     return compare(text, example) or compare(extracted(text), example)
 
@@ -89,7 +117,7 @@ def f1(prediction: Prediction, example: Example) -> float:
 
 @declares(Declaration(label="F1, extracted", asks="words"))
 def f1_extracted(prediction: Prediction, example: Example) -> float:
-    """As f1, of the answer as it stands or of what its frame holds (frames.py), whichever is better."""
+    """`f1` of the answer or of the answer extracted from its frame (frames.py), whichever is higher."""
     score = f1(prediction, example)
     return max(score, token_f1(extracted(answer_text(prediction)), example.answers)) if score < 1 else score
 
@@ -108,7 +136,7 @@ def rouge_l(prediction: Prediction, example: Example) -> float:
 
 @declares(Declaration(label="contains", asks="content", tells_right=True, is_column=True))
 def contains(prediction: Prediction, example: Example) -> float:
-    """Whether a right answer stands in a short one (containing.py); 0 for an error, nan for an unanswerable question."""
+    """1.0 if a short answer contains a gold answer (containing.py), else 0.0; 0.0 for an error, nan for an unanswerable question."""
     return contains_answer(answer_text(prediction), example)
 
 
@@ -117,13 +145,13 @@ def contains(prediction: Prediction, example: Example) -> float:
     Declaration(*("abstain", "unanswerable", "says unknown when unanswerable"), judges="unanswerable", gold_scores_1=False, is_column=True),
 )
 def abstained(prediction: Prediction, example: Example) -> float:
-    """1.0 if the system said that it does not know, else 0.0: right for unanswerable questions, wrong for the others."""
+    """1.0 if the system abstained, else 0.0. Higher is better for unanswerable questions, lower for answerable ones."""
     return float(prediction.outcome == "abstained")
 
 
 @declares(Declaration(label="words per answer", better="lower", high=None, gold_scores_1=False))
 def n_words(prediction: Prediction, example: Example) -> float:
-    """Words of the answer: what stands between white space, two characters of a script without spaces being one; nan for an error."""
+    """Length of the answer in whitespace-separated words, two characters of a script without spaces counting as one; nan for an error."""
     return math.nan if prediction.outcome == "error" else length(prediction.text)
 
 
@@ -142,7 +170,7 @@ def _tokens(prediction: str, gold: str) -> tuple[list[str], list[str]]:
 
 
 def _common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common subsequence, a row of the table at a time as the bits of a number (Hyyrö 2004)."""
+    """Length of the longest common subsequence, by the bit-parallel algorithm of Hyyrö (2004)."""
     places: dict[str, int] = {}
     for at, word in enumerate(one):
         places[word] = places.get(word, 0) | 1 << at

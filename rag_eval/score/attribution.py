@@ -1,4 +1,4 @@
-"""Why an answer is wrong: where its evidence was lost on the way, and where the wrong answer came from."""
+"""Error attribution: the pipeline stage at which a wrong answer lost its evidence, and the source of the wrong answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CAUSES: tuple[str, ...] = get_args(Cause)
 
 @dataclass(frozen=True)
 class Attribution:
-    """One wrong answer."""
+    """Causes of one wrong answer."""
 
-    cause: Cause  # the first place at which some of the evidence was lost; not_known where recorded passages may be evidence
-    distracted_by: str | None  # id of a passage in the prompt, no evidence, that holds the wrong answer
-    is_stale: bool  # the answer was right once
-    is_misled: bool  # the answer is what some document states against the truth
+    cause: Cause  # first stage at which some evidence was lost; not_known if recorded passages may be evidence
+    distracted_by: str | None  # id of the first passage in the prompt that is no evidence and contains the wrong answer
+    is_stale: bool  # the answer matches one of grading.stale_answers
+    is_misled: bool  # the answer matches one of grading.misleading_answers
 
 
 def attribute(
@@ -32,11 +32,14 @@ def attribute(
 
     Args:
         prediction: the wrong answer.
-        example: the question, whose grading lists what was right before, where something was.
-        corpus: ids of all documents that could be found; empty = not known.
-        documents: by id, at least those that stood in the prompt and are known by text.
-        is_lenient: whether it is enough that an old or misleading answer stands in what was said, as where containment is the
-            primary score; else the two must be equal.
+        example: the question; its grading lists stale and misleading answers, if any.
+        corpus: ids of all documents that can be retrieved; empty if not known.
+        documents: documents by id, at least those in the prompt whose text is known.
+        is_lenient: if true, a stale or misleading answer need only be contained in the prediction (for containment as the
+            primary score); otherwise the two must be equal after normalisation.
+
+    Returns:
+        The cause and the flags of the answer. Empty answers and abstentions are not stale, misled or distracted.
     """
     is_said = bool(normalize(prediction.text)) and not is_abstention(prediction.text)
     return Attribution(
@@ -48,12 +51,12 @@ def attribute(
 
 
 def wanted(prediction: Prediction) -> tuple[str, ...]:
-    """Ids of the passages that were meant for the prompt, before those that did not fit were left out."""
+    """Ids of the passages selected for the prompt, including those that were dropped because they did not fit."""
     return prediction.retrieved[: len(prediction.in_prompt) + prediction.n_truncated]
 
 
 def _gives(text: str, answers: Collection[str], is_lenient: bool) -> bool:
-    """Whether what was said is one of the answers, or holds one."""
+    """Whether the text equals one of the answers after normalisation or, if lenient, contains one."""
     return any(holds(text, one) for one in answers) if is_lenient else normalize(text) in set(map(normalize, answers))
 
 

@@ -1,6 +1,6 @@
-"""The paired cluster bootstrap: whole clusters are drawn again, and all arms and metrics see the same draw.
+"""Paired cluster bootstrap: whole clusters are resampled with replacement, and all arms and metrics use the same resamples.
 
-A draw is a row of weights, how often each cluster came up, so that resampled means are products of matrices.
+A resample is a row of weights (how often each cluster was drawn), so that resampled means are matrix products.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ from scipy.special import ndtr, stdtrit
 
 from rag_eval.score.estimate import clustered_se, is_flat
 
-_BLOCK = 250  # resamples counted at a time; more do not fit the processor's cache
+_BLOCK = 250  # resamples counted at a time, so that a block fits the processor's cache
 
 
 def cluster_weights(n_clusters: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each cluster is drawn in each resample of the clusters.
+    """Number of times each cluster is drawn in each bootstrap resample.
+
+    Args:
+        n_clusters: number of clusters, at least 1.
+        n_resamples: number of resamples, at least 1.
+        seed: seed of the generator.
 
     Returns:
         float64 (n_resamples, n_clusters), whole numbers; each row sums to n_clusters.
@@ -37,18 +42,18 @@ def cluster_weights(n_clusters: int, n_resamples: int, seed: int) -> NDArray[np.
 
 
 def bootstrap_means(columns: NDArray[np.float64], codes: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of every column over its judged questions, in every resample.
+    """Mean of every column over its judged questions, in every resample.
 
     Args:
-        columns: float64 (n, m), one column an arm or metric; nan = not judged.
+        columns: float64 (n, m), one column per arm or metric; nan = not judged.
         codes: int64 (n,), the cluster of each question, numbered from 0.
         weights: float64 (n_resamples, n_clusters), from `cluster_weights`.
 
     Returns:
-        float64 (n_resamples, m); nan where a resample holds no judged question of a column.
+        float64 (n_resamples, m); nan where a resample contains no judged question of a column.
 
     Raises:
-        ValueError: if shapes do not fit or a code has no weight.
+        ValueError: if shapes do not match or a code has no weight.
     """
     if columns.ndim != 2 or codes.shape != columns.shape[:1] or not 0 <= codes.min() <= codes.max() < weights.shape[1]:
         raise ValueError(f"{columns.shape} values, {codes.shape} codes up to {codes.max()} and {weights.shape} weights do not fit.")
@@ -56,21 +61,21 @@ def bootstrap_means(columns: NDArray[np.float64], codes: NDArray[np.int64], weig
     if is_judged.all():
         sizes = np.bincount(codes, minlength=weights.shape[1])[:, None]
         return (weights @ _sums(columns, codes, weights.shape[1])) / (weights @ sizes)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is the nan promised
+    with np.errstate(invalid="ignore"):  # 0 / 0 gives the documented nan
         return (weights @ _sums(np.nan_to_num(columns), codes, weights.shape[1])) / (
             weights @ _sums(is_judged.astype(np.float64), codes, weights.shape[1])
         )
 
 
 def percentile_interval(samples: NDArray[np.float64], confidence: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The middle part of resampled values (Efron 1979), of each column.
+    """Percentile bootstrap interval (Efron 1979) of each column.
 
     Args:
-        samples: float64 (n_resamples, m); nan = left out.
-        confidence: share of the samples between the two ends; `expanded` where clusters are few.
+        samples: float64 (n_resamples, m); nan values are ignored.
+        confidence: share of the samples inside the interval; use `expanded` if there are few clusters.
 
     Returns:
-        Two float64 (m,), the low and the high ends; nan for a column without samples.
+        Two arrays float64 (m,): lower and upper limits; nan for a column without samples.
     """
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(samples, (tail, 1 - tail), axis=0)
@@ -78,10 +83,17 @@ def percentile_interval(samples: NDArray[np.float64], confidence: float = 0.95) 
 
 
 def expanded(confidence: float, n_clusters: int) -> float:
-    """The confidence to ask of resamples of few clusters so that the interval holds the one wanted.
+    """Confidence level at which to take a percentile interval so that its coverage is right with few clusters.
 
-    Resamples vary by (G - 1) / G of the true variance and know no Student's t (Hesterberg 2015,
-    The American Statistician 69). With 50 clusters 95 % become 95.8 %.
+    Corrects the bootstrap variance, which is too small by (G - 1) / G, and uses Student's t instead of the normal distribution
+    ("expanded percentile interval", Hesterberg 2015, The American Statistician 69). With 50 clusters, 95 % becomes 95.8 %.
+
+    Args:
+        confidence: wanted coverage, between 0 and 1.
+        n_clusters: G, at least 2.
+
+    Returns:
+        The adjusted level, between 0 and 1.
 
     Raises:
         ValueError: if there are fewer than 2 clusters.
@@ -95,21 +107,21 @@ def expanded(confidence: float, n_clusters: int) -> float:
 def bootstrap_t_interval(
     values: NDArray[np.float64], codes: NDArray[np.int64], seed: int, n_resamples: int, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """The interval of a mean for few clusters, under about 30: the cluster bootstrap-t.
+    """Cluster bootstrap-t interval of a mean, for fewer than about 30 clusters.
 
-    Each resample gives a t value with its own clustered standard error, and their quantiles stand where those of
-    Student's t would (Efron 1982; Cameron, Gelbach and Miller 2008). So the interval need not be symmetric.
+    Each resample gives a t statistic with its own clustered standard error; the quantiles of these replace those of Student's t
+    (Efron 1982; Cameron, Gelbach and Miller 2008). The interval may be asymmetric.
 
     Args:
-        values: float64 (n,); nan = not judged, left out.
+        values: float64 (n,); nan = not judged, ignored.
         codes: int64 (n,), the cluster of each question.
-        seed: of the draws.
-        n_resamples: how many.
-        confidence: of the interval.
+        seed: seed of the resamples.
+        n_resamples: number of resamples.
+        confidence: level of the interval.
 
     Returns:
-        An end is infinite where more resamples than its tail holds have clusters that all agree, as of 0/1 values
-        nearly all right: then the data say nothing about that end, and what the values can be at all limits it.
+        Lower and upper limit. A limit is infinite if the share of resamples with a standard error of 0 exceeds its tail, as
+        for 0/1 values that are nearly all 1; only the range of the values then bounds the mean on that side.
 
     Raises:
         ValueError: if fewer than 2 clusters have judged questions.
@@ -129,7 +141,7 @@ def bootstrap_t_interval(
 
 
 def _t_values(deviations: NDArray[np.float64], codes: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64 (n_resamples,): resampled mean deviations over their clustered standard errors; infinite where that is 0."""
+    """float64 (n_resamples,): resampled mean deviations divided by their clustered standard errors; infinite where those are 0."""
     n_clusters = weights.shape[1]
     size, total = np.bincount(codes), np.bincount(codes, weights=deviations)
     n, sums, squares, products, sizes = (weights @ np.stack([size, total, total**2, total * size, size**2], axis=1)).T
@@ -141,7 +153,7 @@ def _t_values(deviations: NDArray[np.float64], codes: NDArray[np.int64], weights
 
 
 def _sums(columns: NDArray[np.float64], codes: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
-    """float64 (n_clusters, m): the sums of the columns over each cluster."""
+    """float64 (n_clusters, m): sums of the columns per cluster."""
     sums = np.zeros((n_clusters, columns.shape[1]))
     np.add.at(sums, codes, columns)
     return sums

@@ -1,7 +1,7 @@
-"""When two texts are the same answer: by their words, or by what they mean where the question's grading says of which type they are.
+"""Comparators: equality of a text and a gold answer, by words or by type (number, date, set, yes/no/maybe, JSON, choice).
 
-A text must be the answer and nothing else, except after yes, no or maybe; one that is not of the type is wrong.
-Every comparator gives nan without gold answers, and raises ValueError for a gold answer that is not of its type.
+The text must consist of the answer only, except for `yes_no_maybe`; a text that is not of the type scores 0.
+Every comparator returns nan without gold answers and raises ValueError for a gold answer that is not of its type.
 """
 
 from __future__ import annotations
@@ -28,10 +28,17 @@ Gold = TypeVar("Gold")
 
 
 def compare(text: str, example: Example) -> float:
-    """1.0 if the text is an answer by the example's comparator (`exact` if it names none), 0.0 if not, nan without answers.
+    """Score a text with the comparator of the example (`exact` by default).
+
+    Args:
+        text: answer of the system.
+        example: the question with its gold answers.
+
+    Returns:
+        1.0 if the text equals a gold answer, else 0.0; nan without gold answers.
 
     Raises:
-        ValueError: if there is no such comparator or a gold answer is not of its type.
+        ValueError: if the comparator is unknown or a gold answer is not of its type.
     """
     name = example.grading.comparator
     if name not in COMPARATORS:
@@ -40,40 +47,47 @@ def compare(text: str, example: Example) -> float:
 
 
 def exact(text: str, example: Example) -> float:
-    """Equal after SQuAD's normalisation."""
+    """Equality after SQuAD's normalisation."""
     return exact_match(text, example.answers)
 
 
 def number(text: str, example: Example) -> float:
-    """Equal numbers with units of one kind: "1,200 mg" is "1.2 g"; without a unit that gold has it is wrong."""
+    """Equality of numbers with compatible units: "1,200 mg" equals "1.2 g". A missing unit that the gold answer has is wrong."""
     return _compare(text, example, read_quantity, read_quantity, Quantity.equals, "one number, with its unit if it has one")
 
 
 def date(text: str, example: Example) -> float:
-    """The same date, to the precision of gold: "5 March 1994" is right for "1994", "1994" is wrong for "5 March 1994".
+    """Equality of dates to the precision of the gold answer: "5 March 1994" matches "1994", but "1994" does not match "5 March 1994".
 
-    A text of two meanings (05/03/1994) is right only if both are, as for a gold of the year alone.
+    An ambiguous text (05/03/1994) is right only if every reading matches, as for a gold answer that is a year.
+
+    Args:
+        text: answer of the system.
+        example: the question with its gold answers.
+
+    Returns:
+        0.0, 1.0 or nan.
     """
     return _compare(text, example, lambda said: read_dates(said) or None, read_date, _agree, "one date of one meaning, such as 1994-03-05")
 
 
 def unordered(text: str, example: Example) -> float:
-    """The same items in any order, each as often; every gold answer is one full list."""
+    """Equality of lists as multisets; every gold answer is one complete list."""
     return _compare(text, example, _counted, _counted, Counter.__eq__, "a list of items")
 
 
 def yes_no_maybe(text: str, example: Example) -> float:
-    """The same first word, which must be yes, no or maybe; "No information is given" says none of them."""
+    """Equality of the first word, which must be yes, no or maybe. An abstention such as "No information is given" scores 0."""
     return _compare(text, example, _verdict, _verdict, str.__eq__, "yes, no or maybe")
 
 
 def json_value(text: str, example: Example) -> float:
-    """Equal JSON values, texts in them after SQuAD's normalisation; true is no number; a text that is no JSON is wrong."""
+    """Equality of JSON values, strings after SQuAD's normalisation. true differs from 1; a text that is not JSON scores 0."""
     return _compare(text, example, read_json, read_json, is_same_json, "JSON")
 
 
 def choice(text: str, example: Example) -> float:
-    """The same option of the question's choices, by its text, its letter (B, B., (b)) or both (B) text)."""
+    """Equality of the named option: by its text, by its letter (B, B., (b)) or by both (B) text)."""
     right = gold_options(example)
     return float(option_of(text, example.grading.choices) in right) if right else math.nan
 
@@ -89,27 +103,27 @@ COMPARATORS: Mapping[str, Callable[[str, Example], float]] = {
 }
 
 
-OF_FEW = ("choice", "yes_no_maybe")  # comparators of answers that are one of few
+OF_FEW = ("choice", "yes_no_maybe")  # comparators with a small fixed set of answers
 
 
 def items(text: str) -> list[str]:
-    """The normalised items of a list, separated by commas, semicolons, line breaks or "and"."""
+    """Normalised items of a list, separated by commas, semicolons, line breaks or "and"."""
     return list(map(normalize, parts(text)))
 
 
 def parts(text: str) -> list[str]:
-    """The items of a list as they stand; those without a word ("." after the last comma) are left out unless all are."""
+    """Items of a list without normalisation; items without a word ("." after the last comma) are dropped unless all are."""
     found = [item.strip() for item in _SEPARATOR.split(text) if item.strip()]
     return [item for item in found if words(item)] or found
 
 
 def is_forced(example: Example) -> bool:
-    """Whether an answer must be one of few, so that whoever knows nothing is right now and then."""
+    """Whether the answer comes from a small fixed set, so that chance accuracy is above 0."""
     return bool(example.grading.choices) or example.grading.comparator in OF_FEW
 
 
 def option_of(text: str, choices: Sequence[str]) -> int | None:
-    """Which option a text names, from 0: by its text, else by its letter; a letter with another option's text names none."""
+    """Index (from 0) of the option that a text names, by its text or else its letter; None if a letter comes with another option's text."""
     if (named := _option_by_text(text, choices)) is not None:
         return named
     found = _LETTER.fullmatch(text.strip())
@@ -120,7 +134,13 @@ def option_of(text: str, choices: Sequence[str]) -> int | None:
 
 
 def gold_options(example: Example) -> frozenset[int]:
-    """Which options are right, from 0; none for an unanswerable question.
+    """Indices (from 0) of the right options; empty for an unanswerable question.
+
+    Args:
+        example: the question with its choices and gold answers.
+
+    Returns:
+        Indices into `example.grading.choices`.
 
     Raises:
         ValueError: if a gold answer names no option.
@@ -159,7 +179,7 @@ def _counted(text: str) -> Counter[str] | None:
 
 
 def read_json(text: str) -> tuple[Any] | None:
-    """The value of a text that is JSON by RFC 8259, which knows neither NaN nor infinity; in a tuple, because null is a value as well."""
+    """Value of a text that is JSON by RFC 8259 (no NaN or infinity), in a 1-tuple because null is a valid value; None if it is not JSON."""
     try:
         return (json.loads(text, parse_constant=_refuse),)
     except (ValueError, RecursionError):
@@ -171,12 +191,12 @@ def _refuse(constant: str) -> None:
 
 
 def is_same_json(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal, texts after SQuAD's normalisation."""
+    """Whether two JSON values are equal, strings after SQuAD's normalisation."""
     return bool(_plain(one) == _plain(other))
 
 
 def _plain(value: Any) -> Any:
-    """The value with its texts normalised and its true and false told from 1 and 0, which Python takes for equal."""
+    """The value with normalised strings, and booleans wrapped in a tuple because True == 1 in Python."""
     match value:
         case str():
             return normalize(value)
@@ -196,7 +216,7 @@ def _verdict(text: str) -> str | None:
 
 
 def _option_by_text(text: str, choices: Sequence[str]) -> int | None:
-    """Letter for letter, else by the one option that is equal after normalisation."""
+    """Index of the option that is identical to the text, or else of the only one that is equal after normalisation."""
     if text.strip() in choices:
         return list(choices).index(text.strip())
     equal = [at for at, option in enumerate(choices) if exact_match(text, [option])]

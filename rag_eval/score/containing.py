@@ -1,6 +1,7 @@
-"""Does a short answer contain a right one? By the example's comparator, and not where the answer lists or retells everything.
+"""Lenient correctness: whether a short answer contains a gold answer, by the example's comparator.
 
-What no rule here sees: a denial ("not Paris"), and a short list of which one item is right ("Paris or Rome").
+Long answers that list or retell everything are rejected by length. Two cases are not detected: a negation ("not Paris") and a
+short list with one right item ("Paris or Rome").
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rag_eval.score.normal_form import normalize
 from rag_eval.score.words import length
 from rag_eval.types import Example
 
-TIMES, MORE = 3, 10  # an answer may be so many times as long as the longest gold answer, and have so many words more
+TIMES, MORE = 3, 10  # maximum length of an answer: TIMES * words of the longest gold answer + MORE words
 _LETTER = re.compile(
     r"\(([A-Za-z])\)|(?<!\w)([A-Z])\)|^\s*([A-Z])[.:](?=\s|$)"
     r"|\b(?i:option|choice)\s+([A-Z])\b|\b(?i:option|choice|answer)(?:\s+is)?:?\s+([A-Z])(?=\s*(?:$|[.:,;]))",
@@ -29,26 +30,29 @@ _JSON_START = re.compile(r"[{\[]")
 
 
 def contains_answer(text: str, example: Example) -> float:
-    """1.0 if a text contains a right answer, else 0.0; nan without gold answers.
+    """1.0 if a text contains a gold answer, else 0.0; nan without gold answers.
 
-    - An answer that is right by the comparator contains itself, whatever its length.
-    - One that says that the answer is not known contains none.
-    - One longer than three times the longest gold answer and ten words contains none. Words are what stands between white
-      space after SQuAD's normalisation, articles left out; two characters of a script without spaces are one word.
-    - exact, number, date: an answer stands in the text, numbers and dates by value (`holds`). Where dates are asked for, a day is in
-      its month too, and 2010-05 is a month.
-    - set: every item of a gold list stands in the text.
-    - yes_no_maybe: as the comparator has it, by the first word.
-    - json: the text, or the JSON in it, is equal to a gold value.
-    - choice: the text names a right option and no other, by its words or by its letter as in "(B)", "B.", "option B" or
-      what its frame holds.
+    - A text that is right by the comparator scores 1, whatever its length.
+    - An abstention scores 0.
+    - A text longer than 3 times the longest gold answer (or choice) plus 10 words scores 0. Words are separated by white
+      space after SQuAD's normalisation, without articles; two characters of a script without spaces count as one word.
+    - exact, number, date: a gold answer occurs in the text, numbers and dates compared by value (`holds`). For dates, a gold
+      month also matches a day of that month, and 2010-05 is read as a month.
+    - set: every item of a gold list occurs in the text.
+    - yes_no_maybe: the comparator's result, by the first word.
+    - json: the text, or a JSON value in it, equals a gold value.
+    - choice: the text names a right option and no other, by its words, by its letter as in "(B)", "B.", "option B", or by
+      the answer extracted from its frame (frames.py).
 
     Args:
-        text: what was said.
-        example: the question, with its gold answers and its comparator.
+        text: answer of the system.
+        example: the question with its gold answers and its comparator.
+
+    Returns:
+        0.0, 1.0 or nan.
 
     Raises:
-        ValueError: if there is no such comparator or a gold answer is not of its type.
+        ValueError: if the comparator is unknown or a gold answer is not of its type.
     """
     score = compare(text, example)
     if score != 0.0 or is_abstention(text) or length(normalize(text)) > _limit(example):
@@ -76,7 +80,7 @@ def _json(text: str, example: Example) -> bool:
 
 
 def _values(text: str) -> Iterator[Any]:
-    """The objects and lists of JSON that stand in a text, those inside others left out."""
+    """JSON objects and lists in a text, without those nested in others."""
     decoder, at = json.JSONDecoder(), 0
     while (start := _JSON_START.search(text, at)) is not None:
         try:
@@ -87,7 +91,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _date(text: str, example: Example) -> bool:
-    """As _any, and where the text tells the day of a month that is asked for, or either as 2010-05."""
+    """`_any`, or a date in the text that agrees with a gold date to the gold date's precision."""
     said = [dates for _, _, dates in find_dates(text)]
     golds = [read_date(gold) for gold in example.answers]
     is_told = any(all(date[: len(gold)] == gold for date in dates) for dates in said for gold in golds if gold)
@@ -101,7 +105,7 @@ def _one_option(text: str, example: Example) -> bool:
 
 
 def _named_options(text: str, choices: tuple[str, ...]) -> frozenset[int]:
-    """Which options a text names; one whose words stand only inside those of another ("Paris" in "Paris, Texas") is not named."""
+    """Indices of the options that a text names; an option that occurs only inside another one ("Paris" in "Paris, Texas") is not named."""
     places = {at: found_at(text, option) for at, option in enumerate(choices)}
     everywhere = [place for found in places.values() for place in found]
     named = {at for at, found in places.items() if any(not _is_inside(place, everywhere) for place in found)}

@@ -1,4 +1,4 @@
-"""Dates in the forms that answers have. English month names, whatever the locale of the machine."""
+"""Parser of dates in the forms that answers have. Month names are English, independent of the machine's locale."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FORMS = tuple(
             rf"{_YEAR}(?:{_MARK}{_MONTH}(?:(?P=mark){_DAY})?)?",  # 1994-03-05, 1994-03, 1994
             rf"{_NTH}(?:\s+of)?\s+{_WORD},?\s+{_YEAR}",  # 5 March 1994, 5th of March, 1994
             rf"{_WORD}(?:\s+{_NTH})?,?\s+{_YEAR}",  # March 5, 1994, March 1994
-            rf"{_DAY}{_MARK}{_MONTH}(?P=mark){_YEAR}",  # 05/03/1994 as most read it
-            rf"{_MONTH}{_MARK}{_DAY}(?P=mark){_YEAR}",  # 05/03/1994 as Americans do
+            rf"{_DAY}{_MARK}{_MONTH}(?P=mark){_YEAR}",  # 05/03/1994, day first
+            rf"{_MONTH}{_MARK}{_DAY}(?P=mark){_YEAR}",  # 05/03/1994, month first (US)
         ),
     )
 )
@@ -35,18 +35,30 @@ _FOUND = re.compile(
 
 
 def find_dates(text: str) -> list[tuple[int, int, frozenset[Date]]]:
-    """The dates that stand in a text, in order: where each starts and ends, and what it can mean.
+    """Dates that occur in a text, in order.
 
-    At least a month and a year in words or a day in digits: a year alone is a number, and 2010-11 may be a season.
+    A date needs at least a month name and a year, or a day in digits: a year alone is a number, and 2010-11 may be a season.
+
+    Args:
+        text: any text.
+
+    Returns:
+        Start, end (exclusive, in characters) and possible readings of each date.
     """
     found = ((match.start(), match.end(), read_dates(match[0])) for match in _FOUND.finditer(text))
     return [one for one in found if one[2]]
 
 
 def read_dates(text: str) -> frozenset[Date]:
-    """Every date that a text can mean, if it states one and nothing else: two for 05/03/1994, none for a text that is no date.
+    """All readings of a text that is a date and nothing else.
 
-    A period may end the text. A date that no calendar has, such as 30 February, is none.
+    A final period is ignored. Impossible dates such as 30 February have no reading.
+
+    Args:
+        text: any text.
+
+    Returns:
+        Two dates for 05/03/1994, one for an unambiguous date, none if the text is not a date.
     """
     plain = text.strip().removesuffix(".").lower()
     matches = (form.fullmatch(plain) for form in _FORMS)
@@ -54,7 +66,7 @@ def read_dates(text: str) -> frozenset[Date]:
 
 
 def read_date(text: str) -> Date | None:
-    """The date that a text states, if it can mean one only."""
+    """The date that a text states if it has exactly one reading, else None."""
     dates = read_dates(text)
     return next(iter(dates)) if len(dates) == 1 else None
 

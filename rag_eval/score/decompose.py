@@ -1,8 +1,8 @@
-"""Where the answers of an arm come from: exact identities over questions, no model and no assumption.
+"""Decompositions of accuracy by whether the evidence was in the prompt: exact identities over questions, without a model.
 
 Every function takes float64 columns (n,) over the same questions: `right`, the score of each answer in [0, 1], and `hit`,
-1.0 where all the evidence stood in the prompt after truncation, else 0.0. Everything is made of sums over questions, so
-a `total` of `resampled` sums computes r resamples at once; each result then has shape (r,). A share of no question is nan.
+1.0 where all the evidence was in the prompt after truncation, else 0.0. All results are functions of sums over questions, so
+with a `total` from `resampled` r resamples are computed at once and each result has shape (r,). A share over no question is nan.
 """
 
 from __future__ import annotations
@@ -14,53 +14,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
-Total = Callable[[Column], Column]  # a column to its sum, or to its sum in each resample
+Total = Callable[[Column], Column]  # maps a column to its sum, or to its sum in each resample
 
 
 @dataclass(frozen=True)
 class Parts:
-    """acc = h * (1 - w_hit) + (1 - h) * (1 - w_miss), where a share of no question counts as nothing."""
+    """acc = h * (1 - w_hit) + (1 - h) * (1 - w_miss), where the term of an empty stratum is 0."""
 
     acc: Column  # mean score
-    h: Column  # share of questions whose evidence stood in the prompt
-    w_hit: Column  # mean of 1 - score among them; nan where there are none
-    w_miss: Column  # the same among the others
+    h: Column  # share of questions with the evidence in the prompt
+    w_hit: Column  # mean of 1 - score over these; nan if there are none
+    w_miss: Column  # mean of 1 - score over the others; nan if there are none
 
     def rebuilt(self) -> Column:
-        """acc from the three other terms."""
+        """acc, computed from the three other terms."""
         hit, miss = 1 - self.w_hit, 1 - self.w_miss
         return np.asarray(self.h * np.where(self.h > 0, hit, 0.0) + (1 - self.h) * np.where(self.h < 1, miss, 0.0))
 
 
 @dataclass(frozen=True)
 class Kitagawa:
-    """acc_b - acc_a = retrieval + reading + fallback (Kitagawa 1955, with the mean of both arms as weights)."""
+    """acc_b - acc_a = retrieval + reading + fallback (Kitagawa 1955, weighted by the mean of both arms)."""
 
-    retrieval: Column  # because evidence stood in the prompt more often
-    reading: Column  # because the same evidence was read better
-    fallback: Column  # because more was known without it
+    retrieval: Column  # due to the share of questions with evidence in the prompt
+    reading: Column  # due to accuracy with evidence in the prompt
+    fallback: Column  # due to accuracy without it
 
 
 @dataclass(frozen=True)
 class Flips:
-    """What an arm changes about another: acc_b - acc_a = rescue * (1 - acc_a) - harm * acc_a."""
+    """Changes from arm a to arm b: acc_b - acc_a = rescue * (1 - acc_a) - harm * acc_a."""
 
-    rescue: Column  # mean score of b where a is wrong; nan where a is never wrong
-    harm: Column  # mean of 1 - score of b where a is right; nan where a is never right
+    rescue: Column  # mean score of b where a is wrong; nan if a is never wrong
+    harm: Column  # mean of 1 - score of b where a is right; nan if a is never right
 
 
 def resampled(codes: NDArray[np.int64], weights: Column) -> Total:
-    """Sums in r resamples of clusters.
+    """Function that sums a column in each of r cluster resamples.
 
     Args:
         codes: int64 (n,), the cluster of each question, numbered from 0 without gaps.
-        weights: float64 (r, n_clusters), how often each resample holds each cluster.
+        weights: float64 (r, n_clusters), how often each resample contains each cluster.
+
+    Returns:
+        A function from float64 (n,) to float64 (r,).
     """
     return lambda column: np.asarray(weights @ np.bincount(codes, weights=column))
 
 
 def parts(right: Column, hit: Column, total: Total = np.sum) -> Parts:
-    """The terms of one arm.
+    """Terms of the decomposition of one arm.
+
+    Args:
+        right: float64 (n,), scores in [0, 1].
+        hit: float64 (n,), 1.0 where all evidence was in the prompt, else 0.0.
+        total: sum of a column, or `resampled` sums.
+
+    Returns:
+        The terms, scalars or of shape (r,).
 
     Raises:
         ValueError: if the columns differ in length, `hit` is not 0/1 or a score is outside [0, 1].
@@ -72,10 +83,17 @@ def parts(right: Column, hit: Column, total: Total = np.sum) -> Parts:
 
 
 def kitagawa(a: Parts, b: Parts) -> Kitagawa:
-    """The difference b - a in three terms that sum to it.
+    """Decompose the difference b - a into three terms that sum to it.
 
-    Where an arm never enters a stratum (closed_book never has evidence), nothing is known of how it would read there;
-    it is taken to read as the other arm does, so that the whole difference is one of retrieval.
+    If a stratum of an arm is empty (closed_book never has evidence in the prompt), its accuracy there is unknown. It is set to
+    that of the other arm, so that the whole difference is attributed to retrieval.
+
+    Args:
+        a: terms of the first arm.
+        b: terms of the second arm.
+
+    Returns:
+        The three terms, of the shape of the inputs.
     """
     a_hit, b_hit = _filled(1 - a.w_hit, 1 - b.w_hit)
     a_miss, b_miss = _filled(1 - a.w_miss, 1 - b.w_miss)
@@ -88,20 +106,27 @@ def kitagawa(a: Parts, b: Parts) -> Kitagawa:
 
 
 def flipped(a: Column, b: Column) -> tuple[Column, Column]:
-    """What `flips` averages: of each question the score of b where a is wrong, and 1 - it where a is right; nan elsewhere."""
+    """The columns averaged by `flips`: score of b where a is wrong, and 1 - score of b where a is right; nan elsewhere."""
     return np.where(a == 0, b, np.nan), np.where(a == 1, 1 - b, np.nan)
 
 
 def wrong_by_stratum(right: Column, hit: Column) -> tuple[Column, Column]:
-    """What w_hit and w_miss average: 1 - score where the evidence stood in the prompt, and where it did not; nan elsewhere."""
+    """The columns averaged by w_hit and w_miss: 1 - score where the evidence was in the prompt, and where it was not; nan elsewhere."""
     return np.where(hit == 1, 1 - right, np.nan), np.where(hit == 0, 1 - right, np.nan)
 
 
 def flips(a: Column, b: Column) -> Flips:
-    """Rescue and harm of b over a, from the 0/1 scores of both.
+    """Rescue and harm rates of b over a.
+
+    Args:
+        a: float64 (n,), scores of the first arm, 0 or 1.
+        b: float64 (n,), scores of the second arm, in [0, 1].
+
+    Returns:
+        The two rates; nan where a is never wrong or never right.
 
     Raises:
-        ValueError: if a score of a is neither 0 nor 1, or the columns do not fit together.
+        ValueError: if a score of a is neither 0 nor 1, a score of b is outside [0, 1], or the shapes differ.
     """
     _check(b, a)
     rescue, harm = (_share(np.asarray(np.nansum(column)), np.asarray((~np.isnan(column)).sum())) for column in flipped(a, b))
@@ -109,7 +134,7 @@ def flips(a: Column, b: Column) -> Flips:
 
 
 def _filled(a: Column, b: Column) -> tuple[Column, Column]:
-    """Both with the other's value where one is unknown, 0 where both are."""
+    """Both arrays with nan replaced by the other's value, or by 0 where both are nan."""
     return np.nan_to_num(np.where(np.isnan(a), b, a)), np.nan_to_num(np.where(np.isnan(b), a, b))
 
 

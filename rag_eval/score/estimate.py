@@ -1,4 +1,4 @@
-"""A mean over questions with a 95 % interval that knows that questions of one entity or article are not independent."""
+"""Mean over questions with a 95 % interval that accounts for clusters of dependent questions (one entity, one article)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rag_eval.types import Estimate
 
-SHARE = (0.0, 1.0)  # what a score can be
-_FLAT = 1e-12  # a standard error this far below the largest value is rounding
+SHARE = (0.0, 1.0)  # range of a score
+_FLAT = 1e-12  # a standard error below this multiple of the largest value is rounding error
 
 
 def estimate(
@@ -21,32 +21,31 @@ def estimate(
     bounds: tuple[float, float] | None = SHARE,
     confidence: float = 0.95,
 ) -> Estimate | None:
-    """The mean of the values that could be judged, with its 95 % interval.
+    """Mean of the judged values with a clustered confidence interval.
 
-    The standard error is clustered (Liang and Zeger 1986; Miller 2024, arXiv 2411.00640), quantiles are of Student's t
-    with G - 1 degrees of freedom for G clusters, at any G. The interval is
+    The standard error is clustered (Liang and Zeger 1986; Miller 2024, arXiv 2411.00640). Quantiles are those of Student's t
+    with G - 1 degrees of freedom for G clusters. The interval is
 
-    - of 0/1 values: Wilson's at the effective sample size n / design effect, at most n (Korn and Graubard 1998);
-      where the standard error is 0, as for all right or all wrong, nothing is known about the design effect and the
-      effective size is G, as if each cluster were one question: the conservative end;
-    - of other values: mean +- t * se, cut at the bounds; where the standard error is 0, every cluster has the same
-      mean, and Wilson's limit for 0 in G says how many other clusters may have another one, as far off as the bounds;
-    - of a single cluster: the bounds, because nothing tells how much clusters differ.
+    - for 0/1 values: Wilson's interval at the effective sample size n / design effect, at most n (Korn and Graubard 1998);
+      if the standard error is 0 (all right or all wrong) the design effect is unknown, and the effective sample size is set
+      to G, its conservative bound;
+    - for other values: mean +- t * se, clipped to the bounds; if the standard error is 0, every cluster has the same mean,
+      and Wilson's upper limit for 0 of G bounds the share of clusters whose mean may lie as far off as the bounds;
+    - for a single cluster: the bounds, because the variance between clusters is unknown.
 
     Args:
-        values: one a question; nan = could not be judged, left out of n.
+        values: one per question; nan = not judged, excluded from n.
         clusters: the cluster of each question.
         binary: whether every value is 0 or 1.
-        bounds: what a value can be at all: (0, 1) for scores, (-1, 1) for differences of scores, None for seconds.
-            Bounds that some value breaks are ignored; those of binary values are (0, 1).
-        confidence: of the interval, where it is not 95 %.
+        bounds: range of a value: (0, 1) for scores, (-1, 1) for differences of scores, None for unbounded values such as
+            seconds. Bounds that a value violates are ignored; for binary values they are (0, 1).
+        confidence: level of the interval.
 
     Returns:
-        None when no question could be judged, which is not a 0, and when a single cluster of unbounded values leaves
-        no interval to state.
+        None if no question was judged, or if there is a single cluster of unbounded values.
 
     Raises:
-        ValueError: if the two sequences differ in length, a value is infinite or a binary one neither 0 nor 1.
+        ValueError: if the two sequences differ in length, a value is infinite or a binary value is neither 0 nor 1.
     """
     codes, (x,) = judged(clusters, values)
     if not len(x):
@@ -60,7 +59,14 @@ def estimate(
 
 
 def judged(clusters: Sequence[Hashable], *columns: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The questions that could be judged in all columns: their cluster codes, int64 (n,), and values, float64 (k, n).
+    """Questions judged in all columns.
+
+    Args:
+        clusters: the cluster of each question.
+        *columns: values, one per question; nan = not judged.
+
+    Returns:
+        Cluster codes, int64 (n,), and values, float64 (k, n), of the n questions without nan in any of the k columns.
 
     Raises:
         ValueError: if lengths differ or a value is infinite.
@@ -82,14 +88,14 @@ def cluster_codes(clusters: Sequence[Hashable]) -> NDArray[np.int64]:
 
 
 def clustered_se(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """Standard error of a mean, clustered, with the factor G / (G - 1) for G clusters.
+    """Clustered standard error of a mean, with the factor G / (G - 1) for G clusters.
 
     Args:
         values: float64 (n,).
         codes: int64 (n,), the cluster of each value, numbered from 0 without gaps.
 
     Returns:
-        nan for a single cluster.
+        The standard error; nan for a single cluster.
     """
     sums = np.bincount(codes, weights=values - values.mean())
     if len(sums) == 1:
@@ -98,12 +104,21 @@ def clustered_se(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float
 
 
 def is_flat(values: NDArray[np.float64], se: float) -> bool:
-    """Whether a standard error is 0 but for rounding, so that it tells nothing."""
+    """Whether a standard error is 0 up to rounding."""
     return se <= _FLAT * float(np.abs(values).max())
 
 
 def wilson_limits(p: float, n: float, z: float) -> tuple[float, float]:
-    """Wilson's score interval (1927) of a share p among n, which may be an effective size; z is the quantile."""
+    """Wilson's score interval (1927) of a proportion.
+
+    Args:
+        p: observed proportion.
+        n: sample size, which may be an effective, fractional one.
+        z: quantile of the normal or Student's t distribution.
+
+    Returns:
+        Lower and upper limit, within [0, 1].
+    """
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
@@ -112,7 +127,7 @@ def wilson_limits(p: float, n: float, z: float) -> tuple[float, float]:
 def _interval(
     x: NDArray[np.float64], codes: NDArray[np.int64], binary: bool, bounds: tuple[float, float] | None, confidence: float
 ) -> tuple[float, float] | None:
-    from scipy.special import stdtrit  # here, for the configuration reads declarations of metrics, and --help is to come at once
+    from scipy.special import stdtrit  # imported here because --help reads metric declarations and must not wait for scipy
 
     n_clusters = int(codes.max()) + 1
     if n_clusters == 1:
@@ -129,7 +144,7 @@ def _interval(
 
 
 def _effective_size(p: float, se: float, n: int) -> float:
-    """How many independent 0/1 values would know as much: n over the design effect, at most n."""
+    """Effective sample size: n divided by the design effect, at most n."""
     return min(n, n * p * (1 - p) / (n - 1) / se**2)
 
 

@@ -1,4 +1,4 @@
-"""Does an answer have the form that its question demands? Decided by a parser, never by looking for signs of the form."""
+"""Format compliance: whether an answer has the format that its question demands, decided by a parser."""
 
 from __future__ import annotations
 
@@ -16,18 +16,33 @@ from rag_eval.types import Example, Prediction
 
 @declares(Declaration(label="form as demanded", judges="all"))
 def format_ok(prediction: Prediction, example: Example) -> float:
-    """1.0 if the answer has the form that the question demands, else 0.0, so for an error; nan where none is demanded.
+    """1.0 if the answer has the demanded format, else 0.0, regardless of correctness.
 
-    Whether the answer is right does not matter.
+    Args:
+        prediction: answer of the system.
+        example: the question; `grading.format` names the format.
+
+    Returns:
+        0.0 or 1.0; 0.0 for an error; nan if the question demands no format.
+
+    Raises:
+        ValueError: if the format is unknown.
     """
     return float(obeys(answer_text(prediction), example.grading.format)) if example.grading.format else math.nan
 
 
 def obeys(text: str, format: str) -> bool:
-    """Whether the text, spaces around it aside, has a form of FORMATS; nothing said has none.
+    """Whether a text, stripped of white space, has one of `FORMATS`. An empty text has none.
+
+    Args:
+        text: answer of the system.
+        format: key of `FORMATS`.
+
+    Returns:
+        True if the text has the format.
 
     Raises:
-        ValueError: if there is no such form.
+        ValueError: if the format is unknown.
     """
     if not isinstance(format, str) or format not in FORMATS:
         raise ValueError(f"format is {format!r}; expected one of {', '.join(FORMATS)}.")

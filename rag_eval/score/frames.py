@@ -1,16 +1,16 @@
-"""The answer inside a sentence that frames it: "The answer is: Paris." is read as "Paris".
+r"""Extraction of the answer from a sentence that frames it: "The answer is: Paris." gives "Paris".
 
-The frames, in English; the first that fits counts, and what none fits is read as it stands:
+Frames, for English. The first that matches is used; a text without a frame is returned unchanged:
 
 1. The only code block, or the last `\\boxed{X}`.
 2. The last sentence or line that announces the answer: "Answer: X", "The (final, correct, ...) answer (to ...) is (:) X",
    "X is the (correct) answer".
 3. The only text in bold: "He was born in **Warsaw**."
-4. The first sentence, "Based on ...,", "According to ...," and the like before it left out, if it is "S is (are, was, were) X",
-   as in "It was X"; S denies nothing, and a copula after who, which, that, what, where or there is passed over.
+4. The first sentence, without "Based on ...,", "According to ...," and the like, if it has the form "S is (are, was, were) X",
+   as in "It was X"; S contains no negation, and a copula after who, which, that, what, where or there is skipped.
 5. A single sentence after "Based on ...," and the like.
 
-X ends before ", which", "because" and the like. Quotes, bold and code marks around X and a period after it are left out.
+X ends before ", which", "because" and the like. Quotes, bold and code marks around X and a final period are removed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PAIRS = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"), 
 
 
 def extracted(text: str) -> str:
-    """What the frame of an answer holds; the text itself, without marks around it, where it has no frame."""
+    """Answer inside the frame of a text; the text without surrounding marks if it has no frame."""
     sentences = [one for one in _SENTENCE.split(re.sub(r":(\*\*)?\s*\n+", r":\1 ", text.strip())) if one.strip()]
     readings: tuple[Callable[[], str | None], ...] = (
         lambda: _only(_CODE.findall(text)),
@@ -73,7 +73,7 @@ def _without_lead_in(sentence: str) -> str:
 
 
 def _predicate(sentence: str) -> str | None:
-    """What is said of the subject: after the first copula that is not of a relative clause."""
+    """Predicate of the sentence: the part after the first copula that does not belong to a relative clause."""
     found = _COPULA.fullmatch(_bare(sentence))
     if not found or sentence.rstrip().endswith("?") or _DENIAL.search(found["subject"]):
         return None
@@ -81,7 +81,7 @@ def _predicate(sentence: str) -> str | None:
 
 
 def _bare(text: str) -> str:
-    """The text without white space, quotes and marks around it and without a period at its end."""
+    """Text without surrounding white space, quotes and marks, and without a final period."""
     before, bare = "", text.strip()
     while bare != before:
         before = bare

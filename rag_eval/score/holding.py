@@ -1,4 +1,4 @@
-"""Does a text hold an answer: its words in a row, numbers and dates by value?"""
+"""Whether a text contains an answer as contiguous words, with numbers and dates compared by value."""
 
 from __future__ import annotations
 
@@ -16,29 +16,43 @@ _NO_LETTER = re.compile(r"[\W_]+")
 
 
 def holds_words(text: str, answer: str) -> bool:
-    """Whether the words of an answer stand in a text, all and in a row, after SQuAD's normalisation.
+    """Whether the words of an answer occur contiguously in a text, after SQuAD's normalisation.
 
-    Characters of scripts without spaces are words. An answer that is nothing without articles and punctuation ("A", "+")
-    must stand there letter for letter, capitals included, because every text has articles.
+    In scripts without spaces each character is a word. An answer that is empty without articles and punctuation ("A", "+") must
+    occur literally and case-sensitively, because nearly every text contains articles.
+
+    Args:
+        text: text to search.
+        answer: gold answer.
+
+    Returns:
+        True if the answer occurs.
     """
     wanted = segments(without_articles(answer))
     return f" {' '.join(wanted)} " in f" {' '.join(segments(normalize(text)))} " if wanted else _stands_in(answer.strip(), text)
 
 
 def holds(text: str, answer: str) -> bool:
-    """Whether a text holds an answer: as holds_words, but numbers and dates by their value.
+    """Whether a text contains an answer: like `holds_words`, but numbers and dates match by value.
 
-    - A number is equal to another of the same value, with units of one kind where the answer has one: "1,200 mg" stands in
-      "1.2 g daily". An answer without a unit stands before any unit, for the question may name it, except percent: "37"
-      stands in "37 years" but not in "37 %".
-    - A date is equal to another to the precision of the answer; a year alone stands in every date of that year.
-    - The possessive 's does not count, and slashes, dashes and the like part words as spaces do.
+    - A number matches one of the same value, with compatible units if the answer has a unit: "1,200 mg" occurs in
+      "1.2 g daily". An answer without a unit matches a number with any unit except percent: "37" occurs in "37 years" but not
+      in "37 %".
+    - A date matches another to the precision of the answer; a year alone matches every date of that year.
+    - The possessive 's is ignored, and slashes, dashes and the like separate words like spaces.
+
+    Args:
+        text: text to search.
+        answer: gold answer.
+
+    Returns:
+        True if the answer occurs.
     """
     return any(found_at(text, answer)) or (not _has_values(answer) and holds_words(text, answer))
 
 
 def found_at(text: str, answer: str) -> list[tuple[int, int]]:
-    """Where an answer stands in a text by value: first word and the one after the last, as value_words counts them."""
+    """Spans of a text that match an answer by value: index of the first word and of the word after the last, by `value_words`."""
     wanted = value_words(answer)
     said = value_words(text) if wanted and _has_letters_of(text, wanted) else ()
     ends = ((at, _end(said, at, wanted)) for at in range(len(said)))
@@ -46,7 +60,7 @@ def found_at(text: str, answer: str) -> list[tuple[int, int]]:
 
 
 def _has_letters_of(text: str, wanted: Sequence[Word]) -> bool:
-    """Whether the words before the first number or date stand somewhere among the letters of a text: quick to say no."""
+    """Whether the words before the first number or date occur among the letters of a text: a cheap necessary condition."""
     valued = next((at for at, word in enumerate(wanted) if word.number is not None or word.dates), len(wanted))
     letters = _letters(text)
     return all(_letters(word.text) in letters for word in wanted[:valued])
@@ -67,7 +81,7 @@ def _stands_in(answer: str, text: str) -> bool:
 
 
 def _end(said: Sequence[Word], at: int, wanted: Sequence[Word]) -> int | None:
-    """The word after those that are the wanted ones, from a word on; None if they are not."""
+    """Index after the words that match the wanted ones, starting at a word; None if they do not match."""
     if not wanted:
         return at
     if at >= len(said):
@@ -81,7 +95,7 @@ def _end(said: Sequence[Word], at: int, wanted: Sequence[Word]) -> int | None:
 
 
 def _is_same(one: Word, gold: Word) -> bool:
-    """Whether two words are the same whatever comes after them, where units do."""
+    """Whether two words match without their units."""
     if gold.number is None:
         return one.number is None and one.text == gold.text
     if one.number is None:
@@ -92,7 +106,7 @@ def _is_same(one: Word, gold: Word) -> bool:
 
 
 def _is_equal(one: Word, gold: Word) -> bool:
-    """Whether two words are numbers with units of one kind, and equal."""
+    """Whether two words are numbers with compatible units and equal values."""
     if one.number is None or gold.number is None or one.unit is None or gold.unit is None:
         return False
     return is_same_currency(one.unit[0], gold.unit[0]) and _is_close(one.number * one.unit[1], gold.number * gold.unit[1])

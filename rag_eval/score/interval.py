@@ -1,4 +1,4 @@
-"""A number that is not a mean, with its interval: a ratio, a shift, a percentile."""
+"""A statistic that is not a mean (ratio, shift, percentile) with its confidence interval."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval, 95 % unless the function that made it was asked for another confidence."""
+    """A value with its confidence interval, 95 % unless its function was called with another level."""
 
     value: float
-    low: float  # -inf = nothing limits it
-    high: float  # inf = nothing limits it
-    n: int  # values or pairs of values that it rests on
+    low: float  # -inf = unbounded
+    high: float  # inf = unbounded
+    n: int  # number of values, or of pairs of values
     n_clusters: int

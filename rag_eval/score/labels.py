@@ -36,6 +36,9 @@ def label_of(measure: str, declared: Mapping[str, Declaration] = OLDER_NAMES, pr
         measure: its tracked name.
         declared: by tracked name; what they call themselves comes first. Without any, what usual measures are called.
         primary: the score that strata are of.
+
+    Returns:
+        The name in reports.
     """
     if measure.endswith(TRAIN_PHRASING):
         return f"{label_of(measure.removesuffix(TRAIN_PHRASING), declared)}, training questions"

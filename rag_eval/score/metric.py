@@ -1,10 +1,11 @@
-"""What a metric is: a function that scores, and what it declares about itself.
+"""Metrics: a scoring function and the declaration of its properties.
 
     @declares(Declaration(better="lower", high=None, judges="all", gold_scores_1=False))
     def n_words(prediction: Prediction, example: Example) -> float: ...
 
-Nothing else is said of a metric anywhere: a configuration names the function, a run records the declaration, and reports read that.
-A function that declares nothing is a share in [0, 1] of which more is better, is 1 for a gold answer, and judges answerable questions.
+The declaration is the only source of these properties: a configuration names the function, a run records the declaration, and
+reports read the record. By default a metric is a share in [0, 1], higher is better, a gold answer scores 1, and it judges
+answerable questions.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal, TypeVar
 from rag_eval.types import Example
 
 Better = Literal["higher", "lower", "neither"]
-# Questions: all, those with an answer or without one, answerable ones whose evidence is known by ids or by characters. run: all together.
+# Which questions: all, with or without an answer, answerable with evidence known by ids or by characters; run = one value per run.
 Judges = Literal["all", "answerable", "unanswerable", "evidence", "spans", "run"]
 Asks = Literal["form", "words", "content", ""]
 Depths = Literal["each", "deepest", "searched", ""]
@@ -26,30 +27,30 @@ Depths = Literal["each", "deepest", "searched", ""]
 Bounds = tuple[float, float]
 Function = TypeVar("Function", bound=Callable[..., object])
 
-_SHARE: Bounds = (0.0, 1.0)  # as in estimate.py, whose libraries are not to be loaded where a configuration is only read
-_DECLARED = "_declarations"  # the attribute of a function
+_SHARE: Bounds = (0.0, 1.0)  # the same as in estimate.py, not imported because reading a configuration should not load numpy
+_DECLARED = "_declarations"  # attribute of a function that stores its declarations
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a metric says of its values; plain data, so that a run can record it."""
+    """Properties of the values of a metric; plain data, so that a run can record it."""
 
     group: str = "answer"  # the part of the tracked name before the slash
-    name: str = ""  # the part after it; "" = as the configuration calls the metric
-    label: str = ""  # what reports call it, {k} standing for the depth; "" = words made of the tracked name
+    name: str = ""  # the part after it; "" = the metric's name in the configuration
+    label: str = ""  # name in reports, {k} = depth; "" = made from the tracked name
     better: Better = "higher"
-    low: float | None = 0.0  # the least value; None = not bounded
+    low: float | None = 0.0  # smallest possible value; None = unbounded
     high: float | None = 1.0
-    judges: Judges = "answerable"  # of the other questions it says nothing
-    asks: Asks = ""  # of a right answer: the form of the gold one (strict), its words, its content in any form (lenient)
-    tells_right: bool = False  # 0 or 1 for every question that it judges, 1 = right: it can be the primary score
+    judges: Judges = "answerable"  # the questions that have a value
+    asks: Asks = ""  # what must agree with the gold answer: its form (strict), its words, or its content in any form (lenient)
+    tells_right: bool = False  # 0 or 1 for every judged question, 1 = right: can be the primary score
     gold_scores_1: bool = True  # a gold answer in place of the prediction must score 1
-    follows_primary: bool = False  # it says of the primary score which answers are right
-    depths: Depths = ""  # of a ranking: at each of metrics.retrieval_k, at the deepest of them, once for all that was searched
-    k: int | None = None  # that depth, in a record
-    is_objective: bool = False  # what a sweep optimises where no answers are scored
-    is_column: bool = False  # it has a column in the table of arms
-    function: str = ""  # in a record: the dotted name of a metric of a whole run, which reports compute
+    follows_primary: bool = False  # derived from the primary score
+    depths: Depths = ""  # of a ranking metric: at each of metrics.retrieval_k, at the deepest of them, or at the search depth
+    k: int | None = None  # the depth, in a record
+    is_objective: bool = False  # objective of a sweep if no answers are scored
+    is_column: bool = False  # whether the table of arms has a column for it
+    function: str = ""  # in a record: dotted name of a metric of a whole run, computed by reports
 
     def __post_init__(self) -> None:
         if self.tells_right and (self.bounds != _SHARE or self.better != "higher"):
@@ -57,52 +58,55 @@ class Declaration:
 
     @property
     def bounds(self) -> Bounds | None:
-        """What a value can be; None where an end is open."""
+        """Range of a value; None if an end is unbounded."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def ends(self) -> Bounds:
-        """The same with an infinite number where an end is open."""
+        """Range of a value, infinite where an end is unbounded."""
         return (-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
 
     @property
     def bounds_of_difference(self) -> Bounds | None:
-        """What a difference of two values can be; None where it is not bounded."""
+        """Range of a difference of two values; None if it is unbounded."""
         return None if self.low is None or self.high is None else (self.low - self.high, self.high - self.low)
 
     @property
     def is_share(self) -> bool:
-        """Whether values lie in [0, 1] and more of it is better, so that it can stand for the share of right answers."""
+        """Whether values lie in [0, 1] and higher is better, so that the mean reads as a share of right answers."""
         return self.bounds == _SHARE and self.better == "higher"
 
     def tracked(self, name: str) -> str:
-        """The name that its values are tracked under.
+        """Name under which the values are tracked, `group/name` or `group/name_k`.
 
         Args:
-            name: what the configuration calls the metric.
+            name: the metric's name in the configuration.
+
+        Returns:
+            The tracked name.
         """
         depth = "" if self.k is None or self.depths == "searched" else f"_{self.k}"
         return f"{self.group}/{self.name or name}{depth}"
 
     def at(self, k: int) -> Declaration:
-        """The same of a ranking of so many documents."""
+        """Copy of the declaration of a ranking metric for depth k."""
         return replace(self, k=k, label=self.label.replace("{k}", str(k)))
 
     def says_of(self, example: Example) -> bool:
-        """Whether it judges this question, as far as that depends on whether the question can be answered."""
+        """Whether the metric judges a question, as far as that depends on the question being answerable."""
         return self.judges == "all" or example.is_answerable == (self.judges != "unanswerable")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A function that scores, and what it declares: once, or once for each kind of question of which it says another thing."""
+    """A scoring function and its declarations: one, or several if its properties depend on the kind of question."""
 
-    function: Callable[..., Any]  # of a whole run an Interval or None, else a float
+    function: Callable[..., Any]  # returns a float; for a whole run an Interval or None
     declarations: tuple[Declaration, ...] = (Declaration(),)
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Metric:
-        """The metric that a function is."""
+        """Metric of a function, with the declarations attached by `declares` or else the default one."""
         return cls(function, getattr(function, _DECLARED, (Declaration(),)))
 
     @property
@@ -112,31 +116,31 @@ class Metric:
 
     @property
     def is_of_rankings(self) -> bool:
-        """Whether it can judge what was found for a question."""
+        """Whether it scores the ranking retrieved for a question."""
         return all(one.depths and one.judges in ("evidence", "spans") for one in self.declarations)
 
     @property
     def is_of_runs(self) -> bool:
-        """Whether it is of all questions of a run together."""
+        """Whether it has one value per run."""
         return all(one.judges == "run" for one in self.declarations)
 
     @property
     def gold_scores_1(self) -> bool:
-        """Whether a gold answer in place of the prediction must score 1."""
+        """Whether a gold answer as the prediction must score 1."""
         return all(one.gold_scores_1 for one in self.declarations)
 
 
 @dataclass(frozen=True)
 class RunColumns:
-    """What a metric of a whole run is computed from: one value a question, in order; nan = not known."""
+    """Input of a metric of a whole run: one value per question, in order; nan = not known."""
 
-    right: Sequence[float]  # the primary score; of an unanswerable question whether the system said that it does not know
-    usd: Sequence[float]  # what answering it costs by the price sheet of the report; nan throughout without one
-    clusters: Sequence[str]  # questions of one cluster are not independent
+    right: Sequence[float]  # primary score; for an unanswerable question 1.0 if the system abstained
+    usd: Sequence[float]  # cost of answering by the report's price sheet; all nan without one
+    clusters: Sequence[str]  # cluster of each question; questions of one cluster are dependent
 
 
 def declares(*declarations: Declaration) -> Callable[[Function], Function]:
-    """A decorator that says of a function what it declares, several times where it says other things of other questions."""
+    """Decorator that attaches declarations to a metric function."""
 
     def declared(function: Function) -> Function:
         setattr(function, _DECLARED, declarations)
@@ -146,21 +150,24 @@ def declares(*declarations: Declaration) -> Callable[[Function], Function]:
 
 
 def tracked(*declarations: Declaration) -> dict[str, Declaration]:
-    """Declarations that have a name of their own, by the name that they are tracked under."""
+    """Declarations that have a name of their own, by tracked name."""
     return {one.tracked(""): one for one in declarations}
 
 
 def of_runs(targets: Mapping[str, str]) -> dict[str, Declaration]:
-    """What metrics of whole runs declare, by tracked name, together with their functions.
+    """Declarations of metrics of whole runs, by tracked name, with `function` filled in.
 
     Args:
-        targets: dotted functions by their names in the configuration.
+        targets: dotted function names by the metrics' names in the configuration.
+
+    Returns:
+        Declarations by tracked name.
     """
     found = [(name, target, one) for name, target in targets.items() for one in metric(target).declarations]
     return {one.tracked(name): replace(one, function=target) for name, target, one in found}
 
 
 def metric(name: str) -> Metric:
-    """The metric of a checked dotted name."""
+    """Metric of a validated dotted name."""
     module, _, attribute = name.rpartition(".")
     return Metric.of(getattr(importlib.import_module(module), attribute))

@@ -1,6 +1,6 @@
-"""Currencies as texts name them: by a sign or a code before the number, or by a sign, a code or a word after it.
+"""Currencies in texts: signs and codes before a number; signs, codes and words after it.
 
-"$" and "dollars" may be any country's dollar, "¥" may be yen or yuan; what names a country is that country's.
+"$" and "dollars" stand for the dollar of any country, "¥" for yen or yuan; names with a country are unambiguous.
 """
 
 from __future__ import annotations
@@ -44,6 +44,6 @@ SHORT_SCALES: Mapping[str, float] = {"k": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, 
 
 
 def is_same_currency(one: str, other: str) -> bool:
-    """Whether two kinds of money can be the same: "$" is any dollar, "¥" yen or yuan."""
+    """Whether two currencies are compatible: "$" is compatible with any dollar, "¥" with yen and yuan."""
     short, long = sorted((one, other), key=len)
     return one == other or (short in ("$", "¥") and long.endswith(short))

@@ -1,10 +1,10 @@
-"""The form in which SQuAD compares texts (reference: evaluate-v2.0.py of SQuAD 2.0), and equality in it.
+"""SQuAD's normal form of a text (reference: evaluate-v2.0.py of SQuAD 2.0) and exact match.
 
-English comes out as there. What the reference does not think of:
-- A text that is nothing without articles and punctuation ("A", "The The", "+") is compared with its articles and, where it
-  has no word at all, with its punctuation, so that every answer can be given.
-- Text in scripts other than Latin, Greek and Cyrillic loses all of Unicode's punctuation, as in MLQA (Lewis et al. 2020),
-  and the spaces between characters of scripts that need none.
+English is normalised as in the reference. Deviations from it:
+- A text that is empty without articles and punctuation ("A", "The The", "+") keeps its articles or, if it has no word, its
+  punctuation, so that every gold answer can be matched.
+- Text in scripts other than Latin, Greek and Cyrillic loses all Unicode punctuation, as in MLQA (Lewis et al. 2020),
+  and the spaces between characters of scripts that are written without spaces.
 """
 
 from __future__ import annotations
@@ -25,24 +25,36 @@ Form = Callable[[str], str]
 
 
 def normalize(text: str) -> str:
-    """Text as SQuAD compares it: lower case, no ASCII punctuation, no a/an/the, single spaces, in that order.
+    """SQuAD's normalisation: NFC, lower case, no ASCII punctuation, no articles (a, an, the), single spaces, in that order.
 
-    NFC comes before all of it, so that composed and decomposed spellings of one text are equal. Only a blank text comes out
-    empty: what is nothing without articles keeps them, and what is nothing without punctuation keeps that.
+    Only a blank text becomes empty: a text that consists of articles keeps them, one that consists of punctuation keeps that.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The normal form.
     """
     return next((left for form in _FORMS if (left := form(text))), "")
 
 
 def in_form_of(gold: str, prediction: str) -> tuple[str, str]:
-    """A prediction and a gold answer in the strongest form that leaves something of the gold answer."""
+    """Prediction and gold answer in the strongest normal form that does not empty the gold answer."""
     form, left = next(((form, left) for form in _FORMS if (left := form(gold))), (_plain, ""))
     return form(prediction), left
 
 
 def exact_match(prediction: str, answers: Sequence[str]) -> float:
-    """1.0 if the prediction equals an answer in the form of that answer, else 0.0; nan when there are no answers.
+    """1.0 if the prediction equals a gold answer in the normal form of that answer, else 0.0; nan if `answers` is empty.
 
-    A prediction of which nothing is left in that form is wrong.
+    A prediction that is empty in that form scores 0.
+
+    Args:
+        prediction: answer of the system.
+        answers: gold answers.
+
+    Returns:
+        0.0, 1.0 or nan.
     """
     return max((float(_is_equal(prediction, gold)) for gold in answers), default=math.nan)
 
@@ -58,7 +70,7 @@ def without_articles(text: str) -> str:
 
 
 def without_punctuation(text: str) -> str:
-    """The same with a, an and the."""
+    """SQuAD's normal form with articles kept."""
     plain = folded(text).translate(_DROP_PUNCTUATION)
     if not plain.isascii() and is_elsewhere(plain):
         plain = "".join(one for one in plain if one.isascii() or not unicodedata.category(one).startswith("P"))
@@ -70,7 +82,7 @@ def _plain(text: str) -> str:
 
 
 def _joined(text: str) -> str:
-    """Single spaces, and none where the script needs none."""
+    """Text with single spaces, and none between characters of scripts written without spaces."""
     spaced = " ".join(text.split())
     return spaced if spaced.isascii() else _GAP.sub("", spaced)
 

@@ -1,6 +1,6 @@
-"""Whole numbers in English words: "three", "twenty-one", "two hundred and five", "three million".
+"""Parser of whole numbers in English words: "three", "twenty-one", "two hundred and five", "three million".
 
-Left unread: ordinals, fractions, years in two halves ("nineteen ninety-four"), "hundred", "dozen" or "million" without a count.
+Not parsed: ordinals, fractions, years in two halves ("nineteen ninety-four"), "hundred", "dozen" or "million" without a count.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ _TENS = {word: 10 * at for at, word in enumerate(("twenty", "thirty", "forty", "
 SCALES: Mapping[str, float] = {"thousand": 1e3, "lakh": 1e5, "million": 1e6, "crore": 1e7, "billion": 1e9, "trillion": 1e12}
 VOCABULARY = frozenset({*_UNITS, *_TENS, "hundred", *SCALES})
 
-Found = tuple[float, int]  # the number, and how many words it takes
+Found = tuple[float, int]  # the number and its length in words
 
 
 def read_number_words(words: Sequence[str]) -> Found | None:
-    """The number that some words begin with, each larger part before the smaller ones; None if they begin with none.
+    """Number at the beginning of a sequence of words, scales in decreasing order.
 
     Args:
-        words: in lower case, "twenty-one" as two.
+        words: in lower case, "twenty-one" as two words.
+
+    Returns:
+        The number and its length in words; None if the sequence does not begin with a number.
     """
     total, n_read, largest = 0.0, 0, math.inf
     while (found := _below_thousand(words[_after_and(words, n_read) :])) is not None:
@@ -54,5 +57,5 @@ def _below_hundred(words: Sequence[str]) -> Found | None:
 
 
 def _after_and(words: Sequence[str], at: int) -> int:
-    """Past the "and" of "two hundred and five"."""
+    """Index after the "and" of "two hundred and five"."""
     return at + 1 if at and words[at : at + 1] == ["and"] else at

@@ -1,4 +1,4 @@
-"""What the metrics of runs recorded before runs carried declarations would have declared: for readers of those, and for nobody else."""
+"""Declarations of metrics for runs that were recorded before declarations were stored with a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OLDER_NAMES: Mapping[str, Declaration] = {
 
 
 def older_declarations(estimates: Iterable[str]) -> Mapping[str, Declaration]:
-    """By tracked name, with the recall at each depth that such a run estimated, or at 1 where it searched nothing."""
+    """Declarations by tracked name, including recall at each depth that the run estimated (at 1 if it estimated none)."""
     depths = {int(found[1]) for name in estimates if (found := _RECALL.fullmatch(name))}
     recall = {f"retrieval/recall_{k}": Declaration(label=f"recall@{k}", k=k, is_column=True) for k in sorted(depths or {1})}
     return {**OLDER_NAMES, **recall}

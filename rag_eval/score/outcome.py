@@ -1,4 +1,4 @@
-"""The four ways in which an answerable question can end. Every question has one of them, so their shares sum to 1."""
+"""The four outcomes of an answerable question. Every such question has exactly one, so their shares sum to 1."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rag_eval.types import Example, Prediction
 
 FourOutcome = Literal["right", "wrong", "abstained", "malformed"]
 FOUR: tuple[FourOutcome, ...] = get_args(FourOutcome)
-ABSTAINED = "outcome/abstained"  # the estimate of one of them
+ABSTAINED = "outcome/abstained"  # tracked name of the share of abstentions
 
-# What outcome_row gives, by tracked name.
+# Declarations of the scores of outcome_row, by tracked name.
 OUTCOME_MEASURES = tracked(
     Declaration("outcome", "right", "right answers", follows_primary=True),
     Declaration("outcome", "wrong", "wrong answers", better="lower", follows_primary=True),
@@ -28,21 +28,23 @@ OUTCOME_MEASURES = tracked(
 
 
 def four_outcome(prediction: Prediction, example: Example, score: float) -> FourOutcome:
-    """How an answerable question ended.
+    """Outcome of an answerable question.
 
-    - right: the score is 1, whatever else; so is saying "unknown" where that is the gold answer. The share of these is
-      the mean of a 0/1 score.
-    - abstained: the system said that it does not know.
-    - malformed: nothing was said, the question could not be asked, or the form that it demands is not obeyed.
-    - wrong: the rest.
+    - right: the score is 1; this includes "unknown" if that is the gold answer. The share is the mean of a 0/1 score.
+    - abstained: the system abstained.
+    - malformed: the answer is empty, the question failed with an error, or the demanded format is not followed.
+    - wrong: all others.
 
     Args:
-        prediction: what was answered.
-        example: the question, whose grading names the form that it demands, if any.
+        prediction: answer of the system.
+        example: the question; its grading names the demanded format, if any.
         score: the primary score, 1.0 = right.
 
+    Returns:
+        One of `FOUR`.
+
     Raises:
-        ValueError: if the question is unanswerable, the score is nan or there is no such form.
+        ValueError: if the question is unanswerable, the score is nan or the format is unknown.
     """
     if not example.is_answerable or math.isnan(score):
         raise ValueError(f"{example.id}: an outcome needs an answerable question and a score but got score {score}.")
@@ -56,10 +58,21 @@ def four_outcome(prediction: Prediction, example: Example, score: float) -> Four
 
 
 def outcome_row(prediction: Prediction, example: Example, score: float) -> dict[str, float]:
-    """The outcome of one question as scores whose means are shares; nothing for an unanswerable question.
+    """Outcome of one question as scores whose means are shares.
 
-    Reliability is 1 if right, -1 if wrong, else 0. Coverage is whether there was an answer, right or wrong. Selective
-    accuracy is whether that answer was right, nan without one.
+    Reliability is 1 if right, -1 if wrong, else 0. Coverage is 1 if the answer is right or wrong, else 0. Selective accuracy is
+    1 if right, 0 if wrong, else nan.
+
+    Args:
+        prediction: answer of the system.
+        example: the question.
+        score: the primary score, 1.0 = right.
+
+    Returns:
+        Scores by tracked name; empty for an unanswerable question.
+
+    Raises:
+        ValueError: if the score is nan or the format is unknown.
     """
     if not example.is_answerable:
         return {}
@@ -73,13 +86,13 @@ def outcome_row(prediction: Prediction, example: Example, score: float) -> dict[
 
 
 def check_sum(rows: Sequence[Mapping[str, float]]) -> None:
-    """Check that every answerable question is counted once.
+    """Check that every answerable question has exactly one outcome.
 
     Args:
-        rows: of all answerable questions, each with the keys of outcome_row.
+        rows: scores of all answerable questions, each with the keys of `outcome_row`.
 
     Raises:
-        ValueError: if some question has no outcome, or more than one; the four then do not sum to n.
+        ValueError: if a question has no outcome or more than one.
     """
     for at, row in enumerate(rows):
         total = sum(row.get(f"outcome/{name}", 0.0) for name in FOUR)

@@ -1,4 +1,4 @@
-"""Percentiles, as of latencies, with intervals between ordered values that suppose nothing about their distribution."""
+"""Percentiles (of latencies, for example) with distribution-free confidence intervals between order statistics."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from scipy.stats import binom
 from rag_eval.score.estimate import clustered_se, judged
 from rag_eval.score.interval import Interval
 
-_TAIL = 0.025  # left out at each end
+_TAIL = 0.025  # probability of each tail
 
 
 def percentile(values: Sequence[float], q: float) -> Interval:
-    """The q-quantile, with the 95 % interval between two of the ordered values (Conover 1999, section 3.2).
+    """The q-quantile with a 95 % interval between two order statistics (Conover 1999, section 3.2).
 
-    The interval covers in at least 95 % of samples, whatever the distribution. Values that depend on each other, as
-    successive latencies do, need `block_percentile` instead.
+    The coverage is at least 95 % for any distribution. Values that depend on each other, such as successive latencies, need
+    `block_percentile` instead.
 
     Args:
         values: independent, finite.
         q: between 0 and 1; 0.95 for the p95.
 
+    Returns:
+        The quantile (linear interpolation, numpy's default) and its interval.
+
     Raises:
-        ValueError: if there are fewer than `fewest(q)` values, with that number; if a value is not finite.
+        ValueError: if a value is not finite, or there are fewer than `fewest(q)` values.
     """
     x = np.sort(np.asarray(values, dtype=np.float64))
     if not np.isfinite(x).all():
@@ -36,24 +39,24 @@ def percentile(values: Sequence[float], q: float) -> Interval:
 
 
 def block_percentile(values: Sequence[float], blocks: Sequence[Hashable], q: float, confidence: float = 0.95) -> Interval | None:
-    """The q-quantile of values that come in blocks which share something, as the state of the machine.
+    """The q-quantile of values in blocks of dependent values, such as latencies measured at one time.
 
-    The interval is Woodruff's (1952): the standard error of the share of values up to the quantile, clustered by block
-    and no smaller than of independent values, with Student's t, taken back to the values. Blocks should be much longer
-    than the machine remembers.
+    The interval is Woodruff's (1952): the standard error of the share of values up to the quantile, clustered by block and at
+    least that of independent values, with Student's t, mapped back to the values. Blocks should be much longer than the
+    autocorrelation of the measurements.
 
     Args:
-        values: one a request; nan = not measured.
-        blocks: the block of each.
+        values: one per request; nan = not measured.
+        blocks: the block of each value.
         q: between 0 and 1; 0.5 = the median.
-        confidence: of the interval.
+        confidence: level of the interval.
 
     Returns:
-        None when nothing was measured. An end is infinite where the values do not reach far enough out to limit it, and
-        both are of a single block.
+        None if nothing was measured. A limit is infinite if the values do not reach far enough to bound it; both are for a
+        single block.
 
     Raises:
-        ValueError: if lengths differ, a value is infinite or there are fewer than `fewest(q)` values, with that number.
+        ValueError: if lengths differ, a value is infinite or there are fewer than `fewest(q)` values.
     """
     codes, (x,) = judged(blocks, values)
     if not len(x):
@@ -70,9 +73,15 @@ def block_percentile(values: Sequence[float], blocks: Sequence[Hashable], q: flo
 
 
 def fewest(q: float) -> int:
-    """The smallest n whose least and largest value enclose the q-quantile in 95 % of samples: q^n + (1 - q)^n <= 5 %.
+    """Smallest n for which the interval [minimum, maximum] covers the q-quantile in 95 % of samples: q^n + (1 - q)^n <= 0.05.
 
-    59 for p95, 299 for p99, 2,995 for p99.9, as ln 0.05 / ln q, and 6 for the median.
+    59 for p95, 299 for p99, 2,995 for p99.9 (ln 0.05 / ln q, rounded up), and 6 for the median.
+
+    Args:
+        q: between 0 and 1.
+
+    Returns:
+        A number of values.
 
     Raises:
         ValueError: unless 0 < q < 1.
@@ -84,17 +93,24 @@ def fewest(q: float) -> int:
 
 
 def ranks(n: int, q: float) -> tuple[int, int]:
-    """Which of n ordered values, from 1, are the ends of the 95 % interval of the q-quantile.
+    """Ranks (from 1) of the order statistics that bound the 95 % interval of the q-quantile.
 
-    At most 2.5 % are left out at each end. Where no value is far enough out for that, the interval ends at the last
-    one, which leaves out more, and the other end leaves out what remains of 5 %.
+    Each tail has at most 2.5 %. If no order statistic is far enough out for that, the interval ends at the extreme value, and
+    the other tail gets the remainder of 5 %.
+
+    Args:
+        n: number of values.
+        q: between 0 and 1.
+
+    Returns:
+        Lower and upper rank.
 
     Raises:
-        ValueError: if n < fewest(q), with that number.
+        ValueError: if n < fewest(q).
     """
     _check(n, q)
     at = np.arange(n)
-    too_high, too_low = binom.cdf(at, n, q), binom.sf(at, n, q)  # how often the value of rank at + 1 is, as an end of the interval
+    too_high, too_low = binom.cdf(at, n, q), binom.sf(at, n, q)  # probability that rank at + 1 misses the quantile as lower, upper limit
     spare_low = max(too_high[0], 2 * _TAIL - max(_TAIL, too_low[-1]))
     spare_high = max(too_low[-1], 2 * _TAIL - max(_TAIL, too_high[0]))
     return int(np.flatnonzero(too_high <= spare_low)[-1]) + 1, int(np.flatnonzero(too_low <= spare_high)[0]) + 1

@@ -1,6 +1,6 @@
-"""How many questions a comparison needs, and how small an effect a comparison could have found.
+"""Sample size and minimum detectable effect of comparisons.
 
-Two-sided tests at level alpha, found with probability `power`; quantiles are of the normal distribution unless said.
+Two-sided tests at level `alpha` with the given power; quantiles are of the normal distribution unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from scipy.stats import norm, t
 
 
 def required_n(effect: float, p_disc: float, deff: float, *, alpha: float = 0.05, power: float = 0.80) -> int:
-    """Questions that a paired comparison of two 0/1 arms needs: deff * (z_{1 - alpha/2} + z_power)^2 * (p_disc - d^2) / d^2.
+    """Number of questions for a paired comparison of two 0/1 arms: deff * (z_{1 - alpha/2} + z_power)^2 * (p_disc - d^2) / d^2.
 
-    The formula is that of McNemar's test (Miettinen 1968), times the design effect.
+    The formula is that of McNemar's test (Miettinen 1968), multiplied by the design effect.
 
     Args:
-        effect: d, the difference of the two shares that are right, above 0.
-        p_disc: share of questions that exactly one arm gets right; no less than the effect, at most 1.
-        deff: design effect of the clusters, at least 1; 1 = questions are independent.
+        effect: d, the difference of the two accuracies, above 0.
+        p_disc: share of questions that exactly one arm answers correctly; at least `effect`, at most 1.
+        deff: design effect of the clusters, at least 1; 1 = independent questions.
         alpha: level of the test.
-        power: probability of finding the effect.
+        power: probability of detecting the effect.
+
+    Returns:
+        Number of questions, rounded up.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -31,10 +34,17 @@ def required_n(effect: float, p_disc: float, deff: float, *, alpha: float = 0.05
 
 
 def minimum_detectable_effect(n: int, p_disc: float, deff: float, *, alpha: float = 0.05, power: float = 0.80) -> float:
-    """The smallest difference that n questions would find: `required_n` the other way round, same arguments.
+    """Smallest difference that a paired comparison of n questions detects: the inverse of `required_n`.
+
+    Args:
+        n: number of questions, at least 1.
+        p_disc: share of questions that exactly one arm answers correctly, above 0, at most 1.
+        deff: design effect of the clusters, at least 1.
+        alpha: level of the test.
+        power: probability of detecting the effect.
 
     Returns:
-        A share; inf when even the largest possible difference, p_disc, would be missed.
+        A difference of accuracies; inf if even the largest possible difference, p_disc, would be missed.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -47,13 +57,16 @@ def minimum_detectable_effect(n: int, p_disc: float, deff: float, *, alpha: floa
 
 
 def mde_from_se(se: float, df: float | None = None, *, alpha: float = 0.05, power: float = 0.80) -> float:
-    """The smallest effect that a comparison with this standard error would find (Bloom 1995), in the units of se.
+    """Smallest effect that a comparison with this standard error detects (Bloom 1995), in the units of `se`.
 
     Args:
-        se: observed standard error, clustered where questions are.
-        df: degrees of freedom of the standard error, for Student quantiles; None = normal ones.
+        se: observed standard error, clustered if questions are.
+        df: degrees of freedom of the standard error, for Student's t quantiles; None = normal quantiles.
         alpha: level of the test.
-        power: probability of finding the effect.
+        power: probability of detecting the effect.
+
+    Returns:
+        (q_{1 - alpha/2} + q_power) * se.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -71,7 +84,18 @@ def _quantiles(alpha: float, power: float, df: float | None = None) -> float:
 
 
 def _check(p_disc: float, deff: float) -> float:
-    """The design effect, if it and the share of discordant pairs are possible."""
+    """The design effect, after checking the ranges of both arguments.
+
+    Args:
+        p_disc: share of discordant pairs.
+        deff: design effect.
+
+    Returns:
+        `deff`.
+
+    Raises:
+        ValueError: unless 0 < p_disc <= 1 and deff >= 1.
+    """
     if not (0 < p_disc <= 1 and deff >= 1):
         raise ValueError(f"expected 0 < p_disc <= 1 and deff >= 1, got {p_disc} and {deff}.")
     return deff

@@ -1,4 +1,4 @@
-"""The score that says whether an answer is right: which one it may be, and which one a run is judged by."""
+"""The primary score, which defines whether an answer is right: which metrics qualify, and which one a run uses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ EM, CONTAINS, F1 = (f"{GROUP}{name}" for name in (DEFAULT, "contains", "f1"))
 
 
 def check_primary(metrics: Mapping[str, str], name: str, where: str) -> None:
-    """Refuse a primary score that is not scored, or that leaves open whether an answer is right.
+    """Check that a metric can be the primary score: it is computed, and is 0 or 1 for every question.
 
     Args:
-        metrics: the dotted function of each score of answers, by name.
-        name: which of them is to be primary.
-        where: what says so, for the error.
+        metrics: dotted function of each answer metric, by name.
+        name: metric that is to be primary.
+        where: the setting that names it, for the error message.
 
     Raises:
-        ConfigError: in one line.
+        ConfigError: if the metric is not computed or is not 0/1.
     """
     usable = [one for one, target in metrics.items() if metric(target).tells_right]
     if name not in usable:
@@ -33,14 +33,17 @@ def check_primary(metrics: Mapping[str, str], name: str, where: str) -> None:
 
 
 def chosen_primary(metrics: Mapping[str, Any], declared: str) -> str:
-    """The name of the primary score: the user's choice, else what the dataset declares, else exact match, scored or not.
+    """Name of the primary score: the user's choice, else the dataset's, else exact match, even if that is not computed.
 
     Args:
-        metrics: the checked group of settings.
-        declared: of the dataset; "" = it declares none.
+        metrics: the validated `metrics` settings.
+        declared: the dataset's primary score; "" if it declares none.
+
+    Returns:
+        The metric's name in the configuration.
 
     Raises:
-        ConfigError: if the dataset declares what the run's metrics do not score, or what is not 0 or 1.
+        ConfigError: if the dataset's primary score is not computed or is not 0/1.
     """
     if metrics["primary"] is not None:
         return str(metrics["primary"])
@@ -50,5 +53,5 @@ def chosen_primary(metrics: Mapping[str, Any], declared: str) -> str:
 
 
 def train_phrasing(primary: str) -> str:
-    """The estimate of the primary score on training questions of a trained arm."""
+    """Tracked name of the primary score on training questions of a trained arm."""
     return f"{primary}{TRAIN_PHRASING}"

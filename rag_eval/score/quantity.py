@@ -1,6 +1,6 @@
-"""Numbers with units, as far as answers need them: SI prefixes of metre, gram, second and litre, units of time, percent, money.
+"""Parser of numbers with units: SI prefixes of metre, gram, second and litre, units of time, percent, money.
 
-Units of other kinds are compared by their letters alone.
+Other units are compared as strings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rag_eval.score.money import CODES, NAMES, SHORT_SCALES, SIGNS, is_same_currency
 from rag_eval.score.number_words import SCALES, VOCABULARY, read_number_words
 
-# Groups of three are separated by commas or by spaces that do not break; a plain space could part two numbers.
+# Groups of three digits are separated by commas or non-breaking spaces; an ordinary space may separate two numbers.
 INTEGER = r"[+\-−]?(?:[0-9]{1,3}(?:[,\u00a0\u2009\u202f][0-9]{3})+|[0-9]+)"
 NUMBER = rf"(?:{INTEGER}(?:\.[0-9]+)?|[+\-−]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _BEFORE = sorted({**SIGNS, **CODES}, key=len, reverse=True)
@@ -25,7 +25,7 @@ _QUANTITY = re.compile(
 _LETTERS = re.compile(r"[^\W\d_]+")
 _GROUPING = str.maketrans({",": None, "\u00a0": None, "\u2009": None, "\u202f": None, "−": "-"})
 
-Unit = tuple[str, float]  # kind, and how many of the unit that all of the kind are brought to
+Unit = tuple[str, float]  # kind, and its size in the base unit of the kind
 
 _PREFIXES = (("p", "pico", 1e-12), ("n", "nano", 1e-9), ("µ", "micro", 1e-6), ("μ", "micro", 1e-6), ("u", "micro", 1e-6),
              ("m", "milli", 1e-3), ("c", "centi", 1e-2), ("d", "deci", 1e-1), ("", "", 1.0), ("k", "kilo", 1e3),
@@ -39,7 +39,7 @@ _SYMBOLS: dict[str, Unit] = {short + base: (kind, scale) for short, _, scale in 
     "y": ("calendar", 12.0),
     "%": ("percent", 1.0),
 }
-# A month is no fixed number of days, so months and years are a kind of their own.
+# A month has no fixed number of days, so months and years are a separate kind.
 _OTHERS: dict[Unit, tuple[str, ...]] = {
     ("mass", 1e6): ("tonne",),
     ("time", 1.0): ("sec",),
@@ -65,21 +65,27 @@ _MONEY: dict[str, Unit] = {name: (kind, 1.0) for name, kind in {**SIGNS, **CODES
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number of some kind, in the unit that all of its kind are brought to."""
+    """A number of a kind, in the base unit of that kind."""
 
     value: float
-    kind: str  # of the unit: length, mass, ...; of money its sign or code; its own letters in quotes for an unknown one; "" without a unit
+    kind: str  # kind of unit: length, mass, ...; sign or code of a currency; an unknown unit in quotes; "" without a unit
 
     def equals(self, other: Quantity) -> bool:
-        """Whether the kinds are the same and the values are to a relative 1e-9."""
+        """Whether the kinds are compatible and the values are equal to a relative tolerance of 1e-9."""
         return is_same_currency(self.kind, other.kind) and math.isclose(self.value, other.value, rel_tol=1e-9)
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """The quantity that a text states, if it states one and nothing else; "1 in N" is the number 1 / N.
+    """Quantity stated by a text that contains nothing else; "1 in N" is the number 1 / N.
 
-    The number is in digits, which thousand, million and the like may follow, or in words. A currency may stand before it, a
-    unit after it, a period at the end. A comma that is no separator of thousands is not guessed at.
+    The number is in digits, optionally followed by thousand, million and the like, or in words. A currency may precede it, a
+    unit may follow it, and a final period is ignored. A comma that does not separate thousands makes the text unreadable.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The quantity; None if the text is not one, or is not finite.
     """
     plain = text.strip().removesuffix(".")
     found = _QUANTITY.fullmatch(plain) or _QUANTITY.fullmatch(_in_digits(plain))
@@ -93,17 +99,17 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 def value_of(digits: str) -> float:
-    """The number that a text of the form NUMBER states."""
+    """Value of a text that matches `NUMBER`."""
     return float(digits.translate(_GROUPING))
 
 
 def known_unit(name: str) -> Unit | None:
-    """The unit of a name, None for one of no table. Symbols are told apart by their case (mg, Mg), words are not."""
+    """Unit of a name, None if it is unknown. Symbols are case-sensitive (mg, Mg), words are not."""
     return _SYMBOLS.get(name) or _MONEY.get(name) or _WORDS.get(name.lower()) or _MONEY.get(name.lower())
 
 
 def _scaled_unit(text: str, currency: str | None) -> tuple[float, str, float]:
-    """What a number is to be multiplied by for "million" and the like, the kind of its unit, and the factor of that."""
+    """Factor of "million" and the like, kind of the unit, and factor of the unit."""
     first, *others = text.split() or [""]
     scale = SCALES.get(first.lower()) or (SHORT_SCALES.get(first.lower()) if currency else None)
     names = others if scale else text.split()
@@ -120,7 +126,7 @@ def _scaled_unit(text: str, currency: str | None) -> tuple[float, str, float]:
 
 
 def _money(names: Sequence[str]) -> tuple[str | None, Sequence[str]]:
-    """The currency that some words begin with, and the other words in lower case."""
+    """The currency that a sequence of words begins with, and the remaining words in lower case."""
     for n in (2, 1):
         first = " ".join(names[:n])
         if kind := _MONEY.get(first) or _MONEY.get(first.lower()):
@@ -129,7 +135,7 @@ def _money(names: Sequence[str]) -> tuple[str | None, Sequence[str]]:
 
 
 def _in_digits(text: str) -> str:
-    """A text that begins with a number in words and holds no other, with that number in digits."""
+    """A text that begins with a number in words and contains no other, with that number in digits."""
     parts = list(_LETTERS.finditer(text))
     found = read_number_words([part[0].lower() for part in parts])
     if not found or not text.startswith(parts[0][0]) or any(part[0].lower() in VOCABULARY for part in parts[found[1] :]):

@@ -1,4 +1,4 @@
-"""Questions that stand in a text word for word: case, punctuation and articles aside."""
+"""Detection of questions that occur verbatim in a text, ignoring case, punctuation and articles."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from itertools import chain
 from rag_eval.score.normal_form import normalize
 from rag_eval.score.words import length, segments
 
-N_QUOTED = 4  # words of a question that stand in a text by copying rather than by chance
+N_QUOTED = 4  # minimum number of words of a question; shorter ones occur in texts by chance
 
 
 def quotations(texts: Mapping[str, str], questions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Which text holds which question word for word: their ids, lazily, text by text; questions of fewer than N_QUOTED words are left out.
+    """Find the texts that contain a question verbatim.
 
-    Characters of scripts without spaces are words, two of which count as one here.
+    Questions of fewer than `N_QUOTED` words are skipped. In scripts without spaces each character is a word, and two count as
+    one here.
 
     Args:
-        texts: by id, as they are.
-        questions: by id, as they are.
+        texts: texts by id, not normalised.
+        questions: questions by id, not normalised.
+
+    Yields:
+        Pairs (text id, question id), text by text.
     """
     by_start: defaultdict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
     for id, question in questions.items():

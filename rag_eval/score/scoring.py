@@ -1,4 +1,4 @@
-"""What runs were scored by: the declarations that they carry, and what follows from them for whoever reads the scores."""
+"""Metric declarations of one or more runs, and what readers of their scores derive from them."""
 
 from __future__ import annotations
 
@@ -12,65 +12,71 @@ from rag_eval.score.labels import label_of
 from rag_eval.score.metric import Asks, Declaration
 from rag_eval.types import Estimate
 
-UNKNOWN = Declaration()  # of a measure that nothing was declared of
+UNKNOWN = Declaration()  # used for a measure without a declaration
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """The measures of some runs and the primary one among them.
+    """Measures of some runs and their primary score.
 
-    Strict scores ask for the form of the gold answers, lenient ones for no form, and reward long answers: one is read beside the other.
+    Strict scores require the form of the gold answers. Lenient scores accept any form but favour long answers; reports show one of
+    each side by side.
     """
 
     declared: Mapping[str, Declaration]  # by tracked name
     primary: str
 
     def of(self, measure: str) -> Declaration:
-        """What a measure declares."""
+        """Declaration of a measure."""
         return self.declared.get(measure, UNKNOWN)
 
     def label(self, measure: str) -> str:
-        """What a reader calls a measure."""
+        """Name of a measure in reports."""
         return label_of(measure, self.declared, self.primary)
 
     def asking(self, *asks: Asks) -> list[str]:
-        """The measures that ask this of a right answer, in the order of what they ask."""
+        """Measures whose declaration has one of these values of `asks`, in the order of the arguments."""
         return [name for one in asks for name, declaration in self.declared.items() if declaration.asks == one]
 
     @property
     def lenient(self) -> str:
-        """The score that strict ones are read beside; "" = none is declared."""
+        """The lenient score shown beside strict ones; "" if none is declared."""
         return next(iter(self.asking("content")), "")
 
     def strict(self, measure: str = "") -> str:
-        """The score that is read beside the lenient one: the measure if it is strict, else the primary score, else the first strict one.
+        """The strict score shown beside the lenient one.
+
+        This is the measure itself if it is strict, else the primary score unless that is lenient, else the first strict score.
 
         Args:
-            measure: what is compared; "" = nothing in particular.
+            measure: tracked name of the compared measure; "" = none in particular.
 
         Returns:
-            "" where there is none.
+            A tracked name; "" if there is none.
         """
         if self.of(measure).asks == "form":
             return measure
         return self.primary if self.of(self.primary).asks != "content" else next(iter(self.asking("form")), "")
 
     def rests_on(self, measure: str) -> str:
-        """The score that a measure is, or follows from."""
+        """The primary score if the measure is derived from it, else the measure itself."""
         return self.primary if self.of(measure).follows_primary else measure
 
     def judges_answers(self, measure: str) -> bool:
-        """Whether a measure says how right answers are, in whatever form."""
+        """Whether a measure scores the correctness of answers."""
         declaration = self.of(measure)
         return measure == self.primary or declaration.asks != "" or declaration.follows_primary
 
     def mean(self, measure: str, values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate | None:
-        """The mean of a measure with its interval, which ends where its values do; None where no question could be judged.
+        """Mean of a measure with its interval, clipped to the declared range.
 
         Args:
-            measure: by whose declaration.
-            values: one a question; nan = could not be judged.
+            measure: tracked name, which selects the declaration.
+            values: one per question; nan = not judged.
             clusters: the cluster of each question.
+
+        Returns:
+            The estimate; None if no question was judged.
         """
         declaration = self.of(measure)
         is_binary = declaration.bounds == SHARE and all(value in SHARE or math.isnan(value) for value in values)
@@ -82,12 +88,12 @@ class Scoring:
 
     @property
     def of_unanswerable(self) -> str:
-        """The measure that tells right answers to unanswerable questions; "" = none is declared."""
+        """The measure of correctness on unanswerable questions; "" if none is declared."""
         return next((name for name, one in self.declared.items() if one.judges == "unanswerable" and one.is_share), "")
 
     @property
     def objective(self) -> tuple[str, ...]:
-        """What a sweep optimises: the first of these that was measured."""
+        """Objectives of a sweep in order of preference; the first that was measured is used."""
         return (self.primary, *(name for name, one in self.declared.items() if one.is_objective))
 
 
@@ -102,7 +108,16 @@ class Scored(Protocol):
 
 
 def scoring_of(*runs: Scored) -> Scoring:
-    """What these runs were scored by; of a measure that several declare, what the first says, and the primary score of the first."""
+    """Declarations and primary score of some runs.
+
+    If several runs declare a measure, the first declaration is used; the primary score is that of the first run.
+
+    Args:
+        *runs: at least one run.
+
+    Returns:
+        The scoring.
+    """
     declared: dict[str, Declaration] = {}
     for run in runs:
         declared |= {name: one for name, one in run.scoring.declared.items() if name not in declared}

@@ -1,6 +1,6 @@
-"""Is the scoring itself right? Gold must score 1, and no system may score below what its answers would by chance.
+"""Checks of the scoring: gold answers must score 1, and no system may score significantly below chance.
 
-Both catch faults of data and scoring, such as options numbered from 1 on one side and from 0 on the other.
+Both detect faults of data and scoring, such as options numbered from 1 in one place and from 0 in another.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from rag_eval.types import Estimate, Example, Prediction
 
 Score = Callable[[Prediction, Example], float]  # nan = this question cannot be judged
 
-N_SHIFTS = 8  # pairings with other questions' gold; the more, the less their draw matters
+N_SHIFTS = 8  # random pairings with other questions' gold answers; more of them reduce the variance
 
 
 def gold_scores(metrics: Mapping[str, Metric], examples: Sequence[Example]) -> dict[str, float]:
-    """The worst score that a gold answer gets as the prediction, by metric: 1, or nan where no question could be judged.
+    """Lowest score of a gold answer used as the prediction, by metric.
 
     Args:
-        metrics: those that do not declare to be 1 for a gold answer are skipped. Those of likelihoods judge no text: nan.
-        examples: unanswerable ones are skipped.
+        metrics: metrics by name; those that do not declare `gold_scores_1` are skipped. Metrics of likelihoods give nan.
+        examples: questions; unanswerable ones are skipped.
+
+    Returns:
+        1 for each metric, or nan if no question could be judged.
 
     Raises:
-        DataError: naming metric, question and gold answer at the first score below 1 or gold that a metric refuses.
+        DataError: at the first score below 1, or if a metric rejects a gold answer; names metric, question and answer.
     """
     scores = {name: metric.function for name, metric in metrics.items() if metric.gold_scores_1}
     worst = dict.fromkeys(scores, math.nan)
@@ -43,21 +46,21 @@ def gold_scores(metrics: Mapping[str, Metric], examples: Sequence[Example]) -> d
 
 
 def shuffled_scores(metric: Score, predictions: Sequence[Prediction], examples: Sequence[Example], seed: int) -> list[float]:
-    """What each prediction scores by chance: its mean score against the gold of questions of other clusters.
+    """Chance score of each prediction: its mean score against the gold answers of questions of other clusters.
 
-    Every pairing gives each question's gold to exactly one prediction, so whoever always answers the same scores by chance
-    exactly what it scores. An option is carried over by its place among the choices, because other questions have other
-    ones; only a text that stands in every prediction stays.
+    Every pairing is a permutation of the questions, so a system that always gives the same answer has exactly its own score as
+    chance score. A chosen option is mapped by its position among the choices, because other questions have other choices; a text
+    that is the same in all predictions is not mapped.
 
     Args:
-        metric: what is scored.
-        predictions: one a question, in the order of the examples.
+        metric: scoring function.
+        predictions: one per question, in the order of the examples.
         examples: all questions.
-        seed: of the pairings.
+        seed: seed of the pairings.
 
     Returns:
-        One value a question; nan where the question cannot be judged, or everywhere where one cluster has more than half of
-        the questions, so that they cannot be paired with others.
+        One value per question; nan if the question cannot be judged, or for all questions if one cluster has more than half of
+        them and no pairing exists.
     """
     judged = [at for at, (said, asked) in enumerate(zip(predictions, examples, strict=True)) if not math.isnan(metric(said, asked))]
     is_constant = len({predictions[at].text.strip() for at in judged}) == 1
@@ -71,15 +74,18 @@ def shuffled_scores(metric: Score, predictions: Sequence[Prediction], examples: 
 
 
 def below_chance(scores: Sequence[float], chance: Sequence[float], clusters: Sequence[str]) -> Estimate | None:
-    """By how much scores are below chance, as a negative difference, if they are with 99.9 % confidence; else None.
+    """Difference of scores and chance scores if it is below 0 with 99.9 % confidence.
 
-    A system at chance is called below it in one of 1,000 runs: it is stopped for it, so this must be rare. One that
-    always answers the same never is.
+    The run is stopped in that case, so the error rate is kept at 1 in 1,000 for a system at chance. The difference of a system
+    that always gives the same answer is 0.
 
     Args:
-        scores: one a question; nan = cannot be judged.
-        chance: of shuffled_scores.
+        scores: one per question; nan = cannot be judged.
+        chance: result of `shuffled_scores`.
         clusters: the cluster of each question.
+
+    Returns:
+        The mean difference (negative) with a 99.8 % interval; None if it does not lie below 0.
     """
     gap = estimate(
         [score - by_chance for score, by_chance in zip(scores, chance, strict=True)],
@@ -105,7 +111,17 @@ def _score_of_gold(name: str, metric: Score, gold: str, example: Example) -> flo
 
 
 def _partners(clusters: Sequence[str], rng: random.Random) -> list[int]:
-    """A permutation without a fixed cluster: clusters in random order, turned by at least the size of the largest; [] if there is none."""
+    """A permutation that maps no element to its own cluster; [] if none exists.
+
+    Clusters are put in random order and rotated by at least the size of the largest.
+
+    Args:
+        clusters: cluster of each element.
+        rng: random generator.
+
+    Returns:
+        For each element the index of its partner.
+    """
     members: dict[str, list[int]] = {}
     for at, cluster in enumerate(clusters):
         members.setdefault(cluster, []).append(at)
@@ -120,7 +136,7 @@ def _partners(clusters: Sequence[str], rng: random.Random) -> list[int]:
 
 
 def _carried(prediction: Prediction, source: Example, target: Example, keeps_text: bool) -> Prediction:
-    """The prediction as if it had been made for another question: the option at the same place."""
+    """The prediction transferred to another question: the option at the same position."""
     here, there = source.grading.choices, target.grading.choices
     if not here or not there:
         return prediction

@@ -1,4 +1,4 @@
-"""By how much one arm's values lie above the other's, when a few of them are far out, as latencies are."""
+"""Location shift between two arms that is robust to outliers, such as in latencies."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rag_eval.score.interval import Interval
 
 
 def shift(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable], confidence: float = 0.95) -> Interval | None:
-    """The Hodges-Lehmann shift (1963) of b over a: the median of the means of every two differences b - a.
+    """Hodges-Lehmann shift (1963) of b relative to a: median of the means of all pairs of differences b - a.
 
-    The interval is between two quantiles of those means, as of Wilcoxon's signed-rank test, but with a clustered
-    standard error of that test's statistic (Rosner, Glynn and Lee 2006, for clusters of any size) and Student's t with
-    G - 1 degrees of freedom. It supposes that differences lie evenly around the shift. Memory is 4 n^2 bytes.
+    The limits are two quantiles of those means, as for Wilcoxon's signed-rank test, but with a clustered standard error of the
+    test statistic (Rosner, Glynn and Lee 2006, for clusters of any size) and Student's t with G - 1 degrees of freedom. Assumes
+    that the differences are distributed symmetrically around the shift. Memory is 4 n^2 bytes.
 
     Args:
-        a: one value a question, in any unit; nan = not measured.
-        b: of the same questions.
+        a: one value per question, in any unit; nan = not measured.
+        b: values of the same questions.
         clusters: the cluster of each question.
-        confidence: of the interval.
+        confidence: level of the interval.
 
     Returns:
-        None when no question was measured in both. An end is infinite where clusters are too few to limit it.
+        None if no question was measured in both. A limit is infinite if there are too few clusters to bound it.
 
     Raises:
         ValueError: if lengths differ or a value is infinite.
@@ -46,7 +46,7 @@ def shift(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable], 
 
 
 def _share_above(differences: NDArray[np.float64], value: float) -> NDArray[np.float64]:
-    """float64 (n,): of each difference, the share of its means with all others that lie above a value, ties half."""
+    """float64 (n,): for each difference, the share of its means with all others that exceeds a value, ties counted half."""
     ordered = np.sort(differences)
     others = 2 * value - differences
     return 1 - (np.searchsorted(ordered, others, "left") + np.searchsorted(ordered, others, "right")) / (2 * len(ordered))

@@ -1,4 +1,4 @@
-"""Is the evidence among the text found, by characters? It stays the same question however documents are cut into chunks."""
+"""Retrieval metrics on characters of the sources, which do not depend on how documents are split into chunks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ from rag_eval.types import Span
 
 
 def span_of(meta: Mapping[str, Any]) -> Span | None:
-    """Where a chunk comes from, by the `source`, `start` and `end` of its document's meta; None if it lacks any of them.
+    """Span of a chunk in its source, from `source`, `start` and `end` of its document's meta.
+
+    Args:
+        meta: meta of the document.
+
+    Returns:
+        The span; None if one of the three keys is missing.
 
     Raises:
-        ValueError: if they are no span.
+        ValueError: if the values are not a span.
     """
     return _span(meta) if {"source", "start", "end"} <= meta.keys() else None
 
 
 def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
-    """The evidence by characters: `spans` of the meta of a row, a list of {"source", "start", "end"}; () if there is none.
+    """Evidence as character spans: `spans` of a row's meta, a list of {"source", "start", "end"}.
+
+    Args:
+        meta: meta of the row.
+
+    Returns:
+        The spans; () if there are none.
 
     Raises:
-        ValueError: if it is no such list.
+        ValueError: if `spans` is not such a list.
     """
     spans = meta.get("spans", [])
     if not isinstance(spans, list | tuple):
@@ -33,15 +45,15 @@ def gold_spans(meta: Mapping[str, Any]) -> tuple[Span, ...]:
 
 @declares(Declaration("retrieval", label="span recall@{k}", judges="spans", depths="each"))
 def span_recall_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
-    """Share of the gold characters that the first k chunks hold; a character counts once, however often it is found or gold.
+    """Share of the gold characters covered by the first k chunks; every character counts once.
 
     Args:
-        retrieved: where the chunks come from, best first; None = not known, which holds nothing.
-        evidence: where the answer stands.
+        retrieved: spans of the chunks, best first; None = unknown, which covers nothing.
+        evidence: gold spans.
         k: cut-off, at least 1.
 
     Returns:
-        A number in [0, 1]; nan when there is no gold.
+        A number in [0, 1]; nan if there are no gold spans.
 
     Raises:
         ValueError: if k < 1.
@@ -53,7 +65,19 @@ def span_recall_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span],
 
 @declares(Declaration("retrieval", label="span hit@{k}", judges="spans", depths="each"))
 def span_hit_at_k(retrieved: Sequence[Span | None], evidence: Sequence[Span], k: int) -> float:
-    """Share of the distinct gold spans of which the first k chunks hold at least a character. Arguments and nan as in span_recall_at_k."""
+    """Share of the distinct gold spans of which the first k chunks cover at least one character.
+
+    Args:
+        retrieved: spans of the chunks, best first; None = unknown, which covers nothing.
+        evidence: gold spans.
+        k: cut-off, at least 1.
+
+    Returns:
+        A number in [0, 1]; nan if there are no gold spans.
+
+    Raises:
+        ValueError: if k < 1.
+    """
     found = _first(retrieved, k)
     touched = [any(one.n_shared(other) for other in found) for one in set(evidence)]
     return sum(touched) / len(touched) if touched else math.nan
@@ -66,7 +90,7 @@ def _first(retrieved: Sequence[Span | None], k: int) -> list[Span]:
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The same characters as spans that do not overlap."""
+    """Union of the spans as spans that do not overlap."""
     apart: list[Span] = []
     for span in sorted(spans, key=lambda one: (one.source, one.start)):
         if apart and apart[-1].source == span.source and span.start <= apart[-1].end:

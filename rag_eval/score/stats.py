@@ -1,7 +1,6 @@
-"""Tests and intervals of comparisons: paired, clustered, and corrected where there are many of them.
+"""Paired and clustered tests of two arms, with corrections for multiple comparisons.
 
-In all functions that take two arms the difference is b - a, and nan = the question could not be judged; such a
-question leaves the comparison.
+In all functions of two arms the difference is b - a, and a question with nan in either arm is excluded.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from scipy.stats import binomtest, norm, permutation_test
 from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged, wilson_limits
 from rag_eval.types import Estimate
 
-DIFFERENCE = (-1.0, 1.0)  # what a difference of scores can be
-_N_FLIPS = 9_999  # random sign flips where there are too many to try all
-_ALL_FLIPS = 15  # clusters up to which all 2^G are tried
+DIFFERENCE = (-1.0, 1.0)  # range of a difference of scores
+_N_FLIPS = 9_999  # number of random sign flips beyond _ALL_FLIPS clusters
+_ALL_FLIPS = 15  # largest number of clusters for which all 2^G sign flips are enumerated
 
 
 @dataclass(frozen=True)
 class Discordance:
-    """How many questions only one of two arms got right, and McNemar's p-value of that."""
+    """Discordant pairs of two arms and the p-value of McNemar's test."""
 
     n_only_a: int
     n_only_b: int
@@ -33,10 +32,10 @@ class Discordance:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided tests: is a mean within a margin of 0?"""
+    """Result of two one-sided tests (TOST) of whether a mean lies within a margin of 0."""
 
-    p: float  # the larger of the two
-    low: float  # of the interval of confidence 1 - 2 alpha, 90 % at 5 %, which lies within the margin where p < alpha
+    p: float  # the larger p-value of the two
+    low: float  # limits of the interval of level 1 - 2 alpha (90 % for alpha 5 %); inside the margin if p < alpha
     high: float
     is_equivalent: bool  # at alpha
 
@@ -48,17 +47,17 @@ def paired_difference(
     bounds: tuple[float, float] | None = DIFFERENCE,
     confidence: float = 0.95,
 ) -> Estimate | None:
-    """The mean of b - a over the questions judged in both, with its clustered interval.
+    """Mean of b - a over the questions judged in both, with its clustered interval.
 
     Args:
-        a: one value a question.
-        b: of the same questions, in the same order.
+        a: one value per question.
+        b: values of the same questions, in the same order.
         clusters: the cluster of each question.
-        bounds: what a difference can be at all; None for seconds.
-        confidence: of the interval; 95 %, more where several pairs are judged.
+        bounds: range of a difference; None for unbounded values such as seconds.
+        confidence: level of the interval; above 0.95 if several pairs are compared.
 
     Returns:
-        None when no question was judged in both.
+        None if no question was judged in both.
 
     Raises:
         ValueError: if lengths differ or a value is infinite.
@@ -68,10 +67,16 @@ def paired_difference(
 
 
 def mcnemar(a: Sequence[float], b: Sequence[float]) -> Discordance:
-    """McNemar's test (1947) of two arms with 0/1 scores, exact: a binomial test of the discordant pairs.
+    """McNemar's exact test (1947) of two arms with 0/1 scores: a binomial test of the discordant pairs.
 
-    It ignores clustering: where questions of a cluster go together its p-value is too small, and the interval of
-    `paired_difference` is the one to trust.
+    The test ignores clustering. With dependent questions its p-value is too small; use the interval of `paired_difference` then.
+
+    Args:
+        a: one score per question, 0 or 1; nan = not judged.
+        b: scores of the same questions.
+
+    Returns:
+        Discordant counts and two-sided p-value; 1.0 without discordant pairs.
 
     Raises:
         ValueError: if lengths differ or a score is neither 0 nor 1.
@@ -85,15 +90,18 @@ def mcnemar(a: Sequence[float], b: Sequence[float]) -> Discordance:
 
 
 def permutation_p(differences: Sequence[float], clusters: Sequence[Hashable], seed: int) -> float:
-    """Two-sided p-value of a mean difference of 0: the signs of the clusters' sums are flipped (Fisher 1935).
+    """Two-sided sign-flip permutation test (Fisher 1935) of a mean difference of 0, on the sums of clusters.
 
-    It supposes that each cluster's sum would be as likely with the other sign. Exact up to 15 clusters, from 9,999
-    random flips beyond; then the least p-value is 0.0002.
+    Assumes that the distribution of each cluster's sum is symmetric under the null hypothesis. Exact up to 15 clusters, 9,999
+    random flips beyond; the smallest p-value is then 0.0002.
 
     Args:
-        differences: one a question.
+        differences: one per question; nan = not judged.
         clusters: the cluster of each question.
-        seed: of the random flips.
+        seed: seed of the random flips.
+
+    Returns:
+        The p-value.
 
     Raises:
         ValueError: if lengths differ, a difference is infinite or there are fewer than 2 clusters.
@@ -109,12 +117,12 @@ def permutation_p(differences: Sequence[float], clusters: Sequence[Hashable], se
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's (1979) adjusted p-values, in the order given: those under 5 % hold with 5 % risk of any false one."""
+    """Holm's (1979) adjusted p-values in the order given; controls the family-wise error rate."""
     return _adjusted(p, "holm")
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's (1995) q-values, in the order given: of those under 5 %, 5 % are false on average."""
+    """Benjamini and Hochberg's (1995) adjusted p-values in the order given; controls the false discovery rate."""
     return _adjusted(p, "fdr_bh")
 
 
@@ -122,11 +130,14 @@ def tost(mean: float, se: float, df: int, margin: float, alpha: float = 0.05) ->
     """Two one-sided t-tests (Schuirmann 1987) of whether a mean lies between -margin and margin.
 
     Args:
-        mean: observed.
+        mean: observed mean.
         se: its standard error, above 0.
         df: degrees of freedom of the standard error; clusters - 1 for a clustered one.
-        margin: what counts as no difference, above 0, declared before the data were seen.
-        alpha: level of each test; smaller where several pairs are judged.
+        margin: equivalence margin, above 0, declared before the data were seen.
+        alpha: level of each test; smaller if several pairs are compared.
+
+    Returns:
+        The larger p-value, the interval of level 1 - 2 alpha, and whether p < alpha.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -146,13 +157,21 @@ def tost_paired(
     bounds: tuple[float, float] | None = DIFFERENCE,
     alpha: float = 0.05,
 ) -> Equivalence | None:
-    """Whether the mean of b - a lies between -margin and margin, from a clustered standard error.
+    """Two one-sided tests of whether the mean of b - a lies between -margin and margin, with a clustered standard error.
 
-    Where the standard error is 0, as of two arms with the same scores, the one is taken that has the interval of
-    `estimate`; a single cluster is never equivalent.
+    If the standard error is 0 (two arms with the same scores), the one implied by the interval of `estimate` is used. A single
+    cluster is never equivalent.
+
+    Args:
+        a: one value per question; nan = not judged.
+        b: values of the same questions, in the same order.
+        clusters: the cluster of each question.
+        margin: equivalence margin, above 0, in the units of the values.
+        bounds: range of a difference; None for unbounded values such as seconds.
+        alpha: level of each test.
 
     Returns:
-        None when no question was judged in both, or a single cluster of unbounded values.
+        None if no question was judged in both, or for a single cluster of unbounded values.
 
     Raises:
         ValueError: if lengths differ, a value is infinite, the margin is not above 0, or unbounded differences are all equal.
@@ -171,7 +190,15 @@ def tost_paired(
 
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval (1927) of the share k / n of independent questions.
+    """Wilson's score interval (1927) of the proportion k / n of independent questions.
+
+    Args:
+        k: number of successes.
+        n: number of questions, at least 1.
+        confidence: level of the interval.
+
+    Returns:
+        Lower and upper limit.
 
     Raises:
         ValueError: unless 0 <= k <= n and n >= 1.

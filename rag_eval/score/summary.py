@@ -1,4 +1,4 @@
-"""Predictions to the scores of questions, and those to estimates. Nothing is rounded and nobody is dropped."""
+"""Scoring of predictions per question, and aggregation to estimates. Nothing is rounded and no question is dropped."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rag_eval.score.scoring import Scoring
 from rag_eval.score.spans import span_of
 from rag_eval.types import Document, Estimate, Example, Prediction, QuestionScores
 
-Scores = dict[str, float]  # by tracked name; nan = cannot be judged
+Scores = dict[str, float]  # by tracked name; nan = not judged
 
 RANKED = ("retrieved", "random", "recorded")  # contexts whose order is a ranking
-OF_META = ("kind", "change", "bucket", "seen")  # keys of a question's meta by whose values the primary score is also given
-STRATA = (*OF_META, "overlap")  # all by which it is: also by what a question shares with the training questions
+OF_META = ("kind", "change", "bucket", "seen")  # keys of a question's meta that define strata of the primary score
+STRATA = (*OF_META, "overlap")  # all strata; overlap = what a question shares with the training questions
 DISTRACTED, STALE, MISLED = "answer/distracted", "answer/stale", "answer/misled"
 HOLDS_EVIDENCE, WAS_GIVEN_EVIDENCE = "prompt/holds_evidence", "prompt/was_given_evidence"
 HOLDS_ANSWER_WORDS = "prompt/holds_answer_words"
 
-# What a scorer tells of wrong answers and of prompts, by tracked name.
+# Scores of error attribution and of prompts, by tracked name.
 _MEASURES = tracked(
     Declaration("answer", "distracted", "distracted answers", better="lower"),
     Declaration("answer", "stale", "outdated answers", better="lower"),
@@ -41,24 +41,24 @@ _MEASURES = tracked(
 
 @dataclass(frozen=True)
 class Scorer:
-    """What is scored: answers and rankings by named metrics, and why answers are wrong."""
+    """Computes all scores of a question: metrics of answers and rankings, outcome, and error attribution."""
 
     answer: Mapping[str, Metric]
     retrieval: Mapping[str, Metric]
     retrieval_k: Sequence[int]
-    depth: int  # how many documents were searched; deeper scores are not available
+    depth: int  # search depth; metrics at a larger k are not computed
     context: str
     documents: Mapping[str, Document] = field(default_factory=dict)  # the corpus, by id
-    passages: Mapping[str, Document] = field(default_factory=dict)  # others that may stand in a prompt: recorded ones
-    overlap: Mapping[str, str] = field(default_factory=dict)  # by question, what it shares with training; {} = nothing was trained on
-    primary: str = EM  # the score that says whether an answer is right
+    passages: Mapping[str, Document] = field(default_factory=dict)  # recorded passages outside the corpus, by id
+    overlap: Mapping[str, str] = field(default_factory=dict)  # overlap with the training questions, by question; {} = no training
+    primary: str = EM  # tracked name of the primary score
 
     @cached_property
     def _texts(self) -> Mapping[str, Document]:
         return {**self.passages, **self.documents}
 
     def score_all(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[QuestionScores]:
-        """The scores of each question, in order."""
+        """Scores of each question, in order."""
         return [self.score(prediction, example) for prediction, example in zip(predictions, examples, strict=True)]
 
     def score(self, prediction: Prediction, example: Example) -> QuestionScores:
@@ -95,7 +95,7 @@ class Scorer:
         return self.context != "none" and prediction.is_context_known
 
     def _outcome(self, prediction: Prediction, example: Example, right: float, why: Attribution | None) -> Scores:
-        """Which outcome it is, and what a wrong answer repeats."""
+        """Outcome scores, and whether a wrong answer repeats a distractor, a stale or a misleading answer."""
         if math.isnan(right):
             return {}
         scores: Scores = outcome_row(prediction, example, right)
@@ -124,7 +124,7 @@ class Scorer:
 
     @cached_property
     def _rankings(self) -> Mapping[str, tuple[Declaration, Metric]]:
-        """The metrics of rankings at each of their depths, by tracked name."""
+        """Ranking metrics at each of their depths, by tracked name."""
         depths = [k for k in self.retrieval_k if k <= self.depth] if self.depth else list(self.retrieval_k)
         of_kind = {"each": depths, "deepest": [max(depths, default=self.depth)], "searched": [self.depth]}
         declared = [(name, one, metric) for name, metric in self.retrieval.items() for one in metric.declarations]
@@ -138,13 +138,13 @@ class Scorer:
 
     @cached_property
     def scoring(self) -> Scoring:
-        """What every score of it declares."""
+        """Declarations of all scores."""
         answer = {one.tracked(name): one for name, metric in self.answer.items() for one in metric.declarations}
         rankings = {name: declaration for name, (declaration, _) in self._rankings.items()}
         return Scoring({**answer, **OUTCOME_MEASURES, **_MEASURES, **rankings}, self.primary)
 
     def _context(self, prediction: Prediction, example: Example) -> Scores:
-        """Whether what was needed stood in the prompt, by ids and, as a proxy that needs no gold ids, by the answer's words."""
+        """Whether the prompt contained the evidence (by ids) and the answer (by words, which needs no gold ids)."""
         if not example.is_answerable or not self._shows_passages(prediction):
             return {}
         held = [self._texts[id].text for id in prediction.in_prompt if id in self._texts]
@@ -157,13 +157,13 @@ class Scorer:
         return scores
 
     def _is_judged(self, prediction: Prediction, example: Example) -> bool:
-        """Whether it can be told what of the context is evidence: a recorded passage that is no document may be a part of some."""
+        """Whether the relevance of the context is known: a recorded passage that is no document may contain evidence."""
         known = prediction.is_context_known and all(id in self.documents or id in example.evidence for id in prediction.retrieved)
         return known or example.held(prediction.in_prompt)
 
 
 def estimates(questions: Sequence[QuestionScores], scoring: Scoring) -> dict[str, Estimate]:
-    """Mean and interval of every score that could be judged for some question; of the primary one also by stratum."""
+    """Mean and interval of every score judged on at least one question, and of the primary score also per stratum."""
     names = dict.fromkeys(name for one in questions for name in one.scores)
     found = {name: _mean(name, questions, scoring) for name in names}
     return {name: one for name, one in found.items() if one is not None} | _strata(questions, scoring)
@@ -174,7 +174,7 @@ def _mean(measure: str, questions: Sequence[QuestionScores], scoring: Scoring) -
 
 
 def _strata(questions: Sequence[QuestionScores], scoring: Scoring) -> dict[str, Estimate]:
-    """The primary score by kind of question and the like, where there is more than one."""
+    """Estimates of the primary score per stratum, for keys with more than one value."""
     found: dict[str, Estimate] = {}
     asked = [one for one in questions if one.is_answerable and not math.isnan(one.score(scoring.primary))]
     for key in STRATA:
@@ -188,7 +188,14 @@ def _strata(questions: Sequence[QuestionScores], scoring: Scoring) -> dict[str, 
 
 
 def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
-    """Median and mean wall seconds a question, by stage and end to end (the sum of the stages); nothing where some was not timed."""
+    """Median and mean wall time per question in seconds, by stage and end to end; {} if a question was not timed.
+
+    Args:
+        predictions: all answers of a run.
+
+    Returns:
+        `p50` and `mean` by stage; `e2e` is the sum of the stages.
+    """
     if not predictions or not all(prediction.seconds for prediction in predictions):
         return {}
     stages: dict[str, Callable[[Prediction], float]] = {}
@@ -202,7 +209,7 @@ def seconds(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
 
 
 def tokens(predictions: Sequence[Prediction]) -> dict[str, float | None]:
-    """Mean tokens a question, given to the model and written by it; None where they were not counted."""
+    """Mean number of prompt and output tokens per question; None if they were not counted for all."""
     return {
         "prompt_mean": _mean_count([one.n_prompt_tokens for one in predictions]),
         "output_mean": _mean_count([one.n_output_tokens for one in predictions]),
@@ -215,13 +222,13 @@ def _mean_count(counts: Sequence[int | None]) -> float | None:
 
 
 def searches_per_s(predictions: Sequence[Prediction]) -> float | None:
-    """Questions that were searched in a second, one batch after the other; None where searching was not timed."""
+    """Search throughput in questions per second, batches in sequence; None if searching was not timed."""
     spent = [sum(one.seconds.get(stage, 0.0) for stage in ("embed", "search", "rerank")) for one in predictions]
     return len(spent) / sum(spent) if spent and all(spent) else None
 
 
 def counts(predictions: Sequence[Prediction], examples: Sequence[Example]) -> dict[str, int]:
-    """How many questions there were, of which kind, and what went wrong with them."""
+    """Number of questions by kind, outcome and truncation."""
     outcomes = [prediction.outcome for prediction in predictions]
     return {
         "n_questions": len(examples),

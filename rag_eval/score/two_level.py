@@ -1,4 +1,4 @@
-"""Means over training seeds and questions: what is true of these adapters, and what of the recipe that made them."""
+"""Means over training seeds and questions, with intervals for the trained adapters and for the training recipe."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from rag_eval.types import Estimate
 class TwoLevel:
     """One mean with two intervals."""
 
-    adapter: Estimate  # these very adapters, other questions: only clusters vary
-    recipe: Estimate  # other adapters of the same recipe, other questions: seeds vary too
+    adapter: Estimate  # adapters fixed, questions random: only clusters vary
+    recipe: Estimate  # adapters and questions random: seeds and clusters vary
 
 
 def two_level(
     values: NDArray[np.float64], codes: NDArray[np.int64], bounds: tuple[float, float] | None = SHARE, confidence: float = 0.95
 ) -> TwoLevel | None:
-    """The mean over S training seeds and n questions, for these adapters and for the recipe.
+    """Mean over S training seeds and n questions, with intervals for these adapters and for the recipe.
 
-    Seeds and clusters are crossed: each adapter answers each question. To draw seeds and then clusters again, the
-    pigeonhole bootstrap (Owen 2007), does not hold its level here: draws of 3 to 5 seeds hold (S - 1) / S of the variance
-    between seeds and no tails, and count what is peculiar to one seed and one cluster three times. So the variance is
-    taken apart as the analysis of variance does. The half width of the recipe is, in squares, the larger of
+    Seeds and clusters are crossed: every adapter answers every question. The pigeonhole bootstrap (resampling seeds and clusters,
+    Owen 2007) does not hold its level here: resamples of 3 to 5 seeds have (S - 1) / S of the variance between seeds and no
+    tails, and count the seed-cluster interaction three times. The variance is therefore decomposed by analysis of variance. The
+    squared half width of the recipe's interval is the larger of
 
-    - that of the adapters plus that of seeds alone: Student's t with S - 1 degrees of freedom, the variance of the S
-      means over S, less what is peculiar to seed and cluster, which the adapters' part holds already (added as in Howe
-      1974; Zou and Donner 2008);
-    - that of the S means by themselves, which is all there is where questions do not differ.
+    - that of the adapters plus that of the seeds: Student's t with S - 1 degrees of freedom times the variance of the S means
+      over S, less the interaction of seed and cluster, which the adapters' part already contains (added as in Howe 1974; Zou
+      and Donner 2008);
+    - that of the S means alone, which applies if questions do not differ.
 
-    With 50 clusters it covers in 94 to 97 % of simulated data sets from 3 seeds on, and in up to 99 % where questions and
-    adapters hardly differ; the middle part of pigeonhole draws, in 79 to 99 % with 3 seeds.
+    With 50 clusters the coverage is 94 to 97 % in simulated data sets from 3 seeds on, and up to 99 % if questions and adapters
+    hardly differ; that of pigeonhole percentile intervals is 79 to 99 % with 3 seeds.
 
-    For two arms that share their adapters seed by seed, give the differences of the scores.
+    For two arms that share their adapters seed by seed, pass the differences of the scores.
 
     Args:
-        values: float64 (S, n), one row a seed; nan = not judged: only questions judged with every seed count.
+        values: float64 (S, n), one row per seed; nan = not judged. Only questions judged with every seed are used.
         codes: int64 (n,), the cluster of each question.
-        bounds: what a value can be at all; None for seconds.
-        confidence: of both intervals.
+        bounds: range of a value; None for unbounded values such as seconds.
+        confidence: level of both intervals.
 
     Returns:
-        None when no question was judged with every seed, or a single cluster of unbounded values.
+        None if no question was judged with every seed, or for a single cluster of unbounded values.
 
     Raises:
-        ValueError: if shapes do not fit, a value is infinite or S < 2: one adapter tells nothing of others.
+        ValueError: if shapes do not match, a value is infinite or S < 2.
     """
     if len(values) < 2:
         raise ValueError(f"a recipe needs at least 2 seeds, got {len(values)}.")
@@ -69,11 +69,11 @@ def two_level_difference(
     bounds: tuple[float, float] | None = DIFFERENCE,
     confidence: float = 0.95,
 ) -> TwoLevel | None:
-    """The mean of b - a on the same questions, for arms whose seeds have nothing to do with each other, as `two_level`.
+    """Mean of b - a on the same questions for arms with independent seeds; intervals as in `two_level`.
 
-    Questions are paired, seeds are not: the variances of both arms' seeds add up. An arm that nothing random goes into,
-    as retrieval by exact search, has one row and is stated to be fixed; its variance between seeds is 0 because the
-    caller says so. An arm whose index is built at random has seeds.
+    Questions are paired, seeds are not: the variances between seeds of both arms add up. A deterministic arm, such as exact
+    retrieval, has one row and must be declared fixed; its variance between seeds is then 0. An arm with a randomised index has
+    seeds.
 
     Args:
         a: float64 (S_a, n); nan = not judged.
@@ -81,14 +81,14 @@ def two_level_difference(
         codes: int64 (n,), the cluster of each question.
         a_is_fixed: a has no seed, and one row.
         b_is_fixed: b has no seed, and one row.
-        bounds: what a difference can be at all; None for seconds.
-        confidence: of both intervals.
+        bounds: range of a difference; None for unbounded values such as seconds.
+        confidence: level of both intervals.
 
     Returns:
-        None as `two_level`.
+        None under the conditions of `two_level`.
 
     Raises:
-        ValueError: if shapes do not fit, a value is infinite, a fixed arm has several rows or another one only one.
+        ValueError: if shapes do not match, a value is infinite, a fixed arm has several rows or another one only one.
     """
     for name, arm, is_fixed in (("a", a, a_is_fixed), ("b", b, b_is_fixed)):
         if is_fixed != (len(arm) == 1):
@@ -100,7 +100,20 @@ def two_level_difference(
 def _crossed(
     arms: list[NDArray[np.float64]], codes: NDArray[np.int64], bounds: tuple[float, float] | None, confidence: float
 ) -> TwoLevel | None:
-    """The sum of the arms' means."""
+    """Two-level estimate of the sum of the arms' means.
+
+    Args:
+        arms: float64 (S, n) each, one row per seed.
+        codes: int64 (n,), the cluster of each question.
+        bounds: range of a value; None = unbounded.
+        confidence: level of both intervals.
+
+    Returns:
+        None if no question was judged in all rows, or for a single cluster of unbounded values.
+
+    Raises:
+        ValueError: if shapes do not match.
+    """
     if any(arm.ndim != 2 or arm.shape[1:] != codes.shape for arm in arms):
         raise ValueError(f"expected values (seeds, questions) and codes (questions,), got {[arm.shape for arm in arms]} and {codes.shape}.")
     is_judged = ~np.isnan(np.concatenate(arms)).any(axis=0)
@@ -119,7 +132,7 @@ def _crossed(
 
 
 def _squared_half_widths_of_seeds(arms: list[NDArray[np.float64]], codes: NDArray[np.int64], confidence: float) -> tuple[float, float]:
-    """Of the sum of the arms' means: from seeds alone, and from seeds and what is peculiar to seed and cluster."""
+    """Squared half widths of the sum of the arms' means: from seeds alone, and from seeds and the seed-cluster interaction."""
     between = np.array([arm.mean(axis=1).var(ddof=1) / len(arm) for arm in arms])
     if not between.any():
         return 0.0, 0.0
@@ -130,7 +143,7 @@ def _squared_half_widths_of_seeds(arms: list[NDArray[np.float64]], codes: NDArra
 
 
 def _interaction(arm: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """The variance of the mean that is peculiar to one seed and one cluster."""
+    """Variance of the mean due to the interaction of seed and cluster."""
     n_seeds, n_clusters = len(arm), int(codes.max()) + 1
     rest = arm - arm.mean(axis=1, keepdims=True) - arm.mean(axis=0) + arm.mean()
     sums = np.zeros((n_clusters, n_seeds))

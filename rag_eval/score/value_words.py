@@ -1,8 +1,8 @@
-"""A text as words among which numbers and dates are known by their value, so that "1,200 mg" can be found in "1.2 g daily".
+"""Tokenizer that assigns values to numbers and dates, so that "1,200 mg" can be found in "1.2 g daily".
 
-A number is digits with separators of thousands and a decimal point (137 holds no 37, nor does 3.7), with million and the
-like, a currency before and a known unit after it, or a number in words (number_words.py); "one" is none in "no one" and "one
-of them". Numbers joined to others (10-37, 3/4, 12:37, 1.2.37) or to letters (37th, B12, 1990s) are words.
+A number is digits with thousands separators and a decimal point (neither 137 nor 3.7 contains 37), with million and the
+like, a currency before and a known unit after it, or a number in words (number_words.py); "one" is not a number in "no one" and
+"one of them". Numbers joined to others (10-37, 3/4, 12:37, 1.2.37) or to letters (37th, B12, 1990s) are words.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from rag_eval.score.words import MARKS, UNSPACED, even
 _ARTICLES = frozenset({"a", "an", "the"})
 _BEFORE_NO_COUNT = frozenset({"no", "any", "every", "some", "each", "this", "that", "which", "another"})  # "no one"
 _AFTER_NO_COUNT = frozenset({"of", "another", "who", "that", "or"})  # "one of them"
-_LONGEST = 12  # words of a number
+_LONGEST = 12  # maximum length of a number in words
 
 
 def _pieces(glyph: str) -> re.Pattern[str]:
-    """What a text is made of, given a letter or digit of scripts with spaces."""
+    """Pattern of the tokens of a text, for a pattern of one letter or digit of scripts with spaces."""
     return re.compile(
         rf"(?:(?P<currency>{CURRENCY})\s?)?(?P<digits>[+\-−]?\.?(?=[0-9]){glyph}+"
         rf"(?:[\-–—/:.,'’]{glyph}+|[\u00a0\u2009\u202f][0-9]{{3}}(?!{glyph}))*)"
@@ -39,7 +39,7 @@ def _pieces(glyph: str) -> re.Pattern[str]:
 
 _OF_ASCII, _OF_ALL = _pieces(r"[^\W_]"), _pieces(rf"(?:(?![{UNSPACED}])[^\W_][{MARKS}]*)")
 _LEADING = re.compile(NUMBER)
-_UNIT = re.compile(r"[^\W\d_]+(?:/[^\W\d_]+)*")  # glued to its number
+_UNIT = re.compile(r"[^\W\d_]+(?:/[^\W\d_]+)*")  # without a space after its number
 _PARTED = re.compile(r"(?:[\-–—.,][^\W\d_]+)+")  # 37-year-old
 _POSSESSIVE = re.compile(r"['’]s$")
 _DASHES = str.maketrans(dict.fromkeys("–—", "-"))
@@ -47,21 +47,21 @@ _DASHES = str.maketrans(dict.fromkeys("–—", "-"))
 
 @dataclass(frozen=True)
 class Word:
-    """A word, or a number."""
+    """A word, or a number with its value."""
 
-    text: str  # as words are compared: no case, no punctuation
+    text: str  # normalised: lower case, no punctuation
     start: int  # in characters
     end: int  # exclusive
-    number: float | None = None  # million and the like multiplied in
-    unit: Unit | None = None  # of a number, where it is known
-    n_unit: int = 0  # words after it that are its unit; 0 for a currency before it
-    dates: frozenset[Date] = frozenset()  # what the date that begins here can mean
-    n_date: int = 0  # words that it takes
+    number: float | None = None  # value, multiplied by million and the like
+    unit: Unit | None = None  # unit of a number, if known
+    n_unit: int = 0  # number of following words that are its unit; 0 for a currency before it
+    dates: frozenset[Date] = frozenset()  # readings of the date that begins here
+    n_date: int = 0  # length of the date in words
 
 
 @lru_cache(maxsize=2048)
 def value_words(text: str) -> tuple[Word, ...]:
-    """The words of a text in their order, articles left out."""
+    """Words of a text in order, without articles. Cached."""
     plain = even(text)
     pieces = (_OF_ASCII if plain.isascii() else _OF_ALL).finditer(plain)
     words = list(_counted([word for piece in pieces for word in _words(piece) if word.text not in _ARTICLES]))
@@ -88,7 +88,7 @@ def _words(piece: re.Match[str]) -> Iterator[Word]:
 
 
 def _number(piece: re.Match[str]) -> Iterator[Word]:
-    """A number and the words joined to it, or a word with digits in it."""
+    """A number and the words joined to it, or a word that contains digits."""
     text, start = piece["digits"], piece.start("digits")
     lead = _LEADING.match(text)
     rest = text[lead.end() :] if lead else ""
@@ -108,7 +108,7 @@ def _parts(text: str, start: int) -> Iterator[Word]:
 
 
 def _counted(words: Sequence[Word]) -> Iterator[Word]:
-    """The same with numbers in words, and million and the like after digits, as one word each."""
+    """The words with numbers in words, and digits followed by million and the like, merged into one word each."""
     at = 0
     while at < len(words):
         word, n = words[at], 1
@@ -126,7 +126,7 @@ def _counted(words: Sequence[Word]) -> Iterator[Word]:
 
 
 def _measured(words: Sequence[Word], at: int, plain: str) -> Word:
-    """A number with the unit that the next two words name, or the next one."""
+    """The number at an index with the unit named by the next two words or the next one."""
     word = words[at]
     for n in (2, 1) if word.number is not None and word.unit is None else ():
         named = words[at + 1 : at + 1 + n]

@@ -1,4 +1,4 @@
-"""What the data say of a claim that was declared before: supported, refuted, inconclusive, not measured, or that it depends."""
+"""Verdicts on pre-declared claims: supported, refuted, inconclusive, not measured, or metric-dependent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Word = Literal["SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT MEASURED", "METRIC-D
 
 
 class Bounded(Protocol):
-    """Anything with an interval: an Estimate, an Interval, an Equivalence."""
+    """Any object with an interval: Estimate, Interval, Equivalence."""
 
     @property
     def low(self) -> float: ...
@@ -22,13 +22,13 @@ class Bounded(Protocol):
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about one number, with the threshold that decides it, declared before the data were seen."""
+    """A pre-declared statement about one number, with the threshold that decides it."""
 
     name: str
     text: str
     threshold: float  # in the units of the number
-    direction: Direction  # above or below the threshold, or no further from it than the margin
-    margin: float | None = None  # only of "equivalent": what counts as no difference, above 0
+    direction: Direction  # above or below the threshold, or within the margin around it
+    margin: float | None = None  # equivalence margin, above 0; only for "equivalent"
 
     def __post_init__(self) -> None:
         if (self.direction == "equivalent") != (self.margin is not None) or (self.margin is not None and not self.margin > 0):
@@ -39,28 +39,30 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word on a claim, and the word as printed."""
+    """Verdict on a claim, as a word and as printed."""
 
     claim: Claim
     word: Word
-    text: str  # as the word, but "INCONCLUSIVE(MDE=0.03)"
+    text: str  # the word; "INCONCLUSIVE(MDE=0.03)" for an inconclusive claim
 
 
 def verdict(claim: Claim, found: Bounded | None, mde: float | None, found_90: Bounded | None = None) -> Verdict:
-    """The verdict on a claim from the 95 % interval of its number.
+    """Verdict on a claim from the 95 % interval of its number.
 
-    - above: supported where the whole interval is above the threshold, refuted where none of it is. An interval that
-      only touches the threshold from below refutes, because the threshold itself is not above it; below: the same, mirrored.
-    - equivalent: supported where the 90 % interval lies inside threshold +- margin, which is two one-sided tests at 5 %;
-      refuted where the 95 % interval lies outside, touching at most. No significant difference supports nothing.
-    - else inconclusive, with the effect that would have been found.
+    - above: supported if the whole interval is above the threshold, refuted if high <= threshold; below: mirrored.
+    - equivalent: supported if the 90 % interval lies inside threshold +- margin, which is two one-sided tests at 5 %; refuted
+      if the 95 % interval lies outside, touching at most. A non-significant difference is no support.
+    - otherwise inconclusive, with the minimum detectable effect.
 
     Args:
-        claim: declared beforehand.
-        found: the number with its 95 % interval; None, or an end that is nan, = not measured.
-        mde: the minimum detectable effect of the comparison; None = not known.
-        found_90: the same number with its 90 % interval, as of `tost_paired` where the threshold is 0; only for
-            equivalence, and needed there.
+        claim: the claim.
+        found: the number with its 95 % interval; None or a limit that is nan = not measured.
+        mde: minimum detectable effect of the comparison; None = not known.
+        found_90: the same number with its 90 % interval, e.g. from `tost_paired` if the threshold is 0; required for, and only
+            used by, equivalence claims.
+
+    Returns:
+        The verdict.
 
     Raises:
         ValueError: if the number of an equivalence claim was measured but has no 90 % interval.
@@ -73,21 +75,26 @@ def verdict(claim: Claim, found: Bounded | None, mde: float | None, found_90: Bo
 
 
 def undecided(claim: Claim, mde: float | None) -> Verdict:
-    """Inconclusive, with the effect that would have been found: also where an interval is not to be relied on, whatever it says."""
+    """INCONCLUSIVE with the minimum detectable effect; also used if the interval is not reliable."""
     known = "unknown" if mde is None or math.isnan(mde) else f"{mde:.2g}"
     return Verdict(claim, "INCONCLUSIVE", f"INCONCLUSIVE(MDE={known})")
 
 
 def metric_dependent(claim: Claim) -> Verdict:
-    """The verdict where two scores of the same answers give the claim different words."""
+    """Verdict on a claim that two scores of the same answers decide differently."""
     return Verdict(claim, "METRIC-DEPENDENT", "METRIC-DEPENDENT")
 
 
 def winner(difference: Bounded | None, names: tuple[str, str], threshold: float = 0.0) -> str | None:
-    """Which of two arms is better by more than a threshold, from the 95 % interval of second - first.
+    """The better of two arms by more than a threshold, from the 95 % interval of second - first.
+
+    Args:
+        difference: interval of second - first; None = not measured.
+        names: names of the first and the second arm.
+        threshold: smallest relevant difference, at least 0.
 
     Returns:
-        None when the interval does not say: it holds a difference of at most the threshold, or there is none.
+        Name of the better arm; None if the interval is not entirely beyond the threshold, or there is none.
 
     Raises:
         ValueError: if the threshold is below 0.
@@ -101,7 +108,19 @@ def winner(difference: Bounded | None, names: tuple[str, str], threshold: float 
 
 
 def _decide(claim: Claim, found: Bounded, found_90: Bounded | None) -> tuple[bool, bool]:
-    """Whether it is supported, and whether it is refuted."""
+    """Decide a claim from its intervals.
+
+    Args:
+        claim: the claim.
+        found: 95 % interval.
+        found_90: 90 % interval, required for equivalence.
+
+    Returns:
+        Whether the claim is supported, and whether it is refuted.
+
+    Raises:
+        ValueError: if an equivalence claim has no 90 % interval.
+    """
     if claim.direction == "above":
         return found.low > claim.threshold, found.high <= claim.threshold
     if claim.direction == "below":

@@ -1,9 +1,9 @@
-"""Words of a text in any script: what is counted, compared and searched for. Pure, so that scoring and retrieval may share it.
+"""Word segmentation of texts in any script, shared by scoring and retrieval.
 
-Scripts that put spaces between words: a word is a run of letters and digits with their combining marks, so that the vowel
-signs of Hindi, Bengali or Tamil (Unicode categories Mc and Mn) stay with their consonants. Scripts that do not (Han, kana,
-Thai, Lao, Khmer, Burmese, Tibetan and their neighbours): every character with its marks is a word, as MLQA does it for
-Chinese ("mixed segmentation", Lewis et al. 2020, arXiv 1910.07475), so that scores depend on no segmenter. Korean has spaces.
+In scripts with spaces between words, a word is a run of letters and digits with their combining marks, so that the vowel
+signs of Hindi, Bengali or Tamil (Unicode categories Mc and Mn) stay with their consonants. In scripts without (Han, kana,
+Thai, Lao, Khmer, Burmese, Tibetan and related ones), every character with its marks is a word, as in MLQA for Chinese ("mixed
+segmentation", Lewis et al. 2020, arXiv 1910.07475), so that scores do not depend on a segmenter. Korean has spaces.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from itertools import groupby
 
 
 def _ranges(codes: list[int]) -> str:
-    """Code points as the inside of a character class."""
+    """Code points as the content of a regular-expression character class."""
     runs = [[code for _, code in run] for _, run in groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0])]
     return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
 
 
-# Combining marks; beyond the first two planes there are only selectors of variants.
+# Combining marks; beyond the first two planes there are only variation selectors.
 MARKS = _ranges([code for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)) if unicodedata.category(chr(code)) in ("Mn", "Mc")])
 # Blocks of the scripts without spaces between words, in the order of their numbers.
 UNSPACED = (
@@ -44,29 +44,29 @@ _WORD = re.compile(f"(?=[^\\W_])(?:[{UNSPACED}][{MARKS}]*|(?:(?![{UNSPACED}])[^\
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in their order: folded, without punctuation; articles and all else stay."""
+    """Words of a text in order: folded and without punctuation; articles are kept."""
     plain = folded(text)
     return (_WORD if _BEYOND_LATIN.search(plain) else _LATIN_WORD).findall(plain)
 
 
 def segments(text: str) -> list[str]:
-    """What stands between white space, characters of scripts without spaces one by one. English is parted as by `split`."""
+    """Whitespace-separated tokens, with characters of scripts without spaces as single tokens. English is split as by `str.split`."""
     return _SEGMENT.findall(text) if _UNSPACED.search(text) else text.split()
 
 
 def length(text: str) -> float:
-    """Number of segments, where two characters of a script without spaces count as one: about a word of Chinese or Japanese."""
+    """Number of segments, where two characters of a script without spaces count as one: about one word of Chinese or Japanese."""
     parts = segments(text)
     return len(parts) - sum(_UNSPACED.match(part) is not None for part in parts) / 2
 
 
 def folded(text: str) -> str:
-    """Lower case, in the form of `even`."""
+    """Text in the form of `even`, in lower case."""
     return even(text).lower()
 
 
 def even(text: str) -> str:
-    """Normal form C; nothing invisible, full width and half width as usual, decimal digits of any script as 0 to 9."""
+    """NFC text without invisible characters, with standard-width characters, and decimal digits of any script as 0 to 9."""
     plain = unicodedata.normalize("NFC", text)
     if not _BEYOND_LATIN.search(plain):
         return plain
@@ -75,5 +75,5 @@ def even(text: str) -> str:
 
 
 def is_elsewhere(text: str) -> bool:
-    """Whether a text has letters of a script other than Latin, Greek and Cyrillic, whose punctuation is not that of ASCII."""
+    """Whether a text has letters of a script other than Latin, Greek and Cyrillic."""
     return _ELSEWHERE.search(text) is not None

@@ -1,7 +1,7 @@
-"""The bytes of a page as text, in the encoding that browsers take a label for (https://encoding.spec.whatwg.org).
+"""Decoding of web pages with the encodings that browsers use for a label (https://encoding.spec.whatwg.org).
 
-There iso-8859-1 and ascii mean windows-1252, gb2312 means gb18030, shift_jis, euc-kr and big5 mean the vendors' larger sets.
-A byte order mark decides before any label. Python's codecs under these names are others; webencodings has the labels.
+In that standard iso-8859-1 and ascii mean windows-1252, gb2312 means gb18030, and shift_jis, euc-kr and big5 mean the vendors'
+larger sets; Python's codecs of these names differ. A byte order mark has precedence over any label. Labels are from webencodings.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from collections.abc import Callable, Iterable, Mapping
 import webencodings
 
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-OF_A_META = {"utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1252"}  # a page that could be read so far is neither
+OF_A_META = {"utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1252"}  # replacements in meta elements, by the standard
 XML = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([^"'>]+)""")
 JAPANESE = re.compile(rb"[\x00-\x7f]+|(?:[\xa1-\xfe]{2})+|\x8e[\xa1-\xdf]|\x8f[\xa1-\xfe]{2}|.", re.DOTALL)
 
 
 def page_text(content: bytes, labels: Callable[[str], Iterable[str]]) -> str:
-    """The text of a page; UTF-8 where nothing says another encoding.
+    """Decode a page; UTF-8 if no encoding is declared.
 
     Args:
-        content: its bytes.
-        labels: what the meta elements of a page, read as Latin-1, say of its encoding, in order.
+        content: bytes of the page.
+        labels: function that returns the encodings declared by the meta elements of a page decoded as Latin-1, in order.
+
+    Returns:
+        The text.
 
     Raises:
-        ValueError: naming the encoding and the byte that is not of it, or a label that no browser knows.
+        ValueError: naming the encoding and the invalid byte, or a label that browsers do not know or do not decode.
     """
     for mark, name in BOMS.items():
         if content.startswith(mark):
@@ -60,14 +63,34 @@ def _strictly(content: bytes, name: str, start: int = 0) -> str:
 
 
 def _controls(fault: UnicodeError) -> tuple[str, int]:
-    """The bytes 80 to 9F that a Windows code page leaves open are control characters in a browser."""
+    """Error handler: bytes 80 to 9F that a Windows code page does not define are control characters, as in browsers.
+
+    Args:
+        fault: the decoding error.
+
+    Returns:
+        The character, and the position after it.
+
+    Raises:
+        UnicodeError: for any other byte.
+    """
     if isinstance(fault, UnicodeDecodeError) and fault.encoding == "charmap" and 0x80 <= fault.object[fault.start] <= 0x9F:
         return chr(fault.object[fault.start]), fault.start + 1
     raise fault
 
 
 def _euc_jp(content: bytes) -> str:
-    """JIS X 0208 with the additions that the standard has, which Python's codec of this name lacks and its Shift JIS has."""
+    """Decode EUC-JP with the extensions of the standard, which Python's codec of this name lacks and its cp932 has.
+
+    Args:
+        content: bytes.
+
+    Returns:
+        The text.
+
+    Raises:
+        UnicodeDecodeError: for an invalid byte sequence.
+    """
     found, start = [], 0
     for piece in JAPANESE.findall(content):
         try:
@@ -79,7 +102,17 @@ def _euc_jp(content: bytes) -> str:
 
 
 def _shifted(pairs: bytes) -> bytes:
-    """Rows and cells of 94 as EUC writes them, to rows of 188 as Shift JIS does."""
+    """Convert double-byte characters from EUC (rows of 94) to Shift JIS (rows of 188).
+
+    Args:
+        pairs: bytes, two per character.
+
+    Returns:
+        Bytes in Shift JIS.
+
+    Raises:
+        UnicodeDecodeError: if the number of bytes is odd.
+    """
     if len(pairs) % 2:
         raise UnicodeDecodeError("euc-jp", pairs, 0, 1, "incomplete")
     found = bytearray()

@@ -1,4 +1,4 @@
-"""Equations in one line: MathML of pages and OMML of Word files have the same shapes under other names."""
+"""Linear notation of equations, shared by MathML (web pages) and OMML (Word files)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from rag_eval.data.formats.raised import grouped
 
 
 def power(base: str, exponent: str) -> str:
-    """x^2, x^(n+1); the base alone without an exponent."""
+    """x^2, x^(n+1); the base alone if the exponent is empty."""
     return f"{grouped(base)}^{grouped(exponent)}" if exponent else base
 
 
 def index(base: str, below: str) -> str:
-    """x_i, x_(n+1)."""
+    """x_i, x_(n+1); the base alone if the index is empty."""
     return f"{grouped(base)}_{grouped(below)}" if below else base
 
 

@@ -1,4 +1,4 @@
-"""What a file says, whatever its format."""
+"""Text of a file, independent of its format."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-BETWEEN = "\n\n"  # paragraphs, pages
+BETWEEN = "\n\n"  # separator of paragraphs and pages
 
 
 @dataclass(frozen=True)
 class FileText:
-    """The text of a file."""
+    """Text, title and meta of a file."""
 
-    text: str  # paragraphs with a blank line between
-    title: str  # the document's own; "" = it has none
+    text: str  # paragraphs separated by a blank line
+    title: str  # title of the document; "" if it has none
     meta: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""A web page to the text that a browser shows, parsed by the HTML standard: end tags, `head` and `body` may be left out.
+"""Visible text of a web page, parsed by the HTML standard: end tags, `head` and `body` may be omitted.
 
-Not read: what is never shown (scripts, styles, templates), what an attribute hides (`hidden`, an inline `display: none`, a closed
-dialog), navigation and the page's foot. Style sheets are not applied, so that what only they hide is read.
+Skipped are elements that are never rendered (scripts, styles, templates), elements hidden by an attribute (`hidden`, an inline
+`display: none`, a closed dialog), navigation and the page footer. Style sheets are not applied, so text hidden only by them is read.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ BLOCKS = HEADINGS | {
     "option", "p", "pre", "search", "section", "select", "summary", "table", "textarea", "ul",
 }  # fmt: skip
 APART = frozenset({"audio", "button", "canvas", "embed", "iframe", "img", "input", "meter", "object", "progress", "svg", "text", "video"})
-LAYOUT = ", ".join((*sorted(HEADINGS), "table tr ~ tr"))  # in a cell that holds more than a value
-KEPT = ("pre", "textarea", "listing")  # blanks in these stand as they are
+LAYOUT = ", ".join((*sorted(HEADINGS), "table tr ~ tr"))  # a cell that contains one of these belongs to a layout table
+KEPT = ("pre", "textarea", "listing")  # elements that preserve white space
 UNREAD = frozenset({
     "annotation", "annotation-xml", "audio", "canvas", "datalist", "defs", "desc", "footer", "head", "iframe", "metadata", "nav",
     "noembed", "noframes", "noscript", "object", "rp", "script", "style", "template", "title", "video",
@@ -38,7 +38,7 @@ STYLED_INLINE = STYLED_APART | {"inline", "contents", "ruby", "ruby-text"}
 
 
 def read_html(path: Path) -> FileText:
-    """The text of `main`, else of the only `article`, else of the page. Cells of a row have `|` between."""
+    """Read the text of `main`, else of the only `article`, else of the page. Table cells are separated by `|`."""
     page = LexborHTMLParser(unmarked(page_text(raw_bytes(str(path), "HTML"), _labels)))
     named = next((one for one in page.css("title") if not _is_drawn(one)), None) or page.css_first("h1")
     title = " ".join(plain(_inline(named)).split()) if named is not None else ""
@@ -48,7 +48,7 @@ def read_html(path: Path) -> FileText:
 
 
 def _labels(source: str) -> Iterator[str]:
-    """What the meta elements of a page say of its encoding."""
+    """Encodings declared by the meta elements of a page."""
     for meta in LexborHTMLParser(source).css("meta"):
         if said := meta.attributes.get("charset"):
             yield said
@@ -117,7 +117,7 @@ def _write_row(row: LexborNode, flow: TextFlow) -> None:
 
 
 def _style(node: LexborNode) -> Mapping[str, str]:
-    """The declarations of an element's own style, the last of each name."""
+    """Declarations of an element's inline style; the last one of each name."""
     parts = (part.partition(":") for part in (node.attributes.get("style") or "").lower().split(";"))
     return {name.strip(): value.replace("!important", "").strip() for name, _, value in parts}
 
@@ -132,11 +132,11 @@ def _is_hidden(node: LexborNode, style: Mapping[str, str]) -> bool:
     if node.tag == "dialog" and "open" not in node.attributes:
         return True
     hidden = node.attributes.get("hidden", "until-found") or ""
-    return hidden.lower() != "until-found"  # which a search within the page shows
+    return hidden.lower() != "until-found"  # elements with this value are revealed by a search within the page
 
 
 def _parts(node: LexborNode) -> list[str]:
-    """The texts of the elements in an equation's element, in one line each."""
+    """Text of the child elements of an equation element, one line each."""
     return [_inline_element(child) for child in _children(node) if child.is_element_node and child.tag not in UNREAD]
 
 
@@ -146,7 +146,7 @@ def _inline_element(node: LexborNode) -> str:
 
 
 def _ruby(node: LexborNode) -> str:
-    """The base, then its reading in brackets."""
+    """Base text followed by its reading in parentheses."""
     base, reading = TextFlow(), TextFlow()
     for child in _children(node):
         if child.is_text_node:
@@ -181,4 +181,4 @@ ONE_LINE: Mapping[str, Callable[[LexborNode], str]] = {
     "mfrac": lambda node: equation.fraction(*_two(node)),
     "msqrt": lambda node: equation.root(" ".join(_parts(node)), ""),
     "mroot": lambda node: equation.root(*_two(node)),
-}  # elements of which a line is made
+}  # elements written on one line

@@ -1,4 +1,4 @@
-"""PDF files to text. Not read: pictures, so scanned pages too, which are counted in a warning."""
+"""Text of PDF files. Images are not read; pages without text, such as scanned ones, are counted in a warning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ log = logging.getLogger(__name__)
 
 
 def read_pdf(path: Path) -> FileText:
-    """Pages with a blank line between; `pages` in the meta holds the offset in the text at which each begins."""
+    """Read the pages of a PDF file, separated by a blank line.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        Text and title; `pages` in the meta has the offset in the text at which each page begins.
+
+    Raises:
+        ValueError: if the file cannot be read, is encrypted, is not a PDF or has no text.
+    """
     try:
         with path.open("rb") as file:
             reader = PdfReader(file)
@@ -26,7 +36,7 @@ def read_pdf(path: Path) -> FileText:
         raise ValueError(f"cannot be read: {fault.strerror}") from None
     except (DependencyError, FileNotDecryptedError):
         raise ValueError("is encrypted; save it without a password") from None
-    except Exception as fault:  # a broken file makes the library fail in any way
+    except Exception as fault:  # pypdf raises various exceptions for broken files
         raise ValueError(f"is no PDF that can be read ({type(fault).__name__}: {fault}); open it and save it anew") from fault
     texts = ["" if is_blank(page) else page.strip() for page in pages]
     if not any(texts):
@@ -38,6 +48,6 @@ def read_pdf(path: Path) -> FileText:
 
 
 def _readable(text: str) -> str:
-    """Without what fonts that name no letters leave behind: halves of letters become U+FFFD, NUL goes."""
+    """Text without artefacts of fonts that lack a character mapping: lone surrogates become U+FFFD, NUL is removed."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "").replace("\r\n", "\n").strip()

@@ -1,4 +1,4 @@
-"""Printed text as it was written: ligatures taken apart, words that a line end cut put together, blanks of one kind."""
+"""Restoration of printed text: ligatures are decomposed, words hyphenated at line ends are joined, white space is unified."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-PRESENTED = re.compile("[\ufb00-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]+")  # ligatures and shapes of letters within a word
+PRESENTED = re.compile("[\ufb00-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]+")  # ligatures and presentation forms
 BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 LETTERS = r"[^\W\d_]+"  # no possessive quantifiers: Python 3.11.2 matches their groups wrongly
 WORD = re.compile(f"{LETTERS}(?:[-\u2010]{LETTERS})*")
 CUT = re.compile(rf"(?<![^\W\d_])(?P<head>{WORD.pattern})(?P<hyphen>[-\u2010\u00ad]) ?\n(?P<tail>{LETTERS})")
-NUMBER = re.compile(r"(?<=\w[-\u2010]) ?\n(?=\w)")  # a line end after a hyphen that has a digit on a side
-SPACED = frozenset({"and", "or", "und", "oder", "sowie", "bzw"})  # before them a hyphen stands for a word: Ein- und Ausgang
-SELDOM = 0.02  # hyphens a line of a text that cuts no words: those at line ends are the words' own
+NUMBER = re.compile(r"(?<=\w[-\u2010]) ?\n(?=\w)")  # a line end after a remaining hyphen
+SPACED = frozenset({"and", "or", "und", "oder", "sowie", "bzw"})  # a hyphen before these is a suspended hyphen: Ein- und Ausgang
+SELDOM = 0.02  # hyphens per line up to which a file is taken not to hyphenate words at line ends
 
 
 def as_written(pages: Sequence[str]) -> list[str]:
-    """The text of a file's pages, line ends kept but for those within a word.
+    """Join words that are hyphenated at line ends; other line ends are kept.
 
-    A hyphen at a line end goes with it where a small letter follows, but stays where the file has the word with its hyphen
-    elsewhere, within a longer compound, after a single letter (e-mail), and in a file that has next to none at line ends, unless it
-    has the word without one. Before a capital letter and beside a digit only the line end goes.
+    A hyphen at a line end is removed if a lower-case letter follows. It is kept if the file contains the word with its hyphen
+    elsewhere, within a longer compound, after a single letter (e-mail), and in a file with hardly any hyphens at line ends, unless the
+    file contains the word without one. Before a capital letter and next to a digit only the line end is removed.
+
+    Args:
+        pages: text of each page.
+
+    Returns:
+        Restored text of each page.
     """
     unfolded = [BLANKS.sub(" ", PRESENTED.sub(lambda found: unicodedata.normalize("NFKC", found[0]), page)) for page in pages]
     rest, n_cuts = CUT.subn(" ", "\n\n".join(unfolded))

@@ -1,9 +1,9 @@
-"""Raised and lowered characters in plain text: 10 with a raised 6 is written 10^6, which 106 is not.
+"""Superscripts and subscripts in plain text: 10 with superscript 6 is written 10^6, which differs from 106.
 
-A reader of a format puts marks around what is raised or lowered; `plain` resolves them once the whole text is known. What is raised
-stands after `^` where it is an exponent or a number. It stands without one where that is how it is written in plain text: endings of
-ordinals and abbreviations (1st, XXe, Mme), signs (Na+, word*), brackets (a footnote's [3]), what stands before its word (14C). Lowered
-characters stand as they are (H2O, Vmax), or after `_` where two numbers or a calculation would run together (101_2, x_(n+1)).
+Readers mark superscripts and subscripts; `plain` resolves the marks once the whole text is known. A superscript follows `^` if it is
+an exponent or a number. It has no `^` where plain text conventionally omits it: endings of ordinals and abbreviations (1st, XXe,
+Mme), signs (Na+, word*), brackets (a footnote's [3]), and before its word (14C). Subscripts are written unchanged (H2O, Vmax), or
+after `_` where two numbers or an expression would run together (101_2, x_(n+1)).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-UP, DOWN, END = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters, which no text that is interchanged holds
+UP, DOWN, END = "\ufdd0", "\ufdd1", "\ufdd2"  # Unicode noncharacters, which do not occur in interchanged text
 MARKS = f"{UP}{DOWN}{END}"
 INNERMOST = re.compile(f"(?P<how>[{UP}{DOWN}])(?P<text>[^{MARKS}]*){END}")
 FRACTION = re.compile(rf"(?P<before>\d?){UP}\s*(\d+)\s*{END}\s*[/\u2044]\s*{DOWN}\s*(\d+)\s*{END}")
@@ -22,26 +22,26 @@ ENDINGS = frozenset({
 })  # of ordinals and abbreviations in several languages  # fmt: skip
 BRACKETED = re.compile(r"[\[({].*[\])}]", re.DOTALL)
 CALCULATION = re.compile(r"\S\s*[-+\u2212*·×/=<>]\s*\S|\s")
-VARIABLE = re.compile(r"(?:^|[\W\d_])[^\W\d_]$|[\d)\]}]$")  # what letters may be the exponent of: a single letter, a number, a bracket
+VARIABLE = re.compile(r"(?:^|[\W\d_])[^\W\d_]$|[\d)\]}]$")  # bases that may have letters as exponent: a single letter, number or bracket
 
 
 def unmarked(text: str) -> str:
-    """A text without characters that could be taken for marks."""
+    """Remove characters that could be confused with marks."""
     return text.translate(NOT_MARKS)
 
 
 def raised(text: str) -> str:
-    """A marked text."""
+    """Mark a text as superscript."""
     return f"{UP}{text}{END}"
 
 
 def lowered(text: str) -> str:
-    """A marked text."""
+    """Mark a text as subscript."""
     return f"{DOWN}{text}{END}"
 
 
 def plain(text: str) -> str:
-    """A text with its marks resolved, inner ones first."""
+    """Resolve the marks of a text, innermost first."""
     text = FRACTION.sub(lambda found: f"{found['before']}{' ' if found['before'] else ''}{found[2]}/{found[3]}", text)
     while INNERMOST.search(text):
         text = INNERMOST.sub(_resolved, text)
@@ -49,7 +49,7 @@ def plain(text: str) -> str:
 
 
 def grouped(text: str) -> str:
-    """In brackets where more than a number or a name stands together: n+1, but not -19."""
+    """Add parentheses to an expression such as n+1, but not to a single number or name such as -19."""
     return f"({text})" if CALCULATION.search(text) and not BRACKETED.fullmatch(text) else text
 
 

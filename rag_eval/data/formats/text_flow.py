@@ -1,4 +1,4 @@
-"""Text as a page shows it: blanks run together, lines and paragraphs stand apart."""
+"""Layout of text as in a rendered page: white space collapses, lines and paragraphs are separated."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ WHITE = re.compile(r"\s+")
 
 
 class TextFlow:
-    """Grows by what is written. A border of a line or a paragraph is one border however often it is set, and none at the ends."""
+    """Text built up piece by piece. Repeated line or paragraph breaks count once, and none is written at the ends."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._border = ""  # due before what is written next
-        self._is_open = False  # whether a blank written next is one: not at the start of a line, not after a blank
+        self._border = ""  # break to write before the next text
+        self._is_open = False  # whether a space may follow: not at the start of a line or after a space
 
     @property
     def text(self) -> str:
-        """Lines without blanks at their ends, never more than one empty line between."""
+        """The text, without trailing spaces on lines and with at most one empty line in a row."""
         text = re.sub(r"[^\S\n]+(?=\n|$)", "", "".join(self._parts))
         return re.sub(r"\n{3,}", BETWEEN, text).strip("\n")
 
     def write(self, text: str) -> None:
-        """Add text whose blanks and line ends are one blank each."""
+        """Add text with white space collapsed to single spaces."""
         folded = WHITE.sub(" ", text)
         folded = folded if self._is_open and not self._border else folded.lstrip()
         if folded:
@@ -33,25 +33,25 @@ class TextFlow:
             self._is_open = folded[-1] != " "
 
     def keep(self, text: str) -> None:
-        """Add text as it stands."""
+        """Add text unchanged."""
         if text:
             self._add(text)
             self._is_open = not text[-1].isspace()
 
     def line(self) -> None:
-        """What comes next begins a line."""
+        """Start a new line before the next text."""
         self._border = self._border or "\n"
 
     def paragraph(self) -> None:
-        """What comes next begins a paragraph."""
+        """Start a new paragraph before the next text."""
         self._border = BETWEEN
 
     def row(self, cells: Sequence[str], is_layout: bool) -> None:
-        """Add a row of a table: a line, its cells with `|` between; where the table only arranges paragraphs, these.
+        """Add a table row: one line with cells separated by `|`, or separate paragraphs for a layout table.
 
         Args:
-            cells: the text of each, paragraphs with a blank line between.
-            is_layout: whether some cell holds more than a value: a heading, or a table of several rows.
+            cells: text of each cell, paragraphs separated by a blank line.
+            is_layout: whether some cell contains more than a value: a heading, or a table of several rows.
         """
         is_layout = is_layout or len(cells) == 1
         text = BETWEEN.join(filter(None, cells)) if is_layout else " | ".join(" ".join(cell.split()) for cell in cells)

@@ -1,8 +1,8 @@
-"""Word files to text: what Word shows and prints on a page, with tracked changes accepted.
+"""Text of Word files as Word displays and prints it, with tracked changes accepted.
 
-Read too are text boxes after the paragraph that they are fixed to, equations in one line, and footnotes and endnotes at the end.
-Counted in a warning are headers and footers that hold words, comments, charts and embedded objects, and signs of symbol fonts. Numbers
-of lists and pictures are not read.
+Also read are text boxes (after the paragraph they are anchored to), equations on one line, and footnotes and endnotes at the end.
+Headers and footers with words, comments, charts, embedded objects and characters of symbol fonts are not read but counted in a
+warning. List numbers and images are not read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from rag_eval.data.formats.word_xml import attribute, found, name_of
 
 log = logging.getLogger(__name__)
 
-WRAPPERS = ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple")  # around text
-GONE = frozenset({"del", "moveFrom", "Fallback"})  # the last repeats a text box for old readers
+WRAPPERS = ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple")  # elements that wrap text
+GONE = frozenset({"del", "moveFrom", "Fallback"})  # removed elements; Fallback duplicates a text box for older readers
 UNREAD = frozenset({"rPr", "pPr", "sectPr", "instrText", "delText", "rubyPr"})
 SIGNS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 LEVELS = {"superscript": raised, "subscript": lowered}
@@ -39,17 +39,27 @@ OBJECTS = frozenset({"chart", "relIds", "OLEObject", "altChunk"})
 GREEK = dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True)) | dict(
     zip(range(0x61, 0x7B), "αβχδεφγηιϕκλμνοπθρστυϖωξψζ", strict=True)
 )
-SYMBOLS = GREEK | dict(zip(range(0xA2, 0xBD), "′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…", strict=True))  # of the font Symbol, by its code
+SYMBOLS = GREEK | dict(zip(range(0xA2, 0xBD), "′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…", strict=True))  # characters of the font Symbol by code
 
 
 def read_docx(path: Path) -> FileText:
-    """Paragraphs and tables in order; a row of a table is a line, its cells with `|` between."""
+    """Read paragraphs and tables in order; a table row is one line with cells separated by `|`.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        Text and title.
+
+    Raises:
+        ValueError: if the file cannot be read or is not a .docx file.
+    """
     try:
         with path.open("rb") as file:
             document = Document(file)
     except OSError as fault:
         raise ValueError(f"cannot be read: {fault.strerror}") from None
-    except Exception as fault:  # what is no Word file fails in many ways
+    except Exception as fault:  # python-docx raises various exceptions for other files
         raise ValueError(f"is no .docx that can be read ({type(fault).__name__}); is it encrypted? Open it and save it anew") from fault
     reader = Reader(document)
     text = BETWEEN.join(filter(None, map(plain, [*reader.blocks(_unwrapped(document.element.body)), *reader.notes()])))
@@ -60,26 +70,26 @@ def read_docx(path: Path) -> FileText:
 
 
 def _own_title(document: Any) -> str:
-    """What a file calls itself; python-docx would name one without properties "Word Document"."""
+    """Title in the file's properties; without properties python-docx would return "Word Document"."""
     has_properties = any(one.reltype == RELATIONSHIP_TYPE.CORE_PROPERTIES for one in document.part.package.rels.values())
     return str(document.core_properties.title).strip() if has_properties else ""
 
 
 class Reader:
-    """Reads the parts of one file; fields and notes go on from paragraph to paragraph."""
+    """Reads the parts of one file; the state of fields and notes is kept across paragraphs."""
 
     def __init__(self, document: Any) -> None:
-        self.headings: list[str] = []  # those met so far
+        self.headings: list[str] = []  # headings read so far
         self._document = document
         self._styles = Styles(document.styles.element)
-        self._fields: list[bool] = []  # of each field that is open: whether its instruction goes on
-        self._notes: list[tuple[str, Any]] = []  # sign and content of those referred to so far
+        self._fields: list[bool] = []  # for each open field, whether its instruction has not ended
+        self._notes: list[tuple[str, Any]] = []  # mark and content of the notes referenced so far
         self._counted: Counter[str] = Counter()
 
     def blocks(self, container: Any) -> list[str]:
-        """The paragraphs and tables of a body, a cell, a text box or a note."""
+        """Paragraphs and tables of a body, a cell, a text box or a note."""
         texts: list[str] = []
-        begun = ""  # of a paragraph whose end was deleted
+        begun = ""  # text of a paragraph whose end mark was deleted
         for block in container:
             if name_of(block) == "tbl":
                 texts.append(self._table(block))
@@ -96,7 +106,7 @@ class Reader:
         return list(filter(None, (*texts, begun.strip())))
 
     def notes(self) -> Iterator[str]:
-        """The notes that were referred to, in order; they may refer to more."""
+        """Referenced notes in order; they may reference further notes."""
         at = 0
         while at < len(self._notes):
             sign, content = self._notes[at]
@@ -105,7 +115,7 @@ class Reader:
 
     @property
     def unread(self) -> Mapping[str, int]:
-        """What the file holds beside what is read: how much of what."""
+        """Number of items of the file that are not read, by kind."""
         parts = [one for one in self._document.part.rels.values() if not one.is_external]
         comments = [_content(one.target_part) for one in parts if one.reltype == RELATIONSHIP_TYPE.COMMENTS]
         margins = [_content(one.target_part) for one in parts if one.reltype in MARGINS]
@@ -114,7 +124,7 @@ class Reader:
         return +counted
 
     def _table(self, element: Any) -> str:
-        """A merged cell stands in each of its rows, once."""
+        """Text of a table; a merged cell appears once in each of its rows."""
         flow = TextFlow()
         texts: dict[Any, str] = {}
         n_headings = len(self.headings)
@@ -127,7 +137,7 @@ class Reader:
         return flow.text
 
     def _paragraph(self, element: Any) -> tuple[str, list[str]]:
-        """The text, and the paragraphs of the text boxes that are fixed to it."""
+        """Text of a paragraph, and the paragraphs of the text boxes anchored to it."""
         pieces: list[tuple[str, str]] = []
         boxes: list[str] = []
         self._walk(element, "", pieces, boxes)
@@ -149,7 +159,7 @@ class Reader:
                 self._walk(node, level, pieces, boxes)
 
     def _text(self, name: str, node: Any) -> str | None:
-        """What an element says that has no others to be looked into; None for all others."""
+        """Text of a leaf element; None for an element with children to visit."""
         if name == "t":
             return unmarked(node.text or "").replace("\u00ad", "")
         if name == "oMath":
@@ -169,7 +179,7 @@ class Reader:
         return SIGNS.get(name)
 
     def _field(self, node: Any) -> None:
-        """Between the begin and the separation of a field stands its instruction, not its result."""
+        """Track fields: the part between begin and separator is the instruction, not the result."""
         kind = attribute(node, "fldCharType")
         if kind == "begin":
             self._fields.append(True)
@@ -188,7 +198,7 @@ class Reader:
         return "\ufffd"
 
     def _note(self, kind: str, node: Any) -> str:
-        """The sign of a note, whose content is kept for the end."""
+        """Mark of a note reference; the note's content is stored for the end."""
         related = [one.target_part for one in self._document.part.rels.values() if one.reltype == NOTES[kind]]
         id = attribute(node, "id")
         content = next((one for part in related for one in _content(part) if attribute(one, "id") == id), None)
@@ -201,7 +211,7 @@ class Reader:
 
 
 def _unwrapped(container: Any) -> Any:
-    """The container without what was deleted, and with what stands in content controls, insertions and the like in their place."""
+    """The container without deleted content, and with content controls, insertions and the like replaced by their content."""
     for gone in list(filter(_is_gone, container.iter())):
         gone.getparent().remove(gone)
     for wrapper in [one for one in container.iter() if name_of(one) in WRAPPERS]:
@@ -214,7 +224,7 @@ def _unwrapped(container: Any) -> Any:
 def _is_gone(node: Any) -> bool:
     if name_of(node) == "tr":
         return bool(found(node, "w:trPr/w:del"))
-    return name_of(node) in GONE and not name_of(node.getparent()).endswith("Pr")  # where it says so of a paragraph's end
+    return name_of(node) in GONE and not name_of(node.getparent()).endswith("Pr")  # in properties it refers to the paragraph's end mark
 
 
 def _content(part: Any) -> Any:

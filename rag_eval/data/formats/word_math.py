@@ -1,4 +1,4 @@
-"""Equations of Word (Office Math) in one line."""
+"""Linear notation of Word equations (Office Math)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag_eval.data.formats.word_xml import name_of
 
 
 def equation_text(node: Any) -> str:
-    """The text of an equation or of a part of one."""
+    """Text of an equation or of a part of one."""
     return "".join(map(_text, node))
 
 
@@ -43,7 +43,7 @@ def _rows(node: Any, between: str) -> str:
 
 
 def _sign(node: Any, name: str, default: str) -> str:
-    """The character that the properties of an element name, which may be none."""
+    """Character set in the properties of an element, which may be empty."""
     said = [one for properties in node if name_of(properties).endswith("Pr") for one in properties if name_of(one) == name]
     return next((value for one in said for key, value in one.attrib.items() if key.endswith("}val")), default)
 
@@ -62,4 +62,4 @@ SHAPES: Mapping[str, Callable[[Any], str]] = {
     "eqArr": lambda node: _rows(node, "; "),
     "m": lambda node: _rows(node, "; "),
     "mr": lambda node: _rows(node, ", "),
-}  # by the names of elements; others stand for what is in them
+}  # by element name; other elements are replaced by their content

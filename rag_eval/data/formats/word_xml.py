@@ -1,4 +1,4 @@
-"""Elements of a Word file by their names."""
+"""Access to elements of a Word file by name."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from docx.oxml.ns import nsmap
 
 
 def name_of(node: Any) -> str:
-    """The name of an element without its namespace; "" for a comment."""
+    """Name of an element without its namespace; "" for a comment."""
     return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
 
 
 def found(node: Any, path: str) -> list[Any]:
-    """The elements under a path such as w:pPr/w:pStyle."""
+    """Elements under a path such as w:pPr/w:pStyle."""
     return list(node.findall(path, nsmap))
 
 
 def attribute(node: Any, name: str) -> str:
-    """The value of an attribute in the element's own namespace; "" if it has none."""
+    """Value of an attribute in the element's own namespace; "" if it is missing."""
     return node.get(f"{{{node.nsmap[node.prefix]}}}{name}") or ""
 
 
 def values(node: Any, path: str) -> list[str]:
-    """What the elements under a path say as their w:val."""
+    """w:val attributes of the elements under a path."""
     return [attribute(one, "val") for one in found(node, path)]

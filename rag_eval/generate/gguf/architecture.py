@@ -1,6 +1,6 @@
-"""How the models of a GGUF file are computed: the configuration and the names of weights that transformers knows.
+"""Conversion of a GGUF file's architecture to the configuration and weight names of transformers.
 
-Everything in a file that decides what a model computes is either understood here or refused by its name.
+Every metadata key that affects computation is either converted or rejected by name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rag_eval.errors import DataError
 from rag_eval.generate.gguf.file import GGUF, Tensor
 
-# A file's name of a weight -> that of transformers; {} is the number of the layer.
+# Name of a weight in the file -> name in transformers.
 _TOP = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
@@ -34,9 +34,9 @@ _LAYER = {
     "ffn_down.weight": "mlp.down_proj.weight",
 }
 _BIASES = {f"attn_{one}.bias": f"self_attn.{one}_proj.bias" for one in "qkv"}
-FACTORS = "rope_freqs.weight"  # what each frequency of the positions is divided by, for texts longer than those of pretraining
+FACTORS = "rope_freqs.weight"  # divisors of the rotary frequencies, for context extension
 _NORMS = {f"attn_{one}_norm.weight": f"self_attn.{one}_norm.weight" for one in "qk"}
-# Keys of an architecture that are understood; of any other, only a value that turns nothing on is.
+# Supported keys of an architecture; any other key must have a value that disables its feature.
 _KEYS = (
     "block_count",
     "context_length",
@@ -56,13 +56,13 @@ _OFF = (0, 0.0, False, "", "none")
 
 @dataclass(frozen=True)
 class Architecture:
-    """What sets one kind of model apart from the others."""
+    """Properties of one kind of model."""
 
     class_name: str  # of transformers
-    more: Mapping[str, str]  # further weights of a layer
-    is_interleaved: bool  # rotary positions turn neighbouring values; transformers turns those half a head apart
-    has_factors: bool  # whether it reads FACTORS
-    config: Mapping[str, Any]  # further entries of the configuration
+    more: Mapping[str, str]  # additional weights of a layer
+    is_interleaved: bool  # rotary embeddings rotate adjacent values; transformers rotates values half a head apart
+    has_factors: bool  # whether it uses FACTORS
+    config: Mapping[str, Any]  # additional configuration entries
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
@@ -73,10 +73,16 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 
 def architecture(file: GGUF) -> Architecture:
-    """That of a file.
+    """Architecture of a file.
+
+    Args:
+        file: header of the file.
+
+    Returns:
+        One of `ARCHITECTURES`.
 
     Raises:
-        DataError: if it is not one of ARCHITECTURES, or the file turns on something of it that is not understood.
+        DataError: if the architecture, or a feature that the file enables, is not supported.
     """
     name = str(file.metadata.get("general.architecture"))
     if name not in ARCHITECTURES:
@@ -88,16 +94,19 @@ def architecture(file: GGUF) -> Architecture:
 
 
 def factors(file: GGUF) -> Tensor | None:
-    """The tensor with the divisors of the positions' frequencies; None where the model has none."""
+    """Tensor with the divisors of the rotary frequencies; None if the model has none."""
     return file.tensors.get(FACTORS) if architecture(file).has_factors else None
 
 
 def config(file: GGUF, divisors: Sequence[float] | None) -> dict[str, Any]:
-    """The configuration of a file's model, as config.json has it, tokens aside.
+    """Configuration of a file's model as in config.json, without tokenizer entries.
 
     Args:
-        file: with its metadata.
-        divisors: of the positions' frequencies, if the model has some.
+        file: header of the file.
+        divisors: divisors of the rotary frequencies, if any.
+
+    Returns:
+        Entries of config.json.
 
     Raises:
         DataError: if a number is missing or two of them contradict each other.
@@ -130,10 +139,16 @@ def config(file: GGUF, divisors: Sequence[float] | None) -> dict[str, Any]:
 
 
 def names(file: GGUF) -> dict[str, str]:
-    """The file's name of each weight -> that of transformers, in the order of the layers.
+    """Name of each weight in the file -> name in transformers, in the order of the layers.
+
+    Args:
+        file: header of the file.
+
+    Returns:
+        The mapping.
 
     Raises:
-        DataError: naming a weight that is missing or that the model has no place for.
+        DataError: naming a weight that is missing or not supported.
     """
     layer = {**_LAYER, **architecture(file).more}
     top = {name: other for name, other in _TOP.items() if name in file.tensors or name != "output.weight"}
@@ -149,12 +164,15 @@ def names(file: GGUF) -> dict[str, str]:
 
 
 def shape(name: str, config: Mapping[str, Any], n_tokens: int) -> tuple[int, ...]:
-    """The shape that the weight of a name of transformers must have.
+    """Expected shape of a weight.
 
     Args:
-        name: of the weight.
-        config: as config.json has it.
-        n_tokens: in the vocabulary.
+        name: name in transformers.
+        config: configuration as in config.json.
+        n_tokens: vocabulary size.
+
+    Returns:
+        The shape.
     """
     width, inner, head = config["hidden_size"], config["intermediate_size"], config["head_dim"]
     queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
@@ -176,12 +194,15 @@ def shape(name: str, config: Mapping[str, Any], n_tokens: int) -> tuple[int, ...
 
 
 def as_transformers(values: NDArray[np.float32], name: str, file: GGUF) -> NDArray[np.float32]:
-    """A weight with its rows in the order of transformers.
+    """Reorder the rows of a weight for the rotary layout of transformers.
 
     Args:
-        values: of the weight, in its shape.
-        name: the file's.
-        file: that it is of.
+        values: the weight in its shape.
+        name: name in the file.
+        file: header of the file.
+
+    Returns:
+        The weight, reordered if it is a query or key projection of an interleaved architecture.
     """
     if not architecture(file).is_interleaved or not name.endswith(("attn_q.weight", "attn_k.weight")):
         return values
@@ -193,7 +214,19 @@ def as_transformers(values: NDArray[np.float32], name: str, file: GGUF) -> NDArr
 
 
 def _scaled(file: GGUF, head_dim: int, divisors: Sequence[float] | None) -> dict[str, Any]:
-    """How the frequencies of positions are scaled; "longrope" is what transformers calls divisors that are given one by one."""
+    """Scaling of the rotary frequencies; "longrope" is the transformers name for individual divisors.
+
+    Args:
+        file: header of the file.
+        head_dim: width of a head.
+        divisors: divisors, or None.
+
+    Returns:
+        Entries of `rope_parameters`.
+
+    Raises:
+        DataError: if the divisors have the wrong number or sign.
+    """
     if divisors is None:
         return {"rope_type": "default"}
     if len(divisors) != head_dim // 2 or min(divisors) <= 0:
@@ -211,5 +244,5 @@ def _number(file: GGUF, key: str, default: float | None = None, of: type[int] | 
 
 
 def _shortest(value: float) -> float:
-    """A number that was stored in 32 bits, as its shortest decimal: 1e-05 rather than 9.999999747378752e-06."""
+    """A float32 value as its shortest decimal: 1e-05 rather than 9.999999747378752e-06."""
     return float(str(np.float32(value)))

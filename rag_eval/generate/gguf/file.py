@@ -1,6 +1,6 @@
-"""The header of a GGUF file, read within its bounds: metadata, and where each tensor lies.
+"""Reader of GGUF headers with bounds checks: metadata and tensor locations.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """
 
 from __future__ import annotations
@@ -19,38 +19,41 @@ from rag_eval.errors import DataError
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-ALIGNMENT = 32  # of tensors, where general.alignment does not say otherwise
+ALIGNMENT = 32  # default of general.alignment
 STRING, ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # type -> struct code
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where a tensor lies in the file, and in which format."""
+    """Location and format of a tensor in the file."""
 
     name: str
-    shape: tuple[int, ...]  # rows first, as in torch; the file has it the other way round
-    type: int  # number of the format, of gguf.GGMLQuantizationType
-    start: int  # byte in the file
+    shape: tuple[int, ...]  # row-major as in torch; reversed in the file
+    type: int  # value of gguf.GGMLQuantizationType
+    start: int  # byte offset in the file
 
 
 @dataclass(frozen=True)
 class GGUF:
-    """What the header says."""
+    """Header of a file."""
 
     path: Path
     metadata: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
 
     def data(self, tensor: Tensor, block: tuple[int, int]) -> NDArray[np.uint8]:
-        """The bytes of a tensor, a row of it each, mapped from the file.
+        """Bytes of a tensor, one row each, memory-mapped.
 
         Args:
-            tensor: one of this file.
-            block: how many values make a block of its format, and how many bytes that takes.
+            tensor: a tensor of this file.
+            block: number of values and number of bytes of a block of its format.
+
+        Returns:
+            uint8 (n_rows, bytes per row).
 
         Raises:
-            DataError: if its rows are no whole blocks, or the file ends before it does.
+            DataError: if rows do not consist of whole blocks, or the file is too short.
         """
         n_values, n_bytes = block
         n_rows, width = prod(tensor.shape[:-1]), tensor.shape[-1]
@@ -65,10 +68,16 @@ class GGUF:
 
 
 def read(path: Path) -> GGUF:
-    """The header of a GGUF file.
+    """Read the header of a GGUF file.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        The header.
 
     Raises:
-        DataError: if it is none, of another version, one of several parts, or its header is broken or cut short.
+        DataError: if it is not a GGUF file, has another version, is one of several parts, or is broken or truncated.
     """
     if not path.stat().st_size:
         raise DataError(f"{path}: expected a GGUF file, found an empty one. Get the file again.")
@@ -79,7 +88,7 @@ def read(path: Path) -> GGUF:
 
 
 class _Cursor:
-    """Reads on through bytes, and never past their end."""
+    """Bounds-checked sequential reader of bytes."""
 
     def __init__(self, data: memoryview) -> None:
         self.data, self.at = data, 0

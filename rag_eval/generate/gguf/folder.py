@@ -1,4 +1,4 @@
-"""A GGUF file as a folder of transformers in the cache, dequantised once."""
+"""Conversion of a GGUF file to a transformers folder in the cache, dequantised once."""
 
 from __future__ import annotations
 
@@ -16,34 +16,37 @@ from rag_eval.generate.gguf.file import read
 from rag_eval.parts import Cache
 from rag_eval.source import code_sha
 
-ORIGIN = "gguf.json"  # what the folder was made of
+ORIGIN = "gguf.json"  # description of the source file
 
 
 @dataclass(frozen=True)
 class Dequantised:
-    """A folder of the cache, and what it was made of."""
+    """A cache folder and the description of its source."""
 
     folder: str
-    origin: Mapping[str, Any]  # format, sha256 and tensor formats of the file, the dtype that they were turned into
+    origin: Mapping[str, Any]  # format, sha256 and tensor formats of the file, and the dtype after dequantisation
 
 
 def is_gguf(model: str) -> bool:
-    """Whether a model is named as a GGUF file."""
+    """Whether a model name is that of a GGUF file."""
     return model.lower().endswith(".gguf")
 
 
 def dequantised(model: str, sha256: str | None, cache: Cache | None) -> Dequantised:
-    """The folder of a GGUF file, made now if it is not in the cache.
+    """Folder of a GGUF file, created if it is not cached.
 
     Args:
         model: path of the file.
-        sha256: that it must have; None = any.
-        cache: where the folder is kept.
+        sha256: expected hash; None = not checked.
+        cache: cache of the folder.
+
+    Returns:
+        The folder.
 
     Raises:
         ConfigError: if there is no cache.
-        DataError: if there is no such file, it has another hash, is broken, or holds a model that is not supported.
-        EnvironmentFault: if the package gguf is missing, or the disk has no room.
+        DataError: if the file is missing, has another hash, is broken, or contains an unsupported model.
+        EnvironmentFault: if the package gguf is missing, or the disk is full.
     """
     path = Path(model)
     if cache is None:

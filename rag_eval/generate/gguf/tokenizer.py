@@ -1,7 +1,7 @@
-"""The tokenizer of a GGUF file: byte-level BPE with the ids that llama.cpp gives.
+"""Tokenizer of a GGUF file: byte-level BPE with the same ids as llama.cpp.
 
-transformers 5.24 makes a tokenizer of such a file, but does not read how texts are cut (tokenizer.ggml.pre), so that a run of
-white space before a digit, as in every numbered list, gets other ids than in training.
+transformers 5.24 can create a tokenizer from a GGUF file but ignores the pre-tokenizer (tokenizer.ggml.pre), so that white space before a
+digit, as in every numbered list, gets other ids than in training.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from rag_eval.errors import DataError
 from rag_eval.generate.gguf.file import GGUF
 
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4  # of tokenizer.ggml.token_type; all but the first are found in a text as spelled
-# Ends of a text or of a turn by their spelling, beside those that a file declares: many files declare one of two.
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4  # tokenizer.ggml.token_type; all but NORMAL are matched literally in a text
+# End-of-text and end-of-turn tokens, in addition to those that a file declares, because many files declare only one of two.
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>")
 
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -29,12 +29,12 @@ _LLAMA3 = (
 
 @dataclass(frozen=True)
 class Cutting:
-    """How a text is cut into the pieces within which bytes are merged."""
+    """Pre-tokenization: how a text is split into pieces within which bytes are merged."""
 
-    patterns: tuple[str, ...]  # regular expressions, one after the other, each within the pieces of the one before
-    keeps_whole: bool = False  # a piece that is a token is that token, whatever the merges say
-    adds_bos: bool = False  # where the file does not say
-    is_nfc: bool = False  # characters are composed first, as by the model's own tokenizer; llama.cpp leaves them as they are
+    patterns: tuple[str, ...]  # regular expressions, applied in sequence to the pieces of the previous one
+    keeps_whole: bool = False  # whether a piece that is a token is not merged (ignore_merges)
+    adds_bos: bool = False  # default if the file does not state it
+    is_nfc: bool = False  # NFC normalisation, as in the model's own tokenizer; llama.cpp has none
 
 
 CUTTINGS: Mapping[str, Cutting] = {
@@ -48,11 +48,11 @@ CUTTINGS: Mapping[str, Cutting] = {
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a file says of its tokens."""
+    """Tokens of a file."""
 
-    tokens: Sequence[str]  # by id; bytes are spelled as in GPT-2
-    kinds: Sequence[int]  # by id
-    merges: Sequence[tuple[str, str]]  # the first is done first
+    tokens: Sequence[str]  # by id; bytes in GPT-2's encoding
+    kinds: Sequence[int]  # token type by id
+    merges: Sequence[tuple[str, str]]  # in order of priority
     cutting: Cutting
     bos: int | None
     eos: int
@@ -61,14 +61,20 @@ class Vocabulary:
     adds_bos: bool
     adds_eos: bool
     ends: tuple[int, ...]  # tokens that end an answer
-    template: str | None  # of a chat
+    template: str | None  # chat template
 
 
 def vocabulary(file: GGUF) -> Vocabulary:
-    """The tokens of a file.
+    """Tokens of a file.
+
+    Args:
+        file: header of the file.
+
+    Returns:
+        The vocabulary.
 
     Raises:
-        DataError: if they are not of byte-level BPE, are cut in a way that is not known, or do not fit together.
+        DataError: if it is not byte-level BPE, has an unknown pre-tokenizer, or is inconsistent.
     """
     model, cut = _said(file, "model", None), _said(file, "pre", "default")
     if model != "gpt2":
@@ -105,16 +111,19 @@ def vocabulary(file: GGUF) -> Vocabulary:
 
 
 def tokenizer(said: Vocabulary, file: GGUF) -> Tokenizer:
-    """A tokenizer that gives the ids of llama.cpp.
+    """Tokenizer with the ids of llama.cpp.
 
-    Bytes for which there is no token are left out, and nothing is merged across them.
+    Bytes without a token are dropped, and nothing is merged across them.
 
     Args:
-        said: what the file says of its tokens.
-        file: named in errors.
+        said: vocabulary of the file.
+        file: header of the file, for error messages.
+
+    Returns:
+        The tokenizer.
 
     Raises:
-        DataError: if the merges do not go with the tokens.
+        DataError: if merges and tokens are inconsistent.
     """
     vocab = {token: id for id, token in enumerate(said.tokens)}
     try:
@@ -145,7 +154,7 @@ def tokenizer(said: Vocabulary, file: GGUF) -> Tokenizer:
 
 
 def tokenizer_config(said: Vocabulary, n_positions: int) -> dict[str, Any]:
-    """What tokenizer_config.json holds."""
+    """Content of tokenizer_config.json."""
     special = {"bos_token": said.bos, "eos_token": said.eos, "pad_token": said.pad, "unk_token": said.unknown}
     return {
         "tokenizer_class": "TokenizersBackend",
@@ -176,6 +185,6 @@ def _id(file: GGUF, name: str, n_tokens: int) -> int | None:
 
 
 def _pair(merge: str) -> tuple[str, str]:
-    """The two sides of a merge; the first character is never the border."""
+    """Both sides of a merge; a space at the first character is not the separator."""
     at = merge.find(" ", 1)
     return merge[:at], merge[at + 1 :]

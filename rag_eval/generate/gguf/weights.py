@@ -1,4 +1,4 @@
-"""The weights of a GGUF file as float32 in a safetensors file, one tensor at a time."""
+"""Conversion of a GGUF file's weights to a float32 safetensors file, one tensor at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag_eval.errors import DataError
 from rag_eval.generate.gguf.architecture import as_transformers, names, shape
 from rag_eval.generate.gguf.file import GGUF, Tensor
 
-# The formats that are compared with ggml's own dequantisation in tests/generate/test_gguf_llama_cpp.py.
+# Formats whose dequantisation is compared with ggml's in tests/generate/test_gguf_llama_cpp.py.
 FORMATS = (
     "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0",
     "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS",
@@ -24,10 +24,16 @@ FORMATS = (
 
 
 def formats(file: GGUF) -> dict[str, int]:
-    """How many weights there are of each format, the most frequent first.
+    """Number of weights per format, most frequent first.
+
+    Args:
+        file: header of the file.
+
+    Returns:
+        Counts by format name.
 
     Raises:
-        DataError: naming a weight of another format than FORMATS.
+        DataError: naming a weight of an unsupported format.
     """
     known = {one.value: one.name for one in GGMLQuantizationType}
     for tensor in file.tensors.values():
@@ -38,10 +44,17 @@ def formats(file: GGUF) -> dict[str, int]:
 
 
 def values(file: GGUF, tensor: Tensor) -> NDArray[np.float32]:
-    """What a tensor's quantised values stand for, in its shape.
+    """Dequantised values of a tensor.
+
+    Args:
+        file: header of the file.
+        tensor: one of its tensors.
+
+    Returns:
+        float32, in the tensor's shape.
 
     Raises:
-        DataError: if the file ends before it does, or a value is not finite.
+        DataError: if the file is too short, or a value is not finite.
     """
     kind = GGMLQuantizationType(tensor.type)
     found = quants.dequantize(file.data(tensor, GGML_QUANT_SIZES[kind]), kind).astype(np.float32, copy=False).reshape(tensor.shape)
@@ -51,10 +64,15 @@ def values(file: GGUF, tensor: Tensor) -> NDArray[np.float32]:
 
 
 def check_shapes(file: GGUF, config: Mapping[str, Any], n_tokens: int) -> None:
-    """Refuse a file whose weights do not have the shapes that its metadata give.
+    """Check that weights have the shapes implied by the metadata.
+
+    Args:
+        file: header of the file.
+        config: configuration as in config.json.
+        n_tokens: vocabulary size.
 
     Raises:
-        DataError: naming the first such weight.
+        DataError: naming the first weight with another shape.
     """
     for name, other in names(file).items():
         if (found := file.tensors[name].shape) != (wanted := shape(other, config, n_tokens)):
@@ -62,10 +80,14 @@ def check_shapes(file: GGUF, config: Mapping[str, Any], n_tokens: int) -> None:
 
 
 def write_weights(file: GGUF, path: Path) -> None:
-    """Write a safetensors file of all weights.
+    """Write all weights to a safetensors file.
+
+    Args:
+        file: header of the file.
+        path: path of the new file.
 
     Raises:
-        DataError: see `values`.
+        DataError: as for `values`.
     """
     layout: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0

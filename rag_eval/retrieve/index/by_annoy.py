@@ -1,4 +1,4 @@
-"""Nearest vectors by Annoy: a forest of random splits. What it holds cannot be changed, so every change builds it anew."""
+"""Approximate nearest neighbours with Annoy, a forest of random splits. The forest is immutable, so every change rebuilds it."""
 
 from __future__ import annotations
 
@@ -25,47 +25,56 @@ FOREST, VECTORS, NUMBERS = "forest.ann", "vectors.npy", "numbers.npy"
 
 
 class Annoy:
-    """A forest of trees over unit vectors, by angle; scores are inner products. Approximate."""
+    """Annoy forest over unit vectors by angle; scores are inner products. Approximate."""
 
-    can_remove = True  # by building it anew from the vectors that it keeps beside the forest
+    can_remove = True  # by a rebuild from the stored vectors
     is_exact = False
     is_kept = True
     similarities: frozenset[Similarity] = frozenset({"cosine"})
 
     def __init__(self, trees: PositiveInt, search_nodes: PositiveInt, seed: NonNegativeInt) -> None:
-        """
+        """Configure an empty index.
+
         Args:
-            trees: more find more and take more memory.
-            search_nodes: that a search looks into; more find more and take longer.
-            seed: of the splits.
+            trees: number of trees; more increase recall and memory.
+            search_nodes: nodes inspected per search; more increase recall and time.
+            seed: seed of the splits.
         """
         self._trees, self._search_nodes, self._seed = trees, search_nodes, seed
         self._vectors: Vectors = np.zeros((0, 0), dtype=np.float32)
         self._numbers: Numbers = np.zeros(0, dtype=np.int64)
-        self._forest: AnnoyIndex | None = None  # grown when it is needed
+        self._forest: AnnoyIndex | None = None  # built when needed
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         settings = {"trees": self._trees, "search_nodes": self._search_nodes, "seed": self._seed}
         return {"index": "annoy", "version": version("annoy"), **settings, "code": code_sha(__name__)}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
-        """Hold vectors under numbers; the forest is grown by the next search or save."""
+        """Add vectors under numbers; the forest is built by the next search or save."""
         self._vectors = np.concatenate([self._vectors, vectors]) if len(self._vectors) else np.array(vectors)
         self._numbers = np.concatenate([self._numbers, numbers])
         self._forest = None
 
     def remove(self, numbers: Numbers) -> None:
-        """Forget vectors; the forest is grown anew by the next search or save."""
+        """Remove vectors; the forest is rebuilt by the next search or save."""
         stays = ~np.isin(self._numbers, numbers)
         self._vectors, self._numbers, self._forest = self._vectors[stays], self._numbers[stays], None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all vectors."""
         self._vectors, self._numbers, self._forest = self._vectors[:0], self._numbers[:0], None
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Inner products and numbers, both (n_queries, min(k, held)), best first, equal scores by number, -1 where none was found.
+        """Nearest vectors of each query.
+
+        Args:
+            queries: float32 (n_queries, dim), unit rows.
+            k: number of neighbours.
+
+        Returns:
+            Inner products and numbers, both (n_queries, min(k, n_vectors)), best first, equal scores by number; number -1 where
+            fewer were found.
 
         Raises:
             ValueError: if the index is empty or a query is not finite.
@@ -91,7 +100,7 @@ class Annoy:
         np.save(folder / NUMBERS, self._numbers, allow_pickle=False)
 
     def load(self, folder: Path) -> None:
-        """Read what was saved there; the forest stays on disk and is mapped into memory."""
+        """Read a saved index; the forest is memory-mapped."""
         self._vectors = np.load(folder / VECTORS, allow_pickle=False)
         self._numbers = np.load(folder / NUMBERS, allow_pickle=False)
         forest = AnnoyIndex(self._vectors.shape[1], "angular")

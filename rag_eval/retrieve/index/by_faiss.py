@@ -1,4 +1,4 @@
-"""Nearest vectors by FAISS: exact, inverted lists, product quantisation, graphs, by the library's own factory strings."""
+"""Nearest neighbours with FAISS: exact, inverted lists, product quantisation, graphs, by FAISS factory strings."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from rag_eval.retrieve.index.ties import Hits, in_order, search_with_ties
 from rag_eval.source import code_sha
 
 CORE_TYPE = "OPENBLAS_CORETYPE"
-WIDE = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}  # what the kernels named SkylakeX need of a processor
+WIDE = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}  # CPU features required by the SkylakeX kernels
 
 
 @contextmanager
 def _widest_kernels() -> Iterator[None]:
-    """Have the BLAS in FAISS take its AVX-512 kernels where the processor has AVX-512.
+    """Make the OpenBLAS inside FAISS use its AVX-512 kernels if the CPU supports them.
 
-    It chooses by a list of processors from 2020 and takes plain ones for any newer. A choice made by the user stands. Only
-    libraries loaded inside are told.
+    OpenBLAS selects kernels from a list of CPU models of 2020 and uses generic ones for newer models. A user's setting is kept. Only
+    libraries loaded inside the context are affected.
+
+    Yields:
+        Nothing.
     """
     if CORE_TYPE in os.environ or not _flags() >= WIDE:
         yield
@@ -65,21 +68,21 @@ except ImportError as error:
 _refuse_two_builds()
 
 FILE = "index.faiss"
-BATCH = 8  # queries from which on a matrix product is faster than one scan for each; FAISS itself waits for 128,000 / dim
-A_LIST = 39  # vectors that FAISS wants for each inverted list to be trained on
+BATCH = 8  # number of queries from which a matrix product is faster than one scan each; FAISS's own threshold is 128,000 / dim
+A_LIST = 39  # training vectors per inverted list that FAISS recommends
 _RANKED: Mapping[str, frozenset[Similarity]] = {
     "inner_product": frozenset({"cosine", "dot"}),
     "l2": frozenset({"cosine", "euclidean"}),
 }
-MOST_ON_GPU = 2_048  # neighbours that a GPU index returns
+MOST_ON_GPU = 2_048  # maximum number of neighbours of a GPU index
 
 
 class Faiss:
-    """An index by a FAISS factory string.
+    """Index by a FAISS factory string.
 
-    Exact with "Flat": rows of the same content may differ in the last bit of their score, depending on how many queries
-    are taken at once; equal scores come by number, also where they cross the cut-off. Everything else is approximate, is
-    trained on the first vectors that are added, and may find fewer than were asked for.
+    "Flat" is exact: scores of identical rows may differ in the last bit, depending on the number of queries in a batch; equal scores
+    are sorted by number, also across the cut-off. All other indexes are approximate, are trained on the first vectors added, and
+    may return fewer results than requested.
     """
 
     def __init__(
@@ -89,14 +92,15 @@ class Faiss:
         settings: Mapping[str, PositiveInt],
         device: Literal["cpu", "cuda"],
     ) -> None:
-        """
+        """Configure an empty index.
+
         Args:
-            factory: such as "Flat", "HNSW32,Flat" or "IVF{nlist},PQ48np"; {nlist} stands for 4 * sqrt(n) lists of the n vectors
-                that come first, fewer where these are too few to train so many.
-            metric: what a score is: the inner product, or the negative squared distance. Higher is better in both, and
-                on unit vectors both rank alike.
-            settings: of the search, by FAISS' names: nprobe, efSearch, ...
-            device: cuda needs the GPU build of FAISS and a GPU.
+            factory: such as "Flat", "HNSW32,Flat" or "IVF{nlist},PQ48np"; {nlist} is replaced by 4 * sqrt(n) for n first vectors, or
+                fewer if these do not suffice for training.
+            metric: score: the inner product, or the negative squared Euclidean distance. Higher is better in both; on unit vectors
+                they rank alike.
+            settings: search parameters by FAISS name: nprobe, efSearch, ...
+            device: "cuda" needs the GPU build of FAISS and a GPU.
 
         Raises:
             ConfigError: if FAISS does not know the factory string or a setting, or there is no GPU.
@@ -114,10 +118,10 @@ class Faiss:
         self.is_kept = not self.is_exact and device == "cpu"
         self._is_graph = any(graph in self._factory for graph in ("HNSW", "NSG"))
         self.can_remove = device == "cpu" and (self.is_exact or re.fullmatch(r"IVF[^,]*,(Flat|PQ\w+|SQ\w+)", self._factory) is not None)
-        self._index: Any = None  # made by the first add, which knows the dimension
+        self._index: Any = None  # created by the first add, which determines the dimension
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         return {
             "index": "faiss",
             "version": faiss.__version__,
@@ -129,34 +133,52 @@ class Faiss:
         }
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
-        """Hold vectors under numbers. The first ones train an index that needs it.
+        """Add vectors under numbers. The first ones train an index that needs training.
+
+        Args:
+            numbers: int64 (n,).
+            vectors: float32 (n, dim).
 
         Raises:
-            ConfigError: if they are too few to train it.
+            ConfigError: if there are too few vectors for training.
         """
         if not len(numbers):
             return
         rows = np.ascontiguousarray(vectors)
         if self._index is None:
             self._index = self._made(rows)
-        with _threads(1 if self._is_graph else None):  # several would link a graph in an order of their own each time
+        with _threads(1 if self._is_graph else None):  # with several threads the links of a graph are not deterministic
             self._index.add_with_ids(rows, numbers)
 
     def remove(self, numbers: Numbers) -> None:
-        """Forget vectors. Raises ValueError where the index cannot."""
+        """Remove vectors.
+
+        Args:
+            numbers: int64 (n,).
+
+        Raises:
+            ValueError: if the index does not support removal.
+        """
         if not self.can_remove:
             raise ValueError(f"{self._factory} on {self._device} cannot take vectors out; clear it and fill it again")
         self._index.remove_ids(numbers)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all vectors."""
         self._index = None
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and numbers, both (n_queries, min(k, held)), best first, equal scores by number.
+        """Nearest vectors of each query.
+
+        Args:
+            queries: float32 (n_queries, dim).
+            k: number of neighbours.
+
+        Returns:
+            Scores and numbers, both (n_queries, min(k, n_vectors)), best first, equal scores by number.
 
         Raises:
-            ConfigError: if a GPU is asked for more than 2,048.
+            ConfigError: if more than 2,048 neighbours are requested of a GPU index.
             ValueError: if the index is empty or a query is not finite.
         """
         index = self._index
@@ -183,7 +205,7 @@ class Faiss:
         faiss.write_index(self._index, str(folder / FILE))
 
     def load(self, folder: Path) -> None:
-        """Read the index that was saved there."""
+        """Read a saved index."""
         self._index = faiss.read_index(str(folder / FILE))
         self._set()
 
@@ -220,14 +242,23 @@ def _threads(n: int | None) -> Iterator[None]:
 
 
 def _numbered(dim: int, factory: str, metric: str) -> Any:
-    """An index that takes numbers: inverted lists do so themselves."""
+    """Index with external ids; inverted lists support them directly."""
     index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT if metric == "inner_product" else faiss.METRIC_L2)
     return index if isinstance(index, faiss.IndexIVF) else faiss.IndexIDMap2(index)
 
 
 def _check(factory: str, metric: str, settings: Mapping[str, int]) -> None:
-    """Refuse what FAISS does not understand while nothing has been embedded."""
-    width = 64 * 48  # what common numbers of sub-quantisers divide
+    """Check the factory string and the settings before anything is embedded.
+
+    Args:
+        factory: factory string.
+        metric: metric name.
+        settings: search parameters.
+
+    Raises:
+        ConfigError: if FAISS does not know the factory string or a setting.
+    """  # noqa: DOC501 (its RuntimeError is caught here)
+    width = 64 * 48  # divisible by common numbers of sub-quantisers
     try:
         if "IDMap" in factory:
             raise RuntimeError(": documents are numbered anyway")
@@ -243,7 +274,7 @@ def _check(factory: str, metric: str, settings: Mapping[str, int]) -> None:
 
 
 def _reason(fault: RuntimeError) -> str:
-    """The words of a message of FAISS that follow the place in its source."""
+    """Message of a FAISS error without the source location."""
     return str(fault).strip().splitlines()[-1].rpartition(": ")[2][:120]
 
 

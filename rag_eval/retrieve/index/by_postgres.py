@@ -1,4 +1,4 @@
-"""Nearest vectors in a running PostgreSQL with pgvector: a store that is changed in place while it is searched."""
+"""Nearest neighbours in a running PostgreSQL server with pgvector, which supports updates in place."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
 WAIT_S = 10
 CREATE = "CREATE TEMPORARY TABLE passages (number bigint PRIMARY KEY, embedding vector(%d) NOT NULL)"
 GRAPH = "CREATE INDEX ON passages USING hnsw (embedding vector_ip_ops)"
-# A deleted row stays in the graph until a VACUUM, and takes the place of a candidate: the scan goes on until k rows are found.
+# A deleted row stays in the graph until VACUUM and occupies a candidate slot, so the scan must continue until k rows are found.
 SCANS_ON = "SET hnsw.iterative_scan = strict_order; SET hnsw.max_scan_tuples = 2147483647"
 VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
-OLDEST = (0, 8)  # of pgvector, that scans on
+OLDEST = (0, 8)  # first version of pgvector with iterative scans
 NEAREST = "SELECT number, -(embedding <#> %s) FROM passages ORDER BY embedding <#> %s, number LIMIT %s"
 
 
 class Postgres:
-    """A table of vectors in a session of its own, which the server drops when the session ends. Scores are inner products.
+    """Temporary table of vectors, which the server drops at the end of the session. Scores are inner products.
 
-    Where the server is and who asks is told by the variables of libpq: PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD or a
-    PGPASSFILE. No password enters a configuration.
+    The connection is configured by the environment variables of libpq: PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD or PGPASSFILE.
+    Passwords are not allowed in a configuration.
     """
 
     can_remove = True
@@ -43,13 +43,15 @@ class Postgres:
     similarities: frozenset[Similarity] = frozenset({"cosine", "dot"})
 
     def __init__(self, uri: str, search: Literal["exact", "hnsw"]) -> None:
-        """
+        """Configure an empty index; the connection is opened by the first `add`.
+
         Args:
-            uri: such as postgresql://localhost/rag; "" = what the variables say.
-            search: every vector, or a graph of them (approximate; needs pgvector 0.8), which finds k vectors where it holds as many.
+            uri: such as postgresql://localhost/rag; "" = environment variables only.
+            search: "exact", or "hnsw" for an approximate graph index (pgvector 0.8 or later), which returns k vectors if it has
+                that many.
 
         Raises:
-            ConfigError: if the uri holds a password.
+            ConfigError: if the uri contains a password.
         """
         if "password=" in uri or (uri.count(":") > 1 and "@" in uri and uri.split("@")[0].rpartition("//")[2].partition(":")[2]):
             raise ConfigError("retriever.index.uri holds a password; leave it out and set PGPASSWORD or a PGPASSFILE.")
@@ -59,11 +61,11 @@ class Postgres:
         self._n = 0
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found; not where the server is."""
+        """Everything that determines the results; the server's address is not included."""
         return {"index": "postgres", "search": self._search, "code": code_sha(__name__)}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
-        """Hold vectors under numbers. Raises EnvironmentFault if the server cannot be reached, or has no or too old a pgvector."""
+        """Add vectors under numbers. Raises EnvironmentFault if the server is not reachable, or pgvector is missing or too old."""
         session = self._opened(vectors.shape[1])
         with session.cursor().copy("COPY passages (number, embedding) FROM STDIN WITH (FORMAT BINARY)") as rows:
             rows.set_types(["int8", "vector"])
@@ -72,19 +74,27 @@ class Postgres:
         self._n += len(numbers)
 
     def remove(self, numbers: Numbers) -> None:
-        """Forget vectors."""
+        """Remove vectors."""
         if self._session is not None:
             self._session.execute("DELETE FROM passages WHERE number = ANY(%s)", (numbers.tolist(),))
             self._n -= len(numbers)
 
     def clear(self) -> None:
-        """Forget everything, and leave the server."""
+        """Remove all vectors and close the connection."""
         if self._session is not None:
             self._session.close()
         self._session, self._n = None, 0
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Inner products and numbers, both (n_queries, min(k, held)), best first, equal scores by number, -1 where none was found.
+        """Nearest vectors of each query.
+
+        Args:
+            queries: float32 (n_queries, dim).
+            k: number of neighbours.
+
+        Returns:
+            Inner products and numbers, both (n_queries, min(k, n_vectors)), best first, equal scores by number; number -1 where
+            fewer were found.
 
         Raises:
             ValueError: if the index is empty or a query is not finite.
@@ -105,7 +115,14 @@ class Postgres:
         return in_order(scores, numbers)
 
     def save(self, folder: Path) -> None:
-        """Write the vectors and their numbers into a folder."""
+        """Write the vectors and their numbers into a folder.
+
+        Args:
+            folder: existing folder.
+
+        Raises:
+            ValueError: if the index is empty.
+        """
         if self._session is None:
             raise ValueError("the index is empty: add vectors before saving")
         rows = self._session.execute("SELECT number, embedding FROM passages ORDER BY number").fetchall()
@@ -113,7 +130,7 @@ class Postgres:
         np.save(folder / VECTORS, np.stack([vector.to_numpy() for _, vector in rows]), allow_pickle=False)
 
     def load(self, folder: Path) -> None:
-        """Hold what was saved there."""
+        """Replace the content by a saved index."""
         self.clear()
         self.add(np.load(folder / NUMBERS, allow_pickle=False), np.load(folder / VECTORS, allow_pickle=False))
 

@@ -1,4 +1,4 @@
-"""Exact nearest vectors by torch, on the GPU where there is one."""
+"""Exact nearest neighbours with torch, on the GPU if available."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VECTORS, NUMBERS = "vectors.npy", "numbers.npy"
 
 
 class Exact:
-    """Compares a query with every vector by inner product, a block at a time, and keeps the best so far."""
+    """Exhaustive inner-product search in blocks."""
 
     can_remove = True
     is_exact = True
@@ -28,13 +28,14 @@ class Exact:
     similarities: frozenset[Similarity] = frozenset({"cosine", "dot"})
 
     def __init__(self, device: Literal["auto", "cpu", "cuda"], block_rows: PositiveInt) -> None:
-        """
+        """Configure an empty index.
+
         Args:
-            device: auto takes CUDA when there is one. All vectors lie there.
-            block_rows: vectors compared at once; a search holds n_queries * block_rows scores of 4 bytes.
+            device: "auto" uses CUDA if available. All vectors are stored there.
+            block_rows: vectors per block; a search allocates n_queries * block_rows scores of 4 bytes.
 
         Raises:
-            ConfigError: if CUDA is demanded and there is none.
+            ConfigError: if CUDA is requested and not available.
         """
         self._device = choose_device(device)
         self._block_rows = block_rows
@@ -42,27 +43,34 @@ class Exact:
         self._numbers = torch.empty(0, dtype=torch.int64, device=self._device)
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides what is found."""
+        """Everything that determines the results."""
         settings = {"device": self._device.type, "block_rows": self._block_rows}
         return {"index": "torch", "version": torch.__version__, **settings, "code": code_sha(__name__)}
 
     def add(self, numbers: Numbers, vectors: Vectors) -> None:
-        """Hold vectors under numbers."""
-        rows = torch.tensor(vectors, dtype=torch.float32, device=self._device)  # a copy: the caller keeps its own
+        """Add vectors under numbers."""
+        rows = torch.tensor(vectors, dtype=torch.float32, device=self._device)  # a copy
         self._vectors = torch.cat([self._vectors, rows]) if len(self._vectors) else rows
         self._numbers = torch.cat([self._numbers, torch.tensor(numbers, device=self._device)])
 
     def remove(self, numbers: Numbers) -> None:
-        """Forget vectors."""
+        """Remove vectors."""
         stays = ~torch.isin(self._numbers, torch.tensor(numbers, device=self._device))
         self._vectors, self._numbers = self._vectors[stays], self._numbers[stays]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all vectors."""
         self._vectors, self._numbers = self._vectors[:0], self._numbers[:0]
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Inner products and numbers, both (n_queries, min(k, held)), best first, equal scores by number.
+        """Nearest vectors of each query.
+
+        Args:
+            queries: float32 (n_queries, dim).
+            k: number of neighbours.
+
+        Returns:
+            Inner products and numbers, both (n_queries, min(k, n_vectors)), best first, equal scores by number.
 
         Raises:
             ValueError: if the index is empty or a query is not finite.
@@ -78,7 +86,7 @@ class Exact:
         np.save(folder / NUMBERS, self._numbers.cpu().numpy(), allow_pickle=False)
 
     def load(self, folder: Path) -> None:
-        """Read what was saved there."""
+        """Replace the content by a saved index."""
         self.clear()
         self.add(np.load(folder / NUMBERS, allow_pickle=False), np.load(folder / VECTORS, allow_pickle=False))
 

@@ -1,4 +1,4 @@
-"""One rule for equal scores: the lowest row comes first, also at the cut-off, whatever order a library returns them in."""
+"""Deterministic order of equal scores: lowest row first, also at the cut-off, independent of the library."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from numpy.typing import NDArray
 
 Hits = tuple[NDArray[np.float32], NDArray[np.int64]]  # scores and row numbers, both (n_queries, width)
 
-MARGIN = 16  # how far behind the cut-off to look for a tie at first
+MARGIN = 16  # number of additional rows of the first search
 
 
 def search_with_ties(search: Callable[[int], Hits], k: int, n_rows: int) -> Hits:
     """The best k rows of each query, best score first, equal scores by row number.
 
-    A tie can run across the cut-off, and then a library's choice among the equals is arbitrary. So more than k are
-    fetched, doubling until the last score fetched is below the k-th of every query or every row was fetched.
+    If scores tie at the cut-off, a library's choice is arbitrary. More than k rows are therefore fetched, doubling until the last
+    fetched score is below the k-th for every query or all rows are fetched.
 
     Args:
-        search: for a width, the best `width` scores in descending order with their rows; the choice among equals is free.
-        k: how many to return, at least 1; all rows when there are fewer.
+        search: function of a width that returns the best `width` scores in descending order with their rows; ties in any order.
+        k: number of rows to return, at least 1; all rows if there are fewer.
         n_rows: rows in the index, at least 1.
 
+    Returns:
+        Scores and row numbers, both (n_queries, min(k, n_rows)).
+
     Raises:
-        ValueError: if a score is not finite or a row is missing, which a query or row that is not finite leads to.
+        ValueError: if a score is not finite or a row is missing, which results from non-finite queries or rows.
     """
     k = min(k, n_rows)
     width = min(n_rows, k + MARGIN)
@@ -39,7 +42,7 @@ def search_with_ties(search: Callable[[int], Hits], k: int, n_rows: int) -> Hits
 
 
 def in_order(scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> Hits:
-    """What an approximate search found, best first, equal scores by number; what is missing (-1) last, with a score of -inf."""
+    """Results of an approximate search, best first, equal scores by number; missing ones (-1) last with score -inf."""
     scores = np.where(numbers < 0, -np.inf, scores).astype(np.float32)
     order = np.lexsort((numbers, -scores), axis=-1)
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(numbers, order, axis=1)
