@@ -11,7 +11,7 @@ from rag_eval.data.audit import Audit, audit, spelled
 from rag_eval.data.chunk import chunking
 from rag_eval.data.leakage import Overlap
 from rag_eval.energy import idle_watts
-from rag_eval.parts import KnowledgeBudget, PromptWriter, Telling
+from rag_eval.parts import Form, KnowledgeBudget, PromptWriter, Telling
 from rag_eval.prompt import Prompt
 from rag_eval.record import identity
 from rag_eval.record.facts import (
@@ -19,7 +19,6 @@ from rag_eval.record.facts import (
     Comparison,
     Counts,
     DataAudit,
-    Form,
     Git,
     Hardware,
     Outcomes,
