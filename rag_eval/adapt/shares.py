@@ -15,16 +15,15 @@ from rag_eval.adapt.training_set import Tokens
 
 
 class SameOrder(Sampler[int]):
-    """Sampler with the order drawn by rank 0, followed by the blank rows that complete the last batch."""
+    """Sampler with the order drawn by rank 0, followed by the blank rows that complete the last batch.
+
+    Args:
+        of: sampler over the rows.
+        n_rows: number of rows.
+        n_blank: number of blank rows.
+    """
 
     def __init__(self, of: Sampler[int], n_rows: int, n_blank: int) -> None:
-        """Wrap a sampler.
-
-        Args:
-            of: sampler over the rows.
-            n_rows: number of rows.
-            n_blank: number of blank rows.
-        """
         self._of, self._n_rows, self._n_blank = of, n_rows, n_blank
 
     def __iter__(self) -> Iterator[int]:

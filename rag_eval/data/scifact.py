@@ -1,4 +1,4 @@
-r"""SciFact (Wadden et al. 2020, arXiv 2004.14974): retrieval of the abstracts that a scientific claim cites. Retrieval only.
+"""SciFact (Wadden et al. 2020, arXiv 2004.14974): retrieval of the abstracts that a scientific claim cites. Retrieval only.
 
 Licence: claims CC BY 4.0, abstracts ODC-By 1.0. Source: github.com/allenai/scifact, here as the CSV files in a zip archive of
 github.com/sumithra-p-v/claimverifier, data/scifact.zip. Lists are printed by numpy, without commas; a claim has a row for

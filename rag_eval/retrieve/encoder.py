@@ -16,16 +16,15 @@ log = logging.getLogger(__name__)
 
 
 class Encoder:
-    """A network that encodes documents and questions, each with its own settings, in batches within limits."""
+    """A network that encodes documents and questions, each with its own settings, in batches within limits.
+
+    Args:
+        documents: how documents are encoded.
+        questions: how questions are encoded.
+        limits: maximum batch size.
+    """
 
     def __init__(self, documents: Reading, questions: Reading, limits: Limits) -> None:
-        """Combine the settings.
-
-        Args:
-            documents: how documents are encoded.
-            questions: how questions are encoded.
-            limits: maximum batch size.
-        """
         self._documents = documents
         self._questions = questions
         self._limits = limits

@@ -14,6 +14,15 @@ def n_own(examples: Sequence[Example]) -> int:
 
 
 def others(hits: Sequence[Retrieved], example: Example, depth: int) -> tuple[Retrieved, ...]:
-    """The first `depth` hits that are not the question itself, with new ranks."""
+    """The first `depth` hits that are not the question itself, with new ranks.
+
+    Args:
+        hits: hits, best first.
+        example: the question; `grading.itself` lists its own ids.
+        depth: maximum number of hits.
+
+    Returns:
+        Hits with ranks from 1.
+    """
     found = [hit for hit in hits if hit.document.id not in example.grading.itself][:depth]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(found, start=1))

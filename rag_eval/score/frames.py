@@ -1,4 +1,4 @@
-r"""Extraction of the answer from a sentence that frames it: "The answer is: Paris." gives "Paris".
+"""Extraction of the answer from a sentence that frames it: "The answer is: Paris." gives "Paris".
 
 Frames, for English. The first that matches is used; a text without a frame is returned unchanged:
 
