@@ -222,6 +222,7 @@ def test_a_misspelt_setting_of_a_sweep_is_refused_and_not_left_out(command: Comm
     assert "error: job 1: retriever.kk is unknown; did you mean k?" in ended.err
 
 
+@pytest.mark.flow
 def test_a_reader_that_goes_before_the_end_as_head_does_costs_nothing(tmp_path: Path) -> None:
     arguments = ["mode=closed_book", "generator=echo", "dataset.preset=ci", "limit=5", "tracking=none"]
     begun = subprocess.Popen(

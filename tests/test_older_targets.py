@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rag_eval import older_targets
@@ -40,7 +42,8 @@ def test_so_is_one_with_a_metric_of_an_older_name(moved: None) -> None:
 
 
 def test_a_record_is_read_with_the_names_of_today(moved: None) -> None:
-    facts = {**FACTS, "choices": {"retriever": "Okapi", "retriever.k": 3, "mode": "rag", "seed": None}}
+    choices = {"retriever": "Okapi", "retriever.k": 3, "mode": "rag", "seed": None}
+    facts = replace(FACTS, provenance=replace(FACTS.provenance, choices=choices))
     record = RunRecord.from_json(RunRecord("id", "default", "rag", "FINISHED", facts).to_json(), "here")
-    assert record.facts["choices"] == {"retriever": "BM25", "retriever.k": 3, "mode": "rag", "seed": None}
+    assert record.facts.provenance.choices == {"retriever": "BM25", "retriever.k": 3, "mode": "rag", "seed": None}
     assert current_choices({}) == {}

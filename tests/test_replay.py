@@ -167,6 +167,7 @@ def test_a_replay_spends_nothing_on_this_machine(command: Command, tmp_path: Pat
     assert (spends["answer"]["seconds"], spends["answer"]["cpu_seconds"]) == (pytest.approx(2.1), None)
 
 
+@pytest.mark.flow
 @pytest.mark.real
 @pytest.mark.skipif("RAG_EVAL_DATA" not in os.environ, reason="RAG_EVAL_DATA names no folder of real data")
 def test_the_answers_that_real_models_gave_score_what_others_computed(tmp_path: Path) -> None:
@@ -187,6 +188,7 @@ def test_the_answers_that_real_models_gave_score_what_others_computed(tmp_path: 
         assert [round(float(one), 4) for one in got[2:]] == [float(one) for one in wanted[2:]]
 
 
+@pytest.mark.flow
 def test_the_replay_experiment_says_what_it_needs() -> None:
     without = {name: value for name, value in os.environ.items() if name != "RAG_EVAL_DATA"}
     done = subprocess.run(

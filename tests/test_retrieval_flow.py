@@ -46,7 +46,7 @@ def test_a_retrieval_run_scores_what_is_found_and_no_answers(command: Command) -
     assert record["facts"]["throughput"]["searches_per_s"] > 0
     assert record["spends"]["learn"]["seconds"] > 0
     assert record["spends"]["learn"]["stored_bytes"] > 0
-    assert "retrieval/ndcg_10" in ended.out
+    assert "nDCG@10" in ended.out
     assert "questions searched a second" in ended.out
 
 

