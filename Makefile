@@ -3,10 +3,11 @@
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-check:  ## format, lint, docstrings and types
+check:  ## format, lint, imports, docstrings and types
 	ruff format --check .
 	ruff check .
-	pydoclint rag_eval experiments
+	lint-imports
+	pydoclint rag_eval synthworld experiments
 	mypy
 
 unit:  ## tests without a model, a command or a process

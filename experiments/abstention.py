@@ -1,4 +1,4 @@
-"""How well "the answer is not known" is recognised: the rule of rag_eval/score/abstention.py against labels made by hand.
+"""How well "the answer is not known" is recognised: the rule of rag_eval/text/abstention.py against labels made by hand.
 
     RAG_EVAL_DATA=<folder of public data> python -m experiments.abstention
 
@@ -19,13 +19,13 @@ from typing import Any
 from experiments.options import real_data
 from experiments.study import Found, Report, Run, Study
 from rag_eval.errors import UserError
-from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.lara import lara_answers
+from rag_eval.replay.answer import Answers
+from rag_eval.replay.lara import lara_answers
 from rag_eval.report.table import Cell, Figure, Table
-from rag_eval.score.abstention import REFUSALS, is_abstention
-from rag_eval.score.interval import Interval
-from rag_eval.score.normal_form import normalize
-from rag_eval.score.stats import wilson
+from rag_eval.stats.interval import Interval
+from rag_eval.stats.paired_tests import wilson
+from rag_eval.text.abstention import REFUSALS, is_abstention
+from rag_eval.text.normalize import normalize
 
 LARA, SMOLLM2 = "LaRA (gpt-4o, llama-3.2-3b, mistral-nemo)", "SmolLM2-135M-Instruct"
 DEVELOPMENT, HELD_OUT = "development", "held out"

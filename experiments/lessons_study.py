@@ -21,10 +21,10 @@ from typing import Annotated, Any
 
 from experiments.options import real_data, whole
 from experiments.study import Found, Report, Run, Study
-from rag_eval.lessons.command import Made, make, read_plan
-from rag_eval.lessons.making import Counts
+from rag_eval.augment.command import Made, make, read_plan
+from rag_eval.augment.generate import Counts
 from rag_eval.report.table import Cell, Figure, Table
-from rag_eval.score.stats import wilson
+from rag_eval.stats.paired_tests import wilson
 from rag_eval.testing.chat_endpoint import Answer, completion, serving
 from rag_eval.testing.models import TINY
 

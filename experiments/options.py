@@ -17,11 +17,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from rag_eval.config.paths import conf_dir
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.secrets import refuse_secrets
-from rag_eval.data.world.model import RESERVED_SEED
 from rag_eval.errors import UserError
-from rag_eval.report.options import parsed
+from rag_eval.report.commands.options import parsed
+from synthworld.model import RESERVED_SEED
 
 Given = TypeVar("Given")
 Reader = Callable[[str, str], Any]  # of an option's name and text; raises UserError

@@ -17,11 +17,11 @@ from rich.console import Console
 from experiments.options import real_data
 from experiments.study import ended, recorded
 from rag_eval.errors import UserError
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.paired import shared
-from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.table import Cell, Column, Table
 from rag_eval.report.terminal import print_table
-from rag_eval.score.estimate import clustered_se
+from rag_eval.stats.estimate import clustered_se
 
 MODELS = ("mistral-nemo", "gpt-4o", "llama-3.2-3b")
 MEASURES = {"recall": "answer/recall", "F1": "answer/f1"}

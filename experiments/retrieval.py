@@ -25,9 +25,9 @@ from matplotlib.figure import Figure as Drawing
 from experiments.options import of_group, several
 from experiments.study import Found, Picture, Report, Run, Study, evaluation
 from rag_eval.errors import UserError
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import Cell, Figure, Table, figure
-from rag_eval.score.estimate import estimate
+from rag_eval.stats.estimate import estimate
 from rag_eval.types import Estimate
 
 MEASURES = {"retrieval/hit_1": "hit@1", "retrieval/recall_10": "recall@10", "retrieval/mrr_10": "MRR@10", "retrieval/ndcg_10": "nDCG@10"}

@@ -21,20 +21,20 @@ from typing import Generic, Protocol, TypeVar
 from rich.console import Console
 
 from experiments.options import options_of
-from rag_eval.cli import fail, prepare
+from rag_eval.cli.errors import fail, prepare
 from rag_eval.config.compose import composed
 from rag_eval.errors import RagEvalError, Terminated
 from rag_eval.evaluate import evaluate
 from rag_eval.progress import duration, progress
-from rag_eval.record.disk import write_atomically, writing
+from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.facts import Hardware
 from rag_eval.record.identity import versions
+from rag_eval.record.load import RecordedRun, read_run
 from rag_eval.record.run_facts import checkout, machine
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.markdown import as_markdown
 from rag_eval.report.plain import as_json
-from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.table import Table
 from rag_eval.report.terminal import show
 

@@ -18,12 +18,12 @@ from typing import Annotated, Any
 
 from experiments.options import Generator, whole
 from experiments.study import Found, NotMade, Report, Run, Study, recorded
-from rag_eval.data.world.source import world
-from rag_eval.record.disk import write_atomically, writing
+from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.facts import History
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import Cell, Table, figure
 from rag_eval.types import Estimate, Example
+from synthworld.dataset import world
 
 TRAINED, HELD_OUT = (0, 1), 5  # phrasings of a fact that are trained on, and one that is asked
 CONTAINS = "answer/contains"

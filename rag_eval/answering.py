@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from rag_eval.parts import Cache, Retriever, Searching
+from rag_eval.protocols import Cache, Retriever, Searching
 from rag_eval.record.run_directory import RunDirectory
-from rag_eval.retrieve.kept import Kept
-from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.retrieve.cached_retriever import CachedRetriever
+from rag_eval.retrieve.document_store import documents_sha
 from rag_eval.system import System
 from rag_eval.types import Example, Prediction, QADataset
 
@@ -21,7 +21,7 @@ def keeping(retriever: Retriever, dataset: QADataset, cache: Cache) -> Retriever
     """The retriever of a ready system, its finds kept if it searches by content."""
     if not isinstance(retriever, Searching):
         return retriever
-    return Kept(retriever, dataset.documents, documents_sha(dataset.documents), cache)
+    return CachedRetriever(retriever, dataset.documents, documents_sha(dataset.documents), cache)
 
 
 def warm_up(system: System, examples: Sequence[Example], directory: RunDirectory) -> float:

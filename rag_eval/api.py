@@ -26,8 +26,8 @@ from rag_eval.types import Estimate, Prediction, QuestionScores, Spend
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rag_eval.record.load import RecordedRun
     from rag_eval.report.judgement import Judgement
-    from rag_eval.report.recorded_run import RecordedRun
     from rag_eval.report.table import Table
 
 __all__ = ["Comparison", "Difference", "Pair", "Run", "compare", "evaluate", "load_run"]
@@ -87,7 +87,7 @@ class Run:
         return as_text(self._title, self._sections(), self.notes)
 
     def _repr_html_(self) -> str:
-        from rag_eval.report.figures import intervals_png
+        from rag_eval.report.bars import intervals_png
         from rag_eval.report.notebook import as_html
 
         shares = [(self.labels[name], self.estimates[name]) for name in self.charted]
@@ -184,7 +184,7 @@ class Comparison:
         return as_text(self._title, self._sections(), [*self.verdicts, *self._noted()])
 
     def _repr_html_(self) -> str:
-        from rag_eval.report.figures import intervals_png
+        from rag_eval.report.bars import intervals_png
         from rag_eval.report.notebook import as_html
         from rag_eval.report.sections.declared_comparison import simultaneous
 
@@ -252,7 +252,7 @@ def evaluate(*overrides: str) -> Run:
         refuse_secrets(overrides)
         cfg = composed(overrides)
         from rag_eval.evaluate import evaluate as evaluated
-        from rag_eval.report.recorded_run import read_run
+        from rag_eval.record.load import read_run
 
         result = evaluated(cfg)
         return _run(read_run(Path(result.directory)), result.cached)
@@ -342,7 +342,7 @@ def _expected_errors() -> Iterator[None]:
 
 
 def _read(path: str | os.PathLike[str]) -> RecordedRun:
-    from rag_eval.report.recorded_run import read_run
+    from rag_eval.record.load import read_run
 
     return read_run(Path(path).resolve())
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from rag_eval.config.build import build
 from rag_eval.data.leakage import Overlap, check_splits, overlap
 from rag_eval.errors import DataError
-from rag_eval.generate.grouped import check_named
-from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.resolve import Recogniser, resolved
+from rag_eval.generate.multi_adapter import check_named
+from rag_eval.replay.answer import Answers
+from rag_eval.replay.resolve import Recogniser, resolved
 from rag_eval.run_spec import RunSpec
 from rag_eval.score.metric import metric
-from rag_eval.score.selftest import gold_scores
+from rag_eval.score.self_check import gold_scores
 from rag_eval.types import Example, QADataset
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ def check_adapter(spec: RunSpec) -> None:
     if paths:
         generator.with_adapters(paths, spec.adapter.params["by"])
     if start:
-        from rag_eval.adapt.started import Start  # peft is needed only here
+        from rag_eval.adapt.warm_start import WarmStart  # peft is needed only here
 
-        Start(Path(start), spec.adapter.params["stacked"]).check_asked_alike(generator)
+        WarmStart(Path(start), spec.adapter.params["stacked"]).check_asked_alike(generator)
 
 
 def _check_evidence(dataset: QADataset, questions: Sequence[Example]) -> None:

@@ -9,28 +9,33 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from rag_eval.adapt.budget import asked_as_trained
+from rag_eval.adapt.knowledge_budget import asked_as_trained
 from rag_eval.answering import answer, keeping, warm_up
 from rag_eval.config.build import build
+from rag_eval.cost.meter import MeterReading, metered
 from rag_eval.errors import Terminated
-from rag_eval.forgetting.measure import forgotten
-from rag_eval.meter import Reading, metered
-from rag_eval.parts import Retriever
 from rag_eval.preparation import Run, begun, prepared, questions_of
-from rag_eval.probes import against_exact, batch_disagreement, check_chance, learned_phrasings, update_spend
+from rag_eval.probes.batch_disagreement import batch_disagreement
+from rag_eval.probes.chance import check_chance
+from rag_eval.probes.exactness import against_exact
+from rag_eval.probes.forgetting.measure import forgotten
+from rag_eval.probes.phrasings import learned_phrasings
+from rag_eval.probes.update_cost import update_spend
+from rag_eval.protocols import Retriever
 from rag_eval.record import run_spend
 from rag_eval.record.facts import AskedAgain
 from rag_eval.record.identity import run_id
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_facts import declarations, known_after
 from rag_eval.record.run_record import RunRecord, RunResult
-from rag_eval.record.tracker import is_mirrored
-from rag_eval.retrieve.kept import Kept
+from rag_eval.retrieve.cached_retriever import CachedRetriever
 from rag_eval.run_spec import RunSpec
+from rag_eval.score.aggregate import estimates
 from rag_eval.score.metric import metric
 from rag_eval.score.outcome import check_sum
-from rag_eval.score.summary import Scorer, estimates
+from rag_eval.score.scorer import Scorer
 from rag_eval.system import System
+from rag_eval.track.tracker import is_mirrored
 from rag_eval.types import Estimate, Example, Prediction, Spend
 
 
@@ -56,7 +61,7 @@ def evaluate(cfg: DictConfig) -> RunResult:
 
 def _recorded(run: Run) -> RunRecord:
     """Measure a run and record how it ended, whatever ends it."""
-    readings: dict[str, Reading] = {}  # what was spent so far
+    readings: dict[str, MeterReading] = {}  # what was spent so far
     try:
         return _measured(run, readings)
     except (KeyboardInterrupt, Terminated):
@@ -68,7 +73,7 @@ def _recorded(run: Run) -> RunRecord:
         raise
 
 
-def _measured(run: Run, readings: dict[str, Reading]) -> RunRecord:
+def _measured(run: Run, readings: dict[str, MeterReading]) -> RunRecord:
     """Learn, answer, score, probe and finish."""
     spec, questions = run.spec, run.questions
     with metered(run.uses_cuda) as readings["learn"]:
@@ -78,7 +83,7 @@ def _measured(run: Run, readings: dict[str, Reading]) -> RunRecord:
     retriever = keeping(ready.retriever, run.dataset, build(spec.cache))
     with metered(run.uses_cuda) as readings["answer"]:
         predictions = answer(replace(ready, retriever=retriever), questions, run.directory)
-    reused_s = answered_before_s + (retriever.reused_s if isinstance(retriever, Kept) else 0.0)
+    reused_s = answered_before_s + (retriever.reused_s if isinstance(retriever, CachedRetriever) else 0.0)
     scorer = run.scorer(ready)
     scores = scorer.score_all(predictions, questions)
     check_sum([one.scores for one in scores if one.is_answerable and not math.isnan(one.score(run.primary))])

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.errors import DataError
-from rag_eval.score.normal_form import normalize
-from rag_eval.score.spans import span_of
-from rag_eval.types import Document, Example, QADataset, Reading, Turn
+from rag_eval.text.normalize import normalize
+from rag_eval.text.spans import span_of
+from rag_eval.types import Document, Example, QADataset, ReadingExercise, Turn
 
 
-def chosen(dataset: QADataset, n: int) -> tuple[Reading, ...]:
+def chosen(dataset: QADataset, n: int) -> tuple[ReadingExercise, ...]:
     """Exemplars spread evenly over entities or articles, and over the kinds of question.
 
     They are drawn from the first of these that has answered questions about enough clusters: reading exercises about other
@@ -42,9 +42,9 @@ def n_available(dataset: QADataset) -> int:
     return max(len(_by_cluster(one)) for one in _pools(dataset)) - 1
 
 
-def _pools(dataset: QADataset) -> Sequence[list[Reading]]:
+def _pools(dataset: QADataset) -> Sequence[list[ReadingExercise]]:
     exercises = [
-        Reading(replace(one.example, cluster=f"exercise {one.example.cluster}"), one.documents)  # about nobody of the dataset
+        ReadingExercise(replace(one.example, cluster=f"exercise {one.example.cluster}"), one.documents)  # about nobody of the dataset
         for one in dataset.reading
         if one.example.answers
     ]
@@ -62,14 +62,14 @@ def _words(example: Example) -> tuple[tuple[Turn, ...], str]:
     return example.history, normalize(example.question)
 
 
-def _read(dataset: QADataset, examples: Sequence[Example]) -> list[Reading]:
+def _read(dataset: QADataset, examples: Sequence[Example]) -> list[ReadingExercise]:
     """Each question with the documents that hold its answer."""
     wanted = {id for one in examples for id in one.evidence}
     documents = {one.id: one for one in dataset.documents if one.id in wanted}
-    return [Reading(one, tuple(documents[id] for id in one.evidence if id in documents)) for one in examples]
+    return [ReadingExercise(one, tuple(documents[id] for id in one.evidence if id in documents)) for one in examples]
 
 
-def _having(readings: list[Reading]) -> list[Reading]:
+def _having(readings: list[ReadingExercise]) -> list[ReadingExercise]:
     """In order, those with passages; those without only where none has any."""
     return [one for one in readings if one.documents] or readings
 
@@ -92,26 +92,26 @@ def _place(document: Document) -> tuple[str, int]:
     return (document.id, 0) if span is None else (span.source, span.start)
 
 
-def _short(readings: list[Reading], lengths: Mapping[str, int]) -> list[Reading]:
+def _short(readings: list[ReadingExercise], lengths: Mapping[str, int]) -> list[ReadingExercise]:
     """In order, those whose texts are no longer than the median."""
     sizes = [sum(lengths.get(source, len(text)) for source, text in _texts(one).items()) for one in readings]
     median = sorted(sizes)[(len(sizes) - 1) // 2] if sizes else 0
     return [one for one, size in zip(readings, sizes, strict=True) if size <= median]
 
 
-def _texts(reading: Reading) -> dict[str, str]:
+def _texts(reading: ReadingExercise) -> dict[str, str]:
     """The texts that its passages are of."""
     return {_place(one)[0]: one.text for one in reading.documents}
 
 
-def _by_cluster(readings: Sequence[Reading]) -> dict[str, list[Reading]]:
-    clusters: dict[str, list[Reading]] = {}
+def _by_cluster(readings: Sequence[ReadingExercise]) -> dict[str, list[ReadingExercise]]:
+    clusters: dict[str, list[ReadingExercise]] = {}
     for one in readings:
         clusters.setdefault(one.example.cluster, []).append(one)
     return clusters
 
 
-def _spread(readings: Sequence[Reading], n: int) -> tuple[Reading, ...]:
+def _spread(readings: Sequence[ReadingExercise], n: int) -> tuple[ReadingExercise, ...]:
     """One of each of n clusters, evenly over their names; which of a cluster's rotates, so that they differ in kind."""
     clusters = _by_cluster(readings)
     groups = [clusters[name] for name in sorted(clusters)][:: len(clusters) // n][:n]

@@ -7,28 +7,27 @@ from dataclasses import dataclass, replace
 
 from omegaconf import DictConfig, OmegaConf
 
-from rag_eval.adapt.budget import budget, taught_rows
+from rag_eval.adapt.knowledge_budget import budget, taught_rows
 from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
 from rag_eval.config.build import build, dataset_of, system_of
 from rag_eval.config.check import check
-from rag_eval.form import formed
 from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.gguf.folder import is_gguf
-from rag_eval.hub import pinned
-from rag_eval.parts import Form, Teaching
-from rag_eval.parts import Row as TrainingRow
-from rag_eval.probes import sample
+from rag_eval.models.hub_commit import pinned
+from rag_eval.probes.sample import sample
+from rag_eval.prompt_form import formed
+from rag_eval.protocols import Teaching
 from rag_eval.record.facts import RunFacts
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_facts import known_before
-from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.resolve import passages
+from rag_eval.replay.answer import Answers
+from rag_eval.replay.resolve import passages
 from rag_eval.run_spec import RunSpec
 from rag_eval.score.metric import metric
 from rag_eval.score.primary import chosen_primary
-from rag_eval.score.summary import Scorer
+from rag_eval.score.scorer import Scorer
 from rag_eval.system import System
-from rag_eval.types import Example, QADataset
+from rag_eval.types import Example, Form, QADataset, TrainingRow
 
 
 def prepared(cfg: DictConfig) -> tuple[RunSpec, QADataset, Form]:

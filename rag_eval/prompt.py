@@ -12,10 +12,10 @@ from typing import Literal
 from pydantic import NonNegativeInt
 
 from rag_eval.exemplars import chosen
-from rag_eval.types import Document, Example, QADataset, Reading, Rendered, Turn
+from rag_eval.types import Document, Example, Prompt, QADataset, ReadingExercise, Turn
 
 
-class Prompt:
+class PromptTemplate:
     """Writes a question and its passages down for a model, as chat messages and as plain text."""
 
     def __init__(
@@ -24,14 +24,14 @@ class Prompt:
         header: str = "Context:",
         style: Literal["auto", "chat", "plain"] = "chat",
         n_exemplars: NonNegativeInt | Literal["auto"] = 0,
-        exemplars: Sequence[Reading] = (),
+        exemplars: Sequence[ReadingExercise] = (),
     ) -> None:
         """
         Args:
             system: what the model is told before anything else.
             header: the line above the passages; it goes when there are none.
             style: whether a model with a chat template is given it, or plain text; auto is replaced by what a probe of the
-                generator on dev questions chose (rag_eval.form) before a prompt is made.
+                generator on dev questions chose (rag_eval.prompt_form) before a prompt is made.
             n_exemplars: solved questions about others shown before the question, at least 0; auto likewise.
             exemplars: one more of those, each of another cluster, once `learn` has chosen them.
         """
@@ -41,7 +41,7 @@ class Prompt:
         self.n_exemplars = n_exemplars
         self.exemplars = tuple(exemplars)
 
-    def learn(self, dataset: QADataset) -> Prompt:
+    def learn(self, dataset: QADataset) -> PromptTemplate:
         """The same prompt with its exemplars chosen: see rag_eval.exemplars.
 
         One more than is shown, so that a question about the cluster of one is shown the others.
@@ -51,17 +51,17 @@ class Prompt:
             ValueError: if their number is still to be chosen.
         """
         if self.n_exemplars == "auto" or self.style == "auto":
-            raise ValueError("the form of the prompt is to be chosen first: see rag_eval.form.")
+            raise ValueError("the form of the prompt is to be chosen first: see rag_eval.prompt_form.")
         if self.n_exemplars == 0:
             return self
-        return Prompt(self.system, self.header, self.style, self.n_exemplars, chosen(dataset, self.n_exemplars + 1))
+        return PromptTemplate(self.system, self.header, self.style, self.n_exemplars, chosen(dataset, self.n_exemplars + 1))
 
-    def render(self, example: Example, documents: Sequence[Document]) -> Rendered:
+    def render(self, example: Example, documents: Sequence[Document]) -> Prompt:
         """The prompt for one question with these passages, best first; exemplars show theirs where there are any."""
         shown = [one for one in self.exemplars if one.example.cluster != example.cluster][: self.n_shown]
         solved = [(one.example.question, one.example.answers[0], self._context(one.documents if documents else ())) for one in shown]
         asked = (example.question, self._context(documents))
-        return Rendered(
+        return Prompt(
             messages=self._messages(solved, example.history, *asked),
             text=self._plain(solved, example.history, *asked),
             stripped_sha=hashlib.sha256(self._plain((), example.history, example.question, "").encode()).hexdigest(),

@@ -91,14 +91,14 @@ class RunSpec:
     """A checked configuration. The order of the fields is that of config.yaml and of the choices in tables."""
 
     dataset: Annotated[Part, Kind("rag_eval.types.QADataset"), Role.CONTENT | Role.CHOICE]
-    chunker: Annotated[Part, Kind("rag_eval.parts.Chunker"), Role.CONTENT | Role.CHOICE | Role.RECIPE]
-    retriever: Annotated[Part, Kind("rag_eval.parts.Retriever"), Role.VALUE | Role.CHOICE | Role.RECIPE]
-    adapter: Annotated[Part, Kind("rag_eval.parts.Adapter"), Role.VALUE | Role.CHOICE | Role.RECIPE]
-    generator: Annotated[Part, Kind("rag_eval.parts.Generator"), Role.VALUE | Role.CHOICE | Role.RECIPE]
-    prompt: Annotated[Part, Kind("rag_eval.parts.PromptWriter"), Role.VALUE | Role.CHOICE | Role.RECIPE]
+    chunker: Annotated[Part, Kind("rag_eval.protocols.Chunker"), Role.CONTENT | Role.CHOICE | Role.RECIPE]
+    retriever: Annotated[Part, Kind("rag_eval.protocols.Retriever"), Role.VALUE | Role.CHOICE | Role.RECIPE]
+    adapter: Annotated[Part, Kind("rag_eval.protocols.Adapter"), Role.VALUE | Role.CHOICE | Role.RECIPE]
+    generator: Annotated[Part, Kind("rag_eval.protocols.Generator"), Role.VALUE | Role.CHOICE | Role.RECIPE]
+    prompt: Annotated[Part, Kind("rag_eval.protocols.PromptWriter"), Role.VALUE | Role.CHOICE | Role.RECIPE]
     metrics: Annotated[Metrics, Role.VALUE]  # tables show the identity of the scorer
-    tracking: Annotated[Part, Kind("rag_eval.record.tracker.Tracker"), PLACE]
-    cache: Annotated[Part, Kind("rag_eval.parts.Cache"), PLACE]
+    tracking: Annotated[Part, Kind("rag_eval.track.tracker.Tracker"), PLACE]
+    cache: Annotated[Part, Kind("rag_eval.protocols.Cache"), PLACE]
     latency: Annotated[Part, Kind("rag_eval.latency.protocol.LatencyProtocol"), PLACE]
     mode: Annotated[Mode, Role.VALUE]  # tables show its name
     seed: Annotated[int, Field(ge=0, lt=2**32), Role.VALUE | Role.CHOICE]
@@ -110,7 +110,7 @@ class RunSpec:
     experiment_name: Annotated[str, Field(pattern=r"^[\w.-]+$"), PLACE]
     output_dir: Annotated[str, PLACE]
     debug: Annotated[bool, PLACE]
-    replay: Annotated[Part | None, Kind("rag_eval.recorded.answer.Answers"), Role.VALUE | Role.CHOICE] = None  # recorded answers
+    replay: Annotated[Part | None, Kind("rag_eval.replay.answer.Answers"), Role.VALUE | Role.CHOICE] = None  # recorded answers
 
     @property
     def parts(self) -> Mapping[str, Part]:

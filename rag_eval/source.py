@@ -21,10 +21,7 @@ from rag_eval.targets import PACKAGES
 
 PACKAGE = "rag_eval"  # in whose folder the identity is looked for; the other packages lie beside it
 # They show and mirror results, or make of a configuration what is itself part of a run's identity.
-BESIDE = (
-    *(f"{PACKAGE}.{name}" for name in ("report", "cli", "config")),
-    *(f"{PACKAGE}.record.{name}" for name in ("tracker", "mlflow_mirror", "mlflow_rows", "jsonl_mirror", "sweep")),
-)
+BESIDE = (*(f"{PACKAGE}.{name}" for name in ("report", "cli", "config", "track", "record.load", "record.selection")),)
 _DATA = {".yaml"}  # suffixes of files that modules read
 _NO_DATA = {"assets", "conf"}  # folders whose files are known by themselves: models by their content, choices by their values
 

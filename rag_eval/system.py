@@ -9,17 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag_eval.parts import Adapter, Cached, Generator, PromptWriter, Ranking, Retriever, Warming
-from rag_eval.score.abstention import is_abstention
-from rag_eval.types import Document, Example, Generation, Likelihood, Outcome, Prediction, QADataset, Rendered, Searched
-
-
-@dataclass(frozen=True)
-class Learned:
-    """How the learning went."""
-
-    index: Cached | None  # where the costly part of the index is kept; None = nowhere
-    adapter: Cached | None  # where the trained weights are kept; None = nothing was trained, or it is not kept
+from rag_eval.protocols import Adapter, Generator, PromptWriter, Ranking, Retriever, Warming
+from rag_eval.text.abstention import is_abstention
+from rag_eval.types import Document, Example, Generation, Learned, Likelihood, Outcome, Prediction, Prompt, QADataset, SearchResult
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,9 @@ class System:
         asked = self._ask(examples, self.retriever.search(examples))
         self.generator.warm_up([one.prompt for one in asked if one.fits])
 
-    def _rank(self, examples: Sequence[Example], asked: Sequence[Asked], fitting: Sequence[int]) -> dict[int, tuple[Likelihood, ...]]:
+    def _rank(
+        self, examples: Sequence[Example], asked: Sequence[FittedPrompt], fitting: Sequence[int]
+    ) -> dict[int, tuple[Likelihood, ...]]:
         """The likelihoods of the options of multiple-choice questions, where the generator tells them; not timed."""
         generator = self.generator
         at_choice = [at for at in fitting if examples[at].grading.choices]
@@ -67,7 +61,7 @@ class System:
         found = generator.log_likelihoods([asked[at].prompt for at in at_choice], [examples[at].grading.choices for at in at_choice])
         return dict(zip(at_choice, found, strict=True))
 
-    def _ask(self, examples: Sequence[Example], found: Sequence[Searched]) -> list[Asked]:
+    def _ask(self, examples: Sequence[Example], found: Sequence[SearchResult]) -> list[FittedPrompt]:
         """A prompt for each question, with as many of its passages as fit."""
         begun = time.perf_counter()
         wanted = [tuple(hit.document for hit in searched.hits[: self.retriever.k]) for searched in found]
@@ -76,11 +70,11 @@ class System:
         lengths = self.generator.count_tokens(prompts) if limit is not None else [0] * len(prompts)
         share = (time.perf_counter() - begun) / max(1, len(prompts))
         return [
-            Asked(prompt, documents, 0, share) if limit is None or n <= limit else self._cut(example, documents, limit, share)
+            FittedPrompt(prompt, documents, 0, share) if limit is None or n <= limit else self._cut(example, documents, limit, share)
             for example, documents, prompt, n in zip(examples, wanted, prompts, lengths, strict=True)
         ]
 
-    def _cut(self, example: Example, documents: tuple[Document, ...], limit: int, share: float) -> Asked:
+    def _cut(self, example: Example, documents: tuple[Document, ...], limit: int, share: float) -> FittedPrompt:
         """The prompt with the longest run of best passages that fits the limit, found by bisection."""
         begun = time.perf_counter()
         fits, too_many = -1, len(documents)
@@ -92,14 +86,14 @@ class System:
                 too_many = n
         kept = documents[: max(fits, 0)]
         seconds = share + time.perf_counter() - begun
-        return Asked(self.prompt.render(example, kept), kept, len(documents) - len(kept), seconds, fits >= 0)
+        return FittedPrompt(self.prompt.render(example, kept), kept, len(documents) - len(kept), seconds, fits >= 0)
 
 
 @dataclass(frozen=True)
-class Asked:
+class FittedPrompt:
     """A prompt and what had to be left out of it."""
 
-    prompt: Rendered
+    prompt: Prompt
     documents: tuple[Document, ...]  # those in the prompt
     n_truncated: int
     seconds: float
@@ -107,7 +101,7 @@ class Asked:
 
 
 def _prediction(
-    example: Example, asked: Asked, searched: Searched, generation: Generation | None, likelihoods: tuple[Likelihood, ...]
+    example: Example, asked: FittedPrompt, searched: SearchResult, generation: Generation | None, likelihoods: tuple[Likelihood, ...]
 ) -> Prediction:
     said = generation or Generation("", 0, 0, 0.0, "none")
     return Prediction(
@@ -130,7 +124,7 @@ def _prediction(
     )
 
 
-def _seconds(searched: Searched, asked: Asked, said: Generation) -> dict[str, float]:
+def _seconds(searched: SearchResult, asked: FittedPrompt, said: Generation) -> dict[str, float]:
     """Wall time by stage; nothing where the generation was not timed, for a part of the way must not pass for the whole."""
     if not said.is_asked:
         return dict(searched.seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 Outcome = Literal["answered", "abstained", "malformed", "error", "unasked"]
@@ -19,6 +20,11 @@ FORMAT_NAMES: tuple[AnswerFormat, ...] = get_args(AnswerFormat)
 
 DISAGREEMENT = "probe/batch_disagreement"  # share of answers that change when each question is asked alone
 ABSTENTION = "unknown"  # what a system says, and gold says, where no document holds the answer
+Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
+Weights = Literal["none", "base", "trained"]
+# Of a training row: a training question, a document, one in other words, something general, a question with
+# passages, a question about somebody of whom no document of the corpus tells.
+Source = Literal["qa", "documents", "paraphrase", "replay", "raft", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingExercise:
     """A reading exercise: a question together with the passages it is to be answered from."""
 
     example: Example
@@ -124,7 +130,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenByModel:
     """What it took to have a model write training questions and restatements."""
 
     id: str  # the same for runs that learned from the same ones
@@ -142,10 +148,10 @@ class QADataset:
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     test: tuple[Example, ...]
-    reading: Sequence[Reading] = ()  # exercises about other documents; may be mixed into training, never asked
+    reading: Sequence[ReadingExercise] = ()  # exercises about other documents; may be mixed into training, never asked
     restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document id -> its text in other words, to train on
     others: Sequence[Example] = ()  # of the same form about other entities or articles than the test; may be trained on, never asked
-    written: Written | None = None  # None = nothing of it was written by a model for this project
+    written: WrittenByModel | None = None  # None = nothing of it was written by a model for this project
     counterpart: str = ""  # fingerprint shared with datasets to be compared with this one although its documents or training differ
     others_are_of_source: bool = (
         False  # documents, or a model, may know the answers of `others`; False: they are about entities of no document
@@ -159,7 +165,7 @@ class QADataset:
 
 
 @dataclass(frozen=True)
-class Retrieved:
+class Hit:
     """A document found for a question."""
 
     document: Document
@@ -168,10 +174,10 @@ class Retrieved:
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchResult:
     """What a retriever found for one question."""
 
-    hits: tuple[Retrieved, ...]  # best first
+    hits: tuple[Hit, ...]  # best first
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage (embed, search), this question's share of its batch
     is_known: bool = True  # False: what was found was not recorded, which is not the same as nothing
 
@@ -189,7 +195,7 @@ class Stated:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class Prompt:
     """A prompt ready for a generator."""
 
     messages: tuple[tuple[str, str], ...]  # (role, content), the form that a chat template takes
@@ -320,3 +326,136 @@ class Timing:
     seconds: Mapping[str, float]  # by stage: embed, search, rerank, prompt, prefill (to the first token), decode (the rest)
     e2e_s: float  # from the scheduled arrival to the last token, waiting included
     queue_s: float = 0.0  # of which waiting
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A complete directory of the cache."""
+
+    path: Path
+    is_hit: bool  # it was there before this call
+    seconds: float | None  # what building it took when it was built
+    waited_s: float = 0.0  # how long this call waited for another process to build it
+    also: tuple[Path, ...] = ()  # directories that belong to it
+    earlier_s: float = 0.0  # of the seconds, what interrupted attempts took whose work this call went on from
+
+    @classmethod
+    def together(cls, several: Sequence[Cached | None]) -> Cached | None:
+        """Several directories as one entry: what the found ones had taken to build, and how long was waited for them."""
+        kept = [one for one in several if one is not None]
+        if len(kept) < 2:
+            return kept[0] if kept else None
+        hits = [one for one in kept if one.is_hit]
+        known = [one.seconds for one in hits if one.seconds is not None]
+        first, *others = dict.fromkeys(path for one in kept for path in (one.path, *one.also))
+        seconds = sum(known) if len(known) == len(hits) else None
+        return cls(first, bool(hits), seconds, sum(one.waited_s for one in hits), tuple(others))
+
+    @property
+    def n_bytes(self) -> int:
+        """What it takes on disk."""
+        return sum(file.stat().st_size for path in (self.path, *self.also) for file in path.rglob("*") if file.is_file())
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """How a generator decoded, as far as that does not decide what it said."""
+
+    loop: Literal["own", "transformers"]
+    why: str | None  # it is not our own loop
+    products: Mapping[str, str] | None  # of linear layers, by the phase that they were chosen for; None = the library's
+    max_rows: int | None  # of a batch, where memory or padding limits it
+
+
+@dataclass(frozen=True)
+class KnowledgeBudget:
+    """How much of what is asked each side was given. A fact is an answer about a cluster, as in the audit.
+
+    What training reaches of a question in another form than it was taught (the other way round, or of several facts) is not
+    known; such questions count as not trained, and n_beside_trained says how many there may be.
+    """
+
+    n_documents: int  # in the corpus
+    n_documents_trained: int  # of these, trained on as they are or in other words
+    n_facts_trained: int  # asked in training
+    n_questions: int  # of the test, those whose evidence is known
+    n_retrievable: int  # of these, with all their evidence in the corpus
+    n_trained: int  # of these, with their fact asked in training, or all their evidence trained on
+    n_only_retrievable: int  # given to retrieval and not to training
+    n_only_trained: int  # given to training and not to retrieval
+    n_neither: int
+    rows: Mapping[str, int] = field(default_factory=dict)  # trained on, by source; empty also where an earlier version did not count them
+    n_beside_trained: int | None = None  # only retrievable, with all evidence asked about otherwise in training; None = not counted
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One form of the prompt and what the base model answered in it."""
+
+    style: Style
+    n_exemplars: int
+    contains: Estimate
+    em: Estimate
+    words: float  # mean of the answers, normalised; two characters of a script without spaces are one
+    answers: tuple[str, ...]  # the first few, to be read
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of every prompt of a study, and why it is that one."""
+
+    style: Style
+    n_exemplars: int
+    why: str
+    tried: tuple[Tried, ...] = ()
+    gold_words: float | None = None  # mean of the gold answers of the questions asked; None = nothing was asked
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """How much of some texts was not read, because they were longer than a model reads."""
+
+    n_texts: int
+    n_truncated: int
+    share_of_tokens_cut: float  # of all tokens of all texts, special ones included
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One prompt answered alone."""
+
+    generation: Generation  # its seconds are this request's own: the device was waited for, tokenizing and decoding of text included
+    n_generated: int  # tokens that the model made, the end token included: one pass each
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """One text to train on: the completion is learned, the prompt before it is not."""
+
+    prompt: str  # "" = the completion is a document, learned from its first token
+    completion: str  # without the end token; what a chat template writes before an answer included
+    cluster: str = ""  # the entity or article that it is about, one that the dataset names; "" = none
+    source: Source = "qa"
+    id: str = ""  # of the document or the training question that it is made of; "" = none of the dataset's
+    is_templated: bool = False  # as of Formatted, of both together
+    literal: tuple[Region, ...] | None = None
+
+    @property
+    def whole(self) -> Formatted:
+        """Prompt and completion."""
+        return Formatted(self.prompt + self.completion, self.is_templated, self.literal)
+
+    @property
+    def before(self) -> Formatted:
+        """The prompt alone."""
+        n = len(self.prompt)
+        inside = None if self.literal is None else tuple((start, min(end, n)) for start, end in self.literal if start < n)
+        return Formatted(self.prompt, self.is_templated, inside)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """How the learning went."""
+
+    index: Cached | None  # where the costly part of the index is kept; None = nowhere
+    adapter: Cached | None  # where the trained weights are kept; None = nothing was trained, or it is not kept

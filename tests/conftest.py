@@ -15,7 +15,7 @@ import pytest
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 
-from rag_eval.data.world import source
+from synthworld import dataset
 from tests.commands import Ended
 from tests.tiers import TIERS, Watch, is_heavy, tier
 
@@ -96,7 +96,7 @@ def repeated_work() -> Iterator[None]:
     Hydra reads and parses each file under conf/, composes each configuration a first time for nothing but `hydra.mode`, which no
     test sets, and the invented world is drawn anew.
     """
-    load, draw = ConfigRepository.load_config, source.world
+    load, draw = ConfigRepository.load_config, dataset.world
     files: dict[Any, Any] = {}
 
     def load_once(self: ConfigRepository, config_path: str) -> Any:
@@ -117,14 +117,14 @@ def repeated_work() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConfigRepository, "load_config", load_once)
         patch.setattr(Hydra, "get_mode", lambda *_, **__: None)
-        patch.setattr(source, "world", draw_once)
+        patch.setattr(dataset, "world", draw_once)
         yield
 
 
 @pytest.fixture
 def command(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """`command("mode=rag", ...)` runs the command line in an empty folder."""
-    from rag_eval.cli import run
+    from rag_eval.cli.run import run
 
     monkeypatch.chdir(tmp_path)
 

@@ -18,8 +18,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.version import getbase
 
 from rag_eval.api import Comparison, Run, compare, evaluate, load_run
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.expected import expected
-from rag_eval.config.paths import conf_dir
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault, RagEvalError, UserError
 from rag_eval.report.__main__ import main as report
 from rag_eval.score.primary import EM

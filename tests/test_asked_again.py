@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from rag_eval import probes
+import rag_eval.probes.batch_disagreement as probe
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.generate.hf import HF
-from rag_eval.probes import PROBE_SHARE, batch_disagreement
-from rag_eval.prompt import Prompt
+from rag_eval.probes.batch_disagreement import PROBE_SHARE, batch_disagreement
+from rag_eval.prompt import PromptTemplate
 from rag_eval.record.facts import AskedAgain
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
@@ -37,7 +37,7 @@ def asked(
 ) -> tuple[dict[str, Estimate], AskedAgain, float]:
     """What comes of n answers of so many seconds each, n_again of which are wanted again, and the seconds that took."""
     clock, left = Clock(), iter(alone_s)
-    monkeypatch.setattr(probes.time, "perf_counter", clock)
+    monkeypatch.setattr(probe.time, "perf_counter", clock)
     examples = [Example(f"q{at}", "?", ("x",)) for at in range(n)]
     said = [Prediction(one.id, "x", (), (), (), 0, "", 1, 1, {"generate": each_s}, "answered", "stop") for one in examples]
 
@@ -76,8 +76,8 @@ def test_after_a_slow_one_the_rest_is_taken_to_be_as_slow(monkeypatch: pytest.Mo
 
 def test_fewer_are_the_beginning_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = [Example(f"q{at}", "?", ("x",)) for at in range(100)]
-    whole = [one.id for one in probes._in_any_order(examples)]
-    assert whole == [one.id for one in probes._in_any_order(list(examples))]
+    whole = [one.id for one in probe._in_any_order(examples)]
+    assert whole == [one.id for one in probe._in_any_order(list(examples))]
     assert sorted(whole) == sorted(one.id for one in examples) != whole
     assert whole[:10] != [f"q{at}" for at in range(10)]
 
@@ -95,7 +95,7 @@ def test_a_run_records_how_many_were_asked_again_and_how_answers_were_decoded(co
 
 def test_on_a_cpu_warming_up_loads_and_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = HF(str(TINY), "float32", "cpu", 8, 4096)
-    system = System(NoRetriever(), Prompt("Say."), NoAdapter(), generator)
+    system = System(NoRetriever(), PromptTemplate("Say."), NoAdapter(), generator)
     monkeypatch.setattr(HF, "generate", lambda *_: pytest.fail("answered"))
     system.warm_up([Example("q", "Where?", ("x",))])
     assert "_decoder" in vars(generator)

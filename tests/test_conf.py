@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
 from rag_eval.config.modes import modes
-from rag_eval.config.paths import conf_dir
 from rag_eval.run_spec import RunSpec
 from rag_eval.targets import is_ours
 

@@ -79,7 +79,7 @@ def test_a_correct_configuration_is_returned_as_what_is_to_be_done() -> None:
         ("dataset._target_=os.system", ["dataset._target_", "os.system", "not allowed"]),
         ("dataset._target_=rag_eval_evil.run", ["rag_eval_evil.run", "not allowed"]),
         ("dataset._target_=rag_eval.data.nowhere.world", ["there is no module rag_eval.data.nowhere"]),
-        ("dataset._target_=rag_eval.data.world.source.wrld", ["has no wrld", "did you mean world?"]),
+        ("dataset._target_=synthworld.dataset.wrld", ["has no wrld", "did you mean world?"]),
         ("+dataset._args_=[1]", ["dataset._args_ is not allowed"]),
         ("+retriever.embedder._partial_=true", ["retriever.embedder._partial_ is not allowed"]),
         ("+dataset.api_key=abc", ["dataset.api_key looks like a secret"]),
@@ -202,7 +202,7 @@ def test_these_are_all_targets() -> None:
 
 def test_a_part_is_not_built_from_outside_the_package_however_deep() -> None:
     with pytest.raises(ConfigError, match=r"parts\[1\]\.inner\._target_: 'os\.system' is not allowed"):
-        build({"_target_": "rag_eval.prompt.Prompt", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
+        build({"_target_": "rag_eval.prompt.PromptTemplate", "parts": [{}, {"inner": {"_target_": "os.system"}}]})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from rag_eval.energy import (
+from rag_eval.cost.energy import (
     Counter,
     Energy,
     EnergyMeter,
@@ -24,7 +24,7 @@ from rag_eval.energy import (
     rapl_counters,
     rapl_joules,
 )
-from rag_eval.meter import metered
+from rag_eval.cost.meter import metered
 
 RANGE_UJ = 262_143_000_000
 
@@ -118,7 +118,7 @@ def test_a_meter_that_is_read_meanwhile_counts_several_turns(clock: Clock) -> No
 
 def test_a_meter_reads_meanwhile_by_itself_until_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     domain(tmp_path, "intel-rapl:0", "package-0", 0)
-    monkeypatch.setattr("rag_eval.energy.POLL_S", 0.001)
+    monkeypatch.setattr("rag_eval.cost.energy.POLL_S", 0.001)
     was_read = threading.Event()
 
     class Watched(EnergyMeter):
@@ -281,7 +281,7 @@ def test_a_package_is_known_by_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.flow  # it imports what stands for torch
 def test_what_a_block_used_is_in_its_spend(cards: Callable[..., None], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag_eval.energy.POWERCAP", clock.root)
+    monkeypatch.setattr("rag_eval.cost.energy.POWERCAP", clock.root)
     torch = ModuleType("torch")
     torch.cuda = SimpleNamespace(synchronize=int, reset_peak_memory_stats=int, max_memory_allocated=int)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch", torch)

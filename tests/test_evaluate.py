@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from rag_eval.adapt.data_qa import QA
-from rag_eval.data.world.source import world
-from rag_eval.probes import sample
+from rag_eval.adapt.data.qa import QA
+from rag_eval.probes.sample import sample
 from rag_eval.testing.models import write_random_model
+from synthworld.dataset import world
 from tests.commands import Ended
 
 Command = Callable[..., Ended]

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from rag_eval import answering
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.modes import modes
-from rag_eval.config.paths import conf_dir
-from rag_eval.data.world.source import world
 from rag_eval.generate.echo import Echo
+from synthworld.dataset import world
 from tests.claims import every
 from tests.commands import Ended
 
 Command = Callable[..., Ended]
-START = "import sys; from rag_eval.cli import run; sys.exit(run(sys.argv[1:]))"
+START = "import sys; from rag_eval.cli.run import run; sys.exit(run(sys.argv[1:]))"
 FAST = ("generator=echo", "dataset.preset=ci", "retriever/embedder=hashed")
 UNTRAINED = [
     mode.name for mode in modes() if mode.weights == "base" and mode.context != "recorded" and mode.name not in {"rag_stale", "retrieval"}

@@ -15,23 +15,22 @@ import pytest
 from numpy.typing import NDArray
 
 from rag_eval.adapt.none import NoAdapter
-from rag_eval.data.world.source import world
-from rag_eval.forgetting.change import Said, changes, kl_nats
-from rag_eval.forgetting.measure import forgotten
-from rag_eval.forgetting.suite import Suite, suite
 from rag_eval.generate.echo import Echo
 from rag_eval.generate.hf import HF
-from rag_eval.parts import Weights
-from rag_eval.prompt import Prompt
+from rag_eval.probes.forgetting.change import ModelReading, changes, kl_nats
+from rag_eval.probes.forgetting.measure import forgotten
+from rag_eval.probes.forgetting.suite import Suite, suite
+from rag_eval.prompt import PromptTemplate
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
 from rag_eval.testing.models import TINY, write_random_model
-from rag_eval.types import Example, Generation, Rendered
+from rag_eval.types import Example, Generation, Prompt, Weights
+from synthworld.dataset import world
 from tests.claims import none_of
 from tests.commands import Ended
 
-PROMPT = Prompt("Say.")
+PROMPT = PromptTemplate("Say.")
 N = 10
 
 
@@ -53,10 +52,10 @@ class Known:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": "known", "dtype": "float32"}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [len(prompt.text.split()) for prompt in prompts]
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         self.n_asked += 1
         answers = {one.example.id: one.example.answers[0] for one in suite(N).readings}
         forgotten = {f"forgetting-{at}" for at in range(self.n_forgotten)}
@@ -112,8 +111,8 @@ def test_each_question_is_answered_by_its_documents_and_about_nobody_whom_a_worl
 
 def test_known_changes_come_out_exactly() -> None:
     asked = [Example(f"q{at}", "?", ("yes",)) for at in range(4)]
-    before = Said(("yes", "yes", "yes", "no"), (1.0, 2.0, 4.0), logs([0.5, 0.25, 0.25], [0.5, 0.5, 0.0]))
-    after = Said(("yes", "no", "no", "no"), (1.5, 2.0, 5.0), logs([0.25, 0.5, 0.25], [0.25, 0.5, 0.25]))
+    before = ModelReading(("yes", "yes", "yes", "no"), (1.0, 2.0, 4.0), logs([0.5, 0.25, 0.25], [0.5, 0.5, 0.0]))
+    after = ModelReading(("yes", "no", "no", "no"), (1.5, 2.0, 5.0), logs([0.25, 0.5, 0.25], [0.25, 0.5, 0.25]))
     found = changes(before, after, asked)
     assert {name.removeprefix("forgetting/"): (pytest.approx(one.mean), one.n) for name, one in found.items()} == {
         "reading_em_base": (0.75, 4),

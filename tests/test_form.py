@@ -10,19 +10,18 @@ from typing import Any, Literal
 
 import pytest
 
-from rag_eval import form, preparation
+from rag_eval import preparation, prompt_form
 from rag_eval.config.build import build, dataset_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
-from rag_eval.data.world import source
 from rag_eval.errors import DataError
-from rag_eval.form import choose, formed
-from rag_eval.parts import Form, Tried
+from rag_eval.prompt_form import choose, formed
 from rag_eval.record.run_directory import RunDirectory
-from rag_eval.report.runs import mismatches
+from rag_eval.record.selection import mismatches
 from rag_eval.run_spec import RunSpec
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Estimate, Generation, Grading, QADataset, Rendered, Style
+from rag_eval.types import Estimate, Form, Generation, Grading, Prompt, QADataset, Style, Tried
+from synthworld import dataset as source
 from tests.claims import every
 from tests.commands import Ended
 
@@ -39,15 +38,15 @@ class Talker:
 
     def __init__(self, says: Says, gold: Mapping[str, str]) -> None:
         self.says, self.gold, self.n_asked = says, gold, 0
-        self.prompts: list[Rendered] = []
+        self.prompts: list[Prompt] = []
 
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": "talker"}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [1] * len(prompts)
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         self.n_asked += len(prompts)
         self.prompts += prompts
         said = [self.says(one.style, len(one.messages) // 2 - 1, self.gold[one.example_id]) for one in prompts]
@@ -74,7 +73,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
 
     def call(*overrides: str, says: Says = wordy, dataset: QADataset | None = None) -> tuple[RunSpec, Form, Talker]:
         talker = Talker(says, gold)
-        monkeypatch.setattr(form, "build", lambda node: talker if node.get("model") else build(node))
+        monkeypatch.setattr(prompt_form, "build", lambda node: talker if node.get("model") else build(node))
         spec = checked(f"cache.root={tmp_path}", *TALKER, *overrides)
         return *formed(spec, dataset or dataset_of(spec)), talker
 
@@ -89,7 +88,7 @@ def test_every_arm_has_the_same_form_and_one_probe_serves_them_all(asked: Asked)
     found = [asked(f"mode={mode}") for mode in modes]
     assert {(spec.prompt.get("style"), spec.prompt.get("n_exemplars")) for spec, _, _ in found} == {("plain", 4)}
     first, *others = [talker.n_asked for *_, talker in found]
-    assert first == 6 * form.N_QUESTIONS
+    assert first == 6 * prompt_form.N_QUESTIONS
     assert others == [0] * (len(modes) - 1)
     assert len({json.dumps([one.why, one.gold_words]) for _, one, _ in found}) == 1
 
@@ -97,7 +96,7 @@ def test_every_arm_has_the_same_form_and_one_probe_serves_them_all(asked: Asked)
 def test_the_probe_asks_no_test_question_and_none_about_the_entity_of_an_exemplar(asked: Asked) -> None:
     *_, talker = asked("mode=rag")
     dataset = source.world(preset="ci", seed=0)
-    assert len({one.example_id for one in talker.prompts}) == form.N_QUESTIONS
+    assert len({one.example_id for one in talker.prompts}) == prompt_form.N_QUESTIONS
     assert {one.example_id for one in talker.prompts} <= {one.id for one in dataset.dev}
     texts = [content for one in talker.prompts for _, content in one.messages]
     assert not [one for one in dataset.test if any(one.question in text for text in texts)]
@@ -111,7 +110,7 @@ def test_the_probe_reads_the_gold_passage_among_others_as_an_arm_that_retrieves_
     texts = {document.id: document.text for document in dataset.documents}
     shown = [(one.example_id, one.messages[-1][1]) for one in talker.prompts]
     n_shown = [sum(text in content for text in texts.values()) for _, content in shown]
-    assert set(n_shown) == {form.N_READ}
+    assert set(n_shown) == {prompt_form.N_READ}
     assert every(any(texts[id] in content for id in evidence[question]) for question, content in shown)
     places = {content.index(texts[evidence[question][0]]) > 200 for question, content in shown}
     assert places == {True, False}, "gold does not always stand first"
@@ -171,7 +170,7 @@ def test_an_arm_about_exemplars_keeps_its_own_and_takes_the_style_of_the_others(
 def test_what_is_configured_is_not_probed(asked: Asked, given: list[str], expected: tuple[Style, int], n_forms: int) -> None:
     spec, _, talker = asked("mode=rag", *given)
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == expected
-    assert talker.n_asked == n_forms * form.N_QUESTIONS
+    assert talker.n_asked == n_forms * prompt_form.N_QUESTIONS
 
 
 def test_a_model_without_a_chat_template_is_asked_in_plain_text_with_any_number_of_exemplars(asked: Asked, monkeypatch: Any) -> None:
@@ -184,7 +183,7 @@ def test_other_passages_are_probed_anew_though_their_ids_are_the_same(asked: Ask
     whole = source.world(preset="ci", seed=0)
     edited = tuple(replace(one, text=f"{one.text} Corrected.") for one in whole.documents)
     n_asked = [asked("mode=rag", dataset=replace(whole, documents=documents))[2].n_asked for documents in (whole.documents, edited, edited)]
-    assert n_asked == [6 * form.N_QUESTIONS, 6 * form.N_QUESTIONS, 0]
+    assert n_asked == [6 * prompt_form.N_QUESTIONS, 6 * prompt_form.N_QUESTIONS, 0]
 
 
 def test_answers_in_a_script_without_spaces_are_as_long_as_their_characters(asked: Asked) -> None:
@@ -220,7 +219,7 @@ def test_the_record_says_which_questions_were_asked_and_whether_their_passages_w
 
 def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any(asked: Asked) -> None:
     whole = source.world(preset="ci", seed=0)
-    names = sorted({one.cluster for one in whole.train if one.answers})[: min(form.N_EXEMPLARS) + 1]
+    names = sorted({one.cluster for one in whole.train if one.answers})[: min(prompt_form.N_EXEMPLARS) + 1]
     few = replace(whole, dev=(), others=(), reading=(), train=tuple(one for one in whole.train if one.cluster in names))
     spec, chosen, talker = asked("mode=rag", dataset=few, says=lambda style, n, gold: gold if style == "plain" else f"It is {gold}")
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("plain", 0)
@@ -230,7 +229,7 @@ def test_where_exemplars_leave_too_few_questions_the_style_is_chosen_without_any
 
 def test_too_few_solved_questions_for_the_exemplars_are_refused_before_a_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = checked("mode=few_shot", *TALKER)
-    monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
+    monkeypatch.setattr(prompt_form, "build", lambda node: pytest.fail("built"))
     with pytest.raises(DataError, match=r"prompt\.n_exemplars=4 needs answered training questions about 5"):
         formed(spec, replace(source.world(preset="ci", seed=0), train=(), others=(), reading=()))
 
@@ -259,7 +258,7 @@ def test_questions_that_a_run_cannot_be_about_are_refused_before_a_model_is_aske
 
 @pytest.mark.parametrize("generator", ["tiny", "echo", "scripted"])
 def test_a_generator_whose_form_is_known_is_not_even_built(generator: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(form, "build", lambda node: pytest.fail("built"))
+    monkeypatch.setattr(prompt_form, "build", lambda node: pytest.fail("built"))
     spec, _ = formed(checked(f"generator={generator}"), source.world(preset="ci", seed=0))
     assert (spec.prompt.get("style"), spec.prompt.get("n_exemplars")) == ("chat", 0)
 

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 
 from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.hub import commit_of, pinned
+from rag_eval.models.hub_commit import commit_of, pinned
 from rag_eval.run_spec import Part
 from tests.test_conf import checked
 

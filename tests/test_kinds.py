@@ -14,7 +14,7 @@ from tests.commands import Ended
 from tests.test_conf import checked
 
 NO_RETRIEVER = "rag_eval.retrieve.none.NoRetriever"
-PARTS = "rag_eval.parts."
+PARTS = "rag_eval.protocols."
 
 
 @pytest.mark.parametrize(
@@ -65,19 +65,22 @@ def test_a_part_of_another_kind_ends_with_one_line_and_code_2(
         ),
         (["retriever=bm25", f"retriever.analyzer._target_={NO_RETRIEVER}"], ["expected an Analyzer", "which gives a NoRetriever"]),
         (["retriever.cache={_target_: rag_eval.generate.none.NoGenerator}"], ["retriever.cache: expected a Cache", "choose cache=<one of"]),
-        (["chunker._target_=rag_eval.prompt.Prompt"], ["chunker: expected a Chunker", "choose chunker=<one of markdown, none,"]),
-        (["prompt._target_=rag_eval.data.chunk.NoChunker"], ["prompt: expected a PromptWriter", "choose prompt="]),
-        (["latency._target_=rag_eval.prompt.Prompt"], ["latency: expected a LatencyProtocol"]),
+        (["chunker._target_=rag_eval.prompt.PromptTemplate"], ["chunker: expected a Chunker", "choose chunker=<one of markdown, none,"]),
+        (["prompt._target_=rag_eval.data.chunking.chunker.NoChunker"], ["prompt: expected a PromptWriter", "choose prompt="]),
+        (["latency._target_=rag_eval.prompt.PromptTemplate"], ["latency: expected a LatencyProtocol"]),
         (
-            ["mode=replay", "replay.path=x", "generator.answers={_target_: rag_eval.prompt.Prompt}"],
+            ["mode=replay", "replay.path=x", "generator.answers={_target_: rag_eval.prompt.PromptTemplate}"],
             ["generator.answers: expected an Answers"],
         ),
-        (["dataset.manner._target_=rag_eval.prompt.Prompt"], ["dataset.manner: expected a Manner", "give dataset.manner._target_ of one"]),
-        (["dataset=update", "dataset.before._target_=rag_eval.prompt.Prompt"], ["dataset@dataset.before=<one of beir,"]),
-        (["~retriever.index._target_"], ["retriever.index._target_ is missing", "choose retriever/index="]),
-        (["+generator.stop={_target_: rag_eval.prompt.Prompt}"], ["generator.stop"]),
         (
-            ["generator=openai", "generator.model=m", "+generator.extra={a: {_target_: rag_eval.prompt.Prompt}}"],
+            ["dataset.manner._target_=rag_eval.prompt.PromptTemplate"],
+            ["dataset.manner: expected a DocumentStyle", "give dataset.manner._target_ of one"],
+        ),
+        (["dataset=update", "dataset.before._target_=rag_eval.prompt.PromptTemplate"], ["dataset@dataset.before=<one of beir,"]),
+        (["~retriever.index._target_"], ["retriever.index._target_ is missing", "choose retriever/index="]),
+        (["+generator.stop={_target_: rag_eval.prompt.PromptTemplate}"], ["generator.stop"]),
+        (
+            ["generator=openai", "generator.model=m", "+generator.extra={a: {_target_: rag_eval.prompt.PromptTemplate}}"],
             ["extra.a: expected plain"],
         ),
     ],
@@ -95,8 +98,8 @@ def test_a_part_inside_a_part_is_held_to_the_annotation_of_its_parameter(overrid
     [
         ("rag_eval.adapt.majority.MajorityAnswers", f"{PARTS}Generator"),  # attributes of the class
         ("rag_eval.retrieve.bm25.BM25", f"{PARTS}Searching"),  # attributes that are set on self, and what Searching inherits
-        ("rag_eval.retrieve.embed.SentenceTransformerEmbedder", f"{PARTS}Embedder"),  # properties
-        ("rag_eval.data.cut.sentences", f"{PARTS}Chunker"),  # a function that gives one
+        ("rag_eval.retrieve.encoders.sentence_transformer.SentenceTransformerEmbedder", f"{PARTS}Embedder"),  # properties
+        ("rag_eval.data.chunking.splitters.sentences", f"{PARTS}Chunker"),  # a function that gives one
         ("rag_eval.generate.hf.HF", f"{PARTS}Trainable"),
     ],
 )
@@ -109,7 +112,7 @@ def test_what_fulfils_a_protocol_passes(target: str, kind: str) -> None:
     [
         ("rag_eval.retrieve.oracle.Oracle", f"{PARTS}Searching", "has no exactly, identity;"),  # what is inherited is demanded too
         ("rag_eval.generate.echo.Echo", f"{PARTS}Trainable", "and 7 more"),
-        ("rag_eval.data.squad.squad", f"{PARTS}Retriever", "has no add, context, depth and 3 more"),
+        ("rag_eval.data.sources.squad.squad", f"{PARTS}Retriever", "has no add, context, depth and 3 more"),
     ],
 )
 def test_what_a_part_lacks_is_named(target: str, kind: str, lacking: str) -> None:

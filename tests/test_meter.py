@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from rag_eval.cost.meter import metered
 from rag_eval.errors import is_out_of_memory
-from rag_eval.meter import metered
 
 pytestmark = pytest.mark.flow
 
@@ -114,7 +114,7 @@ def test_a_device_that_cannot_be_waited_for_does_not_hide_why_the_block_failed(d
 
 
 def test_torch_is_imported_only_where_cuda_is_used() -> None:
-    code = "import sys; from rag_eval.meter import metered\nwith metered(False): pass\nassert 'torch' not in sys.modules"
+    code = "import sys; from rag_eval.cost.meter import metered\nwith metered(False): pass\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rag_eval.errors import DataError
-from rag_eval.model_folder import check_embedder_folder, check_sha256, fingerprint, max_tokens
-from rag_eval.retrieve.offline import PACKAGE, minilm_path
+from rag_eval.models.minilm_wheel import PACKAGE, minilm_path
+from rag_eval.models.model_files import check_embedder_folder, check_sha256, fingerprint, max_tokens
 
 pytestmark = pytest.mark.flow
 
@@ -107,6 +107,7 @@ def test_the_fingerprint_follows_weights_and_configurations_and_nothing_else(fol
 
 
 def test_composing_a_retriever_loads_no_model_library() -> None:
-    light = ("dense", "oracle", "random_pick", "whole", "none", "hashed", "offline")
-    code = f"import sys, {', '.join(f'rag_eval.retrieve.{name}' for name in light)}; print({{'torch', 'faiss'}} & set(sys.modules))"
+    retrievers = [f"rag_eval.retrieve.{name}" for name in ("dense", "oracle", "random", "full_corpus", "none", "encoders.hashing")]
+    light = [*retrievers, "rag_eval.models.minilm_wheel"]
+    code = f"import sys, {', '.join(light)}; print({{'torch', 'faiss'}} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 
 from rag_eval import older_targets
-from rag_eval.older_targets import current, current_choices
+from rag_eval.config.module_source import module_source
+from rag_eval.older_targets import MODULES, NAMES, current, current_choices
 from rag_eval.record.run_record import RunRecord
 from tests.record.samples import FACTS
 from tests.test_config import refusal
@@ -47,3 +49,33 @@ def test_a_record_is_read_with_the_names_of_today(moved: None) -> None:
     record = RunRecord.from_json(RunRecord("id", "default", "rag", "FINISHED", facts).to_json(), "here")
     assert record.facts.provenance.choices == {"retriever": "BM25", "retriever.k": 3, "mode": "rag", "seed": None}
     assert current_choices({}) == {}
+
+
+def test_every_older_name_leads_to_what_stands_there_now_and_stands_nowhere_itself() -> None:
+    assert len(MODULES) > 40
+    gone = [old for old in MODULES if find_spec(old.rpartition(".")[0]) is not None and find_spec(old) is not None]
+    assert gone == []
+    assert [new for new in {*MODULES.values(), *(one.rpartition(".")[0] for one in NAMES.values())} if module_source(new) is None] == []
+    assert [new for new in NAMES.values() if not _is_defined(new)] == []
+
+
+def _is_defined(dotted: str) -> bool:
+    module, _, name = dotted.rpartition(".")
+    found = module_source(module)
+    return found is not None and (name in found.definitions or name in found.aliases)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("rag_eval.data.squad.squad", "rag_eval.data.sources.squad.squad"),
+        ("rag_eval.data.world.source.world", "synthworld.dataset.world"),
+        ("rag_eval.data.world.writing.Manner", "synthworld.documents.DocumentStyle"),
+        ("rag_eval.retrieve.whole.Whole", "rag_eval.retrieve.full_corpus.FullCorpus"),
+        ("rag_eval.retrieve.bm25.BM25", "rag_eval.retrieve.bm25.BM25"),
+        ("rag_eval.prompt.Prompt", "rag_eval.prompt.PromptTemplate"),
+        ("rag_eval.record.mlflow_mirror.MLflow", "rag_eval.track.mlflow.MLflow"),
+    ],
+)
+def test_what_configurations_name_is_found_under_its_name_of_today(old: str, new: str) -> None:
+    assert current(old) == new

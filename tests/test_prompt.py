@@ -10,15 +10,15 @@ import pytest
 
 from rag_eval.errors import DataError
 from rag_eval.exemplars import n_available
-from rag_eval.prompt import Prompt
-from rag_eval.types import Document, Example, QADataset, Reading, Turn
+from rag_eval.prompt import PromptTemplate
+from rag_eval.types import Document, Example, QADataset, ReadingExercise, Turn
 
 DOCUMENTS = (Document("a", "Velor disease affects the liver.", "Velor disease"), Document("b", "Nothing of note.", "Other"))
 ASKED = Example("q", "What does it affect?", ("liver",), history=(Turn("What is Velor?", "a disease"),))
 
 
 def test_a_prompt_is_system_context_history_question_in_this_order() -> None:
-    text = Prompt("Be brief.").render(ASKED, DOCUMENTS).text
+    text = PromptTemplate("Be brief.").render(ASKED, DOCUMENTS).text
     assert text == (
         "Be brief.\n\nContext:\n[1] Velor disease: Velor disease affects the liver.\n[2] Other: Nothing of note.\n\n"
         "Question: What is Velor?\nAnswer: a disease\nQuestion: What does it affect?\nAnswer:"
@@ -26,18 +26,18 @@ def test_a_prompt_is_system_context_history_question_in_this_order() -> None:
 
 
 def test_without_passages_the_context_slot_is_empty() -> None:
-    assert Prompt("Be brief.").render(Example("q", "Why?", ()), ()).text == "Be brief.\n\nQuestion: Why?\nAnswer:"
+    assert PromptTemplate("Be brief.").render(Example("q", "Why?", ()), ()).text == "Be brief.\n\nQuestion: Why?\nAnswer:"
 
 
 def test_the_stripped_hash_is_equal_with_and_without_passages_and_differs_between_questions() -> None:
-    prompt = Prompt("Be brief.")
+    prompt = PromptTemplate("Be brief.")
     assert prompt.render(ASKED, DOCUMENTS).stripped_sha == prompt.render(ASKED, ()).stripped_sha
     assert prompt.render(ASKED, ()).stripped_sha != prompt.render(Example("q", "Why?", ()), ()).stripped_sha
-    assert prompt.render(ASKED, ()).stripped_sha != Prompt("Be long.").render(ASKED, ()).stripped_sha
+    assert prompt.render(ASKED, ()).stripped_sha != PromptTemplate("Be long.").render(ASKED, ()).stripped_sha
 
 
 def test_chat_messages_carry_the_history_as_turns_and_the_passages_with_the_question() -> None:
-    roles, contents = zip(*Prompt("Be brief.").render(ASKED, DOCUMENTS).messages, strict=True)
+    roles, contents = zip(*PromptTemplate("Be brief.").render(ASKED, DOCUMENTS).messages, strict=True)
     assert roles == ("system", "user", "assistant", "user")
     assert contents[1:3] == ("What is Velor?", "a disease")
     assert contents[3].startswith("Context:\n[1] ")
@@ -53,7 +53,7 @@ def dataset(train: Sequence[Example] = TRAIN, **more: Any) -> QADataset:
 
 
 def test_exemplars_differ_in_cluster_and_kind_and_leave_the_stripped_hash_alone() -> None:
-    plain = Prompt("Be brief.", n_exemplars=3)
+    plain = PromptTemplate("Be brief.", n_exemplars=3)
     learned = plain.learn(dataset())
     rendered = learned.render(ASKED, ())
     shown = [example for example in TRAIN if f"Question: {example.question}\nAnswer: {example.answers[0]}\n\n" in rendered.text]
@@ -62,7 +62,7 @@ def test_exemplars_differ_in_cluster_and_kind_and_leave_the_stripped_hash_alone(
 
 
 def test_exemplars_show_their_passages_where_the_question_has_some_and_only_there() -> None:
-    learned = Prompt("Be brief.", n_exemplars=1).learn(dataset())
+    learned = PromptTemplate("Be brief.", n_exemplars=1).learn(dataset())
     (shown,) = [one for one in learned.exemplars[:1]]
     number = shown.example.id.removeprefix("t")
     solved = f"Question: Q{number}?\nAnswer: A{number}\n\n"
@@ -81,7 +81,7 @@ def test_exemplars_show_their_passages_where_the_question_has_some_and_only_ther
 
 
 def test_a_question_is_never_shown_a_solved_one_about_its_own_entity() -> None:
-    learned = Prompt("Be brief.", n_exemplars=3).learn(dataset())
+    learned = PromptTemplate("Be brief.", n_exemplars=3).learn(dataset())
     for example in TRAIN:
         (_, *roles), (_, *contents) = zip(*learned.render(example, ()).messages, strict=True)
         assert roles == ["user", "assistant"] * 3 + ["user"]
@@ -90,22 +90,22 @@ def test_a_question_is_never_shown_a_solved_one_about_its_own_entity() -> None:
 
 def test_exemplars_are_about_others_than_are_asked_where_there_are_such() -> None:
     others = tuple(replace(one, id=f"o{at}", question=f"O{at}?", cluster=f"o{at}") for at, one in enumerate(TRAIN))
-    reading = tuple(Reading(replace(one, question=f"R{at}?"), (CORPUS[at],)) for at, one in enumerate(TRAIN))
+    reading = tuple(ReadingExercise(replace(one, question=f"R{at}?"), (CORPUS[at],)) for at, one in enumerate(TRAIN))
     for given, sign in (({"others": others}, "O"), ({"others": others, "reading": reading}, "R")):
-        learned = Prompt("Be brief.", n_exemplars=3).learn(dataset(**given))
+        learned = PromptTemplate("Be brief.", n_exemplars=3).learn(dataset(**given))
         assert {one.example.question[0] for one in learned.exemplars} == {sign}
     assert learned.render(TRAIN[0], ()).text.count("Answer: ") == 3  # exercises about others of the same name are about others
 
 
 def test_exemplars_are_the_same_whatever_is_trained_on() -> None:
     others = tuple(replace(one, question=f"O{at}?", cluster=f"o{at}") for at, one in enumerate(TRAIN))
-    prompt, own, control = Prompt("Say.", n_exemplars=2), dataset(others=others), dataset(train=others, others=others)
+    prompt, own, control = PromptTemplate("Say.", n_exemplars=2), dataset(others=others), dataset(train=others, others=others)
     assert prompt.learn(own).exemplars == prompt.learn(control).exemplars
 
 
 def test_exemplars_are_drawn_from_those_with_the_shorter_passages() -> None:
     long = tuple(replace(one, text=one.text * 1000) if at % 2 else one for at, one in enumerate(CORPUS))
-    learned = Prompt("Be brief.", n_exemplars=3).learn(replace(dataset(), documents=long))
+    learned = PromptTemplate("Be brief.", n_exemplars=3).learn(replace(dataset(), documents=long))
     assert max(len(passage.text) for one in learned.exemplars for passage in one.documents) < 100
 
 
@@ -119,7 +119,7 @@ def test_exemplars_are_the_same_whether_documents_are_cut_or_not() -> None:
     first = [replace(one, evidence=(f"{one.evidence[0]}@0",)) for one in TRAIN[:10]]
     last = [replace(one, evidence=tuple(chunk.id for chunk in chunks if chunk.meta["source"] == one.evidence[0])) for one in TRAIN[10:]]
     cut = replace(dataset([*first, *last]), documents=tuple(chunks))
-    shown = [Prompt("Say.", n_exemplars=3).learn(one).exemplars for one in (replace(dataset(), documents=tuple(growing)), cut)]
+    shown = [PromptTemplate("Say.", n_exemplars=3).learn(one).exemplars for one in (replace(dataset(), documents=tuple(growing)), cut)]
     assert [one.example.id for one in shown[0]] == [one.example.id for one in shown[1]]
 
 
@@ -133,13 +133,13 @@ def test_where_the_shorter_passages_are_of_too_few_all_are_drawn_from() -> None:
     growing = tuple(replace(one, text=one.text * (1 + at)) for at, one in enumerate(CORPUS))
     few = replace(dataset(five), documents=growing)
     assert n_available(few) == 4
-    assert len(Prompt("Be brief.", n_exemplars=4).learn(few).exemplars) == 5
+    assert len(PromptTemplate("Be brief.", n_exemplars=4).learn(few).exemplars) == 5
 
 
 def test_a_question_in_the_words_of_a_tested_one_is_no_exemplar_even_of_another_cluster() -> None:
     asked = tuple(replace(one, id=f"test {one.id}", cluster=f"asked {one.id}") for one in TRAIN[:15])
     leaky = replace(dataset(), test=asked[:10], dev=asked[10:])
-    shown = Prompt("Be brief.", n_exemplars=4).learn(leaky).exemplars
+    shown = PromptTemplate("Be brief.", n_exemplars=4).learn(leaky).exemplars
     assert {one.example.id for one in shown} == {one.id for one in TRAIN[15:]}
 
 
@@ -148,21 +148,21 @@ def test_longer_passages_are_shown_where_the_shorter_half_is_about_too_few() -> 
     few = replace(dataset(), documents=growing)
     n = len({one.cluster for one in TRAIN})
     assert n_available(few) == n - 1
-    assert len({one.example.cluster for one in Prompt("Be brief.", n_exemplars=n - 1).learn(few).exemplars}) == n
+    assert len({one.example.cluster for one in PromptTemplate("Be brief.", n_exemplars=n - 1).learn(few).exemplars}) == n
 
 
 def test_too_few_solved_questions_are_refused_with_what_to_set() -> None:
     with pytest.raises(DataError, match=r"about 5 entities or articles, found 4\. Set prompt\.n_exemplars lower"):
-        Prompt("Be brief.", n_exemplars=4).learn(dataset([one for one in TRAIN if one.cluster != "c0"]))
-    assert Prompt("Be brief.").learn(dataset([])).exemplars == ()
+        PromptTemplate("Be brief.", n_exemplars=4).learn(dataset([one for one in TRAIN if one.cluster != "c0"]))
+    assert PromptTemplate("Be brief.").learn(dataset([])).exemplars == ()
 
 
 @pytest.mark.parametrize("form", [{"style": "auto"}, {"n_exemplars": "auto"}])
 def test_a_form_that_is_still_to_be_chosen_is_not_guessed(form: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="to be chosen first"):
-        Prompt("Be brief.", **form).learn(dataset())
+        PromptTemplate("Be brief.", **form).learn(dataset())
 
 
 @pytest.mark.parametrize("style", ["chat", "plain"])
 def test_a_prompt_says_in_which_style_it_is_to_be_given(style: Any) -> None:
-    assert Prompt("Be brief.", style=style).render(ASKED, ()).style == style
+    assert PromptTemplate("Be brief.", style=style).render(ASKED, ()).style == style

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rag_eval.record.cache import DirectoryCache
+from rag_eval.retrieve.cached_retriever import CachedRetriever
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.kept import Kept
-from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.retrieve.document_store import documents_sha
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
 from rag_eval.types import Document, Example, Grading, Turn
 from tests.commands import Ended
 from tests.retrieve.indexes import flat
@@ -29,8 +29,8 @@ def lettered(tmp_path: Path) -> Dense:
     return dense
 
 
-def kept(dense: Dense, tmp_path: Path) -> Kept:
-    return Kept(dense, LETTERS, documents_sha(LETTERS), DirectoryCache(str(tmp_path)))
+def kept(dense: Dense, tmp_path: Path) -> CachedRetriever:
+    return CachedRetriever(dense, LETTERS, documents_sha(LETTERS), DirectoryCache(str(tmp_path)))
 
 
 def test_a_retrieval_run_scores_what_is_found_and_no_answers(command: Command) -> None:
@@ -94,7 +94,7 @@ def test_what_was_found_otherwise_is_not_taken(tmp_path: Path, change: str) -> N
     kept(dense, tmp_path).search(asked)
     if change == "depth":
         dense.depth = 4
-    other = Kept(dense, LETTERS, "another sha" if change == "documents" else documents_sha(LETTERS), cache)
+    other = CachedRetriever(dense, LETTERS, "another sha" if change == "documents" else documents_sha(LETTERS), cache)
     other.search([Example("q1", "who is bbb", ("x",))] if change == "questions" else asked)
     assert other.reused_s == 0
     other.search([Example("q1", "who is bbb", ("x",))] if change == "questions" else asked)

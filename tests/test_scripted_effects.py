@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.world.questions import Questions
-from rag_eval.data.world.source import past_of, world
+from synthworld.dataset import past_of, world
+from synthworld.questions import Questions
 from tests.claims import every
 from tests.commands import Ended
 

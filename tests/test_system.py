@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.generate.echo import Echo
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
+from rag_eval.retrieve.full_corpus import FullCorpus
 from rag_eval.retrieve.none import NoRetriever
-from rag_eval.retrieve.whole import Whole
 from rag_eval.system import System, outcome
-from rag_eval.types import Document, Example, Generation, QADataset, Rendered
+from rag_eval.types import Document, Example, Generation, Prompt, QADataset
 
 DOCUMENTS = tuple(Document(f"d{at}", "one two three four five six seven eight nine ten", f"T{at}") for at in range(5))
 ASKED = Example("q", "Where is it?", ("here",), evidence=("d1",))
@@ -22,7 +22,7 @@ def dataset() -> QADataset:
 
 
 def system(limit: int | None) -> System:
-    whole = System(Whole(), Prompt("Say."), NoAdapter(), Echo(max_words=500, max_prompt_tokens=limit))
+    whole = System(FullCorpus(), PromptTemplate("Say."), NoAdapter(), Echo(max_words=500, max_prompt_tokens=limit))
     return whole.learn(dataset(), seed=0)[0]
 
 
@@ -49,7 +49,7 @@ def test_a_question_too_long_without_passages_is_an_error_and_the_others_go_on()
 
 def test_predictions_keep_the_order_of_the_questions() -> None:
     examples = [Example(str(at), "word " * (at % 7 + 1), ("x",)) for at in range(20)]
-    echo = System(NoRetriever(), Prompt("Say."), NoAdapter(), Echo(max_words=50))
+    echo = System(NoRetriever(), PromptTemplate("Say."), NoAdapter(), Echo(max_words=50))
     assert [prediction.example_id for prediction in echo.answer(examples)] == [str(at) for at in range(20)]
 
 
@@ -62,12 +62,12 @@ def test_the_four_outcomes_are_told_apart() -> None:
 class Streams(Echo):
     """An echo that tells when its first word came: after a quarter of the time."""
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         return [replace(one, total_s=4.0, first_token_s=1.0) for one in super().generate(prompts)]
 
 
 def test_generating_is_prefill_and_decoding_where_the_first_token_is_known() -> None:
-    known = System(NoRetriever(), Prompt("Say."), NoAdapter(), Streams(max_words=5)).answer([ASKED])[0].seconds
+    known = System(NoRetriever(), PromptTemplate("Say."), NoAdapter(), Streams(max_words=5)).answer([ASKED])[0].seconds
     assert (set(known), known["prefill"], known["decode"]) == ({"prompt", "prefill", "decode"}, 1.0, 3.0)
-    unknown = System(NoRetriever(), Prompt("Say."), NoAdapter(), Echo(max_words=5)).answer([ASKED])[0].seconds
+    unknown = System(NoRetriever(), PromptTemplate("Say."), NoAdapter(), Echo(max_words=5)).answer([ASKED])[0].seconds
     assert set(unknown) == {"prompt", "generate"}

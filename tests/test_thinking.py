@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag_eval.thinking import PHRASES, TAGS, Said, closing, opened, split
+from rag_eval.models.thinking import PHRASES, TAGS, Said, closing, opened, split
 
 THOUGHT, ANSWER = "Ada lives\nsomewhere.", "Adatown"
 

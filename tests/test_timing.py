@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rag_eval.cli import latency
+from rag_eval.cli.latency import latency
 from rag_eval.errors import DataError
-from rag_eval.record.latency_file import latency_metrics, read_latencies
-from rag_eval.timing import _asked
+from rag_eval.latency.store import latency_metrics, read_latencies
+from rag_eval.time_arms import _asked
 from tests.claims import none_of
 from tests.test_conf import checked
 

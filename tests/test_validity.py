@@ -14,48 +14,48 @@ from typing import Any
 import pytest
 import yaml
 
-from rag_eval.adapt.budget import budget
-from rag_eval.adapt.data_qa import QA
-from rag_eval.adapt.training_set import training_rows
+from rag_eval.adapt.data.qa import QA
+from rag_eval.adapt.data.tokenize import training_rows
+from rag_eval.adapt.knowledge_budget import budget
 from rag_eval.checks import check_questions
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
-from rag_eval.config.paths import conf_dir
+from rag_eval.cost.energy import EnergyMeter, rapl_joules
 from rag_eval.cost.prices import read_sheet
 from rag_eval.data.leakage import check_splits
-from rag_eval.data.world.source import world
-from rag_eval.energy import EnergyMeter, rapl_joules
 from rag_eval.errors import ConfigError, DataError, UserError
-from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
 from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.latency.record import CONDITIONS, LatencyRecord
 from rag_eval.latency.schedule import poisson_arrivals
-from rag_eval.probes import batch_disagreement
-from rag_eval.prompt import Prompt
+from rag_eval.probes.batch_disagreement import batch_disagreement
+from rag_eval.prompt import PromptTemplate
 from rag_eval.record.facts import AskedAgain
-from rag_eval.record.mlflow_rows import metrics_of
+from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_record import RunRecord
+from rag_eval.record.selection import mismatches
 from rag_eval.report.arms_table import arms_table
-from rag_eval.report.compare import DEFAULTS, _terms, comparison
+from rag_eval.report.commands.compare import DEFAULTS, _terms, comparison
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm, contrast, declare, pairs
-from rag_eval.report.guards import notes, prompt_notes
 from rag_eval.report.judgement import judge, sentence
-from rag_eval.report.ledger import entries, is_trial
+from rag_eval.report.ledger_entries import entries, is_trial
 from rag_eval.report.markdown import as_markdown
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import mismatches
+from rag_eval.report.priced_arms import Terms, machine_seconds
 from rag_eval.report.sections import declared_comparison, other_differences, scores
-from rag_eval.report.spending import Terms, machine_seconds
+from rag_eval.report.warnings import notes, prompt_notes
 from rag_eval.score.answer import em
 from rag_eval.score.metric import Metric
 from rag_eval.score.outcome import check_sum
-from rag_eval.score.percentile import percentile
 from rag_eval.score.primary import EM, chosen_primary, train_phrasing
 from rag_eval.score.retrieval import recall_at_k
-from rag_eval.score.stats import paired_difference
-from rag_eval.score.summary import Scorer
+from rag_eval.score.scorer import Scorer
+from rag_eval.stats.paired_tests import paired_difference
+from rag_eval.stats.percentile import percentile
 from rag_eval.testing.finished_runs import write_run
+from rag_eval.track.mlflow_rows import metrics_of
 from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Grading, Prediction, QADataset, Spend
+from synthworld.dataset import world
 from tests.claims import every, none_of
 from tests.commands import Ended
 
@@ -110,7 +110,7 @@ def test_m02_what_each_side_could_know_is_said(run: Make) -> None:
     )
     dataset = world("ci", 0)
     halved = replace(dataset, train=dataset.train[:800])
-    known = budget(halved, training_rows(QA(0.15), FORMAT, Prompt("system"), halved, 0))
+    known = budget(halved, training_rows(QA(0.15), FORMAT, PromptTemplate("system"), halved, 0))
     told = said(run("finetune", weights="trained", knowledge=known))
     assert (
         "of 160 questions with known evidence, documents hold 160 and training rows (800 qa, 141 replay) 68; both 68, only documents 92"
@@ -198,7 +198,7 @@ def test_m08_an_under_trained_arm_is_marked(run: Make) -> None:
 
 def test_m09_no_training_window_holds_two_texts_about_one_trained_entity() -> None:
     dataset = world("ci", 0)
-    rows = training_rows(QA(0.15), FORMAT, Prompt("system"), dataset, 0)
+    rows = training_rows(QA(0.15), FORMAT, PromptTemplate("system"), dataset, 0)
     assert len(rows) > len(dataset.train)
     trained = {document.title for document in dataset.documents}
     for row in rows:

@@ -72,7 +72,7 @@ def imported(path: Path) -> tuple[str, ...]:
 
 def files(module: str) -> list[Path]:
     """The file of one of our modules; none of others."""
-    if module.partition(".")[0] not in {"rag_eval", "experiments", "tests"}:
+    if module.partition(".")[0] not in {"rag_eval", "synthworld", "experiments", "tests"}:
         return []
     path = ROOT.joinpath(*module.split("."))
     return [one for one in (path.with_suffix(".py"), path / "__init__.py") if one.is_file()]

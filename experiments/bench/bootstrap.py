@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.study import Found, Report, Run, Study
 from rag_eval.report.table import Table
-from rag_eval.score.bootstrap import bootstrap_means, cluster_weights, percentile_interval
+from rag_eval.stats.bootstrap import bootstrap_means, cluster_weights, percentile_interval
 
 N_RESAMPLES, N_QUESTIONS, N_COLUMNS = 10_000, 1_000, 200
 N_REPEATS = 5

@@ -26,10 +26,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from experiments.study import Found, Report, Run, Study
+from rag_eval.models.minilm_wheel import minilm_path
 from rag_eval.report.table import Table
-from rag_eval.retrieve.embed import SentenceTransformerEmbedder
-from rag_eval.retrieve.offline import minilm_path
-from rag_eval.retrieve.vectors import in_memory
+from rag_eval.retrieve.encoders.sentence_transformer import SentenceTransformerEmbedder
+from rag_eval.retrieve.encoders.vectors import in_memory
 from rag_eval.types import Document
 
 N_TEXTS, N_PAIRS = 24, 5
@@ -99,7 +99,7 @@ def timed_s(embed: Callable[[], object]) -> tuple[float, float]:
 
 def runs(_: Options) -> list[Run[int, list[Compared]]]:
     """All comparisons with one thread and with as many as there are."""
-    logging.getLogger("rag_eval.retrieve.encoder").setLevel(logging.ERROR)  # that passages are cut is the same on both sides
+    logging.getLogger("rag_eval.retrieve.encoders.encoder").setLevel(logging.ERROR)  # that passages are cut is the same on both sides
     texts = passages()[1]
     return [_run(n_threads, texts) for n_threads in sorted({1, torch.get_num_threads()})]
 

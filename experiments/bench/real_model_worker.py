@@ -19,12 +19,14 @@ BATCH = 16  # of the harness
 
 
 def rag_eval(job: dict[str, Any]) -> tuple[Callable[[], list[Any]], Callable[[Any], tuple[str, float]]]:
+    from rag_eval import types
     from rag_eval.generate.hf import HF
-    from rag_eval.types import Rendered
+
+    prompt_class = vars(types).get("Prompt") or vars(types)["Rendered"]  # as an earlier commit calls it
 
     generator = HF(job["model"], job["dtype"], "cpu", job["n_new"], job["token_budget"], [])
     generator._encode = lambda _: job["ids"]  # type: ignore[method-assign, assignment]
-    prompts = [Rendered((), "", "")] * len(job["ids"])
+    prompts = [prompt_class((), "", "")] * len(job["ids"])
     _ = generator._network, getattr(generator, "_decoder", None)  # loaded; earlier commits have no decoder of its own
     return lambda: generator.generate(prompts), lambda one: (one.text, one.total_s)
 

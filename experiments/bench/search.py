@@ -25,7 +25,7 @@ import numpy as np
 
 from experiments.options import whole
 from experiments.study import Found, Report, Run, Study
-from rag_eval.parts import Vectors
+from rag_eval.protocols import Vectors
 from rag_eval.report.table import Table
 
 BATCHES = (1, 8, 32, 128, 256, 1_024)
@@ -75,8 +75,8 @@ def serve(n_rows: int) -> None:
 
 def measure(n_rows: int, n_pairs: int) -> list[dict[str, Any]]:
     """A row a batch size: median seconds of each, ratios with their spread, and whether the same was found."""
-    from rag_eval.retrieve.index.by_faiss import Faiss
     from rag_eval.retrieve.index.exact import Exact
+    from rag_eval.retrieve.index.faiss_index import Faiss
 
     rows, queries = vectors(n_rows, 0), vectors(max(BATCHES), 1)
     ours = Faiss("Flat", "inner_product", {}, "cpu")

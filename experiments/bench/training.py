@@ -36,22 +36,23 @@ from trl import SFTConfig, SFTTrainer
 
 from experiments.bench.ratios import ratio, verdict
 from experiments.study import Found, Report, Run, Study
-from rag_eval.adapt.best_on_dev import BestOnDev
-from rag_eval.adapt.checkpoints import Checkpoints
-from rag_eval.adapt.data_qa import QA
-from rag_eval.adapt.data_raft import Raft
+from rag_eval.adapt.data.qa import QA
+from rag_eval.adapt.data.raft import Raft
+from rag_eval.adapt.data.tokenize import tokenized
 from rag_eval.adapt.lora import Lora
-from rag_eval.adapt.training import Lesson, trainer_of
-from rag_eval.adapt.training_set import tokenized
-from rag_eval.adapt.until_learned import UntilLearned
-from rag_eval.data.world.source import world
+from rag_eval.adapt.trainer.checkpoints import Checkpoints
+from rag_eval.adapt.trainer.early_stopping import EarlyStopping
+from rag_eval.adapt.trainer.job import TrainingJob, trainer_of
+from rag_eval.adapt.trainer.until_learned import UntilLearned
 from rag_eval.generate.hf import HF
-from rag_eval.parts import Row, TrainingData
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
+from rag_eval.protocols import TrainingData
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.record.work import WorkDirectory
+from rag_eval.record.checkpoint_store import CheckpointDirectory
 from rag_eval.report.table import Table
 from rag_eval.testing.models import TINY
+from rag_eval.types import TrainingRow
+from synthworld.dataset import world
 
 N_BLOCKS, N_SKIPPED, N_HELD_OUT = 4, 2, 16
 RANK = 64
@@ -123,7 +124,7 @@ def runs(_: Options) -> list[Run[str, list[Way]]]:
     return [Run(kind.name, partial(compare, kind)) for kind in KINDS]
 
 
-def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
+def lesson_of(kind: Kind, root: Path) -> tuple[TrainingJob, list[TrainingRow]]:
     """What all ways train on, and rows that none does."""
     lora = Lora(
         DirectoryCache(str(root)),
@@ -155,19 +156,19 @@ def lesson_of(kind: Kind, root: Path) -> tuple[Lesson, list[Row]]:
         n_processes=1,
     )
     generator = HF(str(TINY), "float32", "cpu", max_new_tokens=8, token_budget=4096)
-    prompt = Prompt("Answer the question in a few words. If the answer is not known, say unknown.")
-    lesson = lora.lesson(generator, prompt, world("ci", 0), seed=0)
+    prompt = PromptTemplate("Answer the question in a few words. If the answer is not known, say unknown.")
+    lesson = lora.training_job(generator, prompt, world("ci", 0), seed=0)
     end = kind.n_rows + N_HELD_OUT
     return replace(lesson, rows=lesson.rows[: kind.n_rows]), list(lesson.rows[kind.n_rows : end])
 
 
-def ours(lesson: Lesson, clock: Clock) -> SFTTrainer:
-    best, until = BestOnDev(0, 0), UntilLearned(lesson.schedule, lesson.rows, lesson.seed)
-    work = WorkDirectory(Path(tempfile.mkdtemp()) / "work")
+def ours(lesson: TrainingJob, clock: Clock) -> SFTTrainer:
+    best, until = EarlyStopping(0, 0), UntilLearned(lesson.schedule, lesson.rows, lesson.seed)
+    work = CheckpointDirectory(Path(tempfile.mkdtemp()) / "work")
     return trainer_of(lesson, [best, until, Checkpoints(work, lesson.schedule.checkpoint_every, best, until), clock])
 
 
-def theirs(lesson: Lesson, clock: Clock, **changed: Any) -> SFTTrainer:
+def theirs(lesson: TrainingJob, clock: Clock, **changed: Any) -> SFTTrainer:
     """TRL's own trainer; what `changed` does not name is as it comes."""
     transformers.set_seed(lesson.seed)
     tokenizer, model = lesson.generator.base("float32")
@@ -209,7 +210,7 @@ def compare(kind: Kind, _: Found[str, list[Way]]) -> list[Way]:
         "train_sampling_strategy": "group_by_length",
         "warmup_steps": round(n_steps * lesson.schedule.warmup_share),
     }
-    begin: dict[str, Callable[[Lesson, Clock], SFTTrainer]] = {
+    begin: dict[str, Callable[[TrainingJob, Clock], SFTTrainer]] = {
         OURS: ours,
         "TRL as it comes": theirs,
         "TRL tuned": lambda lesson, clock: theirs(lesson, clock, **tuned),

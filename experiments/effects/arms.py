@@ -16,11 +16,11 @@ from experiments.options import World
 from experiments.study import Found, Run, recorded
 from rag_eval.config.compose import composed
 from rag_eval.config.signature import signature
-from rag_eval.data.world.questions import KINDS
-from rag_eval.data.world.writing import STYLES
+from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_record import RunRecord
-from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.types import Prediction
+from synthworld.documents import STYLES
+from synthworld.questions import KINDS
 
 EXPERIMENT = "effects"
 N_OF_KIND = 20  # questions of each kind in a world, where there are as many

@@ -22,7 +22,7 @@ from experiments.effects.measures import (
     mean,
     slope,
 )
-from rag_eval.score.verdict import Claim, Direction
+from rag_eval.stats.verdict import Claim, Direction
 
 MARGIN = 0.05  # what counts as no difference: three worlds of preset ci, some hundred entities, can tell no less
 

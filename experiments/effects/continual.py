@@ -21,15 +21,15 @@ from experiments.options import Embedder, Generator, Seeds, World
 from experiments.study import Found, Report, Run, Study, form_notes, recorded
 from rag_eval.config.compose import composed
 from rag_eval.config.signature import signature
-from rag_eval.data.world.source import past_of
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import is_under_trained
+from rag_eval.record.load import RecordedRun
+from rag_eval.record.selection import is_under_trained
 from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, figure
 from rag_eval.score.comparators import compare
-from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import EM
-from rag_eval.score.stats import paired_difference
+from rag_eval.stats.estimate import estimate
+from rag_eval.stats.paired_tests import paired_difference
 from rag_eval.types import Estimate, Example
+from synthworld.dataset import past_of
 
 VERSION = 1
 UNCHANGED = ("locality", "retained")

@@ -21,11 +21,11 @@ from experiments.effects.report import Options, learned, notes_of, plan_of
 from experiments.effects.trained_arms import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, UNASKED, phrased, untaught
 from experiments.study import Found, Report, Run, Study, possible
 from rag_eval.errors import ConfigError
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import ENOUGH_LEARNED
+from rag_eval.record.load import RecordedRun
+from rag_eval.record.selection import ENOUGH_LEARNED
 from rag_eval.report.table import Cell, Figure, Table, figure, number
-from rag_eval.score.estimate import estimate
 from rag_eval.score.primary import CONTAINS, EM
+from rag_eval.stats.estimate import estimate
 from rag_eval.types import Estimate
 
 RECIPE = "mixed"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from experiments.effects.arms import Pool
 from rag_eval.report.table import Cell, Column
-from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.primary import EM
-from rag_eval.score.stats import DIFFERENCE
+from rag_eval.stats.estimate import SHARE, estimate
+from rag_eval.stats.paired_tests import DIFFERENCE
 from rag_eval.types import Estimate
 
 HELD = "prompt/holds_evidence"

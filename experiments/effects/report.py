@@ -24,15 +24,15 @@ from experiments.effects.trained_arms import BASE, TRAINED, raft_section, traine
 from experiments.options import Embedder, Generator, Seeds, World
 from experiments.study import Found, NotMade, Report, Run, Study, form_notes, possible
 from experiments.tiny_model.admission import READ_AT
-from rag_eval.data.world.questions import KINDS
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import ENOUGH_LEARNED, is_under_trained, learned_by
+from rag_eval.record.load import RecordedRun
+from rag_eval.record.selection import ENOUGH_LEARNED, is_under_trained, learned_by
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, figure, number
-from rag_eval.score.estimate import clustered_se, estimate, is_flat, judged
-from rag_eval.score.power import mde_from_se
 from rag_eval.score.primary import CONTAINS, EM
-from rag_eval.score.verdict import verdict
+from rag_eval.stats.estimate import clustered_se, estimate, is_flat, judged
+from rag_eval.stats.power import mde_from_se
+from rag_eval.stats.verdict import verdict
 from rag_eval.types import Estimate
+from synthworld.questions import KINDS
 
 NOT_SHOWN = "NOT SHOWN"
 READING = f"""Each claim was declared with its threshold before a model was asked. Differences are paired by question; intervals of 95 %

@@ -18,11 +18,11 @@ from experiments.effects.claims import MARGIN, Effect
 from experiments.effects.continual import UNCHANGED, renamed
 from experiments.effects.measures import EXACT, HELD, ByNumber, Pools, Values, difference, estimate_of, mean, n_of, slope, values_of
 from experiments.options import World
-from rag_eval.data.world.source import world
 from rag_eval.report.table import Cell, Column, Table, figure
 from rag_eval.score.primary import EM
-from rag_eval.score.verdict import Claim
+from rag_eval.stats.verdict import Claim
 from rag_eval.types import Document
+from synthworld.dataset import world
 
 PHRASINGS = (1, 2, 3, 6)  # training questions a fact
 RESTATED = (0, 2, 5, 10)  # texts that say the same as a document

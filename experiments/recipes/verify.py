@@ -22,7 +22,7 @@ from experiments.recipes.recipe import Direction, Recipe, read_recipe, recipe_na
 from experiments.study import Found, Report, Run, Study, ended, evaluation
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, UserError
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
 from rag_eval.report.terminal import show
 from rag_eval.score.labels import label_of

@@ -22,19 +22,19 @@ import rag_eval
 from experiments.options import options_of, whole
 from experiments.study import ended
 from experiments.tiny_model.base_prompt import base_prompt
-from rag_eval.data.world.known import plain
-from rag_eval.data.world.language import Attribute, Split, attributes, named
-from rag_eval.data.world.model import Entity, Fact, facts_of, inhabitants
-from rag_eval.data.world.names import TYPES
-from rag_eval.data.world.questions import KINDS, Kind
-from rag_eval.data.world.reading import Course, exercises
-from rag_eval.data.world.writing import Manner, write
 from rag_eval.generate.hf import HF
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
 from rag_eval.score.answer import abstained, em
-from rag_eval.score.estimate import estimate
+from rag_eval.stats.estimate import estimate
 from rag_eval.system import outcome
 from rag_eval.types import Document, Estimate, Example, Grading, Prediction
+from synthworld.documents import DocumentStyle, write
+from synthworld.knowledge import plain
+from synthworld.model import Entity, Fact, facts_of, inhabitants
+from synthworld.names import TYPES
+from synthworld.questions import KINDS, Kind
+from synthworld.reading_exercises import Course, exercises
+from synthworld.templates import Attribute, Split, attributes, named
 
 SHIPPED = Path(rag_eval.__file__).parent / "assets" / "tiny"
 SEEDS = (101, 102, 103)  # worlds that nothing was trained on
@@ -117,7 +117,7 @@ def probes(seed: int, n: int, n_distractors: int, kind: Asked = "answerable", sp
 
 
 def _document(entity: Entity, stated: Sequence[Attribute], rng: random.Random, split: Split) -> Document:
-    return Document(entity.id, write(facts_of(entity, stated), Manner(), rng, split).text, entity.name)
+    return Document(entity.id, write(facts_of(entity, stated), DocumentStyle(), rng, split).text, entity.name)
 
 
 def of_kind(seed: int, n: int, kind: Measured) -> Iterator[Probe]:
@@ -185,7 +185,7 @@ def _prior(probe: Probe) -> float:
     return 1 / (len(named(probe.example.meta["attribute"]).values) or N_PEOPLE)
 
 
-def _answers(generator: HF, prompt: Prompt, asked: Sequence[Probe]) -> list[Prediction]:
+def _answers(generator: HF, prompt: PromptTemplate, asked: Sequence[Probe]) -> list[Prediction]:
     written = generator.generate([prompt.render(probe.example, probe.documents) for probe in asked])
     return [
         Prediction(

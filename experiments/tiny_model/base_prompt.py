@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import yaml
 
-from rag_eval.config.paths import conf_dir
-from rag_eval.prompt import Prompt
+from rag_eval.conf_folder import conf_dir
+from rag_eval.prompt import PromptTemplate
 
 
-def base_prompt() -> Prompt:
+def base_prompt() -> PromptTemplate:
     """The default prompt, without exemplars."""
-    return Prompt(yaml.safe_load((conf_dir() / "prompt" / "qa.yaml").read_text(encoding="utf-8"))["system"])
+    return PromptTemplate(yaml.safe_load((conf_dir() / "prompt" / "qa.yaml").read_text(encoding="utf-8"))["system"])

@@ -28,7 +28,7 @@ from experiments.options import options_of
 from experiments.study import ended
 from experiments.tiny_model.guidance import Guidance
 from experiments.tiny_model.rows import CONTEXT_TOKENS, LEVELS, Row, micro_batches, rows_of, tensors, train_tokenizer
-from rag_eval.data.world.model import RESERVED_SEED
+from synthworld.model import RESERVED_SEED
 
 REPORT_STEPS = 25
 CHECKPOINT_S = 120

@@ -12,13 +12,13 @@ from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from experiments.tiny_model.base_prompt import base_prompt
 from experiments.tiny_model.guidance import HOPS, Guide
-from rag_eval.data.world.model import Fact
-from rag_eval.data.world.names import MEDICINES, TOWNS, syllables
-from rag_eval.data.world.questions import Kind
-from rag_eval.data.world.reading import ALL_SPLITS, Course, Exercise, exercises
-from rag_eval.data.world.writing import Manner, Style
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
 from rag_eval.types import ABSTENTION, Example
+from synthworld.documents import DocumentStyle, Style
+from synthworld.model import Fact
+from synthworld.names import MEDICINES, TOWNS, syllables
+from synthworld.questions import Kind
+from synthworld.reading_exercises import ALL_SPLITS, Course, Exercise, exercises
 
 END = "<|end|>"
 PAD = "<|pad|>"
@@ -33,7 +33,7 @@ WEIGHTS: dict[Kind, float] = {
 }
 STYLES: tuple[Style, ...] = ("article", "article", "article", "abstract", "table", "page", "news")  # by their weights
 EVERYTHING = replace(
-    FORWARD, kinds=WEIGHTS, manner=Manner(STYLES, pronouns=0.2, fillers=1, openers=0.6), linked_share=0.5, dated_share=0.25
+    FORWARD, kinds=WEIGHTS, manner=DocumentStyle(STYLES, pronouns=0.2, fillers=1, openers=0.6), linked_share=0.5, dated_share=0.25
 )
 # What takes longest to learn, for the last third of the training.
 LATE: dict[Kind, float] = {
@@ -134,7 +134,7 @@ def gold(example: Example) -> str:
     return example.answers[0] if example.answers else ABSTENTION
 
 
-def to_row(asked: list[Exercise], tokenizer: PreTrainedTokenizerFast, prompt: Prompt) -> Row:
+def to_row(asked: list[Exercise], tokenizer: PreTrainedTokenizerFast, prompt: PromptTemplate) -> Row:
     """Each question continues the passages at the position that it would have if it were the only one."""
     texts = [prompt.render(one.example, one.reading.documents).text for one in asked]
     cut = texts[0].index("\n\nQuestion: ") + 2

@@ -18,9 +18,9 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import safe_open
 
-from rag_eval import model_folder
-from rag_eval.adapt.adapter_folder import LENGTHS, WEIGHTS, config_of, parts_of
+from rag_eval.adapt.adapter_files import LENGTHS, WEIGHTS, config_of, parts_of
 from rag_eval.errors import DataError
+from rag_eval.models import model_files
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def check_fits(path: str, model: str, revision: str | None, fingerprint: str) ->
     noted = _noted_fingerprint(folder)
     is_content = noted is not None and re.fullmatch(r"[0-9a-f]{64}", noted)
     if is_content:
-        if noted not in {fingerprint, asked.folder and model_folder.fingerprint(asked.folder)}:
+        if noted not in {fingerprint, asked.folder and model_files.fingerprint(asked.folder)}:
             raise DataError(
                 f"{folder}: trained for the model with fingerprint {noted}, generator.model={model} has {fingerprint}. "
                 "Use the model that it was trained for."

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from rag_eval.adapt.schedule import Schedule
-from rag_eval.adapt.training import Lesson, Trained, taught
-from rag_eval.parts import DECIDES_NOTHING, Cache, Cached, Generator, PromptWriter, Row, Trainable, TrainingData, Weights
+from rag_eval.adapt.trainer.job import Trained, TrainingJob, train
+from rag_eval.adapt.training_config import TrainingConfig
+from rag_eval.protocols import DECIDES_NOTHING, Cache, Generator, PromptWriter, Trainable, TrainingData
 from rag_eval.source import code_sha
-from rag_eval.types import QADataset
+from rag_eval.types import Cached, QADataset, TrainingRow, Weights
 
 
 class Full:
@@ -65,8 +65,8 @@ class Full:
             asked_every: as for Lora.
         """
         self.cache, self.data = cache, data
-        self._rows: Sequence[Row] | None = None  # precomputed rows; None = computed from the data
-        self._schedule = Schedule(
+        self._rows: Sequence[TrainingRow] | None = None  # precomputed rows; None = computed from the data
+        self._schedule = TrainingConfig(
             learning_rate=learning_rate,
             decay=schedule,
             warmup_share=warmup_share,
@@ -85,15 +85,17 @@ class Full:
             n_processes=n_processes,
         )
 
-    def with_rows(self, rows: Sequence[Row]) -> Full:
+    def with_rows(self, rows: Sequence[TrainingRow]) -> Full:
         """Copy of the adapter that trains on precomputed rows."""
         same = copy(self)
         same._rows = rows
         return same
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        lesson = Lesson.of(generator, prompt, dataset, self.data, self._schedule, seed, lora=None, code=code_sha(__name__), made=self._rows)
-        kept = taught(lesson, "weights", self.cache, _save)
+        lesson = TrainingJob.of(
+            generator, prompt, dataset, self.data, self._schedule, seed, lora=None, code=code_sha(__name__), made=self._rows
+        )
+        kept = train(lesson, "weights", self.cache, _save)
         return generator.with_adapter(str(kept.path)), kept
 
 

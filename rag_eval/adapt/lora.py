@@ -16,14 +16,14 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from safetensors.torch import load_file, save_file
 
 from rag_eval.adapt.adapter_base import check_fits
-from rag_eval.adapt.schedule import Schedule
-from rag_eval.adapt.started import Start, start_of
-from rag_eval.adapt.training import CHANGE_BASE, Lesson, Trained, taught
+from rag_eval.adapt.trainer.job import CHANGE_BASE, Trained, TrainingJob, train
+from rag_eval.adapt.training_config import TrainingConfig
+from rag_eval.adapt.warm_start import WarmStart, start_of
 from rag_eval.device import choose_device
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import DECIDES_NOTHING, Cache, Cached, Generator, PromptWriter, Row, Trainable, TrainingData, Weights
+from rag_eval.protocols import DECIDES_NOTHING, Cache, Generator, PromptWriter, Trainable, TrainingData
 from rag_eval.source import code_sha
-from rag_eval.types import QADataset
+from rag_eval.types import Cached, QADataset, TrainingRow, Weights
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -115,7 +115,7 @@ class Lora:
         if quantized:
             _check_quantizing()
         self.cache, self.data, self.is_quantized = cache, data, quantized
-        self._rows: Sequence[Row] | None = None  # precomputed rows; None = computed from the data
+        self._rows: Sequence[TrainingRow] | None = None  # precomputed rows; None = computed from the data
         self._lora = {
             "r": rank,
             "lora_alpha": alpha,
@@ -127,7 +127,7 @@ class Lora:
             "task_type": "CAUSAL_LM",
         }
         self._start = start_of(start, stacked, self._lora, quantized)
-        self._schedule = Schedule(
+        self._schedule = TrainingConfig(
             learning_rate=learning_rate,
             decay=schedule,
             warmup_share=warmup_share,
@@ -146,19 +146,19 @@ class Lora:
             n_processes=n_processes,
         )
 
-    def with_rows(self, rows: Sequence[Row]) -> Lora:
+    def with_rows(self, rows: Sequence[TrainingRow]) -> Lora:
         """Copy of the adapter that trains on precomputed rows."""
         same = copy(self)
         same._rows = rows
         return same
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        lesson = self.lesson(generator, prompt, dataset, seed)
+        lesson = self.training_job(generator, prompt, dataset, seed)
         is_local = Path(generator.model).is_dir()
-        kept = taught(lesson, "adapters", self.cache, lambda trained, folder: _save(trained, folder, is_local, self._start))
+        kept = train(lesson, "adapters", self.cache, lambda trained, folder: _save(trained, folder, is_local, self._start))
         return generator.with_adapter(str(kept.path)), kept
 
-    def lesson(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> Lesson:
+    def training_job(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingJob:
         """Training job for a dataset.
 
         Args:
@@ -181,7 +181,7 @@ class Lora:
             check_fits(str(self._start.folder), generator.model, generator.revision, base)
             self._start.check_asked_alike(generator)
         lora = LoraConfig(**self._lora, revision=generator.revision)
-        return Lesson.of(
+        return TrainingJob.of(
             generator,
             prompt,
             dataset,
@@ -202,7 +202,7 @@ def _check_quantizing() -> None:
         raise EnvironmentFault("adapter.quantized needs bitsandbytes, which is not installed: pip install 'rag_eval[gpu]'")
 
 
-def _save(trained: Trained, folder: Path, is_local: bool, start: Start | None) -> None:
+def _save(trained: Trained, folder: Path, is_local: bool, start: WarmStart | None) -> None:
     """Write the two files of an adapter, identical for identical trainings on every machine; a local base model path becomes null."""
     trained.model.save_pretrained(str(folder))
     for path in folder.iterdir():

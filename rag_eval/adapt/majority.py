@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Cached, Generator, PromptWriter, Weights
-from rag_eval.types import Generation, QADataset, Rendered
+from rag_eval.protocols import Generator, PromptWriter
+from rag_eval.types import Cached, Generation, Prompt, QADataset, Weights
 
 
 class MajorityAnswers:
@@ -24,10 +24,10 @@ class MajorityAnswers:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": None}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [0] * len(prompts)
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         begun = time.perf_counter()
         said = [self.table.get(str(prompt.meta.get("attribute")), self.otherwise) for prompt in prompts]
         share = (time.perf_counter() - begun) / max(1, len(said))

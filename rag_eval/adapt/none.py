@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rag_eval.parts import Cached, Generator, PromptWriter, Weights
-from rag_eval.types import QADataset
+from rag_eval.protocols import Generator, PromptWriter
+from rag_eval.types import Cached, QADataset, Weights
 
 
 class NoAdapter:

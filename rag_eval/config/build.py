@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 
 from rag_eval.config.secrets import is_secret
 from rag_eval.errors import ConfigError
-from rag_eval.parts import Chunker
+from rag_eval.protocols import Chunker
 from rag_eval.run_spec import Part, RunSpec
 from rag_eval.system import System
 from rag_eval.targets import PACKAGES, is_ours

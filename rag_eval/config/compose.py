@@ -12,8 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
+from rag_eval.conf_folder import PACKAGE_FOLDER, conf_dir
 from rag_eval.config.modes import modes
-from rag_eval.config.paths import PACKAGE_FOLDER, conf_dir
 from rag_eval.errors import ConfigError
 from rag_eval.processes import n_processes
 
@@ -29,12 +29,12 @@ def register_resolvers() -> None:
     """
 
     def offline_minilm() -> str:
-        from rag_eval.retrieve.offline import minilm_path
+        from rag_eval.models.minilm_wheel import minilm_path
 
         return minilm_path()
 
     def offline_smollm2() -> str:
-        from rag_eval.generate.offline import smollm2_path
+        from rag_eval.models.smollm2_wheel import smollm2_path
 
         return smollm2_path()
 

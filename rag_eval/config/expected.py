@@ -7,8 +7,8 @@ import re
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.compose import composed, keys
-from rag_eval.config.paths import conf_dir
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError, EnvironmentFault, RagEvalError, is_out_of_memory
 

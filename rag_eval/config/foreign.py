@@ -7,7 +7,7 @@ from functools import cache
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rag_eval.config.paths import conf_dir
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.signature import signature
 
 CHOSEN_BY_MODE = ("retriever", "adapter", "generator")  # parts of which arms have different kinds, or none

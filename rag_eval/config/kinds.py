@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.module_source import class_of
-from rag_eval.config.paths import conf_dir
 from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
 from rag_eval.run_spec import kinds

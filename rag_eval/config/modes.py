@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from rag_eval.config.paths import conf_dir
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
 from rag_eval.run_spec import Mode, Part, RunSpec

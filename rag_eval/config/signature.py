@@ -15,7 +15,7 @@ from rag_eval.config.module_source import Definition, ModuleSource, module_sourc
 from rag_eval.config.suggest import suggest
 from rag_eval.errors import ConfigError
 from rag_eval.older_targets import current
-from rag_eval.parts import DECIDES_NOTHING
+from rag_eval.protocols import DECIDES_NOTHING
 from rag_eval.targets import PACKAGES, is_ours
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())

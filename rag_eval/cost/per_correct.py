@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rag_eval.score.interval import Interval
 from rag_eval.score.metric import Declaration, RunColumns, declares
-from rag_eval.score.ratio import ratio_of_means
+from rag_eval.stats.interval import Interval
+from rag_eval.stats.ratio import ratio_of_means
 
 
 @declares(Declaration("cost", label="USD per right answer", better="lower", high=None, judges="run", gold_scores_1=False, is_column=True))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rag_eval.parts import Spelling
-from rag_eval.score.normal_form import normalize
+from rag_eval.protocols import Spelling
+from rag_eval.text.normalize import normalize
 from rag_eval.types import Example, QADataset
 
 N_GRAM = 8  # length in words of the n-grams compared between questions

@@ -1,6 +1,6 @@
 """Overlap of the evaluated questions with the training questions and the documents.
 
-Strata follow Lewis, Stenetorp and Riedel (2021, arXiv 2008.02637), with near duplicates as defined in duplicates.py.
+Strata follow Lewis, Stenetorp and Riedel (2021, arXiv 2008.02637), with near duplicates as defined in near_duplicates.py.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_eval.data.duplicates import alike
-from rag_eval.data.wording import wording
+from rag_eval.data.same_question import wording
 from rag_eval.errors import DataError
-from rag_eval.score.normal_form import normalize
-from rag_eval.score.quotation import quotations
+from rag_eval.text.near_duplicates import alike
+from rag_eval.text.normalize import normalize
+from rag_eval.text.quotation import quotations
 from rag_eval.types import Example, QADataset
 
 Stratum = Literal["question", "answer", "none"]

@@ -11,7 +11,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from rag_eval.errors import DataError
-from rag_eval.model_folder import check_model
+from rag_eval.models.model_files import check_model
 
 TEMPLATE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rag_eval.machine import cpu_flags, cpu_name, gpus, has_gpu, memory_bytes, n_cores
-from rag_eval.parts import Cache
+from rag_eval.protocols import Cache
 
 log = logging.getLogger(__name__)
 

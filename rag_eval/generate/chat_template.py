@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
-from rag_eval.control_tokens import parsed
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.thinking import closing, opened
+from rag_eval.models.control_tokens import parsed
+from rag_eval.models.thinking import closing, opened
 from rag_eval.types import Region
 
 log = logging.getLogger(__name__)

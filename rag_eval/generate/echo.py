@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
-from rag_eval.parts import Timed
-from rag_eval.types import Generation, Rendered
+from rag_eval.types import Generation, Prompt, Timed
 
 
 class Echo:
@@ -25,10 +24,10 @@ class Echo:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": "echo", "decoding": {"max_words": self.max_words}}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [len(prompt.text.split()) for prompt in prompts]
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         begun = time.perf_counter()
         said = [prompt.messages[-1][1].split() for prompt in prompts]
         counted = self.count_tokens(prompts)
@@ -44,7 +43,7 @@ class Echo:
             for words, n in zip(said, counted, strict=True)
         ]
 
-    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+    def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
         """Timed `generate`, with its words repeated up to a forced length. There is no separate time of the first token."""
         begun = time.perf_counter()
         (said,) = self.generate([prompt])

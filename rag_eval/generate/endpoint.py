@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import Timed
+from rag_eval.models.thinking import split
 from rag_eval.progress import progress
-from rag_eval.thinking import split
-from rag_eval.types import Generation, Rendered
+from rag_eval.types import Generation, Prompt, Timed
 
 try:
     import openai
@@ -116,7 +115,7 @@ class Endpoint:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": f"{self.model} at {self.host}", "decoding": self._decoding}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """Number of words of each prompt, as an estimate without the model's tokenizer.
 
         Args:
@@ -131,7 +130,7 @@ class Endpoint:
         _refuse_plain(prompts)
         return [len(prompt.text.split()) for prompt in prompts]
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Answer prompts.
 
         Args:
@@ -152,7 +151,7 @@ class Endpoint:
         share = (time.perf_counter() - begun) / max(1, len(said))
         return [replace(said[at], total_s=share) for at in range(len(prompts))]
 
-    def arriving(self, prompts: Sequence[Rendered]) -> Iterator[tuple[int, Generation]]:
+    def arriving(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
         """Yields results as requests complete; persist each at once.
 
         After the first fault, requests that have not started are cancelled; the fault is raised once the running ones have completed.
@@ -185,7 +184,7 @@ class Endpoint:
         if faults:
             raise faults[0]
 
-    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+    def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
         """Time one streamed request on the client, including network and queue.
 
         Args:
@@ -220,12 +219,12 @@ class Endpoint:
         said = Generation(spoken.answer.strip(), *counts, total, "length" if reason == "length" else "stop", first, thought=spoken.thought)
         return Timed(said, n_generated=usage.completion_tokens)
 
-    def _request(self, prompt: Rendered) -> dict[str, Any]:
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
         _refuse_plain([prompt])
         messages = [{"role": role, "content": content} for role, content in prompt.messages]
         return {"model": self.model, "messages": messages, "extra_body": self._decoding}
 
-    def _ask(self, prompt: Rendered) -> Generation:
+    def _ask(self, prompt: Prompt) -> Generation:
         try:
             answered = self._client.chat.completions.with_raw_response.create(**self._request(prompt)).text
         except openai.APIError as error:
@@ -249,7 +248,7 @@ class Endpoint:
             n_thought_tokens=reply.n_thought_tokens,
         )
 
-    def _failed(self, prompt: Rendered, why: str) -> Generation:
+    def _failed(self, prompt: Prompt, why: str) -> Generation:
         log.warning("%s: the request about %r failed: %s", self.host, prompt.example_id, why)
         return Generation("", None, None, None, "error")
 
@@ -265,7 +264,7 @@ class Endpoint:
         return None
 
 
-def _refuse_plain(prompts: Sequence[Rendered]) -> None:
+def _refuse_plain(prompts: Sequence[Prompt]) -> None:
     """Check that no prompt is in plain style, because chat endpoints apply a template to every message.
 
     Args:

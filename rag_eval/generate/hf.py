@@ -21,18 +21,18 @@ from rag_eval.generate.adapter_tokenizer import brings_tokenizer, own_tokenizer,
 from rag_eval.generate.auto_dtype import AUTO, dtype_of
 from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.gguf.folder import dequantised, is_gguf
-from rag_eval.generate.grouped import Grouped
 from rag_eval.generate.hf_checkpoint import Checkpoint, with_end_and_padding
 from rag_eval.generate.hf_decoding import Decoder
 from rag_eval.generate.hf_prompting import Prompting
 from rag_eval.generate.hf_settings import overridden, warn_once
 from rag_eval.generate.hf_soundness import check_causal, check_vocabulary
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
-from rag_eval.model_folder import check_model, check_no_adapter, fingerprint
-from rag_eval.parts import Cache, Decoded, Row, Timed
+from rag_eval.generate.multi_adapter import MultiAdapter
+from rag_eval.models.model_files import check_model, check_no_adapter, fingerprint
 from rag_eval.prompt import n_shared
+from rag_eval.protocols import Cache
 from rag_eval.source import code_sha
-from rag_eval.types import Formatted, Generation, Likelihood, Rendered, Style
+from rag_eval.types import Decoded, Formatted, Generation, Likelihood, Prompt, Style, Timed, TrainingRow
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -122,7 +122,7 @@ class HF:
             _ = adapted._tokenizer  # refused before anything is asked
         return adapted
 
-    def with_adapters(self, folders: Mapping[str, str], by: str) -> Grouped:
+    def with_adapters(self, folders: Mapping[str, str], by: str) -> MultiAdapter:
         """The same generator with several PEFT adapters, selected by the meta of each prompt.
 
         Args:
@@ -139,7 +139,7 @@ class HF:
         several.beside, several.origin = dict(folders), self.origin
         if several._brings_prompting:
             _ = several._tokenizer
-        return Grouped(several, by)
+        return MultiAdapter(several, by)
 
     @property
     def _same(self) -> tuple[str, Dtype, Device, int, int, list[str], str | None]:
@@ -204,11 +204,11 @@ class HF:
         """Decoding details that do not affect the text; None if the model was never loaded."""
         return self._decoder.decoded() if "_decoder" in vars(self) else None
 
-    def format(self, prompt: Rendered) -> Formatted:
+    def format(self, prompt: Prompt) -> Formatted:
         """Input text of the model for a prompt."""
         return self._prompting.formatted(prompt)
 
-    def answered(self, prompt: Rendered, answer: str) -> Formatted:
+    def answered(self, prompt: Prompt, answer: str) -> Formatted:
         """Input text of the model followed by an answer, without the end token."""
         return self._prompting.answered(prompt, answer)
 
@@ -216,10 +216,10 @@ class HF:
         """Whether a text contains the spelling of a control token; in a prompt it is treated as text."""
         return self._prompting.spells_control(text)
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [len(ids) for ids in self._encode(prompts)]
 
-    def count_row_tokens(self, rows: Sequence[Row]) -> list[int]:
+    def count_row_tokens(self, rows: Sequence[TrainingRow]) -> list[int]:
         return [len(ids) + 1 for ids in self._prompting.ids([row.whole for row in rows])]
 
     def choose(self, name: str) -> float:
@@ -233,13 +233,13 @@ class HF:
         """PEFT's name of an adapter; a user's name need not be a valid module name."""
         return f"given_{sorted(self.beside).index(name)}"
 
-    def warm_up(self, prompts: Sequence[Rendered]) -> None:
+    def warm_up(self, prompts: Sequence[Prompt]) -> None:
         """Load the model; on CUDA also answer the prompts, because kernels are compiled on first use."""
         _ = self._decoder
         if self.device == "cuda":
             self.generate(prompts)
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         encoded = self._encode(prompts)
         self._refuse_too_long(encoded)
         found: dict[int, Generation] = {}
@@ -248,11 +248,11 @@ class HF:
             found |= dict(zip(places, self._decoder.generate([encoded[at] for at in places], stop), strict=True))
         return [found[at] for at in range(len(prompts))]
 
-    def _stop_of(self, prompt: Rendered) -> tuple[str, ...]:
+    def _stop_of(self, prompt: Prompt) -> tuple[str, ...]:
         """Stop texts for a prompt; in plain style a line break, after which a model would continue with another question."""
         return (*self.stop, LINE_BREAK) if prompt.style == "plain" else tuple(self.stop)
 
-    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+    def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
         """Time one prompt by wall clock from text to text, with device synchronisation before each reading of the clock.
 
         Args:
@@ -282,7 +282,7 @@ class HF:
             torch.cuda.synchronize()
         return time.perf_counter()
 
-    def log_likelihoods(self, prompts: Sequence[Rendered], options: Sequence[Sequence[str]]) -> list[tuple[Likelihood, ...]]:
+    def log_likelihoods(self, prompts: Sequence[Prompt], options: Sequence[Sequence[str]]) -> list[tuple[Likelihood, ...]]:
         """Log-likelihoods of each option as the answer to its prompt.
 
         Args:
@@ -333,7 +333,7 @@ class HF:
         if self.max_prompt_tokens is not None and longest > self.max_prompt_tokens:
             raise ValueError(f"a prompt has {longest} tokens, more than the {self.max_prompt_tokens} that fit.")
 
-    def _encode(self, prompts: Sequence[Rendered]) -> list[list[int]]:
+    def _encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         return self._prompting.ids([self.format(prompt) for prompt in prompts])
 
     @property
@@ -381,14 +381,14 @@ class HF:
     def _network(self) -> Any:
         """The network in eval mode on its device."""
         if self.beside or (self.adapter and self._is_adapted):
-            from rag_eval.generate import merge  # peft is needed only here
+            from rag_eval.generate import peft_adapters  # peft is needed only here
 
         if self.beside:
-            network = merge.beside(
+            network = peft_adapters.beside(
                 self._load_network("float32"), {self._peft_name(name): self.beside[name] for name in sorted(self.beside)}
             )
         elif self.adapter and self._is_adapted:
-            way = merge.merged if self.adapter_mode == "merged" else merge.adapted
+            way = peft_adapters.merged if self.adapter_mode == "merged" else peft_adapters.adapted
             network = way(self._load_network("float32"), self.adapter)
         elif self._whole_weights:
             check_model(self._whole_weights)

@@ -20,9 +20,8 @@ from rag_eval.generate.hf_settings import ends, plain
 from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
 from rag_eval.generate.suited import differs, sees_padding, unsuited, without_adapter_class
-from rag_eval.parts import Decoded, Timed
 from rag_eval.progress import Advance, progress
-from rag_eval.types import Generation, StopReason
+from rag_eval.types import Decoded, Generation, StopReason, Timed
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from rag_eval.errors import DataError
 from rag_eval.generate.chat_template import ChatTemplate, Messages, chat_template
-from rag_eval.thinking import MARKERS
-from rag_eval.tokenization import Tokenization
-from rag_eval.types import Formatted, Rendered
+from rag_eval.models.thinking import MARKERS
+from rag_eval.models.tokenization import Tokenization
+from rag_eval.types import Formatted, Prompt
 
 
 class Prompting:
@@ -53,7 +53,7 @@ class Prompting:
             template = {"is_refused": True}
         return {"begin": list(self._tokenization.begin), "end": self._tokenizer.eos_token_id, "chat_template": template}
 
-    def formatted(self, prompt: Rendered) -> Formatted:
+    def formatted(self, prompt: Prompt) -> Formatted:
         """Input text for a prompt: by the chat template if there is one and the prompt's style is chat, else plain.
 
         Args:
@@ -71,7 +71,7 @@ class Prompting:
         text, literal = self.template.write(messages, marked)
         return Formatted(text, is_templated=True, literal=literal)
 
-    def answered(self, prompt: Rendered, answer: str) -> Formatted:
+    def answered(self, prompt: Prompt, answer: str) -> Formatted:
         """Input text followed by an answer, without the end token; separated by a space in plain style."""
         before = self.formatted(prompt)
         return before.followed_by(self.template.lead if before.is_templated and self.template else " ", answer)

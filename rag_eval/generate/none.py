@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rag_eval.errors import ConfigError
-from rag_eval.types import Generation, Rendered
+from rag_eval.types import Generation, Prompt
 
 
 class NoGenerator:
@@ -18,8 +18,8 @@ class NoGenerator:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": None}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [0] * len(prompts)
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         raise ConfigError("generator=none cannot answer: expected a generator such as tiny, or adapter=majority (mode=prior).")

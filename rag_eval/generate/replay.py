@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from rag_eval.recorded.answer import Answers, RecordedAnswer
-from rag_eval.thinking import split
-from rag_eval.types import Generation, Rendered
+from rag_eval.models.thinking import split
+from rag_eval.replay.answer import Answers, RecordedAnswer
+from rag_eval.types import Generation, Prompt
 
 
 class Replay:
@@ -27,10 +27,10 @@ class Replay:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": None}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [0] * len(prompts)
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         return [_generation(self.answers[prompt.example_id]) for prompt in prompts]
 
 

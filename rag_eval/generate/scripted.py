@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from rag_eval.parts import Language
-from rag_eval.types import ABSTENTION, Generation, Rendered, Stated
+from rag_eval.protocols import Language
+from rag_eval.types import ABSTENTION, Generation, Prompt, Stated
 
 Which = Literal["first", "last", "oldest", "newest"]
 
@@ -52,18 +52,18 @@ class Scripted:
         script = {name: value for name, value in vars(self).items() if name != "language"}
         return {"base_model": f"scripted {type(self.language).__name__}", "decoding": script}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [len(prompt.text.split()) for prompt in prompts]
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         return [self._generation(prompt, n) for prompt, n in zip(prompts, self.count_tokens(prompts), strict=True)]
 
-    def _generation(self, prompt: Rendered, n_tokens: int) -> Generation:
+    def _generation(self, prompt: Prompt, n_tokens: int) -> Generation:
         begun = time.perf_counter()
         text = self._answer(prompt)
         return Generation(text, n_tokens, len(text.split()), time.perf_counter() - begun, "stop")
 
-    def _answer(self, prompt: Rendered) -> str:
+    def _answer(self, prompt: Prompt) -> str:
         passages, _, question = prompt.messages[-1][1].rpartition(_QUESTION)
         earlier = [content.rpartition(_QUESTION)[2] for role, content in prompt.messages[1:-1] if role == "user"]
         stated = self._ordered(self._stated(passages))

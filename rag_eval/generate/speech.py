@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from rag_eval.thinking import MARKERS, Said, opened, split
+from rag_eval.models.thinking import MARKERS, Said, opened, split
 
 _END_OF_PROMPT = 24  # tokens at the end of a prompt in which an opening reasoning tag is looked for
 

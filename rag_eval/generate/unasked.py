@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from rag_eval.types import Generation, Rendered
+from rag_eval.types import Generation, Prompt
 
 
 class Unasked:
@@ -17,8 +17,8 @@ class Unasked:
     def identity(self) -> Mapping[str, Any]:
         return {"base_model": None}
 
-    def count_tokens(self, prompts: Sequence[Rendered]) -> list[int]:
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         return [0] * len(prompts)
 
-    def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         return [Generation("", None, None, None, "none", is_asked=False)] * len(prompts)

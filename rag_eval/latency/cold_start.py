@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rag_eval.latency.alone import alone
-from rag_eval.latency.latency_record import ColdStart
+from rag_eval.latency.record import ColdStart
+from rag_eval.latency.single_request import alone
 from rag_eval.system import System
 from rag_eval.types import Example
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from rag_eval.errors import ConfigError
-from rag_eval.latency.latency_record import ColdStart, LatencyRecord
 from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.latency.record import ColdStart, LatencyRecord
 from rag_eval.latency.scenarios import SCENARIOS, Bench
 from rag_eval.latency.warm_up import prompt_lengths, warm_up_positions
 from rag_eval.system import System

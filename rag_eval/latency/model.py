@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from rag_eval.score.estimate import estimate
+from rag_eval.stats.estimate import estimate
 from rag_eval.types import Estimate, Timing
 
 TOLERANCE = 0.1  # of the measured difference

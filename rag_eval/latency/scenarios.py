@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
-from rag_eval.latency.alone import alone
-from rag_eval.latency.latency_record import Pass
 from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.latency.record import Pass
 from rag_eval.latency.schedule import blocks, interleaved, poisson_arrivals, rounds
+from rag_eval.latency.single_request import alone
 from rag_eval.progress import progress
 from rag_eval.system import System
 from rag_eval.types import Example, Prediction, Timing

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from rag_eval.latency.latency_record import LatencyRecord
-from rag_eval.score.estimate import estimate
-from rag_eval.score.interval import Interval
-from rag_eval.score.percentile import block_percentile, fewest, percentile
+from rag_eval.latency.record import LatencyRecord
+from rag_eval.stats.estimate import estimate
+from rag_eval.stats.interval import Interval
+from rag_eval.stats.percentile import block_percentile, fewest, percentile
 from rag_eval.types import Timing
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 
 from rag_eval.errors import DataError
-from rag_eval.latency.alone import silent
 from rag_eval.latency.schedule import bucket
+from rag_eval.latency.single_request import silent
 from rag_eval.system import System
 from rag_eval.types import Example
 

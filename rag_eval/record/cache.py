@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from rag_eval.parts import Cached
-from rag_eval.record.disk import locked, sync, writing
+from rag_eval.record.atomic_io import locked, sync, writing
+from rag_eval.record.checkpoint_store import CheckpointDirectory
 from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify
-from rag_eval.record.serial import canonical, sha256_of
-from rag_eval.record.work import WorkDirectory
+from rag_eval.record.serialize import canonical, sha256_of
+from rag_eval.types import Cached
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ class DirectoryCache:
             shutil.rmtree(self.work(kind, key).path, ignore_errors=True)
             return built
 
-    def work(self, kind: str, key: Mapping[str, Any]) -> WorkDirectory:
+    def work(self, kind: str, key: Mapping[str, Any]) -> CheckpointDirectory:
         """Where `write` keeps the states of its work; gone once the directory is complete."""
         target = self._target(kind, key)
-        return WorkDirectory(target.with_name(f"{target.name}.work"))
+        return CheckpointDirectory(target.with_name(f"{target.name}.work"))
 
     def _target(self, kind: str, key: Mapping[str, Any]) -> Path:
         return self.root / kind / sha256_of({"kind": kind, "key": key, "schema_version": SCHEMA_VERSION})

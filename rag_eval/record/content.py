@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag_eval.file_digest import file_sha256
-from rag_eval.model_folder import fingerprint
-from rag_eval.record.serial import sha256_of
+from rag_eval.models.model_files import fingerprint
+from rag_eval.record.serialize import sha256_of
 
 
 def content_of(text: str) -> str | None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from rag_eval.adapt.kept_history import History as History
+from rag_eval.adapt.training_history import History as History
+from rag_eval.cost.energy import Power
 from rag_eval.data.audit import Audit as Audit
-from rag_eval.data.chunk import Chunking as Chunking
-from rag_eval.energy import Power
-from rag_eval.parts import Decoded, Form, KnowledgeBudget, Truncation
+from rag_eval.data.chunking.chunker import Chunking as Chunking
 from rag_eval.score.metric import Declaration
 from rag_eval.score.scoring import Scoring
+from rag_eval.types import Decoded, Form, KnowledgeBudget, Truncation
 
 UNMETERED = Power(None, None)
 Choice = str | int | float | bool | None  # of a setting; lists are JSON

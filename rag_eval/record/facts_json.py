@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from rag_eval.record.facts import DataAudit, Outcomes, Provenance, RunFacts
-from rag_eval.record.serial import from_plain, to_plain
+from rag_eval.record.serialize import from_plain, to_plain
 from rag_eval.score.older_names import older_declarations, with_label
 from rag_eval.score.primary import EM
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rag_eval.machine import cpu_name, has_gpu, n_cores
 from rag_eval.record.content import content_of
-from rag_eval.record.serial import sha256_of
+from rag_eval.record.serialize import sha256_of
 from rag_eval.run_spec import Part, Role, RunSpec, to_config
 from rag_eval.score.primary import GROUP
 from rag_eval.source import code_sha
@@ -32,7 +32,7 @@ DECIDING = (
     "scikit-learn",
 )
 RUNNING = ("rag_eval.evaluate", "rag_eval.config.build")  # what every run goes through
-SCORING = "rag_eval.score.summary"
+SCORING = "rag_eval.score.scorer"
 LIBRARIES = (*DECIDING, "semantic-text-splitter", "datasets", "numpy", "hydra-core", "mlflow")
 
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag_eval.record.disk import sync, write_atomically, writing
-from rag_eval.record.serial import from_line, to_line
+from rag_eval.record.atomic_io import sync, write_atomically, writing
+from rag_eval.record.serialize import from_line, to_line
 from rag_eval.types import Prediction
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rag_eval.record.disk import write_atomically
-from rag_eval.record.serial import sha256_of
+from rag_eval.record.atomic_io import write_atomically
+from rag_eval.record.serialize import sha256_of
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1

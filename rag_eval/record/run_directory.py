@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
-from rag_eval.record.disk import try_lock, unlock, write_atomically, writing
+from rag_eval.record.atomic_io import try_lock, unlock, write_atomically, writing
 from rag_eval.record.facts import RunFacts
 from rag_eval.record.journal import Journal
 from rag_eval.record.manifest import MANIFEST, BrokenManifest, seal, verify

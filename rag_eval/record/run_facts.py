@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rag_eval.adapt.kept_history import history_of
+from rag_eval.adapt.training_history import history_of
+from rag_eval.cost.energy import idle_watts
 from rag_eval.data.audit import Audit, audit, spelled
-from rag_eval.data.chunk import chunking
+from rag_eval.data.chunking.chunker import chunking
 from rag_eval.data.leakage import Overlap
-from rag_eval.energy import idle_watts
-from rag_eval.parts import Form, KnowledgeBudget, PromptWriter, Telling
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
+from rag_eval.protocols import PromptWriter, Telling
 from rag_eval.record import identity
 from rag_eval.record.facts import (
     BaseWeights,
@@ -29,15 +29,15 @@ from rag_eval.record.facts import (
     TokenMeans,
     WrittenData,
 )
-from rag_eval.record.serial import from_plain
-from rag_eval.retrieve.shelf import documents_sha
-from rag_eval.retrieve.truncation import kept_truncation
+from rag_eval.record.serialize import from_plain
+from rag_eval.retrieve.document_store import documents_sha
+from rag_eval.retrieve.encoders.truncation import kept_truncation
 from rag_eval.run_spec import RunSpec
+from rag_eval.score.aggregate import counts, searches_per_s, seconds, tokens
 from rag_eval.score.metric import Declaration, of_runs
 from rag_eval.score.scoring import Scoring
-from rag_eval.score.summary import counts, searches_per_s, seconds, tokens
-from rag_eval.system import Learned, System
-from rag_eval.types import Example, Prediction, QADataset
+from rag_eval.system import System
+from rag_eval.types import Example, Form, KnowledgeBudget, Learned, Prediction, QADataset
 
 
 def known_before(
@@ -63,7 +63,7 @@ def known_before(
         knowledge: what each side is given to know; None = nothing is trained on.
     """
     generator = system.generator.identity()
-    solved = prompt.exemplars if isinstance(prompt, Prompt) and not spec.mode.has_exemplars else ()
+    solved = prompt.exemplars if isinstance(prompt, PromptTemplate) and not spec.mode.has_exemplars else ()
     weights = generator.get("base_weights")
     provenance = Provenance(
         mode=spec.mode.name,

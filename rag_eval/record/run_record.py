@@ -14,7 +14,7 @@ from rag_eval.errors import DataError
 from rag_eval.older_targets import current_choices
 from rag_eval.record import facts_json
 from rag_eval.record.facts import RunFacts
-from rag_eval.record.serial import from_plain, null_where_not_finite, to_plain
+from rag_eval.record.serialize import from_plain, null_where_not_finite, to_plain
 from rag_eval.score.scoring import Scoring
 from rag_eval.types import Estimate, Spend
 

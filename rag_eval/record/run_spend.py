@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from rag_eval.meter import Reading
-from rag_eval.parts import Cached
-from rag_eval.system import Learned
-from rag_eval.types import Prediction, Spend
+from rag_eval.cost.meter import MeterReading
+from rag_eval.types import Cached, Learned, Prediction, Spend
 
 
-def spent(readings: Mapping[str, Reading]) -> dict[str, Spend]:
+def spent(readings: Mapping[str, MeterReading]) -> dict[str, Spend]:
     """What was metered, by stage."""
     return {name: reading.spend for name, reading in readings.items()}
 
 
 def by_stage(
-    readings: Mapping[str, Reading], learned: Learned, predictions: Sequence[Prediction], reused_s: float, n_processes: int
+    readings: Mapping[str, MeterReading], learned: Learned, predictions: Sequence[Prediction], reused_s: float, n_processes: int
 ) -> dict[str, Spend]:
     """What a finished run used up by stage, earlier work that it took over included.
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rag_eval.record.serial import null_where_not_finite
+from rag_eval.record.serialize import null_where_not_finite
 from rag_eval.types import QuestionScores
 
 FIELDS = ("example_id", "cluster", "is_answerable", "cause", "distracted_by")  # what else is no score stands in the strata

@@ -28,15 +28,15 @@ def main(argv: Sequence[str]) -> int:
         if {"-h", "--help"} & set(argv):
             print(_help(command))
         elif command == "compare":
-            from rag_eval.report.compare import compare
+            from rag_eval.report.commands.compare import compare
 
             compare(arguments)
         elif command == "power":
-            from rag_eval.report.power import power
+            from rag_eval.report.commands.power import power
 
             print(power(arguments))
         else:
-            from rag_eval.report.arms import report
+            from rag_eval.report.commands.summary import report
 
             report(argv)
     except RagEvalError as error:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _help(command: str) -> str:
     """What a command does and which keys it has."""
-    return str(importlib.import_module(f"rag_eval.report.{command}").__doc__) if command in COMMANDS else str(USAGE)
+    return str(importlib.import_module(f"rag_eval.report.commands.{command}").__doc__) if command in COMMANDS else str(USAGE)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.record.run_record import RunRecord
+from rag_eval.record.selection import is_under_trained, labels
 from rag_eval.report.form import keeps_some_form
-from rag_eval.report.runs import is_under_trained, labels
 from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
 from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.types import Spend

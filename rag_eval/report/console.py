@@ -9,16 +9,16 @@ from rich.text import Text
 
 from rag_eval.record.facts import Counts, History
 from rag_eval.record.run_record import RunRecord, RunResult
+from rag_eval.record.selection import ENOUGH_LEARNED
 from rag_eval.report.form import keeps_other_form, two_scores
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.markdown import inert
-from rag_eval.report.runs import ENOUGH_LEARNED
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Table, Term, figure
 from rag_eval.report.terminal import show
 from rag_eval.score.labels import timed_label
 from rag_eval.score.outcome import ABSTAINED
 from rag_eval.score.primary import train_phrasing
-from rag_eval.score.summary import HOLDS_EVIDENCE
+from rag_eval.score.scorer import HOLDS_EVIDENCE
 
 
 def show_run(result: RunResult) -> None:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_record import RunRecord
+from rag_eval.record.selection import labels, recorded
 from rag_eval.report.contrast import Arm, Declared, pairs
 from rag_eval.report.fellows import fellows
 from rag_eval.report.form import right_by
-from rag_eval.report.gained import MODES, Gained, knowledge_gained
 from rag_eval.report.judgement import Judgement, judgements, read_beside
+from rag_eval.report.knowledge_gain import MODES, Gained, knowledge_gained
 from rag_eval.report.paired import Questions, shared
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import labels, recorded
-from rag_eval.report.spending import PricedArm, Terms, priced_arm
+from rag_eval.report.priced_arms import PricedArm, Terms, priced_arm
 from rag_eval.report.table import Table
-from rag_eval.score.estimate import SHARE
 from rag_eval.score.scoring import Scoring, scoring_of
+from rag_eval.stats.estimate import SHARE
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.paired import Questions, shared
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.score.bootstrap import bootstrap_t_interval
-from rag_eval.score.decompose import Column
-from rag_eval.score.estimate import clustered_se, is_flat
 from rag_eval.score.metric import Better, Bounds
-from rag_eval.score.power import mde_from_se
 from rag_eval.score.scoring import scoring_of
-from rag_eval.score.stats import paired_difference, permutation_p
-from rag_eval.score.verdict import Claim
+from rag_eval.stats.bootstrap import bootstrap_t_interval
+from rag_eval.stats.decomposition import Column
+from rag_eval.stats.estimate import clustered_se, is_flat
+from rag_eval.stats.paired_tests import paired_difference, permutation_p
+from rag_eval.stats.power import mde_from_se
+from rag_eval.stats.verdict import Claim
 from rag_eval.types import Estimate
 
 SEED = 0  # of permutations and resamples

@@ -1,6 +1,6 @@
 """The declared comparison of runs: which may be compared, what is claimed of them, the verdicts, and what to beware of.
 
-These are values; rag_eval.report.compare writes them down, and rag_eval.api hands them to a program.
+These are values; rag_eval.report.commands.compare writes them down, and rag_eval.api hands them to a program.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import math
 from collections.abc import Sequence
 
 from rag_eval.errors import UserError
+from rag_eval.record.load import RecordedRun
+from rag_eval.record.selection import mismatches
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Declared, declare, of_questions
-from rag_eval.report.guards import cluster_notes, notes, prompt_notes
 from rag_eval.report.judgement import sentence
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.runs import mismatches
+from rag_eval.report.warnings import cluster_notes, notes, prompt_notes
 from rag_eval.score.scoring import Scoring, scoring_of
 
 

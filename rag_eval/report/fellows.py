@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from rag_eval.record.load import read_run
 from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.record.selection import mismatches
 from rag_eval.report.contrast import Arm
-from rag_eval.report.recorded_run import read_run
-from rag_eval.report.runs import mismatches
 
 
 def by_mode(arms: Sequence[Arm]) -> dict[str, Arm]:

@@ -11,7 +11,7 @@ from rag_eval.report.contrast import Arm, named, pairs
 from rag_eval.report.paired import Questions
 from rag_eval.report.table import Cell, Figure, Table, figure
 from rag_eval.score.scoring import scoring_of
-from rag_eval.score.stats import paired_difference
+from rag_eval.stats.paired_tests import paired_difference
 
 Mask = NDArray[np.bool_]
 HINTS = "Differences of groups are not declared beforehand and not corrected for how many there are: read them as hints."

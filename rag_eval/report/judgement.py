@@ -20,12 +20,12 @@ from rag_eval.report.contrast import ALPHA, TOO_FEW_CLUSTERS, Arm, Contrast, Dec
 from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.table import figure
 from rag_eval.score.scoring import scoring_of
-from rag_eval.score.stats import Equivalence, holm, tost_paired
-from rag_eval.score.verdict import Verdict, metric_dependent, undecided, verdict, winner
+from rag_eval.stats.paired_tests import Equivalence, holm, tost_paired
+from rag_eval.stats.verdict import Verdict, metric_dependent, undecided, verdict, winner
 
 
 @dataclass(frozen=True)
-class Said:
+class MeasureReading:
     """What one score says of two arms."""
 
     contrast: Contrast
@@ -39,7 +39,7 @@ class Said:
 class Judgement:
     """The verdict on two arms."""
 
-    said: Mapping[str, Said]  # by score, the declared one first, then those that it is read beside
+    said: Mapping[str, MeasureReading]  # by score, the declared one first, then those that it is read beside
     judged_on: str  # the score whose numbers decide; of a METRIC-DEPENDENT verdict the declared one
     better: Verdict
     same: Verdict
@@ -47,7 +47,7 @@ class Judgement:
     reason: str  # why the strict score decides nothing; "" = it may
 
     @property
-    def judged(self) -> Said:
+    def judged(self) -> MeasureReading:
         """What the deciding score says."""
         return self.said[self.judged_on]
 
@@ -126,28 +126,30 @@ def _also(declared: Declared, name: str, first: Arm, second: Arm) -> Declared:
     return declare(name, abs(declared.better.threshold), declared.same.margin or 0.0, better)
 
 
-def _said(first: Arm, second: Arm, declared: Declared, confidence: float) -> Said:
+def _said(first: Arm, second: Arm, declared: Declared, confidence: float) -> MeasureReading:
     one = contrast(first, second, declared.better.name, confidence)
     if one.is_without_spread:
-        return Said(one, undecided(declared.better, one.mde), undecided(declared.same, one.mde), None, None)
+        return MeasureReading(one, undecided(declared.better, one.mde), undecided(declared.same, one.mde), None, None)
     a, b = one.scores
     found = tost_paired(a.tolist(), b.tolist(), one.questions.clusters, declared.same.margin or 0.0, one.bounds, alpha=1 - confidence)
     if one.difference is not None and one.difference.n_clusters < TOO_FEW_CLUSTERS:
-        return Said(one, undecided(declared.better, one.mde), undecided(declared.same, one.mde), found, None)
+        return MeasureReading(one, undecided(declared.better, one.mde), undecided(declared.same, one.mde), found, None)
     better = verdict(declared.better, one.difference, one.mde)
     same = verdict(declared.same, one.difference if found is not None else None, one.mde, found)
     names = (second.label, first.label) if declared.better.direction == "below" else (first.label, second.label)
     best = winner(one.difference, names) if one.difference is not None else None
-    return Said(one, better, same, found, best)
+    return MeasureReading(one, better, same, found, best)
 
 
-def _as_said(said: Mapping[str, Said], name: str, reason: str = "") -> Judgement:
+def _as_said(said: Mapping[str, MeasureReading], name: str, reason: str = "") -> Judgement:
     """What one score says."""
     one = said[name]
     return Judgement(said, name, one.better, one.same, one.winner, reason)
 
 
-def _where_they_agree(said: Mapping[str, Said], measure: str, strict: Said, lenient: Said, reason: str) -> Judgement:
+def _where_they_agree(
+    said: Mapping[str, MeasureReading], measure: str, strict: MeasureReading, lenient: MeasureReading, reason: str
+) -> Judgement:
     """What a score says, claim by claim, where both scores say it; where form tells the arms apart, only what both leave open."""
     one = said[measure]
     better = one.better if strict.winner == lenient.winner or reason else None

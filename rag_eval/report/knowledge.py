@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_eval.parts import KnowledgeBudget
+from rag_eval.types import KnowledgeBudget
 
 
 def knowledge_note(knowledge: KnowledgeBudget) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from rag_eval.latency.latency_record import LatencyRecord
+from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.summary import summarised
 from rag_eval.report.table import Cell, Figure, Table, Term, interval_figure
 from rag_eval.report.terminal import show

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import Figure, figure
-from rag_eval.score.bootstrap import cluster_weights, expanded, percentile_interval
-from rag_eval.score.decompose import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
-from rag_eval.score.estimate import estimate
-from rag_eval.score.stats import paired_difference
-from rag_eval.score.summary import HOLDS_EVIDENCE, WAS_GIVEN_EVIDENCE
+from rag_eval.score.scorer import HOLDS_EVIDENCE, WAS_GIVEN_EVIDENCE
+from rag_eval.stats.bootstrap import cluster_weights, expanded, percentile_interval
+from rag_eval.stats.decomposition import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
+from rag_eval.stats.estimate import estimate
+from rag_eval.stats.paired_tests import paired_difference
 
 N_RESAMPLES = 10_000
 SEED = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rag_eval.record.serial import null_where_not_finite
+from rag_eval.record.serialize import null_where_not_finite
 from rag_eval.report.table import Cell, Figure, Table, Term
 
 

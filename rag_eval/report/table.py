@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from rag_eval.score.interval import Interval
+from rag_eval.stats.interval import Interval
 from rag_eval.types import Estimate
 
 NOT_MEASURED = "not measured"

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Cache, Cached, Context, Numbers
+from rag_eval.protocols import Cache, Numbers
 from rag_eval.retrieve.analyzer import Analyzer
-from rag_eval.retrieve.best import best_above_zero
-from rag_eval.retrieve.others import n_own, others
-from rag_eval.retrieve.searchable import question_text
-from rag_eval.retrieve.shelf import Shelf, documents_sha
+from rag_eval.retrieve.document_store import DocumentStore, documents_sha
+from rag_eval.retrieve.exclude_itself import n_own, without_itself
+from rag_eval.retrieve.text_of import question_text
+from rag_eval.retrieve.top_k import top_k_positive
 from rag_eval.source import code_sha
-from rag_eval.types import Document, Example, Retrieved, Searched
+from rag_eval.types import Cached, Context, Document, Example, Hit, SearchResult
 
 WORDS = "words.npy"  # vocabulary indices of the words of all documents, concatenated
 LENGTHS = "lengths.npy"  # number of words of each document
@@ -69,7 +69,7 @@ class BM25:
         self._analyzer = analyzer
         self._cache = cache
         self._formula = {"k1": float(k1), "b": float(b), "method": method}
-        self._shelf = Shelf()
+        self._shelf = DocumentStore()
         self._words: dict[int, NDArray[np.int32]] = {}  # by document number: vocabulary indices (n_words,)
         self._index = bm25s.BM25(**self._formula)
         self._vocabulary: dict[str, int] = {}
@@ -106,7 +106,7 @@ class BM25:
         if self._words:
             self._rebuild()
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Rank documents by score.
 
         Args:
@@ -125,19 +125,19 @@ class BM25:
         numbers = self._shelf.numbers
         found = [self._find(example, numbers) for example in examples]
         seconds = {"search": (time.perf_counter() - start) / max(1, len(examples))}
-        return [Searched(hits, seconds) for hits in found]
+        return [SearchResult(hits, seconds) for hits in found]
 
-    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+    def exactly(self, examples: Sequence[Example]) -> list[SearchResult] | None:
         """None, because `search` is exact."""
         return None
 
-    def _find(self, example: Example, numbers: Numbers) -> tuple[Retrieved, ...]:
+    def _find(self, example: Example, numbers: Numbers) -> tuple[Hit, ...]:
         known = [self._vocabulary[word] for word in self._analyzer.words(question_text(example)) if word in self._vocabulary]
         if not known:
             return ()
         scores = self._index.get_scores(known)
-        rows = best_above_zero(scores, self.depth + n_own([example]))
-        return others(self._shelf.hits(scores[rows].tolist(), numbers[rows].tolist()), example, self.depth)
+        rows = top_k_positive(scores, self.depth + n_own([example]))
+        return without_itself(self._shelf.hits(scores[rows].tolist(), numbers[rows].tolist()), example, self.depth)
 
     def _begin(self, numbers: Numbers, documents: Sequence[Document]) -> Cached:
         """Load the index of the first documents from the cache, or build and cache it."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rag_eval.errors import DataError
-from rag_eval.types import Document, Retrieved, Searched
+from rag_eval.types import Document, Hit, SearchResult
 
 
 class Corpus:
@@ -89,6 +89,6 @@ def refuse_unknown(ids: Sequence[str], known: Iterable[str]) -> None:
         raise KeyError(f"{len(unknown)} ids to remove are not in the corpus ({', '.join(map(repr, unknown[:3]))})")
 
 
-def listed(documents: Sequence[Document]) -> Searched:
+def listed(documents: Sequence[Document]) -> SearchResult:
     """Documents as a search result in the given order, with score 0 because they are not ranked."""
-    return Searched(tuple(Retrieved(document, 0.0, rank) for rank, document in enumerate(documents, start=1)))
+    return SearchResult(tuple(Hit(document, 0.0, rank) for rank, document in enumerate(documents, start=1)))

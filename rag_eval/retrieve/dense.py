@@ -13,15 +13,15 @@ from numpy.lib.format import open_memmap
 from pydantic import PositiveInt
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Cache, Cached, Context, Embedder, Index, Numbers, Truncating, Vectors
-from rag_eval.retrieve.others import n_own, others
-from rag_eval.retrieve.searchable import question_text
-from rag_eval.retrieve.shelf import Shelf, documents_sha
+from rag_eval.protocols import Cache, Embedder, Index, Numbers, Truncating, Vectors
+from rag_eval.retrieve.document_store import DocumentStore, documents_sha
+from rag_eval.retrieve.encoders.truncation import keep
+from rag_eval.retrieve.encoders.vectors import refuse_bad_rows
+from rag_eval.retrieve.exclude_itself import n_own, without_itself
 from rag_eval.retrieve.similarity import check_index, scores
-from rag_eval.retrieve.truncation import keep
-from rag_eval.retrieve.vectors import refuse_bad_rows
+from rag_eval.retrieve.text_of import question_text
 from rag_eval.source import code_sha
-from rag_eval.types import Document, Example, Searched
+from rag_eval.types import Cached, Context, Document, Example, SearchResult
 
 FILE = "vectors.npy"
 
@@ -50,7 +50,7 @@ class Dense:
         self._embedder = embedder
         self._index = index
         self._cache = cache
-        self._shelf = Shelf()
+        self._shelf = DocumentStore()
         self._vectors: dict[int, Vectors] = {}  # by document number: (dim,)
 
     def identity(self) -> Mapping[str, Any]:
@@ -99,7 +99,7 @@ class Dense:
         else:
             self._refill()
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Rank documents by similarity. All questions are embedded and searched in one batch.
 
         Args:
@@ -123,9 +123,9 @@ class Dense:
         searched = time.perf_counter()
         seconds = {"embed": (embedded - start) / len(examples), "search": (searched - embedded) / len(examples)}
         hits = [self._shelf.hits(*row) for row in zip(found.tolist(), numbers.tolist(), strict=True)]
-        return [Searched(others(one, example, self.depth), seconds) for one, example in zip(hits, examples, strict=True)]
+        return [SearchResult(without_itself(one, example, self.depth), seconds) for one, example in zip(hits, examples, strict=True)]
 
-    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+    def exactly(self, examples: Sequence[Example]) -> list[SearchResult] | None:
         """Results of an exhaustive search; None if the index is exact."""
         if self._index.is_exact:
             return None
@@ -136,7 +136,9 @@ class Dense:
         for query, example in zip(self._queries(examples), examples, strict=True):
             compared = scores(rows, query, self._embedder.similarity)
             best = np.lexsort((numbers, -compared))[: self.depth + n_own([example])]
-            found.append(Searched(others(self._shelf.hits(compared[best].tolist(), numbers[best].tolist()), example, self.depth)))
+            found.append(
+                SearchResult(without_itself(self._shelf.hits(compared[best].tolist(), numbers[best].tolist()), example, self.depth))
+            )
         return found
 
     def _queries(self, examples: Sequence[Example]) -> Vectors:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from rag_eval.types import Document, Retrieved, Searched
+from rag_eval.types import Document, Hit, SearchResult
 
 
-def fuse(searches: Sequence[Sequence[Searched]], weights: Sequence[float], constant: float, fused_depth: int, depth: int) -> list[Searched]:
+def fuse(
+    searches: Sequence[Sequence[SearchResult]], weights: Sequence[float], constant: float, fused_depth: int, depth: int
+) -> list[SearchResult]:
     """Fuse the results of several searches for the same questions.
 
     Args:
@@ -25,10 +27,10 @@ def fuse(searches: Sequence[Sequence[Searched]], weights: Sequence[float], const
     found = list(zip(*searches, strict=True))
     hits = [fused([one.hits[:fused_depth] for one in results], weights, constant, depth) for results in found]
     share = {"search": (time.perf_counter() - start) / max(1, len(found))}
-    return [Searched(best, _summed([*(one.seconds for one in results), share])) for best, results in zip(hits, found, strict=True)]
+    return [SearchResult(best, _summed([*(one.seconds for one in results), share])) for best, results in zip(hits, found, strict=True)]
 
 
-def fused(rankings: Sequence[Sequence[Retrieved]], weights: Sequence[float], constant: float, depth: int) -> tuple[Retrieved, ...]:
+def fused(rankings: Sequence[Sequence[Hit]], weights: Sequence[float], constant: float, depth: int) -> tuple[Hit, ...]:
     """Documents with the highest sums of weight / (constant + rank), best first.
 
     Only ranks are used, so scores of different scales can be fused. Ties are resolved by the order of rankings, then by rank.
@@ -49,7 +51,7 @@ def fused(rankings: Sequence[Sequence[Retrieved]], weights: Sequence[float], con
             documents.setdefault(hit.document.id, hit.document)
             scores[hit.document.id] = scores.get(hit.document.id, 0.0) + weight / (constant + hit.rank)
     best = sorted(scores, key=lambda id: -scores[id])[:depth]
-    return tuple(Retrieved(documents[id], scores[id], rank) for rank, id in enumerate(best, start=1))
+    return tuple(Hit(documents[id], scores[id], rank) for rank, id in enumerate(best, start=1))
 
 
 def _summed(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from rag_eval.errors import ConfigError
-from rag_eval.parts import Cached, Context, Searching
+from rag_eval.protocols import Searching
 from rag_eval.retrieve.fusion import fuse
 from rag_eval.source import code_sha
-from rag_eval.types import Document, Example, Searched
+from rag_eval.types import Cached, Context, Document, Example, SearchResult
 
 
 class Hybrid:
@@ -65,18 +65,18 @@ class Hybrid:
         for retriever in self._retrievers.values():
             retriever.remove(ids)
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """At most `depth` documents with the highest fused scores per question; seconds are summed over all searches."""
         return self._fuse([retriever.search(examples) for retriever in self._retrievers.values()])
 
-    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+    def exactly(self, examples: Sequence[Example]) -> list[SearchResult] | None:
         """Fusion of exact searches; None if all retrievers are exact."""
         exact = {name: retriever.exactly(examples) for name, retriever in self._retrievers.items()}
         if all(found is None for found in exact.values()):
             return None
         return self._fuse([self._retrievers[name].search(examples) if found is None else found for name, found in exact.items()])
 
-    def _fuse(self, searches: Sequence[Sequence[Searched]]) -> list[Searched]:
+    def _fuse(self, searches: Sequence[Sequence[SearchResult]]) -> list[SearchResult]:
         return fuse(searches, list(self._weights.values()), self._constant, self._fused_depth, self.depth)
 
 

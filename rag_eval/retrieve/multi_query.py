@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import NonNegativeFloat, PositiveInt
 
 from rag_eval.errors import ConfigError
-from rag_eval.parts import Cached, Context, Searching
+from rag_eval.protocols import Searching
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.fusion import fuse
-from rag_eval.retrieve.searchable import question_text
+from rag_eval.retrieve.text_of import question_text
 from rag_eval.source import code_sha
-from rag_eval.types import Document, Example, Searched
+from rag_eval.types import Cached, Context, Document, Example, SearchResult
 
 
 class MultiQuery:
@@ -74,11 +74,11 @@ class MultiQuery:
         """Remove documents. Raises KeyError for an unknown id and then removes nothing."""
         self._retriever.remove(ids)
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """At most `depth` documents with the highest fused scores per question; seconds are summed over the three searches."""
         return self._fuse([self._retriever.search(form) for form in self._forms(examples)])
 
-    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+    def exactly(self, examples: Sequence[Example]) -> list[SearchResult] | None:
         """Fusion of exact searches; None if the inner retriever is exact."""
         found = [one for form in self._forms(examples) if (one := self._retriever.exactly(form)) is not None]
         return self._fuse(found) if found else None
@@ -90,5 +90,5 @@ class MultiQuery:
         keywords = [replace(one, question=said or one.question) for one, said in zip(alone, words, strict=True)]
         return [alone, list(examples), keywords]
 
-    def _fuse(self, searches: Sequence[Sequence[Searched]]) -> list[Searched]:
+    def _fuse(self, searches: Sequence[Sequence[SearchResult]]) -> list[SearchResult]:
         return fuse(searches, [1.0] * len(searches), self._constant, self._fused_depth, self.depth)

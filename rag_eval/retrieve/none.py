@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag_eval.parts import Cached, Context
-from rag_eval.types import Document, Example, Searched
+from rag_eval.types import Cached, Context, Document, Example, SearchResult
 
 
 class NoRetriever:
@@ -22,6 +21,6 @@ class NoRetriever:
     def remove(self, ids: Sequence[str]) -> None:
         """No effect."""
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Empty result for every question."""
-        return [Searched(())] * len(examples)
+        return [SearchResult(())] * len(examples)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pydantic import NonNegativeInt, PositiveInt
 
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.parts import Cached, Context, Retriever
+from rag_eval.protocols import Retriever
 from rag_eval.retrieve.corpus import Corpus, listed
-from rag_eval.types import Document, Example, Searched
+from rag_eval.types import Cached, Context, Document, Example, SearchResult
 
 
 class Oracle:
@@ -32,7 +32,7 @@ class Oracle:
         """Remove documents. Raises KeyError for an unknown id."""
         self._corpus.remove(ids)
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Evidence per question. Raises DataError if the evidence of an answerable question is unknown or not in the corpus."""
         return [listed(self.gold(example)) for example in examples]
 
@@ -90,14 +90,14 @@ class OracleDistract:
         self._oracle.remove(ids)
         self._retriever.remove(ids)
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Evidence and distractors, shuffled. Scores are 0 because the order is no ranking; seconds are the inner retriever's."""
         return [self._mix(example, found) for example, found in zip(examples, self._retriever.search(examples), strict=True)]
 
-    def _mix(self, example: Example, found: Searched) -> Searched:
+    def _mix(self, example: Example, found: SearchResult) -> SearchResult:
         gold = self._oracle.gold(example)
         holders = example.holders
         distractors = [hit.document for hit in found.hits if hit.document.id not in holders]
         mixed = [*gold, *distractors][: self.k]
         random.Random(f"{self._seed}/{example.id}").shuffle(mixed)
-        return Searched(listed(mixed).hits, found.seconds)
+        return SearchResult(listed(mixed).hits, found.seconds)

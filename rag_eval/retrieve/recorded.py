@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag_eval.parts import Cached, Context
-from rag_eval.recorded.answer import Answers
-from rag_eval.recorded.resolve import Recogniser, resolved
+from rag_eval.replay.answer import Answers
+from rag_eval.replay.resolve import Recogniser, resolved
 from rag_eval.retrieve.corpus import Corpus, listed
-from rag_eval.types import Document, Example, Searched
+from rag_eval.types import Cached, Context, Document, Example, SearchResult
 
 
 class Recorded:
@@ -42,7 +41,7 @@ class Recorded:
     def _recognise(self) -> None:
         self._recogniser = Recogniser(self._corpus.all() if len(self._corpus) else ())
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Recorded contexts per question. The order is the recorded rank; scores are 0."""
         asked = {example.id: self._answers[example.id] for example in examples if example.id in self._answers}
         found = resolved(asked, self._recogniser, {id for example in examples for id in example.evidence})

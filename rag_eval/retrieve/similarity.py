@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.errors import ConfigError
-from rag_eval.parts import Embedder, Index, Similarity, Vectors
-from rag_eval.retrieve.vectors import unit_rows
+from rag_eval.protocols import Embedder, Index, Similarity, Vectors
+from rag_eval.retrieve.encoders.vectors import unit_rows
 
 
 def check_index(embedder: Embedder, index: Index) -> None:

@@ -13,14 +13,14 @@ from pydantic import PositiveInt
 from scipy.sparse import csr_array, load_npz, save_npz, vstack
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Cache, Cached, Context, Numbers
-from rag_eval.retrieve.best import best_above_zero
-from rag_eval.retrieve.others import n_own, others
-from rag_eval.retrieve.searchable import question_text
-from rag_eval.retrieve.shelf import Shelf, documents_sha
-from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
+from rag_eval.protocols import Cache, Numbers
+from rag_eval.retrieve.document_store import DocumentStore, documents_sha
+from rag_eval.retrieve.encoders.splade import SparseTextEncoder
+from rag_eval.retrieve.exclude_itself import n_own, without_itself
+from rag_eval.retrieve.text_of import question_text
+from rag_eval.retrieve.top_k import top_k_positive
 from rag_eval.source import code_sha
-from rag_eval.types import Document, Example, Retrieved, Searched
+from rag_eval.types import Cached, Context, Document, Example, Hit, SearchResult
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class SparseRetriever:
         self.depth = max(k, depth)
         self._encoder = encoder
         self._cache = cache
-        self._shelf = Shelf()
+        self._shelf = DocumentStore()
         self._numbers: Numbers = np.zeros(0, dtype=np.int64)  # document numbers, ascending
         self._vectors: csr_array | None = None  # float32 (n_documents, vocabulary), in the order of `_numbers`
 
@@ -85,7 +85,7 @@ class SparseRetriever:
         if self._vectors is not None:
             self._numbers, self._vectors = self._numbers[stays], self._vectors[stays]
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         """Rank documents by inner product. All questions are encoded and searched in one batch.
 
         Args:
@@ -111,17 +111,17 @@ class SparseRetriever:
         hits = [self._best(products, row, example) for row, example in enumerate(examples)]
         searched = time.perf_counter()
         seconds = {"embed": (encoded - start) / len(examples), "search": (searched - encoded) / len(examples)}
-        return [Searched(one, seconds) for one in hits]
+        return [SearchResult(one, seconds) for one in hits]
 
-    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+    def exactly(self, examples: Sequence[Example]) -> list[SearchResult] | None:
         """None, because `search` is exact."""
         return None
 
-    def _best(self, products: csr_array, row: int, example: Example) -> tuple[Retrieved, ...]:
+    def _best(self, products: csr_array, row: int, example: Example) -> tuple[Hit, ...]:
         places = slice(products.indptr[row], products.indptr[row + 1])
         scores, numbers = products.data[places], self._numbers[products.indices[places]]
-        best = best_above_zero(scores, self.depth + n_own([example]))
-        return others(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)
+        best = top_k_positive(scores, self.depth + n_own([example]))
+        return without_itself(self._shelf.hits(scores[best].tolist(), numbers[best].tolist()), example, self.depth)
 
     def _encode(self, documents: Sequence[Document]) -> tuple[csr_array, Cached]:
         names = [document.id for document in documents]

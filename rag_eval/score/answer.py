@@ -11,8 +11,8 @@ from rag_eval.score.containing import contains_answer
 from rag_eval.score.frames import extracted
 from rag_eval.score.holding import holds_words
 from rag_eval.score.metric import Declaration, declares
-from rag_eval.score.normal_form import in_form_of
-from rag_eval.score.words import length, segments, words
+from rag_eval.text.normalize import in_form_of
+from rag_eval.text.words import length, segments, words
 from rag_eval.types import Example, Prediction
 
 

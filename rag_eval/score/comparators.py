@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from rag_eval.score.abstention import is_abstention
-from rag_eval.score.dates import Date, read_date, read_dates
-from rag_eval.score.normal_form import exact_match, normalize
-from rag_eval.score.quantity import Quantity, read_quantity
-from rag_eval.score.words import words
+from rag_eval.text.abstention import is_abstention
+from rag_eval.text.dates import Date, read_date, read_dates
+from rag_eval.text.normalize import exact_match, normalize
+from rag_eval.text.quantity import Quantity, read_quantity
+from rag_eval.text.words import words
 from rag_eval.types import Example
 
 _SEPARATOR = re.compile(r"\s+and\s+|[;\n]|,(?!(?<=[0-9],)[0-9]{3}(?![0-9]))", re.IGNORECASE)  # the comma of 1,200 parts nothing

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rag_eval.score.abstention import is_abstention
 from rag_eval.score.comparators import compare, gold_options, is_same_json, option_of, parts, read_json
-from rag_eval.score.dates import find_dates, read_date
 from rag_eval.score.frames import extracted
 from rag_eval.score.holding import found_at, holds, holds_words
-from rag_eval.score.normal_form import normalize
-from rag_eval.score.words import length
+from rag_eval.text.abstention import is_abstention
+from rag_eval.text.dates import find_dates, read_date
+from rag_eval.text.normalize import normalize
+from rag_eval.text.words import length
 from rag_eval.types import Example
 
 TIMES, MORE = 3, 10  # maximum length of an answer: TIMES * words of the longest gold answer + MORE words

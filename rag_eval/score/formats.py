@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 from rag_eval.score.answer import answer_text
 from rag_eval.score.comparators import items, read_json
-from rag_eval.score.dates import read_dates
 from rag_eval.score.metric import Declaration, declares
-from rag_eval.score.quantity import INTEGER, NUMBER, read_quantity
+from rag_eval.text.dates import read_dates
+from rag_eval.text.quantity import INTEGER, NUMBER, read_quantity
 from rag_eval.types import Example, Prediction
 
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from rag_eval.score.money import is_same_currency
-from rag_eval.score.normal_form import normalize, without_articles
 from rag_eval.score.value_words import Word, value_words
-from rag_eval.score.words import folded, segments
+from rag_eval.text.money import is_same_currency
+from rag_eval.text.normalize import normalize, without_articles
+from rag_eval.text.words import folded, segments
 
 _NO_LETTER = re.compile(r"[\W_]+")
 

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rag_eval.score.estimate import SHARE, estimate
 from rag_eval.score.labels import label_of
 from rag_eval.score.metric import Asks, Declaration
+from rag_eval.stats.estimate import SHARE, estimate
 from rag_eval.types import Estimate
 
 UNKNOWN = Declaration()  # used for a measure without a declaration

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from rag_eval.score.dates import Date, find_dates
-from rag_eval.score.money import SHORT_SCALES
-from rag_eval.score.normal_form import without_punctuation
-from rag_eval.score.number_words import SCALES, VOCABULARY, read_number_words
-from rag_eval.score.quantity import CURRENCY, NUMBER, Unit, known_unit, value_of
-from rag_eval.score.words import MARKS, UNSPACED, even
+from rag_eval.text.dates import Date, find_dates
+from rag_eval.text.money import SHORT_SCALES
+from rag_eval.text.normalize import without_punctuation
+from rag_eval.text.number_words import SCALES, VOCABULARY, read_number_words
+from rag_eval.text.quantity import CURRENCY, NUMBER, Unit, known_unit, value_of
+from rag_eval.text.words import MARKS, UNSPACED, even
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _BEFORE_NO_COUNT = frozenset({"no", "any", "every", "some", "each", "this", "that", "which", "another"})  # "no one"

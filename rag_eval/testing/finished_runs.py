@@ -9,13 +9,13 @@ from typing import Any
 
 from rag_eval.record.facts import RunFacts
 from rag_eval.record.facts_json import read_facts
+from rag_eval.record.load import RecordedRun, read_run
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.score_rows import from_row
-from rag_eval.report.recorded_run import RecordedRun, read_run
+from rag_eval.score.aggregate import estimates
 from rag_eval.score.metric import Declaration
 from rag_eval.score.older_names import older_declarations
 from rag_eval.score.scoring import Scoring
-from rag_eval.score.summary import estimates
 from rag_eval.types import Prediction, Spend
 
 AUDIT = {

@@ -13,11 +13,13 @@ from typing import Any, NoReturn
 import torch
 
 from rag_eval import evaluate  # noqa: F401  as hf, sweep and console: what a command imports is most of what its start takes
-from rag_eval.adapt import checkpoints, lora
-from rag_eval.adapt.progress import TrainingBar
+from rag_eval.adapt import lora
+from rag_eval.adapt.trainer import checkpoints
+from rag_eval.adapt.trainer.progress import TrainingBar
 from rag_eval.generate import hf  # noqa: F401
-from rag_eval.record import cache, sweep, work  # noqa: F401
+from rag_eval.record import cache, checkpoint_store
 from rag_eval.report import console  # noqa: F401
+from rag_eval.track import sweep  # noqa: F401
 
 RUN = Path(__file__).parents[2] / "run.py"
 LONGEST_S = 300  # a child that hangs ends by a signal of its own
@@ -94,8 +96,8 @@ def die_while_a_state_is_written(n: int) -> None:
 
 def die_before_a_state_is_sealed(n: int) -> None:
     """When everything of the state of this step is on the disk but its manifest."""
-    seal = work.seal
-    work.seal = lambda folder, files, facts: die() if facts["n"] == n else seal(folder, files, facts)
+    seal = checkpoint_store.seal
+    checkpoint_store.seal = lambda folder, files, facts: die() if facts["n"] == n else seal(folder, files, facts)
 
 
 def die_before_the_adapter_is_written() -> None:

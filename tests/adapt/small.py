@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from rag_eval.prompt import Prompt
-from rag_eval.types import Document, Example, Formatted, QADataset, Reading
+from rag_eval.prompt import PromptTemplate
+from rag_eval.types import Document, Example, Formatted, QADataset, ReadingExercise
 
 PEOPLE = ("Ada", "Bo", "Cy", "Di")
-PROMPT = Prompt("Say.")
+PROMPT = PromptTemplate("Say.")
 GENERATOR: Any = SimpleNamespace(
     format=lambda prompt: Formatted(prompt.text),
     answered=lambda prompt, answer: Formatted(f"{prompt.text} {answer}"),
@@ -26,7 +26,8 @@ TEST = tuple(
     Example(f"test-{name}", f"In which town is {name} at home?", (f"{name}town",), (f"{name}-0",), name.lower()) for name in PEOPLE
 )
 READING = tuple(
-    Reading(Example(str(at), f"Where is Eve, {at}?", ("Rome",), (), "ada"), (Document("d", f"Eve is in Rome, {at}."),)) for at in range(20)
+    ReadingExercise(Example(str(at), f"Where is Eve, {at}?", ("Rome",), (), "ada"), (Document("d", f"Eve is in Rome, {at}."),))
+    for at in range(20)
 )
 OTHERS = tuple(Example(f"other-{at}", f"Where does Fay{at} live?", ("Oslo",), (), f"other-{at}") for at in range(20))
 RESTATED = {document.id: tuple(f"{document.title}, time {at}: {document.text}" for at in range(3)) for document in DOCUMENTS}

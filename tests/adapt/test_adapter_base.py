@@ -16,7 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from rag_eval.adapt.adapter_base import Base, check_fits, same_model
 from rag_eval.errors import DataError
-from rag_eval.model_folder import fingerprint
+from rag_eval.models.model_files import fingerprint
 from rag_eval.testing.models import SIZES, write_random_model
 from tests.adapt.tiny_training import fit
 

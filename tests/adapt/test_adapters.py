@@ -19,19 +19,18 @@ from safetensors.torch import load_file, save_file
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM, ModernBertDecoderConfig
 from trl import SFTConfig
 
-from rag_eval.adapt.best_on_dev import BestOnDev
-from rag_eval.adapt.given import Given
+from rag_eval.adapt.data.tokenize import tokenized
+from rag_eval.adapt.external import ExternalAdapter
 from rag_eval.adapt.lora import Lora
-from rag_eval.adapt.training import trainer_of
-from rag_eval.adapt.training_set import tokenized
+from rag_eval.adapt.trainer.early_stopping import EarlyStopping
+from rag_eval.adapt.trainer.job import trainer_of
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.compose import composed
-from rag_eval.config.paths import conf_dir
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.generate.hf import HF
-from rag_eval.parts import Cached
 from rag_eval.source import code_sha
 from rag_eval.testing.models import SIZES, write_random_model
-from rag_eval.types import Example, QADataset
+from rag_eval.types import Cached, Example, QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, logits, lora
 from tests.claims import every, none_of
 
@@ -140,7 +139,7 @@ def test_full_fine_tuning_changes_every_weight_and_says_what_it_was_taught(base:
 
 
 def test_rows_end_to_end_give_the_logits_of_rows_alone(base: Path, tmp_path: Path) -> None:
-    lesson = lora(tmp_path, packing=True, batch_size=8).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path, packing=True, batch_size=8).training_job(hf(base), PROMPT, DATASET, 0)
     trainer = trainer_of(lesson, [])
     (batch,) = trainer.get_train_dataloader()
     assert batch["input_ids"].shape[0] == 1
@@ -174,14 +173,14 @@ def test_the_weights_with_the_least_dev_loss_are_kept_and_patience_ends_the_trai
 ) -> None:
     losses: list[tuple[int, float]] = []
     after: list[torch.Tensor] = []
-    on_evaluate = BestOnDev.on_evaluate
+    on_evaluate = EarlyStopping.on_evaluate
 
     def watched(self: Any, args: Any, state: Any, control: Any, metrics: Any, model: Any, **parts: Any) -> None:
         losses.append((state.global_step, metrics["eval_loss"]))
         after.append(next(weight for name, weight in model.named_parameters() if "lora_B" in name).detach().clone())
         on_evaluate(self, args, state, control, metrics=metrics, model=model, **parts)
 
-    monkeypatch.setattr(BestOnDev, "on_evaluate", watched)
+    monkeypatch.setattr(EarlyStopping, "on_evaluate", watched)
     # The rate is so high that the loss rises sooner or later; 80 steps are planned.
     _, kept = fit(tmp_path, base, epochs=40.0, learning_rate=0.05, rank=16, alpha=64, eval_every=2, patience=2)
     best = min(range(len(losses)), key=lambda at: losses[at][1])
@@ -201,7 +200,7 @@ def test_early_stopping_needs_dev_questions_and_steps_between_losses(base: Path,
 
 
 def test_a_given_adapter_answers_as_where_it_was_trained_and_what_it_took_is_not_known(base: Path, adapter: Path) -> None:
-    generator, kept = Given(str(adapter)).fit(hf(base), PROMPT, DATASET, 0)
+    generator, kept = ExternalAdapter(str(adapter)).fit(hf(base), PROMPT, DATASET, 0)
     assert isinstance(generator, HF)
     assert kept == Cached(adapter, is_hit=True, seconds=None)
     expected = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), adapter)
@@ -227,12 +226,12 @@ def test_a_given_adapter_of_another_model_is_refused_by_content_and_by_shape(bas
     other = write_random_model(tmp_path / "other", seed=1)
     noted = fit(tmp_path / "cache", base)[1].path
     with pytest.raises(DataError, match=r"trained for the model with fingerprint \w{64}, generator\.model=.*other has \w{64}"):
-        Given(str(noted)).fit(hf(other), PROMPT, DATASET, 0)
+        ExternalAdapter(str(noted)).fit(hf(other), PROMPT, DATASET, 0)
     wide = reweighted(
         adapter, tmp_path / "wide", lambda held: {name: torch.cat([one, one], 1) if "A" in name else one for name, one in held.items()}
     )
     with pytest.raises(DataError, match=r"lora_A\.weight is \[2, \d+\], which does not fit model\.layers\.0"):
-        Given(str(wide)).fit(hf(base), PROMPT, DATASET, 0)
+        ExternalAdapter(str(wide)).fit(hf(base), PROMPT, DATASET, 0)
 
 
 def test_an_adapter_that_changes_nothing_is_noted(adapter: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -240,9 +239,9 @@ def test_an_adapter_that_changes_nothing_is_noted(adapter: Path, tmp_path: Path,
         return {name: one * 0 if "lora_B" in name else one for name, one in held.items()}
 
     with caplog.at_level(logging.WARNING):
-        Given(str(adapter))
+        ExternalAdapter(str(adapter))
         assert "identity" not in caplog.text
-        Given(str(reweighted(adapter, tmp_path / "zero", zeroed)))
+        ExternalAdapter(str(reweighted(adapter, tmp_path / "zero", zeroed)))
     assert "the adapter is the identity" in caplog.text
 
 
@@ -263,7 +262,7 @@ def test_an_adapter_that_changes_nothing_is_noted(adapter: Path, tmp_path: Path,
 )
 def test_weights_that_are_no_whole_lora_are_refused(adapter: Path, tmp_path: Path, change: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        Given(str(reweighted(adapter, tmp_path / "odd", change)))
+        ExternalAdapter(str(reweighted(adapter, tmp_path / "odd", change)))
 
 
 @pytest.mark.parametrize(
@@ -280,16 +279,16 @@ def test_weights_that_are_no_whole_lora_are_refused(adapter: Path, tmp_path: Pat
 )
 def test_a_configuration_that_peft_would_stumble_over_is_refused_with_its_key(adapter: Path, tmp_path: Path, key: str, value: Any) -> None:
     with pytest.raises(DataError, match=f"'{key}' is .*; expected"):
-        Given(str(changed(adapter, tmp_path / "odd", **{key: value})))
+        ExternalAdapter(str(changed(adapter, tmp_path / "odd", **{key: value})))
 
 
 def test_a_dora_adapter_without_lengths_and_one_of_a_norm_are_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lora_magnitude_vector with use_dora=true"):
-        Given(str(changed(adapter, tmp_path / "dora", use_dora=True)))
+        ExternalAdapter(str(changed(adapter, tmp_path / "dora", use_dora=True)))
     norm = "base_model.model.model.layers.0.input_layernorm."
     pair = {norm + "lora_A.weight": torch.ones(2, 32), norm + "lora_B.weight": torch.ones(32, 2)}
     with pytest.raises(DataError, match="input_layernorm is no linear layer of the model"):
-        Given(str(reweighted(adapter, tmp_path / "norm", lambda held: held | pair))).fit(hf(base), PROMPT, DATASET, 0)
+        ExternalAdapter(str(reweighted(adapter, tmp_path / "norm", lambda held: held | pair))).fit(hf(base), PROMPT, DATASET, 0)
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +311,9 @@ def of_peft(base: Path, folder: Path, save_embedding_layers: Any = False, **sett
 @pytest.mark.parametrize("use_dora", [False, True], ids=["lora", "dora"])
 def test_a_given_adapter_of_a_head_that_is_the_embedding_answers_merged_as_beside(tied: Path, tmp_path: Path, use_dora: bool) -> None:
     folder = of_peft(tied, tmp_path / "head", target_modules=["q_proj", "lm_head"], use_dora=use_dora)
-    merged, beside = (Given(str(folder)).fit(hf(tied, adapter_mode=mode), PROMPT, DATASET, 0)[0] for mode in ("merged", "unmerged"))
+    merged, beside = (
+        ExternalAdapter(str(folder)).fit(hf(tied, adapter_mode=mode), PROMPT, DATASET, 0)[0] for mode in ("merged", "unmerged")
+    )
     assert isinstance(merged, HF)
     assert isinstance(beside, HF)
     assert torch.allclose(logits(merged._network, tied), logits(beside._network, tied), atol=1e-3)
@@ -337,7 +338,7 @@ def test_adapters_that_replace_layers_or_adapt_embeddings_are_refused_by_name(
     tied: Path, tmp_path: Path, settings: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(DataError, match=said):
-        Given(str(of_peft(tied, tmp_path / "odd", **settings)))
+        ExternalAdapter(str(of_peft(tied, tmp_path / "odd", **settings)))
 
 
 @pytest.mark.parametrize("mode", ["merged", "unmerged"])
@@ -348,14 +349,14 @@ def test_weights_that_peft_would_make_up_or_leave_out_are_refused(base: Path, ad
     half = reweighted(changed(adapter, tmp_path / "made up", init_lora_weights=False), tmp_path / "half", lower)
     few = changed(adapter, tmp_path / "few", target_modules=["q_proj"])
     for folder, said in ((half, r"layers\.1\.\S*, not stored"), (few, r"layers\.0\.mlp\.\S*, stored")):
-        generator, _ = Given(str(folder)).fit(hf(base, adapter_mode=mode), PROMPT, DATASET, 0)
+        generator, _ = ExternalAdapter(str(folder)).fit(hf(base, adapter_mode=mode), PROMPT, DATASET, 0)
         with pytest.raises(DataError, match=said):
             generator.generate([PROMPT.render(TRAIN[0], ())])
 
 
 def test_an_adapter_that_makes_the_weights_infinite_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
     huge = reweighted(adapter, tmp_path / "huge", lambda held: {name: one * 1e36 for name, one in held.items()})
-    generator, _ = Given(str(huge)).fit(hf(base), PROMPT, DATASET, 0)
+    generator, _ = ExternalAdapter(str(huge)).fit(hf(base), PROMPT, DATASET, 0)
     with pytest.raises(DataError, match="makes weights that are not finite"):
         generator.generate([PROMPT.render(TRAIN[0], ())])
 
@@ -415,7 +416,7 @@ def test_a_model_that_trl_would_score_without_a_part_of_its_head_is_refused(tmp_
 def test_a_row_with_more_tokens_than_the_model_has_positions_is_refused(base: Path, tmp_path: Path, split: str) -> None:
     long = replace(DATASET, **{split: (*TRAIN, Example("long", "what " * 300 + "is it?", ("liver",)))})
     with pytest.raises(DataError, match=r"'long' has \d+ tokens, more than the 256 positions"):
-        lora(tmp_path, eval_every=1).lesson(hf(base), PROMPT, long, 0)
+        lora(tmp_path, eval_every=1).training_job(hf(base), PROMPT, long, 0)
 
 
 def test_one_gpu_is_trained_on_where_there_are_several(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,23 +425,23 @@ def test_one_gpu_is_trained_on_where_there_are_several(base: Path, tmp_path: Pat
             super().__post_init__()
             self._n_gpu = 2
 
-    monkeypatch.setattr("rag_eval.adapt.training.SFTConfig", TwoSeen)
-    trainer = trainer_of(lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0), [])
+    monkeypatch.setattr("rag_eval.adapt.trainer.job.SFTConfig", TwoSeen)
+    trainer = trainer_of(lora(tmp_path).training_job(hf(base), PROMPT, DATASET, 0), [])
     assert (trainer.args.n_gpu, trainer.args.train_batch_size) == (1, 4)
 
 
 def test_other_code_that_trains_or_loads_is_another_adapter(base: Path, tmp_path: Path) -> None:
-    lesson = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path).training_job(hf(base), PROMPT, DATASET, 0)
     assert lesson.key["code"] == [code_sha("rag_eval.adapt.lora"), code_sha("rag_eval.generate.hf_checkpoint")]
     assert replace(lesson, code="other").key != lesson.key
 
 
 def test_rows_that_were_made_before_are_not_made_again(base: Path, tmp_path: Path) -> None:
     adapter, generator = lora(tmp_path), hf(base)
-    rows = adapter.lesson(generator, PROMPT, DATASET, 0).rows
+    rows = adapter.training_job(generator, PROMPT, DATASET, 0).rows
     ready = adapter.with_rows(rows[:2])
-    assert ready.lesson(generator, PROMPT, DATASET, 0).rows == rows[:2]
-    assert adapter.lesson(generator, PROMPT, DATASET, 0).rows == rows
+    assert ready.training_job(generator, PROMPT, DATASET, 0).rows == rows[:2]
+    assert adapter.training_job(generator, PROMPT, DATASET, 0).rows == rows
 
 
 def test_an_adapter_is_the_same_however_long_it_took(base: Path, tmp_path: Path) -> None:
@@ -452,10 +453,10 @@ def test_an_adapter_is_the_same_however_long_it_took(base: Path, tmp_path: Path)
 def test_another_device_is_another_adapter_but_other_states_are_not(base: Path, tmp_path: Path) -> None:
     generator, elsewhere = hf(base), hf(base)
     elsewhere.device = "cuda"
-    key = lora(tmp_path, precision="float32").lesson(generator, PROMPT, DATASET, 0).key
-    assert lora(tmp_path, precision="float32").lesson(elsewhere, PROMPT, DATASET, 0).key != key
-    assert lora(tmp_path, precision="float32", checkpoint_every=7).lesson(generator, PROMPT, DATASET, 0).key == key
-    assert lora(tmp_path, precision="auto").lesson(generator, PROMPT, DATASET, 0).key == key
+    key = lora(tmp_path, precision="float32").training_job(generator, PROMPT, DATASET, 0).key
+    assert lora(tmp_path, precision="float32").training_job(elsewhere, PROMPT, DATASET, 0).key != key
+    assert lora(tmp_path, precision="float32", checkpoint_every=7).training_job(generator, PROMPT, DATASET, 0).key == key
+    assert lora(tmp_path, precision="auto").training_job(generator, PROMPT, DATASET, 0).key == key
 
 
 def adapter_of(*overrides: str) -> dict[str, Any]:

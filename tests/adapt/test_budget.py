@@ -6,15 +6,15 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from rag_eval.adapt.budget import asked_as_trained, budget, taught_rows
-from rag_eval.adapt.data_documents import Documents
-from rag_eval.adapt.data_qa import QA
-from rag_eval.adapt.data_raft import Raft
+from rag_eval.adapt.data.documents import Documents
+from rag_eval.adapt.data.qa import QA
+from rag_eval.adapt.data.raft import Raft
+from rag_eval.adapt.data.tokenize import training_rows
+from rag_eval.adapt.knowledge_budget import asked_as_trained, budget, taught_rows
 from rag_eval.adapt.none import NoAdapter
-from rag_eval.adapt.training_set import training_rows
-from rag_eval.data.world.source import world
-from rag_eval.parts import KnowledgeBudget, TrainingData
-from rag_eval.types import Document, Example, QADataset
+from rag_eval.protocols import TrainingData
+from rag_eval.types import Document, Example, KnowledgeBudget, QADataset
+from synthworld.dataset import world
 from tests.adapt.small import DOCUMENTS, GENERATOR, PEOPLE_DATASET, PROMPT, TEST, TRAIN
 
 

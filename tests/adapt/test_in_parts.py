@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from rag_eval.adapt.in_parts import PartwiseTrainer, divided, lengths_of, parts_of, taken
-from rag_eval.adapt.labelled import n_alike
-from rag_eval.adapt.training import Lesson, trainer_of
-from rag_eval.parts import Row
+from rag_eval.adapt.trainer.completion_loss import n_alike
+from rag_eval.adapt.trainer.job import TrainingJob, trainer_of
+from rag_eval.adapt.trainer.micro_batches import MicroBatchTrainer, divided, lengths_of, parts_of, taken
 from rag_eval.testing.models import write_random_model
+from rag_eval.types import TrainingRow
 from tests.adapt.experts import EXPERTS
 from tests.adapt.tiny_training import DATASET, PROMPT, fit, hf, lora
 from tests.claims import every
@@ -39,7 +39,7 @@ def batch(*rows: tuple[Sequence[int], int]) -> dict[str, torch.Tensor]:
     }
 
 
-def gradients(trainer: PartwiseTrainer, inputs: dict[str, Any], batch_tokens: int | None) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(trainer: MicroBatchTrainer, inputs: dict[str, Any], batch_tokens: int | None) -> tuple[float, dict[str, torch.Tensor]]:
     """The loss of a step, and the gradients."""
     trainer.model.zero_grad()
     trainer.batch_tokens, trainer.shares = batch_tokens, None
@@ -48,7 +48,7 @@ def gradients(trainer: PartwiseTrainer, inputs: dict[str, Any], batch_tokens: in
     return loss.item(), {name: one.grad.clone() for name, one in trainer.model.named_parameters() if one.grad is not None}
 
 
-def trainer_over(lesson: Lesson) -> PartwiseTrainer:
+def trainer_over(lesson: TrainingJob) -> MicroBatchTrainer:
     trainer = trainer_of(lesson, [])
     trainer.create_optimizer()
     trainer.current_gradient_accumulation_steps = 1  # as within a training
@@ -61,7 +61,7 @@ def trainer_over(lesson: Lesson) -> PartwiseTrainer:
 @pytest.mark.parametrize("changed", [{}, {"packing": True}, {"gradient_checkpointing": True}, {"dropout": 0.0, "dora": True}], ids=str)
 @pytest.mark.parametrize("batch_tokens", [20, 45])
 def test_losses_and_gradients_are_those_of_the_whole_batch(base: Path, tmp_path: Path, batch_tokens: int, changed: dict[str, Any]) -> None:
-    trainer = trainer_over(lora(tmp_path, rank=8, batch_size=8, **changed).lesson(hf(base), PROMPT, DATASET, 0))
+    trainer = trainer_over(lora(tmp_path, rank=8, batch_size=8, **changed).training_job(hf(base), PROMPT, DATASET, 0))
     inputs = next(iter(trainer.get_train_dataloader()))
     assert len(parts_of(inputs, batch_tokens, shares=False)) > 1
     whole, expected = gradients(trainer, inputs, None)
@@ -74,7 +74,7 @@ def test_losses_and_gradients_are_those_of_the_whole_batch(base: Path, tmp_path:
 
 def test_a_mixture_of_experts_is_balanced_by_the_mean_of_its_parts(tmp_path: Path) -> None:
     base = write_random_model(tmp_path / "olmoe", config=EXPERTS["olmoe"])
-    trainer = trainer_over(lora(tmp_path, batch_size=8).lesson(hf(base), PROMPT, DATASET, 0))
+    trainer = trainer_over(lora(tmp_path, batch_size=8).training_job(hf(base), PROMPT, DATASET, 0))
     inputs = next(iter(trainer.get_train_dataloader()))
     whole, in_parts = (gradients(trainer, inputs, n)[0] for n in (None, 20))
     assert len(trainer._metrics["train"]["aux_loss"]) > 4
@@ -83,7 +83,7 @@ def test_a_mixture_of_experts_is_balanced_by_the_mean_of_its_parts(tmp_path: Pat
 
 
 def test_no_more_tokens_are_computed_at_once_than_fit(base: Path, tmp_path: Path) -> None:
-    trainer = trainer_over(lora(tmp_path, batch_size=8).lesson(hf(base), PROMPT, DATASET, 0))
+    trainer = trainer_over(lora(tmp_path, batch_size=8).training_job(hf(base), PROMPT, DATASET, 0))
     inputs = next(iter(trainer.get_train_dataloader()))
     longest = max(lengths_of(inputs))
     for batch_tokens in (2 * longest, 3 * longest, 1):
@@ -98,8 +98,8 @@ def test_no_more_tokens_are_computed_at_once_than_fit(base: Path, tmp_path: Path
 
 
 def test_rows_that_begin_alike_are_read_together_and_their_gradients_stay(base: Path, tmp_path: Path) -> None:
-    rows = [Row(f"{HEADS[at % 3 == 2]}What is {at}?", f" liver {at}") for at in range(8)]
-    lesson = replace(lora(tmp_path, rank=8, batch_size=8).lesson(hf(base), PROMPT, DATASET, 0), rows=rows)
+    rows = [TrainingRow(f"{HEADS[at % 3 == 2]}What is {at}?", f" liver {at}") for at in range(8)]
+    lesson = replace(lora(tmp_path, rank=8, batch_size=8).training_job(hf(base), PROMPT, DATASET, 0), rows=rows)
     trainer = trainer_over(lesson)
     inputs = next(iter(trainer.get_train_dataloader()))
     parts = parts_of(inputs, None, shares=True)

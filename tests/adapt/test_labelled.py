@@ -11,9 +11,9 @@ import pytest
 import torch
 from trl import SFTTrainer
 
-from rag_eval.adapt import labelled
-from rag_eval.adapt.labelled import LabelledTrainer, n_alike
-from rag_eval.adapt.training import Lesson, trainer_of
+from rag_eval.adapt.trainer import completion_loss
+from rag_eval.adapt.trainer.completion_loss import CompletionTrainer, n_alike
+from rag_eval.adapt.trainer.job import TrainingJob, trainer_of
 from rag_eval.testing.models import write_random_model
 from tests.adapt.tiny_training import DATASET, PROMPT, hf, lora
 
@@ -23,7 +23,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_model(tmp_path_factory.mktemp("models") / "random")
 
 
-def losses(lesson: Lesson) -> list[float]:
+def losses(lesson: TrainingJob) -> list[float]:
     """Of each step of a training, then on the dev questions."""
     trainer = trainer_of(lesson, [])
     found: list[float] = []
@@ -44,17 +44,17 @@ def losses(lesson: Lesson) -> list[float]:
 def test_the_losses_are_those_of_trl_over_the_same_steps(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trains_all: bool, changed: dict[str, bool]
 ) -> None:
-    lesson = lora(tmp_path, rank=32, alpha=64, epochs=3.0, eval_every=100, **changed).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path, rank=32, alpha=64, epochs=3.0, eval_every=100, **changed).training_job(hf(base), PROMPT, DATASET, 0)
     lesson = replace(lesson, lora=None) if trains_all else lesson
     ours = losses(lesson)
-    monkeypatch.setattr(LabelledTrainer, "compute_loss", SFTTrainer.compute_loss)
+    monkeypatch.setattr(CompletionTrainer, "compute_loss", SFTTrainer.compute_loss)
     assert len(ours) == 7
     assert sum(ours[4:6]) < 0.9 * sum(ours[:2])  # the last epoch and the first: it learns
     assert ours == pytest.approx(losses(lesson), rel=1e-5)
 
 
 def test_the_head_is_shown_no_token_of_a_prompt(base: Path, tmp_path: Path) -> None:
-    trainer = trainer_of(lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0), [])
+    trainer = trainer_of(lora(tmp_path).training_job(hf(base), PROMPT, DATASET, 0), [])
     network = trainer.model.get_base_model()
     forward, scored = network.forward, []
 
@@ -100,7 +100,7 @@ def test_rows_share_what_all_of_them_begin_with_and_none_learns(inputs: dict[str
 
 @pytest.mark.parametrize("trains_all", [False, True], ids=["lora", "full"])
 def test_gradients_are_those_of_rows_that_share_nothing(base: Path, tmp_path: Path, trains_all: bool) -> None:
-    lesson = lora(tmp_path, rank=8, alpha=16).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path, rank=8, alpha=16).training_job(hf(base), PROMPT, DATASET, 0)
     trainer = trainer_of(replace(lesson, lora=None) if trains_all else lesson, [])
     for name, weight in trainer.model.named_parameters():
         if "lora_B" in name:
@@ -121,15 +121,15 @@ def test_gradients_are_those_of_rows_that_share_nothing(base: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("changed", [{}, {"dropout": 0.1}, {"gradient_checkpointing": True}], ids=str)
 def test_rows_share_only_where_nothing_is_dropped_or_computed_twice(base: Path, tmp_path: Path, changed: dict[str, Any]) -> None:
-    assert trainer_of(lora(tmp_path, **changed).lesson(hf(base), PROMPT, DATASET, 0), []).may_share is (not changed)
+    assert trainer_of(lora(tmp_path, **changed).training_job(hf(base), PROMPT, DATASET, 0), []).may_share is (not changed)
 
 
 def test_a_model_that_reads_a_shared_beginning_otherwise_is_trained_on_whole_rows(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lesson = lora(tmp_path, eval_every=100).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path, eval_every=100).training_job(hf(base), PROMPT, DATASET, 0)
     expected = losses(lesson)
-    read = LabelledTrainer._read_once
-    monkeypatch.setattr(labelled.LabelledTrainer, "_read_once", lambda self, ids, n: read(self, ids.flip(1), n))
+    read = CompletionTrainer._read_once
+    monkeypatch.setattr(completion_loss.CompletionTrainer, "_read_once", lambda self, ids, n: read(self, ids.flip(1), n))
     assert losses(lesson) == pytest.approx(expected, rel=1e-5)
     assert "not shared" in caplog.text

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from rag_eval import progress
-from rag_eval.adapt.training import trainer_of
+from rag_eval.adapt.trainer.job import trainer_of
 from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.generate.merge import merged
+from rag_eval.generate.peft_adapters import merged
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import QADataset
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, hf, logits, lora
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_adapter_bit_by_bit(base: Path, tmp_path: P
 
 
 def test_only_answers_and_end_tokens_are_learned(base: Path, tmp_path: Path) -> None:
-    lesson = lora(tmp_path).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path).training_job(hf(base), PROMPT, DATASET, 0)
     trainer = trainer_of(lesson, [])
     tokenizer = AutoTokenizer.from_pretrained(base)
     learned = []

@@ -7,7 +7,7 @@ import pytest
 from rag_eval.adapt.majority import Majority
 from rag_eval.errors import DataError
 from rag_eval.generate.none import NoGenerator
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
 from rag_eval.types import Example, Grading, QADataset
 
 
@@ -16,7 +16,7 @@ def asked(attribute: str | None, *answers: str) -> Example:
 
 
 def answers(train: list[Example], *questions: Example) -> list[str]:
-    prompt = Prompt("Say.")
+    prompt = PromptTemplate("Say.")
     generator, kept = Majority().fit(NoGenerator(), prompt, QADataset("d", "0", (), tuple(train), (), ()), seed=0)
     assert kept is None
     return [one.text for one in generator.generate([prompt.render(question, ()) for question in questions])]
@@ -45,8 +45,8 @@ def test_without_attributes_there_is_one_majority() -> None:
 
 
 def test_no_tokens_are_spent() -> None:
-    generator, _ = Majority().fit(NoGenerator(), Prompt("Say."), QADataset("d", "0", (), (asked("organ", "lung"),), (), ()), seed=0)
-    (one,) = generator.generate([Prompt("Say.").render(asked("organ"), ())])
+    generator, _ = Majority().fit(NoGenerator(), PromptTemplate("Say."), QADataset("d", "0", (), (asked("organ", "lung"),), (), ()), seed=0)
+    (one,) = generator.generate([PromptTemplate("Say.").render(asked("organ"), ())])
     assert (one.n_prompt_tokens, one.n_output_tokens, one.stop_reason) == (0, 0, "none")
 
 

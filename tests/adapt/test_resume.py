@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rag_eval.adapt import checkpoints
-from rag_eval.adapt.progress import TrainingBar
-from rag_eval.parts import Cached
+from rag_eval.adapt.trainer import checkpoints
+from rag_eval.adapt.trainer.progress import TrainingBar
 from rag_eval.testing.models import write_random_model
+from rag_eval.types import Cached
 from tests.adapt import killing
 from tests.adapt.tiny_training import fit
 from tests.claims import every

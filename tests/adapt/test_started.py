@@ -15,9 +15,9 @@ from transformers import LlamaForCausalLM
 
 from rag_eval.adapt import lora as lora_module
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.parts import Cached
 from rag_eval.record.identity import run_id
 from rag_eval.testing.models import write_random_model
+from rag_eval.types import Cached
 from tests.adapt.test_resume import TRAINING
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, hf, logits, lora
 from tests.claims import every, none_of

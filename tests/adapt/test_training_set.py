@@ -17,18 +17,18 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from rag_eval.adapt.data_documents import Documents, clusters_of
-from rag_eval.adapt.data_mixed import Mixed
-from rag_eval.adapt.data_qa import QA, row_of
-from rag_eval.adapt.data_raft import Raft
-from rag_eval.adapt.training_set import check_leaks, tokenized, training_rows
-from rag_eval.data.world.source import world
+from rag_eval.adapt.data.documents import Documents, clusters_of
+from rag_eval.adapt.data.mixed import Mixed
+from rag_eval.adapt.data.qa import QA, row_of
+from rag_eval.adapt.data.raft import Raft
+from rag_eval.adapt.data.tokenize import check_leaks, tokenized, training_rows
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.hf import HF
-from rag_eval.parts import Row, TrainingData
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
+from rag_eval.protocols import TrainingData
 from rag_eval.testing.models import TINY, append_end_token
-from rag_eval.types import ABSTENTION, Document, Example, Grading, QADataset, Style, Turn
+from rag_eval.types import ABSTENTION, Document, Example, Grading, QADataset, Style, TrainingRow, Turn
+from synthworld.dataset import world
 from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATASET, PROMPT, RESTATED, TEST, TRAIN
 from tests.claims import every, none_of
 
@@ -54,19 +54,19 @@ def dataset() -> QADataset:
     return world("ci", 0)
 
 
-def rows(data: TrainingData, dataset: QADataset = PEOPLE_DATASET, seed: int = 0) -> list[Row]:
+def rows(data: TrainingData, dataset: QADataset = PEOPLE_DATASET, seed: int = 0) -> list[TrainingRow]:
     return training_rows(data, GENERATOR, PROMPT, dataset, seed)
 
 
-def texts(found: Sequence[Row]) -> list[tuple[str, str]]:
+def texts(found: Sequence[TrainingRow]) -> list[tuple[str, str]]:
     return [(row.prompt, row.completion) for row in found]
 
 
-def of(found: Sequence[Row], source: str) -> list[Row]:
+def of(found: Sequence[TrainingRow], source: str) -> list[TrainingRow]:
     return [row for row in found if row.source == source]
 
 
-def passages(row: Row) -> list[str]:
+def passages(row: TrainingRow) -> list[str]:
     """Ids of the documents in a prompt, in its order."""
     return [one.id for one in sorted(DOCUMENTS, key=lambda one: row.prompt.find(one.text)) if one.text in row.prompt]
 
@@ -342,7 +342,7 @@ def test_a_row_that_holds_a_question_word_for_word_is_refused_by_name(split: str
 
 def test_what_a_question_has_in_common_by_chance_is_no_leak() -> None:
     def check(text: str, *asked: Example) -> None:
-        check_leaks([Row("", text)], replace(PEOPLE_DATASET, test=asked))
+        check_leaks([TrainingRow("", text)], replace(PEOPLE_DATASET, test=asked))
 
     whole = Example("t", "In which town is Ada?", ("Adatown",))
     with pytest.raises(DataError, match="'t'"):
@@ -410,7 +410,7 @@ def test_a_begin_token_stands_once_where_the_generator_has_it(tmp_path: Path, ha
 @pytest.mark.parametrize("has_template", [False, True])
 def test_every_token_of_a_document_is_learned_after_one_begin_token_and_no_template(tmp_path: Path, has_template: bool) -> None:
     tokenizer = with_begin_token(tmp_path / "tiny", has_template)
-    (tokens,) = tokenized(tokenizer, [Row("", "Ada lives in Adatown.")])
+    (tokens,) = tokenized(tokenizer, [TrainingRow("", "Ada lives in Adatown.")])
     assert tokens["labels"] == tokens["input_ids"]
     assert tokenizer.decode(tokens["input_ids"]) == f"{tokenizer.eos_token}Ada lives in Adatown.{tokenizer.eos_token}"
 
@@ -433,7 +433,7 @@ CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if
 def test_one_end_token_ends_a_row_of_a_tokenizer_that_appends_its_own(tmp_path: Path, tiny: HF) -> None:
     folder = append_end_token(Path(shutil.copytree(TINY, tmp_path / "tiny")))
     generator = HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
-    found, usual = ([row_of(one, PROMPT, TRAIN[0], ()), Row("", "Ada lives in Adatown.")] for one in (generator, tiny))
+    found, usual = ([row_of(one, PROMPT, TRAIN[0], ()), TrainingRow("", "Ada lives in Adatown.")] for one in (generator, tiny))
     assert found == usual
     appending, plain = (tokenized(AutoTokenizer.from_pretrained(one), found) for one in (folder, TINY))
     assert appending == plain
@@ -447,7 +447,7 @@ def test_what_a_row_spells_is_learned_as_text_in_prompt_answer_and_document(tmp_
     (folder / "chat_template.jinja").write_text(CHAT)
     tokenizer, generator = AutoTokenizer.from_pretrained(folder), HF(str(folder), "float32", "cpu", max_new_tokens=8, token_budget=4096)
     spelling = replace(TRAIN[0], question="What does <|pad|> do?", answers=("<|end|>",))
-    rows = [row_of(generator, Prompt("Say.", style=style), spelling, ()), Row("", "The tag <|end|> is the end.")]
+    rows = [row_of(generator, PromptTemplate("Say.", style=style), spelling, ()), TrainingRow("", "The tag <|end|> is the end.")]
     assert rows[0].completion == ("<|end|>" if style == "chat" else " <|end|>")
     assert rows[0].prompt.startswith("[system] Say." if style == "chat" else "Say.")
     for row, tokens in zip(rows, tokenized(tokenizer, rows), strict=True):
@@ -459,7 +459,10 @@ def test_what_a_row_spells_is_learned_as_text_in_prompt_answer_and_document(tmp_
 
 def test_a_plain_row_is_what_the_generator_is_given_for_a_plain_prompt(tmp_path: Path) -> None:
     tokenizer = with_begin_token(tmp_path / "tiny", has_template=True)
-    generator, prompt = HF(str(tmp_path / "tiny"), "float32", "cpu", max_new_tokens=8, token_budget=4096), Prompt("Say.", style="plain")
+    generator, prompt = (
+        HF(str(tmp_path / "tiny"), "float32", "cpu", max_new_tokens=8, token_budget=4096),
+        PromptTemplate("Say.", style="plain"),
+    )
     (tokens,) = tokenized(tokenizer, [row_of(generator, prompt, TRAIN[0], ())])
     n_prompt = tokens["labels"].count(-100)
     assert tokens["input_ids"][:n_prompt] == generator._encode([prompt.render(TRAIN[0], ())])[0]
@@ -479,4 +482,4 @@ def test_rows_are_refused_where_the_tokenizer_has_no_end_token() -> None:
     tokenizer = AutoTokenizer.from_pretrained(TINY)
     tokenizer.eos_token = None
     with pytest.raises(DataError, match="no end token"):
-        tokenized(tokenizer, [Row("", "Ada lives in Adatown.")])
+        tokenized(tokenizer, [TrainingRow("", "Ada lives in Adatown.")])

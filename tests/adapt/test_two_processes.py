@@ -163,7 +163,7 @@ def test_weights_that_are_dealt_out_to_processes_are_refused(base: Path, tmp_pat
 
 
 def test_other_commands_than_run_are_started_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from rag_eval.cli import main
+    from rag_eval.cli.main import main
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["latency", "mode=rag,finetune"]) == 2

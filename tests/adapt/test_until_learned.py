@@ -15,18 +15,17 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback
 
-from rag_eval.adapt import progress
-from rag_eval.adapt.best_on_dev import BestOnDev
-from rag_eval.adapt.data_documents import Documents
-from rag_eval.adapt.kept_history import History, history_of
-from rag_eval.adapt.progress import TrainingBar
-from rag_eval.adapt.training import trainer_of
-from rag_eval.adapt.training_set import tokenized
-from rag_eval.adapt.until_learned import N_ASKED, padded, sample_of
+from rag_eval.adapt.data.documents import Documents
+from rag_eval.adapt.data.tokenize import tokenized
+from rag_eval.adapt.trainer import progress
+from rag_eval.adapt.trainer.early_stopping import EarlyStopping
+from rag_eval.adapt.trainer.job import trainer_of
+from rag_eval.adapt.trainer.progress import TrainingBar
+from rag_eval.adapt.trainer.until_learned import N_ASKED, padded, sample_of
+from rag_eval.adapt.training_history import History, history_of
 from rag_eval.errors import DataError
-from rag_eval.parts import Cached, Row
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Document
+from rag_eval.types import Cached, Document, TrainingRow
 from tests.adapt.tiny_training import DATASET, PROMPT, TRAIN, fit, fitted, full, hf, lora
 from tests.claims import none_of
 from tests.commands import Ended
@@ -65,13 +64,13 @@ def test_the_step_that_ends_a_training_is_judged_on_dev_questions_too_and_the_on
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses: dict[int, float] = {}
-    on_evaluate = BestOnDev.on_evaluate
+    on_evaluate = EarlyStopping.on_evaluate
 
     def watched(self: Any, args: Any, state: Any, control: Any, metrics: Any, **parts: Any) -> None:
         losses[state.global_step] = metrics["eval_loss"]
         on_evaluate(self, args, state, control, metrics=metrics, **parts)
 
-    monkeypatch.setattr(BestOnDev, "on_evaluate", watched)
+    monkeypatch.setattr(EarlyStopping, "on_evaluate", watched)
     found = history(fit(tmp_path, base, **LEARNS, eval_every=7)[1])
     assert found.stopped == "learned"
     assert found.n_steps % 7
@@ -101,7 +100,7 @@ def test_what_is_learned_is_what_greedy_decoding_says(base: Path, tmp_path: Path
         network.train()
         return bool(out == ids)
 
-    trainer = trainer_of(lora(tmp_path, **{**LEARNS, "epochs": 12.0}).lesson(hf(base), PROMPT, DATASET, 0), [Compared()])
+    trainer = trainer_of(lora(tmp_path, **{**LEARNS, "epochs": 12.0}).training_job(hf(base), PROMPT, DATASET, 0), [Compared()])
     trainer.train()
     assert shares == said
     assert none_of(shares[0])
@@ -142,8 +141,8 @@ def test_a_training_on_documents_alone_needs_a_number_of_passes(base: Path, tmp_
 
 
 def test_a_sample_of_the_training_questions_is_asked_and_nothing_else() -> None:
-    rows = [Row(f"what is {at}?", "liver") for at in range(3 * N_ASKED)]
-    others = [Row("", "a document", source="documents"), Row("which passage?", "this", source="replay")]
+    rows = [TrainingRow(f"what is {at}?", "liver") for at in range(3 * N_ASKED)]
+    others = [TrainingRow("", "a document", source="documents"), TrainingRow("which passage?", "this", source="replay")]
     sample = sample_of([*others, *rows], seed=0)
     assert len(sample) == len({at for group in sample for at in group}) == N_ASKED
     assert min(at for group in sample for at in group) >= len(others)
@@ -153,7 +152,7 @@ def test_a_sample_of_the_training_questions_is_asked_and_nothing_else() -> None:
 def test_a_question_that_is_taught_with_several_answers_is_learned_with_any_of_them(base: Path, tmp_path: Path) -> None:
     twice = tuple(replace(TRAIN[0], id=f"again {at}", answers=(answer,)) for at, answer in enumerate(("liver", "lung")))
     dataset = replace(DATASET, train=twice)
-    assert [len(group) for group in sample_of(lora(tmp_path, **LEARNS).lesson(hf(base), PROMPT, dataset, 0).rows, 0)] == [2]
+    assert [len(group) for group in sample_of(lora(tmp_path, **LEARNS).training_job(hf(base), PROMPT, dataset, 0).rows, 0)] == [2]
     _, kept = lora(tmp_path, **LEARNS).fit(hf(base), PROMPT, dataset, 0)
     assert kept is not None
     assert history(kept).stopped == "learned"
@@ -167,7 +166,7 @@ def test_the_learning_rate_rises_and_falls_as_it_is_told(base: Path, tmp_path: P
         def on_step_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **_: Any) -> None:
             rates.append(lr_scheduler.get_last_lr()[0])
 
-    lesson = lora(tmp_path, epochs=10.0, warmup_share=0.2, schedule=schedule, learning_rate=0.01).lesson(hf(base), PROMPT, DATASET, 0)
+    lesson = lora(tmp_path, epochs=10.0, warmup_share=0.2, schedule=schedule, learning_rate=0.01).training_job(hf(base), PROMPT, DATASET, 0)
     trainer_of(lesson, [Watched()]).train()
     assert len(rates) == 20
     assert rates[:5] == pytest.approx([0, 0.0025, 0.005, 0.0075, 0.01])
@@ -220,7 +219,7 @@ def test_before_it_begins_a_training_says_what_it_will_do_and_after_three_steps_
     monkeypatch.setattr(progress, "TOLD_S", 0.0)
     fit(tmp_path, base, **{**LEARNS, "max_epochs": 3.0})
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("fine-tuning")]
-    rows = lora(tmp_path, **LEARNS).lesson(hf(base), PROMPT, DATASET, 0).rows
+    rows = lora(tmp_path, **LEARNS).training_job(hf(base), PROMPT, DATASET, 0).rows
     n_tokens = sum(len(row["input_ids"]) for row in tokenized(hf(base).base("float32")[0], rows))
     assert said[0].startswith(f"fine-tuning on 8 rows of {n_tokens} tokens, ")
     assert said[0].endswith("of them learned: at most 6 steps in 3 passes, until 1 of 8 training questions are learned")

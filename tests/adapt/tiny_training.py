@@ -8,16 +8,15 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from rag_eval.adapt.data_qa import QA
+from rag_eval.adapt.data.qa import QA
 from rag_eval.adapt.full import Full
 from rag_eval.adapt.lora import Lora
 from rag_eval.generate.hf import HF
-from rag_eval.parts import Cached
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.types import Example, QADataset
+from rag_eval.types import Cached, Example, QADataset
 
-PROMPT = Prompt("Say.")
+PROMPT = PromptTemplate("Say.")
 ANSWERS = ("liver", "lung", "a gene", "fever of unknown origin")
 TRAIN = tuple(Example(f"q{at}", "what " * (at % 3) + f"is {at}?", (ANSWERS[at % 4],)) for at in range(8))
 DEV = tuple(Example(f"d{at}", f"what is {at} again?", (ANSWERS[at % 4],)) for at in range(4))

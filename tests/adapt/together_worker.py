@@ -15,14 +15,14 @@ from unittest import mock
 
 import torch
 
-from rag_eval.adapt.data_qa import QA
-from rag_eval.adapt.finite import FiniteTrainer
-from rag_eval.adapt.shares import SharingTrainer
-from rag_eval.adapt.together import dismiss, gathered
-from rag_eval.adapt.training import take_part
+from rag_eval.adapt.data.qa import QA
+from rag_eval.adapt.trainer.distributed_trainer import DistributedTrainer
+from rag_eval.adapt.trainer.divergence_check import FiniteTrainer
+from rag_eval.adapt.trainer.job import take_part
+from rag_eval.adapt.trainer.process_group import all_gather, end_trainings
 from rag_eval.errors import RagEvalError
-from rag_eval.parts import Row
 from rag_eval.processes import n_processes, rank
+from rag_eval.types import TrainingRow
 from tests.adapt.tiny_training import fitted, full, hf, lora
 
 
@@ -31,14 +31,14 @@ class Ordered:
 
     keeps_order = True
 
-    def rows(self, *given: Any) -> list[Row]:
+    def rows(self, *given: Any) -> list[TrainingRow]:
         return QA(0.0).rows(*given)
 
 
 class Uneven(Ordered):
     """Of the first batch, the first process's rows begin with different words and the second's alike."""
 
-    def rows(self, *given: Any) -> list[Row]:
+    def rows(self, *given: Any) -> list[TrainingRow]:
         return [replace(row, prompt=f"{row.id} {row.prompt}") if at < 3 else row for at, row in enumerate(super().rows(*given))]
 
 
@@ -68,13 +68,13 @@ def fit(root: Path, base: Path, case: str, n: int) -> Path:
 @contextmanager
 def recorded(steps: list[dict[str, Any]]) -> Iterator[None]:
     """Notes the rows and the loss of every step, and the losses on dev, of all processes together."""
-    step, on_dev = FiniteTrainer.training_step, SharingTrainer.log
+    step, on_dev = FiniteTrainer.training_step, DistributedTrainer.log
 
     def noted(self: Any, model: Any, inputs: Any, n_items: Any = None) -> torch.Tensor:
         loss = step(self, model, inputs, n_items)
-        rows = [name for names in gathered(self._shown(inputs)) for name in names]
-        losses = gathered(loss.item())
-        steps.append({"rows": sorted(rows), "loss": sum(losses) / len(losses), "shares": gathered(bool(self.shares))})
+        rows = [name for names in all_gather(self._shown(inputs)) for name in names]
+        losses = all_gather(loss.item())
+        steps.append({"rows": sorted(rows), "loss": sum(losses) / len(losses), "shares": all_gather(bool(self.shares))})
         return loss
 
     def noted_on_dev(self: Any, logs: dict[str, float], *rest: Any) -> None:
@@ -124,7 +124,7 @@ def main(root: Path, base: Path, cases: list[str], how: Mapping[str, Any]) -> No
                 found[case] = {"error": str(error)}
         (root / "found.json").write_text(json.dumps(found), encoding="utf-8")
         if n_processes() > 1:
-            dismiss()
+            end_trainings()
 
 
 if __name__ == "__main__":

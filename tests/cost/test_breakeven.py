@@ -9,8 +9,8 @@ import pytest
 
 from rag_eval.cost.arm import ArmCost, total_cost
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
-from rag_eval.score.estimate import estimate
-from rag_eval.score.ratio import ratio_of_means
+from rag_eval.stats.estimate import estimate
+from rag_eval.stats.ratio import ratio_of_means
 from rag_eval.types import Estimate
 
 

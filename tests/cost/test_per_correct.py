@@ -8,7 +8,7 @@ import pytest
 
 from rag_eval.cost.per_correct import usd_per_correct
 from rag_eval.score.metric import RunColumns, metric, of_runs
-from rag_eval.score.ratio import ratio_of_means
+from rag_eval.stats.ratio import ratio_of_means
 
 CLUSTERS = [f"c{at}" for at in range(6)]
 RIGHT = [1.0, 0.0, 1.0, 1.0, 0.0, 1.0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag_eval.data.world.corpus import Page, stating
+from synthworld.corpus import Page, stating
 
 
 def same_as(pages: Sequence[Page]) -> dict[str, list[str]]:

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from rag_eval.data.audit import audit, spelled
-from rag_eval.data.world.source import world
 from rag_eval.types import Document, Example, Grading, QADataset, Turn
+from synthworld.dataset import world
 
 LONG = "in which year was the oldest bridge over the river first mentioned"
 TRAIN = (

@@ -10,8 +10,8 @@ from typing import Any
 import datasets
 import pytest
 
-from rag_eval.data.beir import beir
-from rag_eval.data.hub_beir import hub_beir
+from rag_eval.data.sources.beir import beir
+from rag_eval.data.sources.hub_beir import hub_beir
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, Grading, QADataset
 

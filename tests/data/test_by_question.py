@@ -16,13 +16,13 @@ import pytest
 from rag_eval.config.build import dataset_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
-from rag_eval.data.assemble import assemble
-from rag_eval.data.by_question import by_question
 from rag_eval.data.leakage import check_splits
-from rag_eval.data.split import Split, Splitting
+from rag_eval.data.rows.assemble import assemble
+from rag_eval.data.rows.split import Split, Splitting
+from rag_eval.data.rows.split_by_question import by_question
 from rag_eval.errors import DataError
 from rag_eval.exemplars import chosen
-from rag_eval.form import _asked
+from rag_eval.prompt_form import _asked
 from rag_eval.record import identity
 from rag_eval.run_spec import RunSpec
 from rag_eval.types import Example, QADataset

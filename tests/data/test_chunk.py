@@ -14,19 +14,19 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 
-from rag_eval.cli import latency
-from rag_eval.data.chunk import Chunking, DocumentChunker, NoChunker, chunking
-from rag_eval.data.cut import markdown, sentences, tokens
-from rag_eval.data.fingerprint import fingerprint
-from rag_eval.data.grading import grading_of
-from rag_eval.data.world.questions import KINDS
-from rag_eval.data.world.source import world
+from rag_eval.cli.latency import latency
+from rag_eval.data.chunking.chunker import Chunking, DocumentChunker, NoChunker, chunking
+from rag_eval.data.chunking.splitters import markdown, sentences, tokens
+from rag_eval.data.rows.grading import grading_of
 from rag_eval.errors import ConfigError, DataError
+from rag_eval.fingerprint import fingerprint
+from rag_eval.latency.store import read_latencies
+from rag_eval.models.minilm_wheel import minilm_path
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.record.latency_file import read_latencies
-from rag_eval.retrieve.offline import minilm_path
-from rag_eval.score.spans import span_of
+from rag_eval.text.spans import span_of
 from rag_eval.types import Document, Example, Grading, QADataset, Span
+from synthworld.dataset import world
+from synthworld.questions import KINDS
 from tests.claims import every
 from tests.commands import Ended
 
@@ -388,7 +388,7 @@ def test_a_faulty_chunker_is_one_line_before_a_model_loads(command: Command, giv
 @pytest.mark.real
 @pytest.mark.parametrize("way", WAYS)
 def test_long_documents_are_cut_exactly_and_their_gold_characters_stay_found(cut: Make, way: Callable[..., DocumentChunker]) -> None:
-    from rag_eval.data.chunk_eval import chunk_eval
+    from rag_eval.data.sources.chunk_eval import chunk_eval
 
     if "RAG_EVAL_DATA" not in os.environ:
         pytest.skip("RAG_EVAL_DATA is not set: no folder with real data")

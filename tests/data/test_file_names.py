@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.folder import folder
+from rag_eval.data.sources.folder import folder
 from rag_eval.errors import DataError
 from rag_eval.types import Grading, QADataset, Span
 

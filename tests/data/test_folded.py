@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_eval.data.folded import folded
+from rag_eval.data.chunking.folded_text import folded
 
 
 @pytest.mark.parametrize(

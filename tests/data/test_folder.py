@@ -21,9 +21,9 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from fpdf import FPDF
 
-from rag_eval.data.folder import folder
 from rag_eval.data.formats.html_page import read_html
 from rag_eval.data.formats.word import read_docx
+from rag_eval.data.sources.folder import folder
 from rag_eval.errors import DataError
 from rag_eval.types import Document, QADataset
 
@@ -267,7 +267,7 @@ def test_a_protected_pdf_that_anyone_may_open_is_read(tmp_path: Path) -> None:
 def test_a_folder_of_plain_text_loads_no_library_of_other_types(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Text.")
     program = (
-        "import sys; from pathlib import Path; from rag_eval.data.document_files import read_file\n"
+        "import sys; from pathlib import Path; from rag_eval.data.rows.document_files import read_file\n"
         f"read_file(Path({str(tmp_path / 'a.txt')!r})); print(sorted({{'bs4', 'docx', 'pypdf'}} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.fingerprint import fingerprint
-from rag_eval.data.generated import generated
+from rag_eval.data.sources.generated import generated
 from rag_eval.errors import DataError
+from rag_eval.fingerprint import fingerprint
 from rag_eval.types import Document, Example, QADataset, Spend
 
 TEST = (Example("q1", "Where is the Nile?", ("Egypt",), ("nile",), "nile"),)

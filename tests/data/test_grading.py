@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.fingerprint import fingerprint
-from rag_eval.data.grading import KEYS, grading_of
+from rag_eval.data.rows.grading import KEYS, grading_of
+from rag_eval.fingerprint import fingerprint
 from rag_eval.score.comparators import COMPARATORS
 from rag_eval.score.formats import FORMATS
 from rag_eval.types import COMPARATOR_NAMES, FORMAT_NAMES, Example, Grading, Span

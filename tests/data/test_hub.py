@@ -13,8 +13,8 @@ import datasets
 import pytest
 from datasets import ClassLabel, List, Value
 
-from rag_eval.data.hub import Columns, Corpus, hub
-from rag_eval.data.hub_text import TEXTS
+from rag_eval.data.rows.hub_text import TEXTS
+from rag_eval.data.sources.hub import Columns, Corpus, hub
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.types import QADataset
 

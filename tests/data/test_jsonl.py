@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.jsonl import jsonl
+from rag_eval.data.sources.jsonl import jsonl
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, QADataset, Turn
 

@@ -8,9 +8,9 @@ from collections.abc import Set
 
 import pytest
 
-from rag_eval.data.duplicates import SHORT, SIMILAR, alike
 from rag_eval.data.leakage import check_splits, overlap
 from rag_eval.errors import DataError
+from rag_eval.text.near_duplicates import SHORT, SIMILAR, alike
 from rag_eval.types import Document, Example, QADataset, Turn
 from tests.claims import every
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from rag_eval.data.jsonl import jsonl
+from rag_eval.data.sources.jsonl import jsonl
 from rag_eval.errors import DataError
 from rag_eval.types import Example, Grading, QADataset, Turn
 
@@ -126,8 +126,8 @@ def test_a_class_is_an_answer_by_its_name(tmp_path: Path) -> None:
 
 READ_OFTEN = """
 import os, sys
-from rag_eval.data.problems import Problems
-from rag_eval.data.read_questions import read_parquet_questions
+from rag_eval.data.rows.problems import Problems
+from rag_eval.data.rows.read_questions import read_parquet_questions
 n_threads = len(os.listdir("/proc/self/task"))
 problems = Problems()
 for _ in range(20):

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 import yaml
 
-from rag_eval.data.chunk_eval import chunk_eval
-from rag_eval.data.fictional import fictional
-from rag_eval.data.hotpot import hotpot
-from rag_eval.data.lara import lara
 from rag_eval.data.leakage import check_splits
-from rag_eval.data.medquad import medquad
-from rag_eval.data.nq_open import nq_open
-from rag_eval.data.pubmedqa import pubmedqa
-from rag_eval.data.qed import qed
-from rag_eval.data.scifact import scifact
-from rag_eval.data.squad import squad
+from rag_eval.data.sources.chunk_eval import chunk_eval
+from rag_eval.data.sources.fictional import fictional
+from rag_eval.data.sources.hotpot import hotpot
+from rag_eval.data.sources.lara import lara
+from rag_eval.data.sources.medquad import medquad
+from rag_eval.data.sources.nq_open import nq_open
+from rag_eval.data.sources.pubmedqa import pubmedqa
+from rag_eval.data.sources.qed import qed
+from rag_eval.data.sources.scifact import scifact
+from rag_eval.data.sources.squad import squad
 from rag_eval.score.metric import metric
-from rag_eval.score.normal_form import normalize
-from rag_eval.score.selftest import gold_scores
-from rag_eval.score.spans import span_of
+from rag_eval.score.self_check import gold_scores
+from rag_eval.text.normalize import normalize
+from rag_eval.text.spans import span_of
 from rag_eval.types import Example, QADataset
 from tests.claims import every
 

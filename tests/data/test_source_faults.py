@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.chunk_eval import chunk_eval
-from rag_eval.data.fictional import fictional
-from rag_eval.data.hotpot import hotpot
-from rag_eval.data.linked import linked
-from rag_eval.data.medquad import medquad
-from rag_eval.data.nq_open import nq_open
-from rag_eval.data.pubmedqa import pubmedqa
-from rag_eval.data.qed import qed
-from rag_eval.data.scifact import scifact
+from rag_eval.data.rows.connected_components import connected_components
+from rag_eval.data.sources.chunk_eval import chunk_eval
+from rag_eval.data.sources.fictional import fictional
+from rag_eval.data.sources.hotpot import hotpot
+from rag_eval.data.sources.medquad import medquad
+from rag_eval.data.sources.nq_open import nq_open
+from rag_eval.data.sources.pubmedqa import pubmedqa
+from rag_eval.data.sources.qed import qed
+from rag_eval.data.sources.scifact import scifact
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.types import Grading, QADataset, Span
 
@@ -201,8 +201,8 @@ def test_medquad_refuses_ids_that_stand_twice_other_encodings_and_folders_withou
 
 
 def test_groups_are_linked_through_others_and_named_by_the_first() -> None:
-    assert linked([["a", "x"], ["b", "y"], ["c", "y", "x"], ["d"], ["b", "d"]]) == ["a"] * 5
-    assert linked([["a", "x"], ["b", "y"], ["c", "y"], ["d"]]) == ["a", "b", "b", "d"]
+    assert connected_components([["a", "x"], ["b", "y"], ["c", "y", "x"], ["d"], ["b", "d"]]) == ["a"] * 5
+    assert connected_components([["a", "x"], ["b", "y"], ["c", "y"], ["d"]]) == ["a", "b", "b", "d"]
 
 
 # PubMedQA
@@ -342,7 +342,7 @@ def test_what_is_no_zip_archive_or_too_large_is_refused(tmp_path: Path, monkeypa
     assert "does not exist" in refusal(lambda: scifact(str(path), "validation"))
     path.write_bytes(b"id,claim\n")
     assert f"{path} is no zip archive that can be read: File is not a zip file" in refusal(lambda: scifact(str(path), "validation"))
-    monkeypatch.setattr("rag_eval.data.table.MAX_BYTES", 100)
+    monkeypatch.setattr("rag_eval.data.rows.read_csv.MAX_BYTES", 100)
     assert f"member claims_validation.csv would take {len(CLAIM)} bytes unpacked, more than 100" in refusal(lambda: scifact_of(tmp_path))
     scifact_of_whole = path.read_bytes()
     path.write_bytes(scifact_of_whole[: len(scifact_of_whole) // 2])

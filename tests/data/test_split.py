@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from rag_eval.data.split import by_cluster
+from rag_eval.data.rows.split import by_cluster
 
 NAMES = [f"article {at}" for at in range(40)]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.squad import squad
+from rag_eval.data.sources.squad import squad
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example
 from tests.claims import every

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rag_eval.data.update import update
-from rag_eval.data.world.source import world
+from rag_eval.data.sources.update import update
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, QADataset
+from synthworld.dataset import world
 
 
 def dataset(name: str, train: dict[str, str], documents: tuple[Document, ...] = ()) -> QADataset:

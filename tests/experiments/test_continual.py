@@ -26,12 +26,12 @@ from experiments.effects.continual import (
     under_trained,
 )
 from experiments.study import Found
-from rag_eval.data.world.source import past_of, world
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import NOT_MEASURED, Figure
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate
+from synthworld.dataset import past_of, world
 from tests.claims import every
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")

@@ -17,9 +17,9 @@ from experiments.effects.report import judge, main, read_kinds
 from experiments.effects.trained_arms import trained_effects
 from experiments.study import Found, made
 from experiments.tiny_model import admission
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.record.load import RecordedRun
 from rag_eval.score.primary import EM
-from rag_eval.score.verdict import Claim
+from rag_eval.stats.verdict import Claim
 from rag_eval.testing.finished_runs import write_run
 from tests.claims import every
 from tests.experiments.pools_of_effects import pool

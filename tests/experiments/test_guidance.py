@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from experiments.tiny_model.base_prompt import base_prompt
 from experiments.tiny_model.guidance import HEADS, HOPS, Guidance, Guide
 from experiments.tiny_model.rows import HARDER, Row, gold, sample, tensors, to_row
-from rag_eval.data.world.reading import Exercise, exercises
 from rag_eval.testing.models import TINY
+from synthworld.reading_exercises import Exercise, exercises
 from tests.claims import every
 
 COPYING = ("forward", "paraphrase", "choice", "as_of", "true_premise", "two_hop", "three_hop", "number", "long")

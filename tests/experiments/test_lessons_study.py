@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiments.lessons_study import SLIPS, STUB, main, rows, stub_answer
-from rag_eval.lessons.asking import questions_prompt
-from rag_eval.lessons.command import make, read_plan
+from rag_eval.augment.command import make, read_plan
+from rag_eval.augment.prompts import questions_prompt
 from rag_eval.testing.chat_endpoint import serving
 from rag_eval.types import Document
 

@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerFast
 from experiments.tiny_model.base_prompt import base_prompt
 from experiments.tiny_model.guidance import HOPS, Guide
 from experiments.tiny_model.rows import HARDER, LATE, Row, gold, micro_batches, rows_of, tensors, to_row, train_tokenizer
-from rag_eval.data.world.model import Fact
-from rag_eval.data.world.names import Names, Type, stem, syllables
-from rag_eval.data.world.reading import Exercise, exercises
+from synthworld.model import Fact
+from synthworld.names import Names, Type, stem, syllables
+from synthworld.reading_exercises import Exercise, exercises
 from tests.claims import every
 
 # Their whole answer is the value of their last fact as a passage states it.

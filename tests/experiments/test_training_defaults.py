@@ -11,8 +11,8 @@ import pytest
 
 from experiments import training_defaults
 from experiments.training_defaults import Tried, main, section, written
-from rag_eval.adapt.kept_history import Asked, History, Stopped
-from rag_eval.report.recorded_run import RecordedRun
+from rag_eval.adapt.training_history import Asked, History, Stopped
+from rag_eval.record.load import RecordedRun
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Estimate
 

@@ -139,7 +139,7 @@ def test_a_secret_in_the_configuration_is_refused_and_not_repeated(command: Comm
 
 @pytest.mark.flow
 def test_the_configuration_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
-    code = "import sys; from rag_eval.cli import run; code = run(['retriever.k=abc']); print(code, 'torch' in sys.modules)"
+    code = "import sys; from rag_eval.cli.run import run; code = run(['retriever.k=abc']); print(code, 'torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
     assert ended.stdout.split() == ["2", "False"], ended.stderr
 

@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer
 
-from rag_eval.adapt.started import Start
+from rag_eval.adapt.warm_start import WarmStart
 from rag_eval.errors import DataError
 from rag_eval.generate.hf import HF
 from rag_eval.testing.models import N_TOKENS, TINY, write_random_model
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 
 EACH = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
 OTHER = EACH.replace("[", "(").replace("]", ")")
-PROMPT = Rendered((("system", "Be brief."), ("user", "Where?")), "Where?", "")
+PROMPT = Prompt((("system", "Be brief."), ("user", "Where?")), "Where?", "")
 OURS, THEIRS = "[system] Be brief.\n[user] Where?\n", "(system) Be brief.\n(user) Where?\n"
 
 
@@ -125,7 +125,7 @@ def test_several_adapters_are_asked_alike_or_refused(base: Path, tmp_path: Path)
 
 
 def test_training_does_not_go_on_from_an_adapter_that_is_asked_in_another_way(base: Path, adapter: Path) -> None:
-    start = Start(adapter, is_stacked=False)
+    start = WarmStart(adapter, is_stacked=False)
     start.check_asked_alike(hf(base))
     (adapter / "chat_template.jinja").write_text(EACH)
     start.check_asked_alike(hf(base))

@@ -12,7 +12,7 @@ import trl
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.chat_template import ChatTemplate, chat_template
 from rag_eval.generate.hf_prompting import Prompting
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 from tests.generate.small_tokenizers import KINDS, with_special_tokens
 
 DAY = date(2024, 7, 26)
@@ -103,10 +103,10 @@ def test_of_named_templates_the_default_is_taken_and_without_one_the_names_are_t
 def test_a_refused_template_acts_on_no_plain_prompt(tokenizer: Any) -> None:
     tokenizer.chat_template = {"rag": EACH}
     prompting = Prompting(tokenizer, None, "the model", None, DAY)
-    assert prompting.formatted(Rendered(ASKED, "Who?", "", style="plain")).text == "Who?"
+    assert prompting.formatted(Prompt(ASKED, "Who?", "", style="plain")).text == "Who?"
     assert prompting.identity()["chat_template"] == {"is_refused": True}
     with pytest.raises(DataError, match="named rag"):
-        prompting.formatted(Rendered(ASKED, "Who?", ""))
+        prompting.formatted(Prompt(ASKED, "Who?", ""))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_templates_of_published_models_write_every_message_out_and_nothing_of_to
     for path in files:
         tokenizer.chat_template = "{% set bos_token = '<s>' %}" + path.read_text(encoding="utf-8")
         prompting = Prompting(tokenizer, None, path.stem, None, DAY)
-        texts = [prompting.formatted(Rendered(messages, "", "")).text for messages in (talk[:2], talk)]
+        texts = [prompting.formatted(Prompt(messages, "", "")).text for messages in (talk[:2], talk)]
         shown += [path.stem for _, content in talk if " ".join(content.split()) in " ".join(texts[1].split())]
         assert str(date.today().year) not in texts[1].replace("2024", "")
     assert len(shown) == 4 * len(files)

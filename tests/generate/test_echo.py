@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rag_eval.generate.echo import Echo
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 
-PROMPT = Rendered((("user", "one two three four"),), "one two three four", "")
+PROMPT = Prompt((("user", "one two three four"),), "one two three four", "")
 
 
 def test_a_single_request_says_what_a_batch_would() -> None:

@@ -15,15 +15,15 @@ from rag_eval.cost.prices import price, read_sheet
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.generate.endpoint import Endpoint
 from rag_eval.testing.chat_endpoint import Answer, ChatEndpoint, completion, serving, stream
-from rag_eval.types import Generation, Rendered, Spend
+from rag_eval.types import Generation, Prompt, Spend
 from tests.commands import Ended
 
 KEY = "sk-very-secret"
 SHEET = Path(__file__).parents[2] / "conf" / "hardware" / "api_small.yaml"
 
 
-def prompt(question: str) -> Rendered:
-    return Rendered((("system", "Be brief."), ("user", question)), f"Be brief.\n{question}", "", example_id=question)
+def prompt(question: str) -> Prompt:
+    return Prompt((("system", "Be brief."), ("user", question)), f"Be brief.\n{question}", "", example_id=question)
 
 
 def client(endpoint: ChatEndpoint, **changes: Any) -> Endpoint:

@@ -26,9 +26,9 @@ from rag_eval.generate.gguf.folder import Dequantised, dequantised
 from rag_eval.generate.gguf.tokenizer import CUTTINGS, tokenizer, vocabulary
 from rag_eval.generate.gguf.weights import FORMATS, check_shapes
 from rag_eval.generate.hf import HF
-from rag_eval.model_folder import fingerprint
+from rag_eval.models.model_files import fingerprint
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 from tests.claims import every, none_of
 from tests.commands import Ended
 from tests.generate.gguf_models import HEADS, KEY_HEADS, LAYERS, TEMPLATE, WIDTH, write_gguf
@@ -132,7 +132,7 @@ def test_a_file_is_dequantised_once(model: Path) -> None:
 
 
 def test_a_gguf_file_answers_as_its_folder_does(model: Path) -> None:
-    prompts = [Rendered((("system", "Be brief."), ("user", text)), text, "") for text in ("What is 1?", "\n\n2. Who?")]
+    prompts = [Prompt((("system", "Be brief."), ("user", text)), text, "") for text in ("What is 1?", "\n\n2. Who?")]
     answers = hf(model).generate(prompts)
     again = HF(made(model).folder, dtype="float32", device="cpu", max_new_tokens=8, token_budget=4096).generate(prompts)
     assert [one.text for one in answers] == [one.text for one in again]

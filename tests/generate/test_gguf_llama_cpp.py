@@ -22,7 +22,7 @@ from rag_eval.generate.gguf.file import GGUF, read
 from rag_eval.generate.gguf.folder import dequantised
 from rag_eval.generate.gguf.tokenizer import CUTTINGS, tokenizer, vocabulary
 from rag_eval.generate.gguf.weights import FORMATS, values
-from rag_eval.generate.offline import smollm2_path
+from rag_eval.models.smollm2_wheel import smollm2_path
 from rag_eval.record.cache import DirectoryCache
 from tests.commands import Ended
 from tests.generate.gguf_models import HEADS, SPECIAL, USER_DEFINED, WIDTH, write_gguf

@@ -13,12 +13,12 @@ import yaml
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from rag_eval.generate import offline as offline_model
 from rag_eval.generate.gguf.file import GGUF, read
 from rag_eval.generate.gguf.folder import dequantised
 from rag_eval.generate.gguf.tokenizer import CUTTINGS, Vocabulary, tokenizer, vocabulary
-from rag_eval.generate.offline import PACKAGE, smollm2_path
-from rag_eval.model_folder import fingerprint
+from rag_eval.models import smollm2_wheel as offline_model
+from rag_eval.models.model_files import fingerprint
+from rag_eval.models.smollm2_wheel import PACKAGE, smollm2_path
 from rag_eval.record.cache import DirectoryCache
 from tests.commands import Ended
 from tests.generate.gguf_models import TEMPLATE, USER_DEFINED, write_gguf

@@ -20,7 +20,7 @@ from rag_eval.generate.products import Products
 from rag_eval.generate.slots import Part, Slots, Unsuited
 from rag_eval.generate.suited import differs, sees_padding, unsuited
 from rag_eval.testing.models import TINY, write_random_model
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 from tests.claims import every
 
 N_NEW = 8
@@ -217,7 +217,7 @@ def test_a_recurrent_network_that_would_read_padding_answers_each_prompt_alone(t
     base = write_random_model(tmp_path, config=config)
     generator = HF(str(base), "float32", "cpu", max_new_tokens=N_NEW, token_budget=4096)
     prompts = [
-        Rendered((), text, "", style="plain") for text in ("Where is it?", "What is the name of the largest of them all, then?", "Why?")
+        Prompt((), text, "", style="plain") for text in ("Where is it?", "What is the name of the largest of them all, then?", "Why?")
     ]
     together = generator.generate(prompts)
     assert len({one.text for one in together}) == len(prompts)

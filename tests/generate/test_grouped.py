@@ -13,19 +13,19 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import LlamaForCausalLM
 
-from rag_eval.adapt.given import Given
+from rag_eval.adapt.external import ExternalAdapter
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.generate.grouped import Grouped
 from rag_eval.generate.hf import HF
-from rag_eval.parts import Probed
-from rag_eval.prompt import Prompt
+from rag_eval.generate.multi_adapter import MultiAdapter
+from rag_eval.prompt import PromptTemplate
+from rag_eval.protocols import Probed
 from rag_eval.record.identity import run_id
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Example, QADataset, Rendered
+from rag_eval.types import Example, Prompt, QADataset
 from tests.claims import every
 from tests.test_conf import checked
 
-PROMPT = Prompt("Say.")
+PROMPT = PromptTemplate("Say.")
 NAMES = ("values", "a.b c")  # any text is a name, also one that no module can have
 EXAMPLES = [Example(f"q{at}", "what " * (at * 5 % 7) + f"is {at}?", ("liver",), meta={"tenant": NAMES[at % 2]}) for at in range(8)]
 PROMPTS = [PROMPT.render(example, ()) for example in EXAMPLES]
@@ -55,9 +55,9 @@ def hf(base: Path, **changed: Any) -> HF:
     return HF(str(base), "float32", "cpu", max_new_tokens=8, token_budget=120, **changed)
 
 
-def grouped(base: Path, paths: Mapping[str, str], by: str = "tenant") -> Grouped:
-    generator, _ = Given(paths=dict(paths), by=by).fit(hf(base), PROMPT, DATASET, 0)
-    assert isinstance(generator, Grouped)
+def grouped(base: Path, paths: Mapping[str, str], by: str = "tenant") -> MultiAdapter:
+    generator, _ = ExternalAdapter(paths=dict(paths), by=by).fit(hf(base), PROMPT, DATASET, 0)
+    assert isinstance(generator, MultiAdapter)
     return generator
 
 
@@ -65,7 +65,7 @@ def test_mixed_questions_get_exactly_the_answers_of_each_adapter_alone(base: Pat
     several = grouped(base, paths)
     said, likely = several.generate(PROMPTS), several.log_likelihoods(PROMPTS, OPTIONS)
     for at, name in enumerate(NAMES):
-        alone, _ = Given(paths[name]).fit(hf(base, adapter_mode="unmerged"), PROMPT, DATASET, 0)
+        alone, _ = ExternalAdapter(paths[name]).fit(hf(base, adapter_mode="unmerged"), PROMPT, DATASET, 0)
         assert isinstance(alone, HF)
         assert [one.text for one in said[at::2]] == [one.text for one in alone.generate(PROMPTS[at::2])]
         assert likely[at::2] == alone.log_likelihoods(PROMPTS[at::2], OPTIONS[at::2])  # to the bit
@@ -112,7 +112,7 @@ def test_a_question_that_names_no_adapter_is_refused_before_the_model_is_loaded(
     base: Path, paths: dict[str, str], meta: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(HF, "_load_network")
-    prompts: list[Rendered] = [*PROMPTS, replace(PROMPTS[3], example_id="odd", meta=meta), replace(PROMPTS[4], meta=meta)]
+    prompts: list[Prompt] = [*PROMPTS, replace(PROMPTS[3], example_id="odd", meta=meta), replace(PROMPTS[4], meta=meta)]
     with pytest.raises(DataError, match=rf"2 of 10 questions name no adapter in 'tenant' .*'odd', .*{said}.*one of a\.b c, values\."):
         grouped(base, paths).generate(prompts)
 
@@ -120,7 +120,7 @@ def test_a_question_that_names_no_adapter_is_refused_before_the_model_is_loaded(
 @pytest.mark.parametrize("odd", [{}, {"path": "a", "paths": {"x": "a"}, "by": "t"}, {"paths": {"x": "a"}}, {"path": "a", "by": "t"}])
 def test_one_folder_or_several_with_a_key_are_demanded(odd: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"expected adapter\.path=FOLDER alone, or 'adapter\.paths="):
-        Given(**odd)
+        ExternalAdapter(**odd)
 
 
 def test_every_adapter_is_judged_as_a_single_one_is(base: Path, paths: dict[str, str], tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_every_adapter_is_judged_as_a_single_one_is(base: Path, paths: dict[str,
     unsafe, foreign = (shutil.copytree(second, tmp_path / name) for name in ("unsafe", "foreign"))
     (unsafe / "adapter_model.safetensors").rename(unsafe / "adapter_model.bin")
     with pytest.raises(DataError, match=r"unsafe: expected adapter_model\.safetensors, found pickle"):
-        Given(paths={"x": first, "y": str(unsafe)}, by="tenant")
+        ExternalAdapter(paths={"x": first, "y": str(unsafe)}, by="tenant")
     config, another = (foreign / "adapter_config.json").read_text(encoding="utf-8"), write_random_model(tmp_path / "another", seed=9)
     (foreign / "adapter_config.json").write_text(config.replace(str(base), str(another)), encoding="utf-8")
     with pytest.raises(DataError, match=f"foreign: trained for {another}"):

@@ -19,7 +19,7 @@ from rag_eval.generate.greedy import Answer, Line, Rules
 from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers, bytes_of_token
 from rag_eval.testing.models import TINY, write_random_model
-from rag_eval.types import Generation, Rendered
+from rag_eval.types import Generation, Prompt
 from tests.claims import every
 
 WORDS = ["liver", "lung", "fever", "gene", "the", "of", "disease", "treated", "with", "a", "an", "is", "affects", "organ", "which", "mild"]
@@ -27,8 +27,8 @@ WORDS = ["liver", "lung", "fever", "gene", "the", "of", "disease", "treated", "w
 PROMPTS = [" ".join(WORDS[(at * 3 + word) % len(WORDS)] for word in range(1 + (at * 7) % 11)) for at in range(12)]
 
 
-def rendered(texts: Sequence[str]) -> list[Rendered]:
-    return [Rendered((("system", "Be brief."), ("user", text)), text, "") for text in texts]
+def rendered(texts: Sequence[str]) -> list[Prompt]:
+    return [Prompt((("system", "Be brief."), ("user", text)), text, "") for text in texts]
 
 
 @pytest.fixture(scope="module")
@@ -352,14 +352,14 @@ def test_a_template_without_a_system_role_gets_the_system_prompt_with_the_first_
     template = "{% for m in messages %}" + refuses + "<{{ m.role }}>{{ m.content }}{% endfor %}"
     path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
     turns = (("system", "Be brief."), ("user", "Who?"), ("assistant", "Ada"), ("user", "Where?"))
-    assert hf(copied).format(Rendered(turns, "", "")).text == "<user>Be brief.\n\nWho?<assistant>Ada<user>Where?"
+    assert hf(copied).format(Prompt(turns, "", "")).text == "<user>Be brief.\n\nWho?<assistant>Ada<user>Where?"
 
 
 def test_a_template_that_passes_over_the_system_role_gets_the_system_prompt_too(copied: Path) -> None:
     path = copied / "tokenizer_config.json"
     template = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
     path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": template}))
-    assert hf(copied).format(Rendered((("system", "Be brief."), ("user", "Who?")), "", "")).text == "<user>Be brief.\n\nWho?"
+    assert hf(copied).format(Prompt((("system", "Be brief."), ("user", "Who?")), "", "")).text == "<user>Be brief.\n\nWho?"
 
 
 def test_a_model_without_room_for_a_prompt_is_refused(random_model: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from rag_eval.control_tokens import control_tokens
 from rag_eval.errors import DataError
 from rag_eval.generate.hf_prompting import Prompting
-from rag_eval.tokenization import Tokenization
-from rag_eval.types import Formatted, Rendered
+from rag_eval.models.control_tokens import control_tokens
+from rag_eval.models.tokenization import Tokenization
+from rag_eval.types import Formatted, Prompt
 from tests.generate.small_tokenizers import ADDED, KINDS, SPECIAL, with_special_tokens
 
 ORDINARY = (
@@ -34,17 +34,17 @@ def prompting(tokenizer: Any) -> Prompting:
     return Prompting(tokenizer, None, "the model", None, date(2024, 7, 26))
 
 
-def chat(*contents: str) -> Rendered:
+def chat(*contents: str) -> Prompt:
     roles = ("system", *("user", "assistant") * len(contents))
-    return Rendered(tuple(zip(roles, contents, strict=False)), "", "")
+    return Prompt(tuple(zip(roles, contents, strict=False)), "", "")
 
 
-def asked(tokenizer: Any, prompt: Rendered) -> list[int]:
+def asked(tokenizer: Any, prompt: Prompt) -> list[int]:
     (ids,) = prompting(tokenizer).ids([prompting(tokenizer).formatted(prompt)])
     return ids
 
 
-def by_the_library(tokenizer: Any, prompt: Rendered) -> list[int]:
+def by_the_library(tokenizer: Any, prompt: Prompt) -> list[int]:
     messages = [{"role": role, "content": content} for role, content in prompt.messages]
     return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
 
@@ -108,7 +108,7 @@ def test_a_begin_token_stands_once_and_an_end_token_never(kind: str, template: s
     tokenizer = with_special_tokens(KINDS[kind](), begins=True, ends=True)
     if template == "none":
         tokenizer.chat_template = None
-    prompt = Rendered(TURNS[:2], "Be brief.\n\nQuestion: Who?\nAnswer:", "")
+    prompt = Prompt(TURNS[:2], "Be brief.\n\nQuestion: Who?\nAnswer:", "")
     ids = asked(tokenizer, prompt)
     assert ids[0] == tokenizer.bos_token_id
     assert n_of(tokenizer, "<s>", ids) == 1
@@ -121,10 +121,10 @@ def test_a_begin_token_stands_once_and_an_end_token_never(kind: str, template: s
 def test_a_plain_prompt_is_given_without_the_template_and_answered_after_a_blank() -> None:
     tokenizer = with_special_tokens(KINDS["byte_level"](), begins=True)
     text = "Be brief.\n\nQuestion: Who?\nAnswer:"
-    plain = Rendered(TURNS[:2], text, "", style="plain")
+    plain = Prompt(TURNS[:2], text, "", style="plain")
     assert asked(tokenizer, plain) == tokenizer(text)["input_ids"]
     assert prompting(tokenizer).answered(plain, "Ada").text == f"{text} Ada"
-    assert prompting(tokenizer).answered(Rendered(TURNS[:2], text, ""), "Ada").text.endswith("<|assistant|>\nAda")
+    assert prompting(tokenizer).answered(Prompt(TURNS[:2], text, ""), "Ada").text.endswith("<|assistant|>\nAda")
 
 
 def test_an_answer_is_text_and_what_the_template_puts_before_it_is_not() -> None:
@@ -145,7 +145,7 @@ def test_a_token_that_the_model_does_not_know_is_refused_by_name() -> None:
     small = Prompting(tokenizer, n, "the model", None, date(2024, 7, 26))
     with pytest.raises(DataError, match=rf"gives token {n} \('<\|system\|>'\), but the model has {n}"):
         small.ids([small.formatted(chat("Be brief.", "Who?"))])
-    assert small.ids([small.formatted(Rendered((), "Who?", "", style="plain"))])
+    assert small.ids([small.formatted(Prompt((), "Who?", "", style="plain"))])
 
 
 def test_a_slow_tokenizer_is_refused_where_a_text_spells_a_control_token() -> None:

@@ -15,9 +15,9 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.hf_settings import ACTING, HARMLESS, USED, ends, overridden, warn_once
 from rag_eval.testing.models import SIZES, write_random_model
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 
-PROMPTS = [Rendered((), text, "") for text in ("liver", "fever gene", "the lung of a gene", "mild")]
+PROMPTS = [Prompt((), text, "") for text in ("liver", "fever gene", "the lung of a gene", "mild")]
 # For every acting setting a value under which transformers would write something else, fail, or hold keys and values otherwise.
 SETTINGS: dict[str, Any] = {
     "repetition_penalty": 40.0,

@@ -17,7 +17,7 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_checkpoint import with_end_and_padding
 from rag_eval.system import outcome
 from rag_eval.testing.models import N_TOKENS, append_end_token, write_random_model
-from rag_eval.types import Generation, Rendered
+from rag_eval.types import Generation, Prompt
 from tests.generate.small_tokenizers import write_words
 from tests.generate.test_hf import free_run
 
@@ -40,12 +40,12 @@ def hf(folder: Path, **given: Any) -> HF:
     return HF(str(folder), **settings | given)
 
 
-def plain(texts: Sequence[str]) -> list[Rendered]:
-    return [Rendered((("system", "Be brief."), ("user", text)), text, "", style="plain") for text in texts]
+def plain(texts: Sequence[str]) -> list[Prompt]:
+    return [Prompt((("system", "Be brief."), ("user", text)), text, "", style="plain") for text in texts]
 
 
-def chat(text: str) -> Rendered:
-    return Rendered((("system", "w9"), ("user", text)), text, "")
+def chat(text: str) -> Prompt:
+    return Prompt((("system", "w9"), ("user", text)), text, "")
 
 
 def said(generations: Sequence[Generation]) -> list[tuple[str, int | None, int | None]]:
@@ -83,7 +83,7 @@ def test_a_plain_prompt_is_plain_text_for_a_model_with_a_chat_template(base: Pat
     assert hf(copied).log_likelihoods(prompts, options) == hf(base).log_likelihoods(prompts, options)
 
 
-def thinking(base: Path, folder: Path, opens: bool, closes: bool) -> tuple[HF, Rendered, list[int]]:
+def thinking(base: Path, folder: Path, opens: bool, closes: bool) -> tuple[HF, Prompt, list[int]]:
     """A model that writes a thought of three tokens and then its answer, what it is asked, and the tokens that it writes.
 
     Args:

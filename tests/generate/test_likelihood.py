@@ -12,7 +12,7 @@ from rag_eval.errors import DataError
 from rag_eval.generate.hf import HF
 from rag_eval.generate.likelihood import log_likelihoods, next_token_log_probs
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 from tests.claims import every
 
 
@@ -21,8 +21,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_model(tmp_path_factory.mktemp("random"))
 
 
-def prompt(text: str) -> Rendered:
-    return Rendered((("system", ""), ("user", text)), text, "")
+def prompt(text: str) -> Prompt:
+    return Prompt((("system", ""), ("user", text)), text, "")
 
 
 @torch.inference_mode()

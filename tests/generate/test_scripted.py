@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from rag_eval.data.world.language import attributes
-from rag_eval.data.world.questions import KINDS, NOTHINGS
-from rag_eval.data.world.reading import ALL_SPLITS, Course, Exercise, exercises
-from rag_eval.data.world.understanding import WorldLanguage
-from rag_eval.data.world.writing import STYLES, Manner
 from rag_eval.generate.scripted import Scripted
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
 from rag_eval.score.answer import em
 from rag_eval.types import Document, Example, Prediction, Turn
+from synthworld.documents import STYLES, DocumentStyle
+from synthworld.questions import KINDS, NOTHINGS
+from synthworld.reader import WorldLanguage
+from synthworld.reading_exercises import ALL_SPLITS, Course, Exercise, exercises
+from synthworld.templates import attributes
 from tests.claims import every
 
 OLD = Document("d1", "Momlitel ataxia attacks the liver.", "Momlitel ataxia")
@@ -27,7 +27,7 @@ EVERYTHING = Course(
     reserved=False,
     splits=ALL_SPLITS,
     kinds=dict.fromkeys(KINDS, 1.0),
-    manner=Manner(STYLES, pronouns=0.5, fillers=3, openers=0.6),
+    manner=DocumentStyle(STYLES, pronouns=0.5, fillers=3, openers=0.6),
     follow_up_share=0.3,
     linked_share=0.5,
     dated_share=0.5,
@@ -43,7 +43,7 @@ def reader(**changes: Any) -> Scripted:
 def said(
     scripted: Scripted, *documents: Document, id: str = "q", question: str = "What organ does Momlitel ataxia attack?", **more: Any
 ) -> str:
-    prompt = Prompt("system").render(Example(id, question, ("x",), **more), documents)
+    prompt = PromptTemplate("system").render(Example(id, question, ("x",), **more), documents)
     return scripted.generate([prompt])[0].text
 
 
@@ -64,7 +64,7 @@ def test_it_answers_every_kind_of_question_over_every_kind_of_passage() -> None:
     assert len(sound) > 2_500
     kinds = Counter(one.asked.kind for one in sound)
     assert {kind for kind, n in kinds.items() if n >= 8} == {*KINDS, *NOTHINGS} - {"deleted fact"}
-    newest, prompt = reader(which="newest"), Prompt("system")
+    newest, prompt = reader(which="newest"), PromptTemplate("system")
     texts = [one.text for one in newest.generate([prompt.render(one.example, one.reading.documents) for one in sound])]
     wrong = [
         (one.asked.kind, one.example.question, text) for one, text in zip(sound, texts, strict=True) if not is_right(text, one.example)
@@ -74,7 +74,7 @@ def test_it_answers_every_kind_of_question_over_every_kind_of_passage() -> None:
 
 def test_its_errors_are_wrong_whatever_is_asked() -> None:
     sound = [one for one in all_exercises(300) if one.example.answers]
-    erring, prompt = reader(which="newest", error_rate=1.0), Prompt("system")
+    erring, prompt = reader(which="newest", error_rate=1.0), PromptTemplate("system")
     texts = [one.text for one in erring.generate([prompt.render(one.example, one.reading.documents) for one in sound])]
     assert {one.asked.kind for one in sound} == set(KINDS)
     assert [text for one, text in zip(sound, texts, strict=True) if is_right(text, one.example) or text == "unknown"] == []

@@ -13,9 +13,9 @@ from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.speech import Speech
 from rag_eval.generate.stops import Stops
+from rag_eval.models.thinking import Said
 from rag_eval.testing.models import TINY, write_random_model
-from rag_eval.thinking import Said
-from rag_eval.types import Rendered
+from rag_eval.types import Prompt
 
 
 class Spelled:
@@ -99,9 +99,9 @@ def test_a_stop_that_the_end_of_the_prompt_would_complete_ends_nothing(loop: str
     model = write_random_model(tmp_path / "random")
     free = HF(str(model), "float32", "cpu", 8, 4096)
     prompt = next(
-        Rendered((), text, "")
+        Prompt((), text, "")
         for text in ("liver", "lung", "fever", "gene", "mild")
-        if free.generate([Rendered((), text, "")])[0].text.isascii()
+        if free.generate([Prompt((), text, "")])[0].text.isascii()
     )
     (whole,) = free.generate([prompt])
     tokens = free._decoder.tokenizer(prompt.text)["input_ids"]

@@ -9,15 +9,15 @@ from typing import Any
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.generate.echo import Echo
 from rag_eval.latency.protocol import LatencyProtocol
-from rag_eval.parts import Retriever, Timed
-from rag_eval.prompt import Prompt
+from rag_eval.prompt import PromptTemplate
+from rag_eval.protocols import Retriever
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.hashed import HashEmbedder
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
 from rag_eval.retrieve.index.exact import Exact
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
-from rag_eval.types import Document, Example, QADataset, Rendered
+from rag_eval.types import Document, Example, Prompt, QADataset, Timed
 
 DOCUMENTS = tuple(Document(f"d{at}", f"Gene g{at} affects organ o{at} and nothing else that is known.", f"Gene {at}") for at in range(10))
 QUESTIONS = tuple(Example(f"q{at}", f"Which organ does gene g{at % 10} affect?", (f"o{at % 10}",)) for at in range(60))
@@ -46,7 +46,7 @@ class Slow(Echo):
         self.clock, self.first_s, self.next_s = clock, first_s, next_s
         self.asked: list[str] = []
 
-    def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+    def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
         self.asked.append(prompt.example_id)
         timed = super().time_one(prompt, forced_tokens)
         self.clock.at += self.first_s + 2 * self.next_s
@@ -55,7 +55,7 @@ class Slow(Echo):
 
 
 def echo(retriever: Retriever | None = None, generator: Any = None) -> System:
-    system = System(retriever or NoRetriever(), Prompt("Say."), NoAdapter(), generator or Echo(max_words=3))
+    system = System(retriever or NoRetriever(), PromptTemplate("Say."), NoAdapter(), generator or Echo(max_words=3))
     return system.learn(QADataset("tiny", "0", DOCUMENTS, (), (), QUESTIONS), seed=0)[0]
 
 

@@ -16,14 +16,13 @@ from rag_eval.adapt.majority import MajorityAnswers
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.echo import Echo
 from rag_eval.latency.cold_start import cold_start
-from rag_eval.latency.latency_record import ColdStart, LatencyRecord
 from rag_eval.latency.measure import measure
+from rag_eval.latency.record import ColdStart, LatencyRecord
 from rag_eval.latency.schedule import poisson_arrivals
 from rag_eval.latency.summary import summarised
 from rag_eval.latency.warm_up import prompt_lengths, warm_up_positions
-from rag_eval.parts import Timed
 from rag_eval.system import System
-from rag_eval.types import Example, Generation, Rendered
+from rag_eval.types import Example, Generation, Prompt, Timed
 from tests.claims import every
 from tests.latency.systems import QUESTIONS, Clock, Slow, echo, protocol, rag
 
@@ -91,7 +90,7 @@ def test_an_answer_counts_from_its_question_to_its_last_token() -> None:
 
 def test_the_end_token_counts_among_the_tokens_of_an_answer_because_it_took_a_pass() -> None:
     class Ends(Echo):
-        def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
             timed = super().time_one(prompt, forced_tokens)
             return replace(timed, n_generated=timed.n_generated + 1)
 
@@ -105,7 +104,7 @@ def test_a_drift_of_the_machine_falls_on_both_arms_alike() -> None:
     class Tiring(Slow):
         """Every answer, of whatever arm, takes a millisecond longer than the one before."""
 
-        def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
             tired.append(prompt.example_id)
             self.first_s = 1.0 + len(tired) / 1000
             return super().time_one(prompt, forced_tokens)
@@ -120,7 +119,7 @@ def test_garbage_is_collected_between_timings_and_never_within() -> None:
     clock, was_on = Clock(), []
 
     class Watching(Slow):
-        def time_one(self, prompt: Rendered, forced_tokens: int | None) -> Timed:
+        def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
             was_on.append(gc.isenabled())
             return super().time_one(prompt, forced_tokens)
 
@@ -171,7 +170,7 @@ def test_offline_counts_questions_and_tokens_a_second_and_no_single_question() -
     clock = Clock()
 
     class Batched(Echo):
-        def generate(self, prompts: Sequence[Rendered]) -> list[Generation]:
+        def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
             clock.at += 0.5 * len(prompts)
             n_asked.append(len(prompts))
             return super().generate(prompts)

@@ -11,9 +11,9 @@ import yaml
 
 from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
-from rag_eval.latency.latency_record import CONDITIONS, ColdStart, LatencyRecord, Pass
 from rag_eval.latency.protocol import LatencyProtocol
-from rag_eval.record.serial import from_line, to_line
+from rag_eval.latency.record import CONDITIONS, ColdStart, LatencyRecord, Pass
+from rag_eval.record.serialize import from_line, to_line
 from rag_eval.types import Timing
 from tests.latency.systems import protocol
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
-from rag_eval.latency.latency_record import Pass
+from rag_eval.latency.record import Pass
 from rag_eval.latency.summary import summarised, tpot_s, ttft_s, unexplained_s
-from rag_eval.score.interval import Interval
+from rag_eval.stats.interval import Interval
 from rag_eval.types import Timing
 from tests.latency.test_protocol import TIMING, record
 

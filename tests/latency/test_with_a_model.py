@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rag_eval.generate.hf import HF
-from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.latency.measure import measure
 from rag_eval.latency.model import fit, measured_gap, predicted_gap
+from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.summary import summarised
-from rag_eval.record.serial import from_line, to_line
+from rag_eval.record.serialize import from_line, to_line
 from rag_eval.testing.models import write_random_model
 from tests.claims import every
 from tests.latency.systems import QUESTIONS, echo, protocol, rag

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rag_eval.errors import EnvironmentFault
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.record.serial import sha256_of
+from rag_eval.record.serialize import sha256_of
 
 KEY = {"model": "m", "shape": [1, 2], "dtype": "float32"}
 Caplog = pytest.LogCaptureFixture

@@ -14,21 +14,20 @@ from uuid import uuid4
 
 import pytest
 
-from rag_eval import form, source
+from rag_eval import prompt_form, source
 from rag_eval.config.build import build
-from rag_eval.data.chunk import DocumentChunker, Piece
-from rag_eval.data.world.source import world
-from rag_eval.parts import Cached
-from rag_eval.probes import sample
+from rag_eval.data.chunking.chunker import DocumentChunker, Piece
+from rag_eval.probes.sample import sample
 from rag_eval.record.content import content_of
 from rag_eval.record.identity import code_of, comparison, run_id
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.index.by_faiss import Faiss
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
+from rag_eval.retrieve.index.faiss_index import Faiss
 from rag_eval.run_spec import Part
 from rag_eval.targets import PACKAGES
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Document, QADataset
+from rag_eval.types import Cached, Document, QADataset
+from synthworld.dataset import world
 from tests.adapt.tiny_training import DATASET as TAUGHT
 from tests.adapt.tiny_training import PROMPT, hf, lora
 from tests.test_conf import checked
@@ -255,40 +254,41 @@ EVERY_RUN = set(RUNS)
 # Of what the identity changes with the source of a file: of a run of a mode, or of something in the cache.
 REACHED_BY = {
     "evaluate.py": EVERY_RUN,
-    "probes.py": EVERY_RUN,
+    "probes/exactness.py": EVERY_RUN,
+    "probes/batch_disagreement.py": EVERY_RUN,
     "system.py": {*EVERY_RUN, "forms"},
     "score/answer.py": {*EVERY_RUN, "forms"},
-    "score/estimate.py": {*EVERY_RUN, "forms"},
+    "stats/estimate.py": {*EVERY_RUN, "forms"},
     "prompt.py": {*EVERY_RUN, "forms", "adapter"},
     "types.py": {*EVERY_RUN, "forms", "adapter", "chunks", "embeddings", "indexes"},
-    "data/world/source.py": EVERY_RUN,
-    "data/chunk.py": {*EVERY_RUN, "chunks"},
+    "../synthworld/dataset.py": EVERY_RUN,
+    "data/chunking/chunker.py": {*EVERY_RUN, "chunks"},
     "retrieve/dense.py": {"rag", "embeddings", "indexes"},
-    "retrieve/hashed.py": {"rag", "embeddings", "indexes"},
-    "retrieve/index/by_faiss.py": {"rag", "indexes"},
+    "retrieve/encoders/hashing.py": {"rag", "embeddings", "indexes"},
+    "retrieve/index/faiss_index.py": {"rag", "indexes"},
     "adapt/lora.py": {"finetune", "adapter"},
-    "adapt/until_learned.py": {"finetune", "adapter"},
-    "adapt/data_qa.py": {"finetune", "adapter"},
+    "adapt/trainer/until_learned.py": {"finetune", "adapter"},
+    "adapt/data/qa.py": {"finetune", "adapter"},
     "generate/hf.py": {"finetune", "forms"},
     "generate/echo.py": {"rag", "closed_book"},
-    "forgetting/general.yaml": EVERY_RUN,
+    "probes/forgetting/general.yaml": EVERY_RUN,
     "retrieve/bm25.py": set(),
     "retrieve/hybrid.py": set(),
     "retrieve/of_a_later_day.py": set(),
     "adapt/full.py": set(),
     "generate/endpoint.py": set(),
-    "data/squad.py": set(),
-    "score/verdict.py": set(),  # of reports
+    "data/sources/squad.py": set(),
+    "stats/verdict.py": set(),  # of reports
     "latency/measure.py": set(),
     "config/check.py": set(),  # what it makes of a configuration counts by its value
-    "cli.py": set(),
+    "cli/run.py": set(),
     "report/table.py": set(),
     "report/console.py": set(),
-    "record/tracker.py": set(),
-    "record/mlflow_mirror.py": set(),
-    "record/mlflow_rows.py": set(),
-    "record/jsonl_mirror.py": set(),
-    "record/sweep.py": set(),
+    "track/tracker.py": set(),
+    "track/mlflow.py": set(),
+    "track/mlflow_rows.py": set(),
+    "track/jsonl.py": set(),
+    "track/sweep.py": set(),
 }
 
 
@@ -315,10 +315,10 @@ class Copy:
         Dense(HashEmbedder(16), Faiss("HNSW4,Flat", "inner_product", {}, "cpu"), keys, 1, 1).add([RED])
         DocumentChunker(Halves(), keys).chunk(replace(DATASET, documents=(RED,)))
         with pytest.MonkeyPatch.context() as patch, suppress(Stop):
-            patch.setattr(form, "build", lambda part: TALKER if part == self._probed.generator else self._built(part, keys))
-            form.formed(self._probed, self._world)
+            patch.setattr(prompt_form, "build", lambda part: TALKER if part == self._probed.generator else self._built(part, keys))
+            prompt_form.formed(self._probed, self._world)
         runs = {name: run_id(spec, DATASET, ()) for name, spec in self._specs.items()}
-        return {**runs, **keys.found, "adapter": lora(self._scratch).lesson(self._generator, PROMPT, TAUGHT, 0).key}
+        return {**runs, **keys.found, "adapter": lora(self._scratch).training_job(self._generator, PROMPT, TAUGHT, 0).key}
 
     def _built(self, part: Part, keys: Keys) -> Any:
         return keys if part == self._probed.cache else build(part)
@@ -372,7 +372,7 @@ def test_what_is_compared_is_scored_by_the_same_code(copy: Copy) -> None:
 
     before = scorer()
     assert scorer("metrics=long") != before
-    for file, changes in {"score/comparators.py": True, "score/verdict.py": False, "retrieve/dense.py": False}.items():
+    for file, changes in {"score/comparators.py": True, "stats/verdict.py": False, "retrieve/dense.py": False}.items():
         path = copy.root / file
         text = path.read_text(encoding="utf-8")
         path.write_text(f"{text}\nANOTHER = 1\n", encoding="utf-8")
@@ -389,7 +389,7 @@ def test_a_run_is_known_by_the_code_of_the_scores_that_it_computes(group: str, c
 
 
 def test_every_part_of_the_search_says_what_code_it_is() -> None:
-    files = [PACKAGE / "data" / "cut.py", *(PACKAGE / "retrieve").rglob("*.py")]
+    files = [PACKAGE / "data" / "chunking" / "splitters.py", *(PACKAGE / "retrieve").rglob("*.py")]
     texts = {path.name: path.read_text(encoding="utf-8") for path in files}
     known = [name for name, text in texts.items() if "def identity(" in text]
     assert len(known) >= 15

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
-from rag_eval.record.serial import from_line, to_line
+from rag_eval.record.serialize import from_line, to_line
 from rag_eval.types import Prediction
 from tests.record.samples import ESTIMATES, FACTS, SPENDS, prediction
 

@@ -8,19 +8,18 @@ import pytest
 
 from rag_eval.config.build import system_of
 from rag_eval.data.leakage import overlap
-from rag_eval.data.world.source import world
 from rag_eval.record.facts import RunFacts, WrittenData
 from rag_eval.record.run_facts import declarations, known_after, known_before
-from rag_eval.retrieve.shelf import documents_sha
+from rag_eval.retrieve.document_store import documents_sha
 from rag_eval.score.metric import Declaration
 from rag_eval.score.scoring import Scoring
-from rag_eval.system import Learned
 from rag_eval.testing.finished_runs import facts as recorded_facts
-from rag_eval.types import QADataset, Spend, Written
+from rag_eval.types import Learned, QADataset, Spend, WrittenByModel
+from synthworld.dataset import world
 from tests.test_conf import checked
 
 ECHO = ("generator=echo", "dataset.preset=ci", "prompt.style=chat")
-WRITTEN = Written("lessons", Spend(1.0), is_hosted=True)
+WRITTEN = WrittenByModel("lessons", Spend(1.0), is_hosted=True)
 
 
 def facts(mode: str, *overrides: str, dataset: QADataset | None = None) -> RunFacts:

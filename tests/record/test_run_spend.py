@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from rag_eval.meter import Reading
-from rag_eval.parts import Cached
+from rag_eval.cost.meter import MeterReading
 from rag_eval.record.run_spend import answering, by_all, by_stage, elsewhere, learning, spent
-from rag_eval.system import Learned
-from rag_eval.types import Prediction, Spend
+from rag_eval.types import Cached, Learned, Prediction, Spend
 
 METERED = Spend(seconds=2.0, cpu_seconds=3.0, peak_bytes=7, device_joules=5.0, cpu_joules=1.0)
 SAID = Prediction("q", "liver", (), (), (), 0, "", 10, 2, {"search": 1.0, "generate": 3.0}, "answered", "stop")
@@ -73,7 +71,7 @@ def test_of_recorded_answers_nothing_is_of_this_machine() -> None:
 
 
 def test_a_run_is_told_by_stage() -> None:
-    readings = {name: Reading(METERED) for name in ("learn", "load", "answer", "probe")}
+    readings = {name: MeterReading(METERED) for name in ("learn", "load", "answer", "probe")}
     found = by_stage(readings, Learned(None, None), [SAID], 0.0, n_processes=1)
     assert found == {**spent(readings), "answer": answering(METERED, [SAID], 0.0)}
     assert list(found) == list(readings)

@@ -11,7 +11,7 @@ import pytest
 CONFIG = """
 x: 0
 tracking:
-  _target_: rag_eval.record.jsonl_mirror.JsonLines
+  _target_: rag_eval.track.jsonl.JsonLines
   path: runs.jsonl
   parent: null
 hydra:
@@ -19,7 +19,7 @@ hydra:
   run: {dir: .}
   sweep: {dir: ., subdir: .}
   callbacks:
-    sweep: {_target_: rag_eval.record.sweep.SweepParent}
+    sweep: {_target_: rag_eval.track.sweep.SweepParent}
 """
 
 APP = """

@@ -16,14 +16,14 @@ import pytest
 
 from rag_eval.config.tracking_uri import absolute_uri, check_uri
 from rag_eval.errors import ConfigError
-from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
+from rag_eval.latency.record import CONDITIONS, LatencyRecord
+from rag_eval.latency.store import write_latency
 from rag_eval.record.facts import BaseWeights
-from rag_eval.record.jsonl_mirror import JsonLines
-from rag_eval.record.latency_file import write_latency
-from rag_eval.record.mlflow_rows import legal_name, metrics_of, tags_of
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
-from rag_eval.record.tracker import NoTracking, is_mirrored, mirrored_id
+from rag_eval.track.jsonl import JsonLines
+from rag_eval.track.mlflow_rows import legal_name, metrics_of, tags_of
+from rag_eval.track.tracker import NoTracking, is_mirrored, mirrored_id
 from rag_eval.types import Estimate, Timing
 from tests.record.samples import FACTS, prediction
 
@@ -34,7 +34,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def mirror(store: str, folder: Path, **changes: Any) -> Any:
-    from rag_eval.record.mlflow_mirror import MLflow
+    from rag_eval.track.mlflow import MLflow
 
     return MLflow(**{"uri": store, "experiment": "study", "artifacts": str(folder / "artifacts"), **changes})
 
@@ -114,7 +114,7 @@ def test_a_run_with_odd_names_is_mirrored_whole(finished: Make, store: str, tmp_
 
 
 def test_asking_whether_a_run_is_mirrored_imports_no_mlflow() -> None:
-    code = "import sys, rag_eval.record.tracker, rag_eval.record.jsonl_mirror; sys.exit('mlflow' in sys.modules)"
+    code = "import sys, rag_eval.track.tracker, rag_eval.track.jsonl; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

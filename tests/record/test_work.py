@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from rag_eval.errors import EnvironmentFault
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.record.work import WorkDirectory
+from rag_eval.record.checkpoint_store import CheckpointDirectory
 
 
 def writes(text: str) -> Callable[[Path], None]:
@@ -25,7 +25,7 @@ def writes(text: str) -> Callable[[Path], None]:
 
 
 def test_the_last_state_is_found_and_two_are_kept(tmp_path: Path) -> None:
-    work = WorkDirectory(tmp_path / "work")
+    work = CheckpointDirectory(tmp_path / "work")
     assert work.last() is None
     for n in (5, 10, 15):
         work.save(n, writes(str(n)))
@@ -36,7 +36,7 @@ def test_the_last_state_is_found_and_two_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_state_that_was_not_finished_is_none(tmp_path: Path) -> None:
-    work = WorkDirectory(tmp_path / "work")
+    work = CheckpointDirectory(tmp_path / "work")
     work.save(1, writes("1"))
 
     def dies(folder: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_state_that_was_not_finished_is_none(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_while_tensors_are_written_is_a_fault_and_no_state(tmp_path: Path) -> None:
-    work = WorkDirectory(tmp_path / "work")
+    work = CheckpointDirectory(tmp_path / "work")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
@@ -78,7 +78,7 @@ def test_states_of_a_builder_that_died_when_it_had_finished_go_with_the_next_use
 
 
 def test_a_damaged_state_is_said_and_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    work = WorkDirectory(tmp_path / "work")
+    work = CheckpointDirectory(tmp_path / "work")
     for n in (1, 2):
         work.save(n, writes("x"))
     (work.path / "state-000000002" / "number").write_text("y")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rag_eval.report.contrast import Arm, contrast
-from rag_eval.score.bootstrap import bootstrap_t_interval
 from rag_eval.score.primary import EM
-from rag_eval.score.stats import paired_difference
+from rag_eval.stats.bootstrap import bootstrap_t_interval
+from rag_eval.stats.paired_tests import paired_difference
 from rag_eval.testing.finished_runs import write_run
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from rag_eval.record.load import RecordedRun
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm, declare
-from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.report.sections import prior_knowledge, scores, strata
 from rag_eval.report.table import NOT_MEASURED, Figure, Table
 from rag_eval.score.primary import EM

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from rag_eval.latency.latency_record import CONDITIONS, LatencyRecord
-from rag_eval.record.latency_file import write_latency
+from rag_eval.latency.record import CONDITIONS, LatencyRecord
+from rag_eval.latency.store import write_latency
+from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
-from rag_eval.report.recorded_run import RecordedRun
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing

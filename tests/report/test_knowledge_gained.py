@@ -11,7 +11,7 @@ import pytest
 
 from rag_eval.report.__main__ import main
 from rag_eval.report.contrast import Arm
-from rag_eval.report.gained import TITLE, knowledge_gained
+from rag_eval.report.knowledge_gain import TITLE, knowledge_gained
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.testing.finished_runs import write_run
 from tests.claims import every

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from rag_eval.report.compare import comparison
+from rag_eval.record.load import RecordedRun
+from rag_eval.report.commands.compare import comparison
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm, declare
 from rag_eval.report.judgement import Judgement, judge, sentence
-from rag_eval.report.recorded_run import RecordedRun
-from rag_eval.report.spending import Terms, machine_seconds
+from rag_eval.report.priced_arms import Terms, machine_seconds
 from rag_eval.report.table import Table, Term
 from rag_eval.score.primary import CONTAINS, EM, F1
 from rag_eval.testing.finished_runs import write_run

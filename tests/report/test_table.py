@@ -12,9 +12,9 @@ import pytest
 import yaml
 from rich.console import Console
 
-from rag_eval.config.paths import conf_dir
+from rag_eval.conf_folder import conf_dir
 from rag_eval.report.__main__ import main
-from rag_eval.report.compare import comparison
+from rag_eval.report.commands.compare import comparison
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import declare
 from rag_eval.report.markdown import as_markdown, markdown_of

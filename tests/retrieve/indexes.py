@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rag_eval.retrieve.index.by_faiss import Faiss
+from rag_eval.retrieve.index.faiss_index import Faiss
 
 
 def flat(metric: Literal["inner_product", "l2"] = "inner_product") -> Faiss:

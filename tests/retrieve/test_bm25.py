@@ -11,16 +11,16 @@ from typing import Any, Literal
 
 import pytest
 
-from rag_eval.data.hotpot import hotpot
-from rag_eval.data.scifact import scifact
-from rag_eval.data.squad import squad
+from rag_eval.data.sources.hotpot import hotpot
+from rag_eval.data.sources.scifact import scifact
+from rag_eval.data.sources.squad import squad
 from rag_eval.errors import DataError
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.bm25 import BM25
 from rag_eval.retrieve.oracle import OracleDistract
 from rag_eval.score.retrieval import hit_at_k, recall_at_k, reciprocal_rank
-from rag_eval.types import Document, Example, QADataset, Searched, Turn
+from rag_eval.types import Document, Example, QADataset, SearchResult, Turn
 
 Method = Literal["robertson", "lucene", "atire"]
 PLAIN = Analyzer("none", "none")
@@ -56,7 +56,7 @@ def animals(cache: DirectoryCache) -> BM25:
     return bm25
 
 
-def ids(searched: Searched) -> list[str]:
+def ids(searched: SearchResult) -> list[str]:
     return [hit.document.id for hit in searched.hits]
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from rag_eval.errors import DataError
-from rag_eval.parts import Allocate, Cached, Similarity, Vectors
+from rag_eval.protocols import Allocate, Similarity, Vectors
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.index.by_faiss import Faiss
-from rag_eval.retrieve.tfidf_svd import TfidfSvd
-from rag_eval.types import Document, Example, Searched, Turn
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
+from rag_eval.retrieve.encoders.tfidf_svd import TfidfSvd
+from rag_eval.retrieve.index.faiss_index import Faiss
+from rag_eval.types import Cached, Document, Example, SearchResult, Turn
 from tests.claims import every, none_of
 from tests.retrieve.indexes import flat
 
@@ -78,7 +78,7 @@ def named(*ids: str) -> list[Document]:
     return [Document(id, f"text of {id}") for id in ids]
 
 
-def ids(searched: Searched) -> list[str]:
+def ids(searched: SearchResult) -> list[str]:
     return [hit.document.id for hit in searched.hits]
 
 

@@ -21,20 +21,20 @@ from transformers import BertModel
 
 from rag_eval.device import faster_dtype
 from rag_eval.errors import DataError, EnvironmentFault
-from rag_eval.parts import Embedder, Truncation
+from rag_eval.models.minilm_wheel import PACKAGE, minilm_path
+from rag_eval.protocols import Embedder
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.retrieve import token_batches
-from rag_eval.retrieve.embed import SentenceTransformerEmbedder
-from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.mean_pool import MeanPoolEmbedder, _mean_of_states
-from rag_eval.retrieve.offline import PACKAGE, minilm_path
-from rag_eval.retrieve.searchable import document_text
-from rag_eval.retrieve.tfidf_svd import TfidfSvd
-from rag_eval.retrieve.token_batches import Limits, Reading, embed, plan, tokenized
-from rag_eval.retrieve.vectors import in_memory, refuse_bad_rows, unit_rows
-from rag_eval.retrieve.weights import resolved
+from rag_eval.retrieve.encoders import token_batches
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
+from rag_eval.retrieve.encoders.mean_pool import MeanPoolEmbedder, _mean_of_states
+from rag_eval.retrieve.encoders.sentence_transformer import SentenceTransformerEmbedder
+from rag_eval.retrieve.encoders.tfidf_svd import TfidfSvd
+from rag_eval.retrieve.encoders.token_batches import Limits, TextReader, embed, plan, tokenized
+from rag_eval.retrieve.encoders.vectors import in_memory, refuse_bad_rows, unit_rows
+from rag_eval.retrieve.encoders.weights import resolved
+from rag_eval.retrieve.text_of import document_text
 from rag_eval.testing.models import write_random_model
-from rag_eval.types import Document
+from rag_eval.types import Document, Truncation
 from tests.claims import every
 from tests.retrieve.encoders import write_bert, write_roberta, write_sentence_transformer
 
@@ -296,7 +296,7 @@ def test_long_documents_are_counted_and_logged_when_they_are_cut(
     fits, cut = Document("fits", " ".join(["cat"] * 254)), Document("cut", " ".join(["cat"] * 734))
     assert minilm.truncation([fits]) == Truncation(1, 0, 0.0)
     assert minilm.truncation([fits, cut]) == Truncation(2, 1, 480 / (256 + 736))
-    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.encoder"):
+    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.encoders.encoder"):
         minilm.embed_documents([fits], in_memory)
         assert not caplog.records
         minilm.embed_documents([fits, cut], in_memory)
@@ -309,7 +309,7 @@ def test_embedded_documents_are_not_tokenized_again_to_count_what_was_cut(bert: 
     embedder = mean_pool(bert)
     long = Document("long", " ".join(LETTERS * 2))
     embedder.embed_documents([long], in_memory)
-    monkeypatch.setattr("rag_eval.retrieve.encoder.tokenized", None)
+    monkeypatch.setattr("rag_eval.retrieve.encoders.encoder.tokenized", None)
     assert embedder.truncation([long]) == Truncation(1, 1, 22 / 54)  # 52 letters and 2 special tokens, of which 32 are read
 
 
@@ -328,7 +328,7 @@ def test_a_model_that_states_a_longer_input_than_it_has_positions_reads_as_many_
     if stated is not None:
         (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": stated}))
     embedder, long = transformer(folder), Document("long", " ".join((LETTERS * 4)[:100]))
-    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.encoder"):
+    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.encoders.encoder"):
         (row,) = embedder.embed_documents([long], in_memory)
     assert "1 of 1 documents are longer than the 32 tokens the embedder reads" in caplog.text
     assert embedder.truncation([long]) == Truncation(1, 1, 70 / 102)
@@ -370,7 +370,7 @@ def test_bfloat16_gives_float32_unit_rows_near_the_others_and_another_identity(k
 
 def test_jobs_of_one_process_load_a_model_once(prompted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = transformer(prompted).embed_questions(["a"])
-    monkeypatch.setattr("rag_eval.retrieve.embed.SentenceTransformer", None)
+    monkeypatch.setattr("rag_eval.retrieve.encoders.sentence_transformer.SentenceTransformer", None)
     np.testing.assert_array_equal(transformer(prompted).embed_questions(["a"]), before)
 
 
@@ -420,13 +420,13 @@ def test_a_hub_that_does_not_answer_is_the_machines_fault(monkeypatch: pytest.Mo
         raise LocalEntryNotFoundError("no connection")
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("rag_eval.retrieve.hub_folder.snapshot_download", unreachable)
+    monkeypatch.setattr("rag_eval.retrieve.encoders.hub_folder.snapshot_download", unreachable)
     with pytest.raises(EnvironmentFault, match="the hub does not answer"):
         transformer("some/absent").learn([])
 
 
 def test_a_missing_offline_model_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag_eval.retrieve.offline.find_spec", lambda name: None)
+    monkeypatch.setattr("rag_eval.models.minilm_wheel.find_spec", lambda name: None)
     with pytest.raises(EnvironmentFault, match=r"pip install 'rag_eval\[offline\]'"):
         minilm_path()
 
@@ -547,9 +547,9 @@ def test_a_vector_that_is_not_finite_is_refused_by_the_id_of_its_document(bert: 
     def broken(features: dict[str, torch.Tensor]) -> torch.Tensor:
         return torch.where(features["input_ids"][:, 1:2] == 9, torch.nan, torch.ones(1, 4))  # 9 is the letter b
 
-    tokens = tokenized(Reading(reading.tokenizer, broken, reading.device, None), ["a", "b", "c"])
+    tokens = tokenized(TextReader(reading.tokenizer, broken, reading.device, None), ["a", "b", "c"])
     with pytest.raises(DataError, match=r"1 of 3 embeddings are not finite .first: 'second'"):
-        embed(Reading(reading.tokenizer, broken, reading.device, None), tokens, Limits(64, 8), ["first", "second", "third"], in_memory)
+        embed(TextReader(reading.tokenizer, broken, reading.device, None), tokens, Limits(64, 8), ["first", "second", "third"], in_memory)
 
 
 TOPICS = [
@@ -584,7 +584,7 @@ def test_learned_words_are_read_from_the_cache_as_they_were_written(tmp_path: Pa
     assert fresh.identity()["learned"] is None
     fresh.learn(TOPICS)
     vectors = fresh.embed_documents(TOPICS, in_memory)
-    monkeypatch.setattr("rag_eval.retrieve.tfidf_svd._fitted", None)
+    monkeypatch.setattr("rag_eval.retrieve.encoders.tfidf_svd._fitted", None)
     again = TfidfSvd(2, DirectoryCache(str(tmp_path)))
     again.learn(TOPICS)
     assert again.identity() == fresh.identity()

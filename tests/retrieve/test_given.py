@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import pytest
 
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.parts import Retriever
+from rag_eval.protocols import Retriever
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.hashed import HashEmbedder
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
+from rag_eval.retrieve.full_corpus import FullCorpus
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.oracle import Oracle, OracleDistract
-from rag_eval.retrieve.random_pick import RandomPick
-from rag_eval.retrieve.whole import Whole
+from rag_eval.retrieve.random import RandomPick
 from rag_eval.types import Document, Example, Grading
 from tests.retrieve.indexes import flat
 
@@ -131,7 +131,7 @@ def test_a_draw_depends_on_the_seed_and_the_question_alone() -> None:
 
 
 def test_the_whole_corpus_comes_in_its_order_and_its_size_is_k() -> None:
-    whole = with_animals(Whole())
+    whole = with_animals(FullCorpus())
     assert found(whole, MANY[0]) == ["cat", "whale", "bee", "owl"]
     whole.add([Document("whale", "New."), Document("ant", "Ants.")])
     assert found(whole, MANY[0]) == ["cat", "whale", "bee", "owl", "ant"]
@@ -140,7 +140,7 @@ def test_the_whole_corpus_comes_in_its_order_and_its_size_is_k() -> None:
     assert (whole.k, whole.depth) == (4, 4)
 
 
-@pytest.mark.parametrize("retriever", [Oracle(1), RandomPick(1, 0), Whole()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("retriever", [Oracle(1), RandomPick(1, 0), FullCorpus()], ids=lambda one: type(one).__name__)
 def test_every_corpus_refuses_twin_ids_and_unknown_removals(retriever: Retriever) -> None:
     with pytest.raises(DataError, match=r"1 document ids come twice .'cat'."):
         retriever.add([ANIMALS[0], ANIMALS[0]])
@@ -148,13 +148,13 @@ def test_every_corpus_refuses_twin_ids_and_unknown_removals(retriever: Retriever
         with_animals(retriever).remove(["dragon"])
 
 
-@pytest.mark.parametrize("retriever", [RandomPick(1, 0), Whole()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("retriever", [RandomPick(1, 0), FullCorpus()], ids=lambda one: type(one).__name__)
 def test_an_empty_corpus_is_refused_not_passed_off_as_no_context(retriever: Retriever) -> None:
     with pytest.raises(DataError, match="no documents"):
         retriever.search(MANY[:1])
 
 
-@pytest.mark.parametrize("retriever", [Oracle(2), RandomPick(2, 0), Whole()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("retriever", [Oracle(2), RandomPick(2, 0), FullCorpus()], ids=lambda one: type(one).__name__)
 def test_what_was_not_searched_has_equal_scores_and_ranks_from_one(retriever: Retriever) -> None:
     (searched,) = with_animals(retriever).search([ask("?", "owl", "cat")])
     assert {hit.score for hit in searched.hits} == {0.0}

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from rag_eval.errors import ConfigError
-from rag_eval.parts import Cached, Context, Searching
+from rag_eval.protocols import Searching
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.bm25 import BM25
 from rag_eval.retrieve.fusion import fused
 from rag_eval.retrieve.hybrid import Hybrid
 from rag_eval.retrieve.multi_query import MultiQuery
-from rag_eval.retrieve.searchable import question_text
-from rag_eval.types import Document, Example, Retrieved, Searched, Turn
+from rag_eval.retrieve.text_of import question_text
+from rag_eval.types import Cached, Context, Document, Example, Hit, SearchResult, Turn
 
 
 class Listed:
@@ -41,19 +41,19 @@ class Listed:
         for id in ids:
             del self.documents[id]
 
-    def search(self, examples: Sequence[Example]) -> list[Searched]:
+    def search(self, examples: Sequence[Example]) -> list[SearchResult]:
         return [searched(self.table.get(question_text(one), ""), {"embed": 1.0, "search": 2.0}) for one in examples]
 
-    def exactly(self, examples: Sequence[Example]) -> list[Searched] | None:
+    def exactly(self, examples: Sequence[Example]) -> list[SearchResult] | None:
         return None if self.exact is None else [searched(self.exact[question_text(one)]) for one in examples]
 
 
-def ranking(ids: str) -> tuple[Retrieved, ...]:
-    return tuple(Retrieved(Document(id, f"text of {id}"), 0.0, rank) for rank, id in enumerate(ids, start=1))
+def ranking(ids: str) -> tuple[Hit, ...]:
+    return tuple(Hit(Document(id, f"text of {id}"), 0.0, rank) for rank, id in enumerate(ids, start=1))
 
 
-def searched(ids: str, seconds: Mapping[str, float] | None = None) -> Searched:
-    return Searched(ranking(ids), seconds or {})
+def searched(ids: str, seconds: Mapping[str, float] | None = None) -> SearchResult:
+    return SearchResult(ranking(ids), seconds or {})
 
 
 def ask(question: str, **more: Any) -> Example:
@@ -64,7 +64,7 @@ def hybrid(retrievers: Mapping[str, Searching], k: int = 1, depth: int = 10, fus
     return Hybrid(retrievers, weights, 60, fused_depth, k, depth)
 
 
-def ids(found: Searched) -> str:
+def ids(found: SearchResult) -> str:
     return "".join(hit.document.id for hit in found.hits)
 
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from rag_eval.errors import ConfigError, EnvironmentFault
-from rag_eval.parts import Index, Vectors
-from rag_eval.retrieve.index.by_annoy import Annoy
-from rag_eval.retrieve.index.by_faiss import Faiss
-from rag_eval.retrieve.index.by_postgres import Postgres
+from rag_eval.protocols import Index, Vectors
+from rag_eval.retrieve.index.annoy_index import Annoy
 from rag_eval.retrieve.index.exact import Exact
+from rag_eval.retrieve.index.faiss_index import Faiss
+from rag_eval.retrieve.index.pgvector_index import Postgres
 from rag_eval.retrieve.index.ties import MARGIN
 from tests.retrieve.indexes import flat
 
@@ -207,16 +207,16 @@ def test_two_builds_of_faiss_are_refused_with_the_way_out(tmp_path: Path, monkey
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: faiss-gpu\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "rag_eval.retrieve.index.by_faiss")
+    monkeypatch.delitem(sys.modules, "rag_eval.retrieve.index.faiss_index")
     with pytest.raises(EnvironmentFault, match="pip uninstall -y faiss-cpu faiss-gpu;"):
-        importlib.import_module("rag_eval.retrieve.index.by_faiss")
+        importlib.import_module("rag_eval.retrieve.index.faiss_index")
 
 
 def test_a_missing_faiss_is_reported_with_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "rag_eval.retrieve.index.by_faiss")
+    monkeypatch.delitem(sys.modules, "rag_eval.retrieve.index.faiss_index")
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(EnvironmentFault, match=r"pip install 'rag_eval\[cpu\]'"):
-        importlib.import_module("rag_eval.retrieve.index.by_faiss")
+        importlib.import_module("rag_eval.retrieve.index.faiss_index")
 
 
 @pytest.mark.parametrize("n_queries", [1, 7, 8, 33, 400])

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rag_eval.conf_folder import conf_dir
 from rag_eval.config.build import build
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
-from rag_eval.config.paths import conf_dir
 from rag_eval.config.signature import signature
-from rag_eval.parts import Searching
+from rag_eval.protocols import Searching
 from rag_eval.types import Document, Example, Grading
 from tests.claims import every
 from tests.retrieve.sparse_models import write_sparse_encoder

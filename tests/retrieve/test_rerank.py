@@ -18,10 +18,10 @@ from rag_eval.errors import ConfigError, DataError
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.bm25 import BM25
-from rag_eval.retrieve.cross_encoder import CrossEncoderReranker
-from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.marginal import MaximalMarginalRelevance, marginal_relevance
-from rag_eval.retrieve.rerank import Reranked
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
+from rag_eval.retrieve.rerankers.cross_encoder import CrossEncoderReranker
+from rag_eval.retrieve.rerankers.mmr import MaximalMarginalRelevance, mmr
+from rag_eval.retrieve.two_stage import TwoStage
 from rag_eval.types import Document, Example
 from tests.retrieve.test_embedders import edited
 
@@ -51,13 +51,13 @@ def bm25(tmp_path: Path) -> BM25:
     return BM25(Analyzer("english", "none"), DirectoryCache(str(tmp_path)), 0.9, 0.4, "lucene", k=1, depth=3)
 
 
-def ids(retriever: Reranked | BM25, example: Example = ASKED) -> list[str]:
+def ids(retriever: TwoStage | BM25, example: Example = ASKED) -> list[str]:
     return [hit.document.id for hit in retriever.search([example])[0].hits]
 
 
 def test_candidates_come_in_the_order_of_their_new_scores_and_the_rest_is_dropped(bm25: BM25) -> None:
     reranker = ByLength()
-    reranked = Reranked(bm25, reranker, rerank_depth=3, k=1, depth=2)
+    reranked = TwoStage(bm25, reranker, rerank_depth=3, k=1, depth=2)
     reranked.add(NIGHT)
     reranked.add(NIGHT[:1])
     assert ids(bm25) == ["owl", "bat", "cat"]
@@ -72,13 +72,13 @@ def test_candidates_come_in_the_order_of_their_new_scores_and_the_rest_is_droppe
 
 
 def test_only_as_many_candidates_are_scored_again_as_asked(bm25: BM25) -> None:
-    reranked = Reranked(bm25, ByLength(), rerank_depth=2, k=1, depth=2)
+    reranked = TwoStage(bm25, ByLength(), rerank_depth=2, k=1, depth=2)
     reranked.add(NIGHT)
     assert ids(reranked) == ["bat", "owl"]  # the third, the longest, is not looked at
 
 
 def test_equal_new_scores_keep_the_order_of_the_search_and_nothing_found_stays_nothing(bm25: BM25) -> None:
-    reranked = Reranked(bm25, ByLength(0.0), rerank_depth=3, k=1, depth=3)
+    reranked = TwoStage(bm25, ByLength(0.0), rerank_depth=3, k=1, depth=3)
     reranked.add(NIGHT)
     assert ids(reranked) == ids(bm25)
     assert ids(reranked, Example("q", "dragons", ())) == []
@@ -86,7 +86,7 @@ def test_equal_new_scores_keep_the_order_of_the_search_and_nothing_found_stays_n
 
 
 def test_a_score_that_is_not_finite_is_refused_by_question(bm25: BM25) -> None:
-    reranked = Reranked(bm25, ByLength(float("nan")), rerank_depth=3, k=1, depth=3)
+    reranked = TwoStage(bm25, ByLength(float("nan")), rerank_depth=3, k=1, depth=3)
     reranked.add(NIGHT)
     with pytest.raises(DataError, match="question 'q': expected 3 finite scores"):
         reranked.search([ASKED])
@@ -94,18 +94,18 @@ def test_a_score_that_is_not_finite_is_refused_by_question(bm25: BM25) -> None:
 
 def test_the_depths_must_fit_into_each_other(bm25: BM25) -> None:
     with pytest.raises(ConfigError, match=r"searches 3 deep. Raise retriever.retriever.depth"):
-        Reranked(bm25, ByLength(), rerank_depth=4, k=1, depth=3)
+        TwoStage(bm25, ByLength(), rerank_depth=4, k=1, depth=3)
     with pytest.raises(ConfigError, match="less than the 3 documents that are kept"):
-        Reranked(bm25, ByLength(), rerank_depth=2, k=1, depth=3)
+        TwoStage(bm25, ByLength(), rerank_depth=2, k=1, depth=3)
 
 
 def test_inner_retriever_reranker_and_depths_are_part_of_the_identity(bm25: BM25) -> None:
     made = [
-        Reranked(bm25, ByLength(worth), rerank_depth, 1, depth)
+        TwoStage(bm25, ByLength(worth), rerank_depth, 1, depth)
         for worth, rerank_depth, depth in ((1, 3, 3), (2, 3, 3), (1, 2, 2), (1, 3, 2))
     ]
     assert len({str(one.identity()) for one in made}) == len(made)
-    assert Reranked(bm25, ByLength(), 3, 2, 3).identity() == made[0].identity()
+    assert TwoStage(bm25, ByLength(), 3, 2, 3).identity() == made[0].identity()
     assert made[0].exactly([ASKED]) is None
 
 
@@ -113,8 +113,8 @@ def test_marginal_relevance_is_that_of_the_paper_worked_by_hand() -> None:
     relevance = np.array([0.9, 0.8, 0.5], dtype=np.float32)
     resemblance = np.array([[1, 0.9, 0.1], [0.9, 1, 0.1], [0.1, 0.1, 1]], dtype=np.float32)
     # first a: .5*.9; then b: .5*.8 - .5*.9 = -.05, c: .5*.5 - .5*.1 = .2; then b again against its nearest, a
-    np.testing.assert_allclose(marginal_relevance(relevance, resemblance, 0.5), [0.45, -0.05, 0.2], atol=1e-6)
-    np.testing.assert_allclose(marginal_relevance(relevance, resemblance, 1.0), relevance)
+    np.testing.assert_allclose(mmr(relevance, resemblance, 0.5), [0.45, -0.05, 0.2], atol=1e-6)
+    np.testing.assert_allclose(mmr(relevance, resemblance, 1.0), relevance)
 
 
 def test_the_scores_of_marginal_relevance_fall_in_the_order_of_choice_whatever_the_vectors() -> None:
@@ -132,14 +132,14 @@ def test_the_scores_of_marginal_relevance_fall_in_the_order_of_choice_whatever_t
                 if at not in order
             }
             order.append(max(worth, key=lambda at: worth[at]))
-        assert np.argsort(-marginal_relevance(relevance, resemblance, share), kind="stable").tolist() == order
+        assert np.argsort(-mmr(relevance, resemblance, share), kind="stable").tolist() == order
 
 
 def test_a_copy_of_a_better_document_comes_last_where_variety_counts(bm25: BM25) -> None:
     corpus = [Document("a", "bats hunt moths at night"), Document("copy", "bats hunt moths at night"), Document("b", "owls hunt alone")]
     example = Example("q", "Do bats hunt moths at night?", ())
     for share, expected in ((1.0, ["a", "copy", "b"]), (0.5, ["a", "b", "copy"])):
-        reranked = Reranked(bm25, MaximalMarginalRelevance(HashEmbedder(65536), share), rerank_depth=3, k=1, depth=3)
+        reranked = TwoStage(bm25, MaximalMarginalRelevance(HashEmbedder(65536), share), rerank_depth=3, k=1, depth=3)
         reranked.add(corpus)
         assert ids(reranked, example) == expected
 
@@ -187,7 +187,7 @@ def test_a_cross_encoder_reads_as_many_tokens_as_it_has_positions_and_says_how_m
 ) -> None:
     reranker = cross_encoder(write_short_cross_encoder(tmp_path / "model", kind, stated))
     long, cut = (Document(name, " ".join(["owl", "cat"] * n)) for name, n in (("long", 60), ("cut", 14)))
-    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.cross_encoder"):
+    with caplog.at_level(logging.WARNING, logger="rag_eval.retrieve.rerankers.cross_encoder"):
         (scores,) = reranker.score(["owl"], [[long, cut, NIGHT[0]]])
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)  # 28 words, the question and 3 special tokens are 32
     assert [record.getMessage() for record in caplog.records] == [
@@ -213,7 +213,7 @@ def test_a_cross_encoder_scores_each_pair_as_if_alone_and_in_the_order_given(tmp
 
 def test_a_cross_encoder_decides_the_order(bm25: BM25, tmp_path: Path) -> None:
     reranker = cross_encoder(write_cross_encoder(tmp_path / "model"))
-    reranked = Reranked(bm25, reranker, rerank_depth=3, k=1, depth=3)
+    reranked = TwoStage(bm25, reranker, rerank_depth=3, k=1, depth=3)
     reranked.add(NIGHT)
     (scores,) = reranker.score([ASKED.question], [NIGHT[:3]])
     assert ids(reranked) == [NIGHT[at].id for at in np.argsort(-scores)]
@@ -224,7 +224,7 @@ def test_a_model_that_would_run_code_unpickle_or_is_not_there_is_refused_before_
     folder = write_cross_encoder(tmp_path / "model")
     (folder / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}]')
     with pytest.raises(DataError, match="evil"):
-        Reranked(bm25, cross_encoder(folder), rerank_depth=3, k=1, depth=3).add(NIGHT)
+        TwoStage(bm25, cross_encoder(folder), rerank_depth=3, k=1, depth=3).add(NIGHT)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(DataError, match="pickle"):
         cross_encoder(folder)
@@ -238,7 +238,7 @@ def test_a_model_that_is_cut_short_is_refused_before_documents_are_indexed(bm25:
     weights = write_cross_encoder(tmp_path / "model") / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(DataError, match="not a whole safetensors file"):
-        Reranked(bm25, cross_encoder(tmp_path / "model"), rerank_depth=3, k=1, depth=3).add(NIGHT)
+        TwoStage(bm25, cross_encoder(tmp_path / "model"), rerank_depth=3, k=1, depth=3).add(NIGHT)
 
 
 def test_a_model_that_gives_several_scores_is_refused(tmp_path: Path) -> None:

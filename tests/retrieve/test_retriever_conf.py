@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 import rag_eval
+from rag_eval.models.minilm_wheel import minilm_path
 from rag_eval.record.cache import DirectoryCache
-from rag_eval.retrieve.offline import minilm_path
 
 CONF = Path(rag_eval.__file__).parents[1] / "conf"
 CONTEXTS = {

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rag_eval.parts import Searching
+from rag_eval.protocols import Searching
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.analyzer import Analyzer
 from rag_eval.retrieve.bm25 import BM25
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.hashed import HashEmbedder
-from rag_eval.retrieve.tfidf_svd import TfidfSvd
+from rag_eval.retrieve.encoders.hashing import HashEmbedder
+from rag_eval.retrieve.encoders.tfidf_svd import TfidfSvd
 from rag_eval.retrieve.words import compared, words
 from rag_eval.types import Document, Example
 from tests.retrieve.indexes import flat

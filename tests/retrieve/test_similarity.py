@@ -10,18 +10,18 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from rag_eval.errors import ConfigError, DataError
-from rag_eval.parts import Index, Similarity
+from rag_eval.protocols import Index, Similarity
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.retrieve.dense import Dense
-from rag_eval.retrieve.embed import SentenceTransformerEmbedder
-from rag_eval.retrieve.index.by_annoy import Annoy
-from rag_eval.retrieve.index.by_faiss import Faiss
-from rag_eval.retrieve.index.by_postgres import Postgres
+from rag_eval.retrieve.encoders.sentence_transformer import SentenceTransformerEmbedder
+from rag_eval.retrieve.encoders.splade import SparseTextEncoder
+from rag_eval.retrieve.encoders.vectors import in_memory
+from rag_eval.retrieve.index.annoy_index import Annoy
 from rag_eval.retrieve.index.exact import Exact
-from rag_eval.retrieve.marginal import MaximalMarginalRelevance
+from rag_eval.retrieve.index.faiss_index import Faiss
+from rag_eval.retrieve.index.pgvector_index import Postgres
+from rag_eval.retrieve.rerankers.mmr import MaximalMarginalRelevance
 from rag_eval.retrieve.similarity import relevance
-from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
-from rag_eval.retrieve.vectors import in_memory
 from rag_eval.types import Document, Example
 from tests.retrieve.encoders import write_sentence_transformer
 from tests.retrieve.indexes import flat

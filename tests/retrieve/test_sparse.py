@@ -13,8 +13,8 @@ from sentence_transformers import SparseEncoder
 
 from rag_eval.errors import DataError
 from rag_eval.record.cache import DirectoryCache
+from rag_eval.retrieve.encoders.splade import SparseTextEncoder
 from rag_eval.retrieve.sparse import SparseRetriever
-from rag_eval.retrieve.sparse_encoder import SparseTextEncoder
 from rag_eval.types import Document, Example, Turn
 from tests.retrieve.sparse_models import write_sparse_encoder
 from tests.retrieve.test_embedders import edited

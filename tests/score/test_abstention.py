@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.abstention import DEVELOPMENT, HELD_OUT, RULES, Labelled, main, of_lara, of_smollm2, recognition, section
-from rag_eval.score.abstention import is_abstention
+from rag_eval.text.abstention import is_abstention
 
 LABELS = Path(__file__).parent / "abstention"
 

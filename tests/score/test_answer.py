@@ -4,7 +4,6 @@ import unicodedata
 
 import pytest
 
-from rag_eval.score.abstention import is_abstention
 from rag_eval.score.answer import (
     abstained,
     containment,
@@ -18,7 +17,8 @@ from rag_eval.score.answer import (
     token_f1,
     token_recall,
 )
-from rag_eval.score.normal_form import exact_match, normalize
+from rag_eval.text.abstention import is_abstention
+from rag_eval.text.normalize import exact_match, normalize
 from rag_eval.types import ABSTENTION, Example, Grading, Outcome, Prediction
 
 ANSWERABLE = Example(id="q", question="Who?", answers=("Marie Curie", "Curie"))

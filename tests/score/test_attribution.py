@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag_eval.score.attribution import CAUSES, attribute
+from rag_eval.score.error_attribution import CAUSES, attribute
 from rag_eval.types import Document, Example, Grading, Prediction
 
 DOCUMENTS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_eval.recorded.lara import lara_rows
+from rag_eval.replay.lara import lara_rows
 from rag_eval.score.answer import em, em_extracted, f1, f1_extracted
 from rag_eval.score.frames import extracted
 from rag_eval.types import Example, Grading, Prediction

@@ -11,13 +11,14 @@ import pytest
 
 from rag_eval.record.facts_json import read_facts, to_json
 from rag_eval.record.run_record import RunResult
+from rag_eval.score.aggregate import estimates
 from rag_eval.score.answer import abstained, contains, em
 from rag_eval.score.choice import choice_text
 from rag_eval.score.metric import Declaration, Metric, declares, metric
 from rag_eval.score.older_names import older_declarations
 from rag_eval.score.primary import CONTAINS, EM, F1
+from rag_eval.score.scorer import Scorer
 from rag_eval.score.scoring import Scoring, scoring_of
-from rag_eval.score.summary import Scorer, estimates
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate, Example, Prediction
 from tests.claims import none_of

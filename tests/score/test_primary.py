@@ -7,7 +7,7 @@ import math
 import pytest
 import yaml
 
-from rag_eval.config.paths import conf_dir
+from rag_eval.conf_folder import conf_dir
 from rag_eval.errors import ConfigError
 from rag_eval.score.metric import Metric, metric
 from rag_eval.score.primary import check_primary, chosen_primary

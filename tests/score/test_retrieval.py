@@ -7,10 +7,10 @@ import pytest
 import yaml
 from ir_measures import AP, RR, R, Rprec, Success, nDCG
 
-from rag_eval.config.paths import conf_dir
+from rag_eval.conf_folder import conf_dir
 from rag_eval.score.metric import Metric, metric
 from rag_eval.score.retrieval import as_evidence, average_precision, hit_at_k, ndcg_at_k, r_precision, recall_at_k, reciprocal_rank
-from rag_eval.score.summary import Scorer
+from rag_eval.score.scorer import Scorer
 from rag_eval.types import Document, Example, Grading, Prediction, Span
 
 MEASURES = {recall_at_k: R, hit_at_k: Success, reciprocal_rank: RR, ndcg_at_k: nDCG, average_precision: AP}

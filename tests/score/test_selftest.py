@@ -11,7 +11,7 @@ from rag_eval.score.answer import em, f1
 from rag_eval.score.choice import choice_sum, choice_text
 from rag_eval.score.formats import format_ok
 from rag_eval.score.metric import Metric, metric
-from rag_eval.score.selftest import Score, below_chance, gold_scores, shuffled_scores
+from rag_eval.score.self_check import Score, below_chance, gold_scores, shuffled_scores
 from rag_eval.types import Estimate, Example, Grading, Likelihood, Prediction
 from tests.claims import every
 

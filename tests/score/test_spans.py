@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from rag_eval.score.spans import Span, gold_spans, span_hit_at_k, span_of, span_recall_at_k
+from rag_eval.score.spans import Span, span_hit_at_k, span_recall_at_k
+from rag_eval.text.spans import gold_spans, span_of
 
 GOLD = [Span("book", 10, 20), Span("book", 40, 50)]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from rag_eval.score.aggregate import estimates
 from rag_eval.score.answer import em
 from rag_eval.score.metric import Metric
 from rag_eval.score.older_names import OLDER_NAMES
 from rag_eval.score.primary import EM
+from rag_eval.score.scorer import Scorer
 from rag_eval.score.scoring import Scoring
-from rag_eval.score.summary import Scorer, estimates
 from rag_eval.types import Estimate, Example, Prediction, QuestionScores
 from tests.claims import every
 

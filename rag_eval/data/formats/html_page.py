@@ -17,7 +17,7 @@ from rag_eval.data.formats.encoding import page_text
 from rag_eval.data.formats.file_text import FileText
 from rag_eval.data.formats.raised import lowered, plain, raised, unmarked
 from rag_eval.data.formats.text_flow import TextFlow
-from rag_eval.data.read import raw_bytes
+from rag_eval.data.rows.read import raw_bytes
 
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 BLOCKS = HEADINGS | {

@@ -10,7 +10,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError
 
 from rag_eval.data.formats.file_text import BETWEEN, FileText
 from rag_eval.data.formats.printed import as_written
-from rag_eval.data.visible import is_blank
+from rag_eval.data.rows.visible import is_blank
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from rag_eval.errors import ConfigError, DataError, EnvironmentFault
 from rag_eval.file_digest import file_sha256
 from rag_eval.generate.gguf.architecture import config, factors
 from rag_eval.generate.gguf.file import read
-from rag_eval.parts import Cache
+from rag_eval.protocols import Cache
 from rag_eval.source import code_sha
 
 ORIGIN = "gguf.json"  # description of the source file

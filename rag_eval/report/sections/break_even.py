@@ -9,10 +9,10 @@ from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
 from rag_eval.report.context import ReportContext
 from rag_eval.report.paired import shared
-from rag_eval.report.spending import NO_HORIZON, PricedArm, Terms
+from rag_eval.report.priced_arms import NO_HORIZON, PricedArm, Terms
 from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, interval_figure
-from rag_eval.score.estimate import estimate
-from rag_eval.score.ratio import ratio_of_means
+from rag_eval.stats.estimate import estimate
+from rag_eval.stats.ratio import ratio_of_means
 from rag_eval.types import Estimate
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query
 from rag_eval.report.context import ReportContext
-from rag_eval.report.spending import NO_HORIZON, PricedArm, Terms
+from rag_eval.report.priced_arms import NO_HORIZON, PricedArm, Terms
 from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
 
 

@@ -8,7 +8,7 @@ from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Contrast
 from rag_eval.report.judgement import Judgement, adjusted_p
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, Term, figure, number
-from rag_eval.score.stats import mcnemar
+from rag_eval.stats.paired_tests import mcnemar
 
 READING = """Paired by question, clustered; {intervals}. Measure, threshold and margin are as given on the command line: give them before
 you look. MDE: the smallest difference that this comparison finds with 80 % power. p: of no difference, signs of clusters flipped, Holm's

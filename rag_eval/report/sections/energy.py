@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_eval.energy import above_idle
+from rag_eval.cost.energy import above_idle
 from rag_eval.report.context import ReportContext
 from rag_eval.report.table import Cell, Figure, Table
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
 
-from rag_eval.latency.latency_record import LatencyRecord
 from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
+from rag_eval.latency.record import LatencyRecord
+from rag_eval.latency.store import newest, read_latencies
 from rag_eval.latency.summary import summarised
-from rag_eval.record.latency_file import newest, read_latencies
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm
 from rag_eval.report.table import Cell, Figure, Table, Term, figure, interval_figure
 from rag_eval.score.labels import label_of, timed_label
-from rag_eval.score.ratio import ratio_of_percentiles
-from rag_eval.score.shift import shift
+from rag_eval.stats.hodges_lehmann import hodges_lehmann
+from rag_eval.stats.ratio import ratio_of_percentiles
 from rag_eval.types import Estimate
 
 SEED = 0  # of the bootstrap
@@ -77,7 +77,7 @@ def _paired(one: LatencyRecord, other: LatencyRecord, name: str) -> tuple[Cell, 
     a, b = ([pair[at].e2e_s for pair in both] for at in (0, 1))
     blocks = [pair[0].block for pair in both]
     ratio = ratio_of_percentiles(b, a, blocks, QUANTILES[name], SEED)
-    by = shift(a, b, blocks) if name == "latency/e2e_p50_ms" else None
+    by = hodges_lehmann(a, b, blocks) if name == "latency/e2e_p50_ms" else None
     return interval_figure(ratio), "" if by is None else interval_figure(by, "ms", scale=1000)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rag_eval.cost.ledger import totals
 from rag_eval.report.context import ReportContext
-from rag_eval.report.ledger import entries, n_silent
+from rag_eval.report.ledger_entries import entries, n_silent
 from rag_eval.report.table import Cell, Figure, Table
 
 

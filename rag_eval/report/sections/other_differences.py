@@ -5,7 +5,7 @@ from __future__ import annotations
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import contrast, of_questions
 from rag_eval.report.table import Column, Figure, Table, Term, figure
-from rag_eval.score.stats import benjamini_hochberg
+from rag_eval.stats.paired_tests import benjamini_hochberg
 
 
 def tables(context: ReportContext) -> list[Table]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from rag_eval.record.load import RecordedRun, read_run
 from rag_eval.record.run_directory import RECORD, RunDirectory
 from rag_eval.report.context import ReportContext
-from rag_eval.report.guards import siblings
 from rag_eval.report.paired import shared
-from rag_eval.report.recorded_run import RecordedRun, read_run
 from rag_eval.report.table import Cell, Figure, Table, figure
+from rag_eval.report.warnings import siblings
 from rag_eval.score.scoring import scoring_of
-from rag_eval.score.two_level import two_level
+from rag_eval.stats.seeds_and_questions import two_level
 
 
 def tables(context: ReportContext) -> list[Table]:

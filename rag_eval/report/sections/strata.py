@@ -11,7 +11,7 @@ from rag_eval.report.contrast import Arm
 from rag_eval.report.groups import HINTS, Mask, grouped
 from rag_eval.report.paired import Questions
 from rag_eval.report.table import Table
-from rag_eval.score.summary import STRATA
+from rag_eval.score.scorer import STRATA
 
 
 def tables(context: ReportContext) -> list[Table]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 
 from rag_eval.report.context import ReportContext
-from rag_eval.report.spending import Terms
+from rag_eval.report.priced_arms import Terms
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, Term
-from rag_eval.report.whole_runs import whole_run_figures
+from rag_eval.report.whole_run_metrics import whole_run_figures
 from rag_eval.score.scoring import Scoring
 
 READING = """Of all questions of a run together, with 95 % intervals over clusters. Best first: by the values alone; where intervals

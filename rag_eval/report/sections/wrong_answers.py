@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table
-from rag_eval.score.attribution import CAUSES
-from rag_eval.score.normal_form import normalize
-from rag_eval.score.summary import DISTRACTED, STALE
+from rag_eval.score.error_attribution import CAUSES
+from rag_eval.score.scorer import DISTRACTED, STALE
+from rag_eval.text.normalize import normalize
 from rag_eval.types import QuestionScores
 
 

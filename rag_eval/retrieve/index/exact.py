@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from rag_eval.device import choose_device
-from rag_eval.parts import Numbers, Similarity, Vectors
+from rag_eval.protocols import Numbers, Similarity, Vectors
 from rag_eval.retrieve.index.ties import Hits, search_with_ties
 from rag_eval.source import code_sha
 
