@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rag_eval.errors import DataError
+from rag_eval.older_targets import current_choices
 from rag_eval.record.facts_json import read_facts, to_json
 from rag_eval.record.run_record import SCHEMA_VERSION, RunRecord
 from rag_eval.report.__main__ import main
@@ -41,7 +42,7 @@ def test_a_record_of_an_earlier_version_says_what_it_said(name: str) -> None:
     plain, record = json.loads(text_of(name)), older(name)
     said = plain["facts"]
     provenance, outcomes = record.facts.provenance, record.facts.outcomes
-    assert (provenance.mode, provenance.seed, provenance.choices) == (said["mode"], said["seed"], said["choices"])
+    assert (provenance.mode, provenance.seed, provenance.choices) == (said["mode"], said["seed"], current_choices(said["choices"]))
     assert vars(provenance.git) == said["git"]
     assert provenance.hardware.n_cores == said["hardware"]["n_cores"]
     assert record.facts.comparison.dataset == said["comparison"]["dataset"]
@@ -59,6 +60,7 @@ def test_a_record_is_read_back_as_it_was_written(name: str) -> None:
 @pytest.mark.parametrize("name", ["schema_2_rag", "schema_2_finetune"])
 def test_facts_stand_where_they_stood_before_and_those_not_known_are_null(name: str) -> None:
     before, now = json.loads(text_of(name))["facts"], json.loads(older(name).to_json())["facts"]
+    before["choices"] = current_choices(before["choices"])
     added = [key for key in now["hardware"] if key not in before["hardware"]]
     assert (added, now["hardware"].pop("gpu")) == (["gpu"], None)
     for one in now["metrics"].values():  # which have labels in the place of the title of a column
