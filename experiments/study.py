@@ -28,9 +28,8 @@ from rag_eval.evaluate import evaluate
 from rag_eval.progress import duration, progress
 from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.facts import Hardware
-from rag_eval.record.identity import versions
+from rag_eval.record.identity import git, hardware, versions
 from rag_eval.record.load import RecordedRun, read_run
-from rag_eval.record.run_facts import checkout, machine
 from rag_eval.record.run_record import RunRecord
 from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.markdown import as_markdown
@@ -188,7 +187,7 @@ def named(key: Hashable) -> str:
 def provenance(records: Sequence[RunRecord], command: str) -> list[str]:
     """Where numbers come from, a line each: command, commit, versions, machine, and of recorded runs when they ran and which models."""
     recorded = [record.facts.provenance for record in records]
-    here = [(one.git, one.versions, one.hardware) for one in recorded] or [(checkout(), versions(), machine("cpu"))]
+    here = [(one.git, one.versions, one.hardware) for one in recorded] or [(git(), versions(), hardware("cpu"))]
     lines = [
         f"command: {command}",
         f"commit: {_distinct(str(git) for git, _, _ in here)}",

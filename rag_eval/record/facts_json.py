@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from rag_eval.older_targets import current_choices
 from rag_eval.record.facts import DataAudit, Outcomes, Provenance, RunFacts
 from rag_eval.record.serialize import from_plain, to_plain
 from rag_eval.score.older_names import older_declarations, with_label
@@ -54,7 +55,7 @@ def _of_this_version(plain: Mapping[str, Any], estimates: Iterable[str]) -> dict
     if "comparison" in known:
         known["comparison"] = {"primary": EM, **known["comparison"]}  # the only primary score there was
     if "choices" in known:
-        known["choices"] = {name: _choice(value) for name, value in known["choices"].items()}
+        known["choices"] = {name: _choice(value) for name, value in current_choices(known["choices"]).items()}
     if known.get("training"):
         known["training"] = {"kept_step": known["training"].get("n_steps"), **known["training"]}  # the last one always was
     if known.get("decoded") == {}:

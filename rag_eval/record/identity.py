@@ -12,6 +12,7 @@ from typing import Any
 
 from rag_eval.machine import cpu_name, has_gpu, n_cores
 from rag_eval.record.content import content_of
+from rag_eval.record.facts import Comparison, Git, Hardware
 from rag_eval.record.serialize import sha256_of
 from rag_eval.run_spec import Part, Role, RunSpec, to_config
 from rag_eval.score.primary import GROUP
@@ -62,7 +63,7 @@ def comparison(
     questions: Sequence[Example],
     generator: Mapping[str, Any],
     exemplars: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Comparison:
     """What two runs must share before their numbers may stand in one table.
 
     Args:
@@ -73,22 +74,22 @@ def comparison(
         exemplars: ids of the solved questions that the prompt shows where the arm is not about them.
     """
     prompt = {name: value for name, value in spec.prompt.to_config().items() if name not in {"style", "n_exemplars"}}
-    return {
-        "dataset": dataset.counterpart or dataset.fingerprint,
-        "dataset_name": dataset.name,
-        "base_model": generator["base_model"],
-        "dtype": generator.get("dtype"),
-        "decoding": sha256_of(generator.get("decoding"))[:12] if generator["base_model"] else None,
-        "prompt": sha256_of(prompt)[:12],
-        "style": spec.prompt.get("style", "chat"),
+    return Comparison(
+        dataset=dataset.counterpart or dataset.fingerprint,
+        dataset_name=dataset.name,
+        base_model=generator["base_model"],
+        dtype=generator.get("dtype"),
+        decoding=sha256_of(generator.get("decoding"))[:12] if generator["base_model"] else None,
+        prompt=sha256_of(prompt)[:12],
+        style=spec.prompt.get("style", "chat"),
         # None: solved questions are what this arm adds.
-        "n_exemplars": None if spec.mode.has_exemplars else spec.prompt.get("n_exemplars", 0),
-        "exemplars": sha256_of(list(exemplars))[:12] if exemplars else None,
-        "prompting": sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
-        "questions": sha256_of([example.id for example in questions])[:12],
-        "primary": f"{GROUP}{spec.metrics.primary}",
-        "scorer": sha256_of([spec.metrics.answer, code_sha(SCORING, *_metric_modules(spec))])[:12],
-    }
+        n_exemplars=None if spec.mode.has_exemplars else spec.prompt.get("n_exemplars", 0),
+        exemplars=sha256_of(list(exemplars))[:12] if exemplars else None,
+        prompting=sha256_of(generator["prompting"])[:12] if generator.get("prompting") else None,
+        questions=sha256_of([example.id for example in questions])[:12],
+        primary=f"{GROUP}{spec.metrics.primary}",
+        scorer=sha256_of([spec.metrics.answer, code_sha(SCORING, *_metric_modules(spec))])[:12],
+    )
 
 
 @cache
@@ -103,7 +104,7 @@ def versions() -> Mapping[str, str]:
     return found
 
 
-def git() -> Mapping[str, str | bool | None]:
+def git() -> Git:
     """Commit of the checkout that the package runs from, and whether it has changes; None where there is no git."""
     root = Path(__file__).parents[2]
 
@@ -116,19 +117,14 @@ def git() -> Mapping[str, str | bool | None]:
             return None
 
     if not (root / ".git").exists():
-        return {"commit": None, "dirty": None}
+        return Git()
     changes = ask("status", "--porcelain", "--untracked-files=no")
-    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+    return Git(ask("rev-parse", "HEAD"), None if changes is None else bool(changes))
 
 
-def hardware(device: str) -> Mapping[str, str | int]:
+def hardware(device: str) -> Hardware:
     """The machine: kind of device, GPU where one is used, processor, cores."""
-    return {
-        "device": device,
-        **({"gpu": _gpu_name()} if device == "cuda" else {}),
-        "cpu": cpu_name(),
-        "n_cores": n_cores(),
-    }
+    return Hardware(device, cpu_name(), n_cores(), _gpu_name() if device == "cuda" else None)
 
 
 def _gpu_name() -> str:

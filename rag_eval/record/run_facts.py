@@ -16,11 +16,8 @@ from rag_eval.protocols import PromptWriter, Telling
 from rag_eval.record import identity
 from rag_eval.record.facts import (
     BaseWeights,
-    Comparison,
     Counts,
     DataAudit,
-    Git,
-    Hardware,
     Outcomes,
     Provenance,
     RunFacts,
@@ -72,10 +69,10 @@ def known_before(
         seed=spec.seed,
         choices=dict(spec.choices()),
         base_weights=None if weights is None else from_plain(BaseWeights, weights),
-        git=checkout(),
+        git=identity.git(),
         source=identity.code_of(spec),
         versions=identity.versions(),
-        hardware=machine(system.generator.device),
+        hardware=identity.hardware(system.generator.device),
         idle_watts=idle_watts(system.generator.device == "cuda"),
         form=form,
     )
@@ -87,7 +84,7 @@ def known_before(
         knowledge=knowledge,
     )
     compared = identity.comparison(spec, dataset, questions, generator, [one.example.id for one in solved])
-    return RunFacts(Comparison(**compared), provenance, data)
+    return RunFacts(compared, provenance, data)
 
 
 def known_after(facts: RunFacts, ready: System, learned: Learned, said: Sequence[Prediction], asked: Sequence[Example]) -> RunFacts:
@@ -118,16 +115,6 @@ def known_after(facts: RunFacts, ready: System, learned: Learned, said: Sequence
 def declarations(scoring: Scoring, spec: RunSpec) -> Mapping[str, Declaration]:
     """What every metric declares, by tracked name; reports read the scores of the run by it."""
     return {**scoring.declared, **of_runs(spec.metrics.run)}
-
-
-def checkout() -> Git:
-    """The commit that the package runs from."""
-    return from_plain(Git, identity.git())
-
-
-def machine(device: str) -> Hardware:
-    """This machine, used through a kind of device."""
-    return from_plain(Hardware, identity.hardware(device))
 
 
 def _audit(system: System, dataset: QADataset, questions: Sequence[Example], overlap: Overlap) -> Audit:

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from rag_eval.errors import DataError
-from rag_eval.older_targets import current_choices
 from rag_eval.record import facts_json
 from rag_eval.record.facts import RunFacts
 from rag_eval.record.serialize import from_plain, null_where_not_finite, to_plain
@@ -78,8 +77,6 @@ class RunRecord:
             raise DataError(f"{source}: written by a newer version (schema {version}, known {SCHEMA_VERSION}); update rag_eval.")
         try:
             plain["estimates"] = {name: _nan_for_null(estimate) for name, estimate in plain["estimates"].items()}
-            if "choices" in plain["facts"]:
-                plain["facts"]["choices"] = current_choices(plain["facts"]["choices"])
             plain["facts"] = facts_json.grouped(plain["facts"], plain["estimates"])
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{source}: expected the record of a run (run.json), {_found(error)}; {_INSTEAD}") from error

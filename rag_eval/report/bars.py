@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -32,10 +33,8 @@ def write_bars(table: Table, name: str, path: Path) -> None:
         else:
             error = [[max(0.0, cell.value - cell.low)], [max(0.0, cell.high - cell.value)]]
             axes.barh(row, cell.value, xerr=error, capsize=3, color="tab:blue", alpha=0.8)
-    axes.set_yticks(range(len(table.rows)), [inert(row[0]) for row in table.rows], parse_math=False)
     axes.set_xlim(0, 1)
-    axes.set_ylim(len(table.rows) - 0.5, -0.5)
-    axes.set_xlabel(inert(f"{table.columns[at].title} with 95 % interval"), parse_math=False)
+    _label(axes, [row[0] for row in table.rows], f"{table.columns[at].title} with 95 % interval")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
 
@@ -65,9 +64,14 @@ def intervals_png(lines: Sequence[tuple[str, Estimate | None]], title: str, marg
     else:
         axes.axvline(0.0, color="black", linewidth=0.8)
         axes.axvspan(-margin, margin, color="gray", alpha=0.2)
-    axes.set_yticks(range(len(lines)), [inert(label) for label, _ in lines], parse_math=False)
-    axes.set_ylim(len(lines) - 0.5, -0.5)
-    axes.set_xlabel(inert(title), parse_math=False)
+    _label(axes, [label for label, _ in lines], title)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=SCREEN_DPI, format="png")
     return drawn.getvalue()
+
+
+def _label(axes: Axes, rows: Sequence[object], title: str) -> None:
+    """Name the rows, first one on top, and the axis below them; nothing in a text is markup or a formula."""
+    axes.set_yticks(range(len(rows)), [inert(row) for row in rows], parse_math=False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel(inert(title), parse_math=False)

@@ -336,7 +336,7 @@ def test_every_arm_is_asked_the_same_about_the_same_documents(run_of: Callable[.
     assert len(first.test) >= 10
     assert any(not one.is_answerable for one in first.test)
     assert first.dev
-    compared = {identity.comparison(spec, dataset, dataset.test, {"base_model": "m"})["dataset"] for spec, dataset in found.values()}
+    compared = {identity.comparison(spec, dataset, dataset.test, {"base_model": "m"}).dataset for spec, dataset in found.values()}
     assert len(compared) == 1
     own, control = found["finetune"][1], found["finetune_format"][1]
     assert clusters(own.train) == clusters(own.test)

@@ -368,7 +368,7 @@ def test_what_is_said_about_code_changes_no_identity(copy: Copy) -> None:
 def test_what_is_compared_is_scored_by_the_same_code(copy: Copy) -> None:
     def scorer(*overrides: str) -> str:
         source._package.cache_clear()
-        return str(comparison(checked("mode=rag", *overrides), DATASET, (), {"base_model": "m"})["scorer"])
+        return str(comparison(checked("mode=rag", *overrides), DATASET, (), {"base_model": "m"}).scorer)
 
     before = scorer()
     assert scorer("metrics=long") != before

@@ -1,7 +1,8 @@
-"""Resolution of a model name to a folder."""
+"""Resolution of a model name to a folder, and the checks of it before anything is loaded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -15,12 +16,38 @@ from huggingface_hub.errors import (
 )
 
 from rag_eval.errors import DataError, EnvironmentFault
+from rag_eval.models.model_files import check_sha256, check_weights
 
 _WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]  # neither pickles nor code
 _UNWANTED = ["onnx/*", "openvino/*"]
 
 
-def hub_folder(model: str, revision: str | None, key: str) -> Path:
+def checked_folder(model: str, revision: str | None, key: str, sha256: str | None, check: Callable[[Path], None]) -> Path:
+    """The folder of a model, checked.
+
+    Args:
+        model: a folder or a hub id.
+        revision: commit of a hub model; None = the newest.
+        key: configuration key of the model, for error messages.
+        sha256: expected hash of model.safetensors; None = not verified.
+        check: raises DataError if the folder is not of the expected kind; called before the weights are read.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        DataError: if it is neither a folder nor a model of the hub, of another kind, or its weights are not whole or not those expected.
+        EnvironmentFault: if it could not be downloaded.
+    """
+    folder = _hub_folder(model, revision, key)
+    check(folder)
+    check_weights(folder)
+    if sha256 is not None:
+        check_sha256(folder, sha256)
+    return folder
+
+
+def _hub_folder(model: str, revision: str | None, key: str) -> Path:
     """The folder itself, or the snapshot of a hub model in the local cache, downloaded if missing.
 
     Args:

@@ -16,10 +16,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
-from rag_eval.models.model_files import check_model, check_sha256, check_weights, fingerprint
+from rag_eval.models.model_files import check_model, fingerprint
 from rag_eval.protocols import Allocate, Similarity, Vectors
 from rag_eval.retrieve.encoders.encoder import Encoder
-from rag_eval.retrieve.encoders.hub_folder import hub_folder
+from rag_eval.retrieve.encoders.hub_folder import checked_folder
 from rag_eval.retrieve.encoders.positions import readable
 from rag_eval.retrieve.encoders.token_batches import Features, Limits, TextReader
 from rag_eval.retrieve.encoders.weights import check_network, loading, resolved
@@ -108,13 +108,7 @@ class MeanPoolEmbedder:
 
     @cached_property
     def _folder(self) -> Path:
-        folder = hub_folder(self._model_name, self._revision, _KEY)
-        check_model(str(folder))
-        _refuse_generative(folder)
-        check_weights(folder)
-        if self._sha256 is not None:
-            check_sha256(folder, self._sha256)
-        return folder
+        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, _check_encoder)
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -164,6 +158,11 @@ def _loaded(folder: Path, fingerprint: str, device: torch.device, dtype: str) ->
         raise DataError(f"{_KEY}={folder}: expected a fast tokenizer (tokenizer.json), found a slow one. Use another model.")
     check_network(network, tokenizer, _KEY, str(folder))
     return network.to(device).eval(), tokenizer
+
+
+def _check_encoder(folder: Path) -> None:
+    check_model(str(folder))
+    _refuse_generative(folder)
 
 
 def _refuse_generative(folder: Path) -> None:

@@ -16,11 +16,11 @@ from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
-from rag_eval.models.model_files import check_embedder_folder, check_sha256, check_weights, fingerprint, max_tokens
+from rag_eval.models.model_files import check_embedder_folder, fingerprint, max_tokens
 from rag_eval.protocols import Allocate, Similarity, Vectors
 from rag_eval.retrieve.encoders.declared import Declared, declared
 from rag_eval.retrieve.encoders.encoder import Encoder
-from rag_eval.retrieve.encoders.hub_folder import hub_folder
+from rag_eval.retrieve.encoders.hub_folder import checked_folder
 from rag_eval.retrieve.encoders.positions import readable
 from rag_eval.retrieve.encoders.token_batches import Features, Limits, TextReader
 from rag_eval.retrieve.encoders.weights import check_network, loading, resolved
@@ -108,12 +108,7 @@ class SentenceTransformerEmbedder:
 
     @cached_property
     def _folder(self) -> Path:
-        folder = hub_folder(self._model_name, self._revision, _KEY)
-        check_embedder_folder(folder)
-        check_weights(folder)
-        if self._sha256 is not None:
-            check_sha256(folder, self._sha256)
-        return folder
+        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, check_embedder_folder)
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -19,10 +19,10 @@ from transformers.utils.logging import disable_progress_bar
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.models.control_tokens import Inert
-from rag_eval.models.model_files import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint, max_tokens
+from rag_eval.models.model_files import check_embedder_folder, check_model, fingerprint, max_tokens
 from rag_eval.protocols import Similarity
 from rag_eval.retrieve.encoders.declared import declared
-from rag_eval.retrieve.encoders.hub_folder import hub_folder
+from rag_eval.retrieve.encoders.hub_folder import checked_folder
 from rag_eval.retrieve.encoders.positions import lower_limits, n_longer
 from rag_eval.retrieve.encoders.weights import loading
 from rag_eval.retrieve.text_of import document_text
@@ -120,12 +120,7 @@ class SparseTextEncoder:
 
     @cached_property
     def _folder(self) -> Path:
-        folder = hub_folder(self._model_name, self._revision, _KEY)
-        check_embedder_folder(folder)
-        check_weights(folder)
-        if self._sha256 is not None:
-            check_sha256(folder, self._sha256)
-        return folder
+        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, check_embedder_folder)
 
     @cached_property
     def _model(self) -> SparseEncoder:

@@ -19,8 +19,8 @@ from transformers.utils.logging import disable_progress_bar
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.models.control_tokens import Inert
-from rag_eval.models.model_files import check_embedder_folder, check_model, check_sha256, check_weights, fingerprint
-from rag_eval.retrieve.encoders.hub_folder import hub_folder
+from rag_eval.models.model_files import check_embedder_folder, check_model, fingerprint
+from rag_eval.retrieve.encoders.hub_folder import checked_folder
 from rag_eval.retrieve.encoders.positions import lower_limits, n_longer
 from rag_eval.retrieve.encoders.weights import loading
 from rag_eval.retrieve.text_of import document_text
@@ -113,14 +113,7 @@ class CrossEncoderReranker:
 
     @cached_property
     def _folder(self) -> Path:
-        folder = hub_folder(self._model_name, self._revision, _KEY)
-        check_model(str(folder))
-        if (folder / "modules.json").is_file():
-            check_embedder_folder(folder)
-        check_weights(folder)
-        if self._sha256 is not None:
-            check_sha256(folder, self._sha256)
-        return folder
+        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, _check_reranker)
 
     @cached_property
     def _model(self) -> CrossEncoder:
@@ -138,3 +131,9 @@ class CrossEncoderReranker:
             raise DataError(f"{self._model_name} gives {model.num_labels} scores a pair, expected 1. Use a model made for ranking.")
         lower_limits(model)
         return model
+
+
+def _check_reranker(folder: Path) -> None:
+    check_model(str(folder))
+    if (folder / "modules.json").is_file():
+        check_embedder_folder(folder)
