@@ -1,15 +1,18 @@
 """Greedy decoding loop on CPU: the same tokens as `generate` of transformers with less computation.
 
-The common prefix of all prompts is computed once. Prompts are prefilled without padding, the LM head is applied to the last token only,
-and all sequences are decoded in lockstep; finished ones are removed from the batch.
+Prefixes are computed once: what most prompts begin with for all batches, what other prompts of a batch begin with alike for that batch.
+Prompts are prefilled without padding, the LM head is applied to the last token only, and all sequences are decoded in lockstep; finished
+ones are removed from the batch.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -18,11 +21,11 @@ from transformers import DynamicCache
 from rag_eval.generate.first_token import FirstToken
 from rag_eval.generate.heap import keep_freed
 from rag_eval.generate.products import multiplying, products_of
-from rag_eval.generate.slots import ATTENTION, Part, Slots, Step, padding_mask
+from rag_eval.generate.slots import ATTENTION, Part, Slots, Source, Step, padding_mask
 from rag_eval.generate.stops import Stops
 
 AT_ONCE = 768  # maximum tokens per prefill call, unless a single prompt is longer
-WORTH_SHARING = 8  # minimum length of a common prefix that is computed separately
+WORTH_SHARING = 8  # minimum length of a prefix that is copied instead of computed
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,19 @@ class Line:
 
     def is_over(self, rules: Rules) -> bool:
         return self.is_ended or len(self.written) == rules.n_new
+
+
+@dataclass(frozen=True)
+class Start:
+    """What of a prompt is copied instead of computed."""
+
+    n_usual: int  # tokens of the usual prefix
+    row: int | None = None  # of the batch, whose prompt begins alike; None = the usual prefix is copied
+    n_row: int = 0  # tokens of that row
+
+    @property
+    def n(self) -> int:
+        return self.n_usual if self.row is None else self.n_row
 
 
 class Answer(Protocol):
@@ -89,7 +105,7 @@ class OwnLoop:
 
     @contextmanager
     def session(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> Iterator[Answer]:
-        """Compute the common prefix of all prompts and allow batches of them to be answered.
+        """Compute the prefix that most prompts begin with and allow batches of them to be answered.
 
         Args:
             prompts: all prompts of the session.
@@ -144,10 +160,10 @@ class OwnLoop:
 
 
 class Greedy:
-    """Greedy decoding of prompts with a common prefix, batch by batch."""
+    """Greedy decoding of prompts, batch by batch, with each prefix computed once."""
 
     def __init__(self, loop: OwnLoop, prompts: Sequence[Sequence[int]], n_tokens: int) -> None:
-        """Compute the common prefix.
+        """Compute the prefix that most prompts begin with.
 
         Args:
             loop: network, inside `attending`.
@@ -155,11 +171,12 @@ class Greedy:
             n_tokens: rows x columns of the largest batch, including answers.
         """
         self._loop, self._slots = loop, Slots(loop.n_layers, n_tokens)
-        self._n_shared = n_alike(prompts)
-        if self._n_shared:
-            self._shared = Slots(loop.n_layers, self._n_shared)
-            self._shared.now = [Part(0, 0, 0, 0, self._n_shared)]
-            loop.read(self._shared, [prompts[0][: self._n_shared]], [range(self._n_shared)], [self._n_shared - 1])
+        self._prefix = usual_prefix(prompts)
+        if self._prefix:
+            n = len(self._prefix)
+            self._shared = Slots(loop.n_layers, n)
+            self._shared.now = [Part(0, 0, 0, 0, n)]
+            loop.read(self._shared, [self._prefix], [range(n)], [n - 1])
 
     def answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
         """Generate an answer to each prompt of a batch.
@@ -176,11 +193,12 @@ class Greedy:
         lines = [Line(prompt, longest - len(prompt)) for prompt in prompts]
         begins = [line.begin for line in lines]
         self._slots.open(begins, longest + rules.n_new)
-        if self._n_shared:
-            self._slots.begin_with(self._shared, self._n_shared, begins)
+        starts = self._starts(lines)
+        if self._prefix:
+            self._slots.begin_with(self._shared, [start.n_usual for start in starts])
         if first is not None:
             first.put(None)  # the prompt
-        tokens, going = self._first(lines, rules), list(lines)
+        tokens, going = self._first(lines, starts, rules), list(lines)
         for column in range(longest, longest + rules.n_new):
             for line, token in zip(going, tokens, strict=True):
                 line.take(token, rules)
@@ -192,21 +210,34 @@ class Greedy:
             tokens = self._next(going, rules, column)
         return lines
 
-    def _first(self, lines: Sequence[Line], rules: Rules) -> list[int]:
+    def _starts(self, lines: Sequence[Line]) -> list[Start]:
+        """For each line the longest prefix that need not be computed: of the usual prefix, or of a line computed before it."""
+        starts = [Start(_usable(alike(self._prefix, line.prompt), line.prompt)) for line in lines]
+        order = _in_order(lines)
+        for before, row in pairwise(order):  # of all lines before it in lexicographic order, the previous one begins most alike
+            n = _usable(alike(lines[before].prompt, lines[row].prompt), lines[row].prompt)
+            if n > starts[row].n_usual:
+                starts[row] = Start(0, before, n)
+        return starts
+
+    def _first(self, lines: Sequence[Line], starts: Sequence[Start], rules: Rules) -> list[int]:
         """Prefill the prompts and select the first token of each answer."""
-        found: list[int] = []
-        for rows in _together([len(line.prompt) - self._n_shared for line in lines]):
+        found = [0] * len(lines)
+        order = _in_order(lines)
+        for rows in _together([len(lines[row].prompt) - starts[row].n for row in order]):
             parts: list[Part] = []
             new: list[int] = []
             positions: list[int] = []
-            for row in rows:
-                prompt, begin = lines[row].prompt, lines[row].begin
-                parts.append(Part(row, begin, begin + self._n_shared, len(new), len(prompt) - self._n_shared))
-                new += prompt[self._n_shared :]
-                positions += range(self._n_shared, len(prompt))
+            for row in (order[at] for at in rows):
+                line, start = lines[row], starts[row]
+                source = None if start.row is None else Source(start.row, lines[start.row].begin)
+                parts.append(Part(row, line.begin, line.begin + start.n, len(new), len(line.prompt) - start.n, source))
+                new += line.prompt[start.n :]
+                positions += range(start.n, len(line.prompt))
             self._slots.now = parts
             scores = self._loop.read(self._slots, [new], [positions], [part.offset + part.n - 1 for part in parts])
-            found += _best(scores[0], rules)
+            for part, token in zip(parts, _best(scores[0], rules), strict=True):
+                found[part.row] = token
         return found
 
     def _next(self, going: Sequence[Line], rules: Rules, column: int) -> list[int]:
@@ -228,14 +259,35 @@ class Greedy:
                     going[row] = last
 
 
-def n_alike(prompts: Sequence[Sequence[int]]) -> int:
-    """Length of the common prefix of several prompts, leaving at least one token of each; 0 for a single prompt or a short prefix."""
-    if len(prompts) < 2:
-        return 0
-    first, last = (end(prompts, key=list) for end in (min, max))
-    n = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), min(len(first), len(last)))
-    n = min(n, min(len(prompt) for prompt in prompts) - 1)
+def usual_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """The prefix that is reached by going on with the most frequent next token while at least two prompts do, without the last token of
+    the longest of these; empty if it is short."""
+    going, n = list(prompts), 0
+    while True:
+        nexts = Counter(prompt[n] for prompt in going if n < len(prompt) - 1)
+        token, count = nexts.most_common(1)[0] if nexts else (0, 0)
+        if count < 2:
+            break
+        going = [prompt for prompt in going if n < len(prompt) - 1 and prompt[n] == token]
+        n += 1
+    return list(going[0][:n]) if n >= WORTH_SHARING else []
+
+
+def alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """Length of the common prefix of two sequences."""
+    shorter = min(len(one), len(other))
+    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
+
+
+def _usable(n: int, prompt: Sequence[int]) -> int:
+    """Tokens of a common prefix that are worth copying, leaving at least one token of the prompt."""
+    n = min(n, len(prompt) - 1)
     return n if n >= WORTH_SHARING else 0
+
+
+def _in_order(lines: Sequence[Line]) -> list[int]:
+    """Rows in lexicographic order of their prompts."""
+    return sorted(range(len(lines)), key=lambda row: list(lines[row].prompt))
 
 
 def _together(lengths: Sequence[int]) -> Iterator[range]:

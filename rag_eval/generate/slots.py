@@ -25,6 +25,14 @@ class Unsuited(Exception):
 
 
 @dataclass(frozen=True)
+class Source:
+    """A row whose text begins like another."""
+
+    row: int
+    begin: int  # column where its text begins
+
+
+@dataclass(frozen=True)
 class Part:
     """A segment of one text in a prefill call."""
 
@@ -33,6 +41,7 @@ class Part:
     column: int  # column of the first new token; earlier ones are in the cache
     offset: int  # index of the first new token in the call
     n: int  # number of new tokens
+    source: Source | None = None  # row of an earlier part, from which the tokens before the new ones are copied
 
     @property
     def end(self) -> int:
@@ -100,22 +109,24 @@ class Slots(Cache):  # type: ignore[misc]
                 kept[: self.now.n_rows, :, self.now.column] = new[:, :, 0]
             else:
                 for part in self.now:
+                    if part.source is not None:
+                        at, n = part.source.begin, part.column - part.begin
+                        kept[part.row, :, part.begin : part.column] = kept[part.source.row, :, at : at + n]
                     kept[part.row, :, part.column : part.end] = new[0, :, part.offset : part.offset + part.n]
         return key_states, value_states
 
-    def begin_with(self, read: Slots, n: int, begins: Sequence[int]) -> None:
-        """Copy a prefix into every row.
+    def begin_with(self, read: Slots, lengths: Sequence[int]) -> None:
+        """Copy a prefix into the rows of the batch.
 
         Args:
             read: cache with the prefix in row 0.
-            n: number of tokens of the prefix.
-            begins: column where each text begins.
+            lengths: number of its tokens that each text begins with.
         """
         for layer, held in enumerate(read._held):
             if not self._held[layer]:
                 self._hold(layer, [(one, one.shape[0]) for one in held])
             for kept, given in zip(self._kept(layer), read._kept(layer), strict=True):
-                for row, begin in enumerate(begins):
+                for row, (begin, n) in enumerate(zip(self._begins, lengths, strict=True)):
                     kept[row, :, begin : begin + n] = given[0, :, :n]
 
     def move(self, row: int, to: int, end: int) -> None:
@@ -223,11 +234,19 @@ def _of_step(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step
 
 
 def _of_part(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, part: Part, scaling: float | None) -> torch.Tensor:
-    """Attention of a prefill segment; zero queries are added for cached tokens, because causal attention needs as many queries as keys."""
+    """Attention of a prefill segment."""
     keys, values = (one[part.row : part.row + 1, :, part.begin : part.end] for one in (keys, values))
     new, n_read = query[:, :, part.offset : part.offset + part.n], part.column - part.begin
-    if n_read:
-        new = torch.cat([new.new_zeros(1, new.shape[1], n_read, new.shape[3]), new], dim=2)
     is_grouped = keys.shape[1] != query.shape[1]
+    if n_read > part.n:  # a mask takes twice the time of causal attention for each pair of tokens, but needs no queries for cached tokens
+        mask = _of_later(part.n, n_read, new)
+        return scaled_dot_product_attention(new, keys, values, attn_mask=mask, scale=scaling, enable_gqa=is_grouped).transpose(1, 2)
+    if n_read:  # causal attention needs as many queries as keys
+        new = torch.cat([new.new_zeros(1, new.shape[1], n_read, new.shape[3]), new], dim=2)
     found = scaled_dot_product_attention(new, keys, values, is_causal=True, scale=scaling, enable_gqa=is_grouped)
     return found[:, :, n_read:].transpose(1, 2)
+
+
+def _of_later(n: int, n_read: int, like: torch.Tensor) -> torch.Tensor:
+    """Additive mask (n, n_read + n) in which each new token sees the cached ones and the new ones up to itself."""
+    return torch.full((n, n_read + n), -torch.inf, dtype=like.dtype, device=like.device).triu_(n_read + 1)

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, RwkvConfig
 
 from rag_eval.generate import greedy, suited
-from rag_eval.generate.greedy import Greedy, OwnLoop, Rules, n_alike
+from rag_eval.generate.greedy import Greedy, OwnLoop, Rules, usual_prefix
 from rag_eval.generate.hf import HF
 from rag_eval.generate.hf_generate import Transformers
 from rag_eval.generate.hf_settings import plain
@@ -140,11 +140,47 @@ def test_what_all_prompts_begin_with_is_read_once() -> None:
     assert n_read == [30, sum(map(len, prompts)) - 6 * 30]
 
 
+def exemplars_of(*swapped: int) -> list[int]:
+    """Four blocks of 20 tokens, of which some are of another kind."""
+    return [3 + (37 * block + at + 100 * (block in swapped)) % 200 for block in range(4) for at in range(20)]
+
+
+def few_shot_prompts() -> list[list[int]]:
+    """Ten prompts: six with the usual exemplars, two in which the third is another, one in which the first is, and one without any."""
+    begins = [exemplars_of()] * 6 + [exemplars_of(2)] * 2 + [exemplars_of(0), []]
+    order = random.Random(2).sample(range(10), 10)
+    return [[*begins[at], *prompt] for at, prompt in zip(order, prompts_of(10), strict=True)]
+
+
+def test_what_only_some_prompts_begin_with_is_read_once_for_each_of_its_kinds() -> None:
+    network, n_read = network_of("llama", GROUPED), []
+    network.register_forward_pre_hook(lambda _, args, given: n_read.append(given["input_ids"].numel()), with_kwargs=True)
+    prompts = few_shot_prompts()
+    assert usual_prefix(prompts)[:80] == exemplars_of()
+    written(network, prompts, Rules(1))
+    own = sum(map(len, prompts_of(10)))
+    assert own + 80 + 40 + 80 - 30 < sum(n_read) <= own + 80 + 40 + 80  # usual exemplars, from the third, all; own words may begin alike
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt_neox"])
+@pytest.mark.parametrize("at_once", [1, 60, 10_000])
+def test_prompts_with_different_exemplars_are_answered_as_alone(kind: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greedy, "AT_ONCE", at_once)
+    network, prompts, rules = network_of(kind, {**TAKEN[kind], "max_position_embeddings": 256}), few_shot_prompts(), Rules(N_NEW)
+    alone = expected(network, prompts, rules)
+    assert len({tuple(tokens) for tokens, _ in alone}) > 4
+    assert written(network, prompts, rules) == alone
+    with torch.inference_mode(), OwnLoop(network).session(prompts, 5 * 160) as answer:
+        batches = [[(line.written, line.is_ended) for line in answer(prompts[at : at + 5], rules)] for at in (0, 5)]
+    assert batches == [alone[:5], alone[5:]]
+
+
 def test_prompts_of_which_one_is_the_beginning_of_all_keep_a_token_each() -> None:
     begin = list(range(20, 40))
-    assert n_alike([begin, [*begin, 5], [*begin, 5, 6]]) == 19
-    assert n_alike([begin]) == 0
-    assert n_alike([[1, 2, 3], [1, 2, 4]]) == 0  # not worth it
+    assert usual_prefix([begin, begin]) == begin[:-1]
+    assert usual_prefix([begin, [*begin, 5], [*begin, 5, 6]]) == begin
+    assert usual_prefix([begin]) == []
+    assert usual_prefix([[1, 2, 3], [1, 2, 4]]) == []  # not worth it
     network, prompts = network_of("llama", GROUPED), [begin, begin, [*begin, 5]]
     assert written(network, prompts, Rules(N_NEW)) == expected(network, prompts, Rules(N_NEW))
 
