@@ -365,6 +365,7 @@ class Decoded:
     why: str | None  # it is not our own loop
     products: Mapping[str, str] | None  # of linear layers, by the phase that they were chosen for; None = the library's
     max_rows: int | None  # of a batch, where memory or padding limits it
+    share_read: float | None = None  # of all tokens of the prompts, those that were computed: prefixes are computed once
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from rag_eval.record.facts import AskedAgain
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
 from rag_eval.testing.models import TINY
-from rag_eval.types import DISAGREEMENT, Estimate, Example, Prediction
+from rag_eval.types import DISAGREEMENT, Decoded, Estimate, Example, Prediction
 from tests.commands import Ended
 
 
@@ -33,7 +33,7 @@ class Clock:
 
 
 def asked(
-    n: int, n_again: int, each_s: float, alone_s: Sequence[float], monkeypatch: pytest.MonkeyPatch
+    n: int, n_again: int, each_s: float, alone_s: Sequence[float], monkeypatch: pytest.MonkeyPatch, share_read: float | None = None
 ) -> tuple[dict[str, Estimate], AskedAgain, float]:
     """What comes of n answers of so many seconds each, n_again of which are wanted again, and the seconds that took."""
     clock, left = Clock(), iter(alone_s)
@@ -45,7 +45,8 @@ def asked(
         clock.now += next(left)
         return [replace(said[0], example_id=examples[0].id)]
 
-    ready: Any = SimpleNamespace(generator=SimpleNamespace(identity=lambda: {"base_model": "m"}), answer=answer)
+    decoded = Decoded("own", None, None, None, share_read)
+    ready: Any = SimpleNamespace(generator=SimpleNamespace(identity=lambda: {"base_model": "m"}, decoded=lambda: decoded), answer=answer)
     found, again = batch_disagreement(ready, said, examples, n_again)
     return found, again, clock.now
 
@@ -67,6 +68,13 @@ def test_where_one_would_take_too_long_none_is_asked_and_nothing_is_estimated(mo
     found, again, took_s = asked(20, 50, 1.0, [], monkeypatch)
     assert (found, took_s) == ({}, 0.0)
     assert again == AskedAgain(20, 0, "asking one alone would take over 8% of the 20.0 s of the answers")
+
+
+def test_one_alone_is_taken_to_compute_the_prefix_that_others_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, again, took_s = asked(100, 50, 1.0, [], monkeypatch, share_read=0.25)  # 3 / 0.25 seconds are more than 8
+    assert (again.asked, took_s) == (0, 0.0)
+    _, again, _ = asked(100, 50, 1.0, [2.0] * 50, monkeypatch, share_read=0.5)
+    assert again.asked == 4
 
 
 def test_after_a_slow_one_the_rest_is_taken_to_be_as_slow(monkeypatch: pytest.MonkeyPatch) -> None:

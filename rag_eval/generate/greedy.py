@@ -102,6 +102,7 @@ class OwnLoop:
         self._cache = "cache" if "cache" in inspect.signature(network.forward).parameters else "past_key_values"
         self.n_layers = len(DynamicCache(config=network.config).layers)
         self.products = products_of(network)
+        self.n_given = self.n_read = 0  # tokens of all prompts so far, and those of them that were computed
 
     @contextmanager
     def session(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> Iterator[Answer]:
@@ -177,6 +178,7 @@ class Greedy:
             self._shared = Slots(loop.n_layers, n)
             self._shared.now = [Part(0, 0, 0, 0, n)]
             loop.read(self._shared, [self._prefix], [range(n)], [n - 1])
+            loop.n_read += n
 
     def answer(self, prompts: Sequence[Sequence[int]], rules: Rules, first: FirstToken | None = None) -> list[Line]:
         """Generate an answer to each prompt of a batch.
@@ -194,6 +196,8 @@ class Greedy:
         begins = [line.begin for line in lines]
         self._slots.open(begins, longest + rules.n_new)
         starts = self._starts(lines)
+        self._loop.n_given += sum(len(prompt) for prompt in prompts)
+        self._loop.n_read += sum(len(line.prompt) - start.n for line, start in zip(lines, starts, strict=True))
         if self._prefix:
             self._slots.begin_with(self._shared, [start.n_usual for start in starts])
         if first is not None:

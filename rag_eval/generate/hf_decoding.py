@@ -53,9 +53,12 @@ class Decoder:
             self._max_rows = 1
 
     def decoded(self) -> Decoded:
-        """Decoding details: which loop and why, matrix product implementation, and the batch limit due to memory or padding."""
-        products = vars(self.way.products) if isinstance(self.way, OwnLoop) else None
-        return Decoded("transformers" if self.why else "own", self.why, products, self._max_rows)
+        """Decoding details: which loop and why, matrix product implementation, the batch limit due to memory or padding, and the share
+        of the prompts' tokens that was computed."""
+        if not isinstance(self.way, OwnLoop):
+            return Decoded("transformers", self.why, None, self._max_rows)
+        share = self.way.n_read / self.way.n_given if self.way.n_given else None
+        return Decoded("own", None, vars(self.way.products), self._max_rows, share)
 
     @torch.inference_mode()
     def generate(self, encoded: Sequence[list[int]], stop: tuple[str, ...]) -> list[Generation]:

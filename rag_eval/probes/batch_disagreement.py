@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 
+from rag_eval.protocols import Telling
 from rag_eval.record.facts import AskedAgain
 from rag_eval.stats.estimate import estimate
 from rag_eval.system import System
@@ -39,7 +40,7 @@ def batch_disagreement(
     probe = _in_any_order([example for example in questions if example.id in said])[:n]
     answers_s = sum(sum(one.seconds.values()) for one in predictions)
     left_s = PROBE_SHARE * answers_s if answers_s else math.inf
-    alone_s = ALONE * answers_s / max(1, len(predictions))  # of the slowest so far
+    alone_s = ALONE / _share_read(ready) * answers_s / max(1, len(predictions))  # of the slowest so far
     changed: list[float] = []
     for example in probe:
         if alone_s > left_s:
@@ -52,6 +53,12 @@ def batch_disagreement(
     why = f"{one} would take over {PROBE_SHARE:.0%} of the {answers_s:.1f} s of the answers" if len(changed) < len(probe) else None
     found = estimate(changed, [example.cluster or example.id for example in probe[: len(changed)]], binary=True)
     return {} if found is None else {DISAGREEMENT: found}, AskedAgain(len(probe), len(changed), why)
+
+
+def _share_read(ready: System) -> float:
+    """Share of the prompts' tokens that was computed: of a prompt alone all are."""
+    decoded = ready.generator.decoded() if isinstance(ready.generator, Telling) else None
+    return 1.0 if decoded is None else decoded.share_read or 1.0
 
 
 def _in_any_order(examples: Sequence[Example]) -> list[Example]:

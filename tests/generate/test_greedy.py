@@ -159,7 +159,11 @@ def test_what_only_some_prompts_begin_with_is_read_once_for_each_of_its_kinds() 
     assert usual_prefix(prompts)[:80] == exemplars_of()
     written(network, prompts, Rules(1))
     own = sum(map(len, prompts_of(10)))
-    assert own + 80 + 40 + 80 - 30 < sum(n_read) <= own + 80 + 40 + 80  # usual exemplars, from the third, all; own words may begin alike
+    loop = OwnLoop(network)
+    with torch.inference_mode(), loop.session(prompts, 10 * 160) as answer:
+        answer(prompts, Rules(1))
+    assert (loop.n_given, loop.n_read) == (sum(map(len, prompts)), sum(n_read) // 2)  # of two such sessions
+    assert own + 80 + 40 + 80 - 30 < loop.n_read <= own + 80 + 40 + 80  # usual exemplars, from the third, all; own words may begin alike
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt_neox"])
