@@ -56,8 +56,8 @@ def known_before(
         system: the system, which has learned nothing yet.
         prompt: the prompt writer, with its exemplars chosen.
         overlap: what the questions share with the training questions.
-        form: form of the prompt and how it was chosen; None = it was not chosen.
-        knowledge: facts available to each arm; None = nothing is trained on.
+        form: form of the prompt and how it was chosen; None = not recorded.
+        knowledge: how many of the asked facts documents and training contain; None = nothing is trained on.
 
     Returns:
         The facts, without outcomes.
