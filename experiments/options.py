@@ -30,15 +30,18 @@ SHOWN = 40  # characters of a refused text
 
 
 def options_of(argv: Sequence[str], kind: type[Given]) -> Given:
-    """The options of a command that takes nothing else.
+    """Read the options of a command that takes nothing else.
 
     Args:
-        argv: the arguments, `key=value` each.
-        kind: a dataclass in which every field has a default.
+        argv: arguments as `key=value`.
+        kind: dataclass in which every field has a default.
+
+    Returns:
+        The options.
 
     Raises:
-        UserError: an argument is no option, or its value cannot be read.
-        ConfigError: an argument looks like a secret, which reports must not repeat.
+        UserError: if an argument is not an option, or its value cannot be read.
+        ConfigError: if an argument looks like a secret, which reports must not repeat.
     """
     refuse_secrets([*argv, *(word for argument in argv for word in argument.partition("=")[2].split())])
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
@@ -73,7 +76,18 @@ def whole(least: int = 0, most: int | None = None) -> Callable[[str, str], int]:
 
 
 def decimal(name: str, text: str) -> float:
-    """A number."""
+    """Read a number.
+
+    Args:
+        name: the option, for error messages.
+        text: its value.
+
+    Returns:
+        The number.
+
+    Raises:
+        UserError: if the text is not a number.
+    """
     try:
         return float(text)
     except ValueError:
@@ -112,7 +126,18 @@ def _stems(group: str) -> list[str]:
 
 
 def seeds(name: str, text: str) -> tuple[int, ...]:
-    """Seeds of worlds with commas between: different numbers below those that the embedded model was trained on."""
+    """Read seeds of worlds, separated by commas.
+
+    Args:
+        name: the option, for error messages.
+        text: its value.
+
+    Returns:
+        Different seeds below those of the worlds that the embedded model was trained on.
+
+    Raises:
+        UserError: if the text is anything else.
+    """
     parts = text.split(",")
     if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts) or len(set(map(int, parts))) < len(parts):
         raise UserError(f"{name}: expected different whole numbers with commas between, as in 0,1,2, got {text[:SHOWN]!r}.")
@@ -137,10 +162,16 @@ Embedder = Annotated[str, configured("retriever/embedder")]
 
 
 def real_data(part: str) -> Path:
-    """The folder `part` of the real data.
+    """A folder of the real data.
+
+    Args:
+        part: path below the folder that RAG_EVAL_DATA names.
+
+    Returns:
+        The path, which need not exist.
 
     Raises:
-        UserError: the variable that names where they are is not set.
+        UserError: if RAG_EVAL_DATA is not set.
     """
     folder = os.environ.get("RAG_EVAL_DATA")
     if not folder:

@@ -216,7 +216,14 @@ def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
 
 
 def write_report(out: Path, name: str, title: str, report: Report, notes: Sequence[str]) -> None:
-    """Write NAME.md and NAME.json, with NAME.png if there is a picture, and print what they say.
+    """Write NAME.md and NAME.json, and NAME.png if there is a picture, and print the tables and notes.
+
+    Args:
+        out: folder; made if it does not exist.
+        name: name of the files.
+        title: heading of NAME.md.
+        report: tables and picture.
+        notes: sentences about where the numbers come from.
 
     Raises:
         EnvironmentFault: if the folder cannot be written.

@@ -148,7 +148,14 @@ def tried(trial: Trial, found: Trainings) -> Tried:
 
 
 def written(runs: Path, n_facts: int) -> Path:
-    """The file of questions: facts of the invented world, spread over its entities, in phrasings to train on and one to ask.
+    """Write questions about facts of the invented world, spread over its entities, in phrasings for training and one for the test.
+
+    Args:
+        runs: folder of runs; the file is in training_defaults.
+        n_facts: number of facts.
+
+    Returns:
+        The JSON lines file.
 
     Raises:
         EnvironmentFault: if it cannot be written.

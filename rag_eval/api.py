@@ -226,20 +226,20 @@ class Comparison:
 
 
 def evaluate(*overrides: str) -> Run:
-    """Run a configuration, go on with it where it was interrupted, or return it where it is finished.
+    """Run a configuration, resume it where it was interrupted, or return it if it is finished.
 
-    The run has the same id, files and tracking as with `python run.py` and the same overrides; relative paths are from the current folder.
+    The run has the same id, files and tracking as with `python run.py` and the same overrides; relative paths start at the current folder.
 
     Args:
-        overrides: of conf/config.yaml, as on the command line: "mode=rag", "dataset.preset=ci".
+        *overrides: overrides of conf/config.yaml, as on the command line: "mode=rag", "dataset.preset=ci".
 
     Returns:
         The finished run. Questions that could not be asked are counted in its notes.
 
     Raises:
-        ConfigError: an override is wrong; found before a model is loaded.
-        DataError: a dataset, model or adapter cannot be used as it is.
-        EnvironmentFault: the machine lacks something, or another process writes this run.
+        ConfigError: if an override is wrong; found before a model is loaded.
+        DataError: if a dataset, model or adapter cannot be used as it is.
+        EnvironmentFault: if the machine lacks something, or another process writes this run.
     """
     for one in overrides:
         _check_override(one)
@@ -259,13 +259,16 @@ def evaluate(*overrides: str) -> Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Read a finished run, its files verified.
+    """Read a finished run and verify its files.
 
     Args:
-        path: its directory, <output_dir>/<experiment_name>/<run id>.
+        path: directory of the run, <output_dir>/<experiment_name>/<run id>.
+
+    Returns:
+        The run.
 
     Raises:
-        UserError: there is no finished run, its files were changed, or an earlier version recorded it.
+        UserError: if there is no finished run, its files were changed, or an earlier version recorded it.
     """
     with _expected_errors():
         return _run(_read(path), is_cached=True)
@@ -280,22 +283,25 @@ def compare(
     margin: float = 0.02,
     allow_mismatch: bool = False,
 ) -> Comparison:
-    """Judge whether the second run is better than the first, and so of every two, question by question.
+    """Judge for every pair of runs whether the later one is better, question by question.
 
-    By the same statistics, refusals and words as `python -m rag_eval.report compare`. Declare measure, threshold and margin before
-    you look at the scores.
+    Statistics, refusals and words are those of `python -m rag_eval.report compare`. Declare measure, threshold and margin before you
+    look at the scores.
 
     Args:
         run_a: a run, or its directory.
-        run_b: another, which is claimed to be better.
-        more: further ones; with several pairs, intervals are widened so that they hold together.
-        measure: the score that is claimed to be better; "" = the primary one of the runs.
-        threshold: by how much it must be better, at least 0.
-        margin: what counts as no difference, above 0.
-        allow_mismatch: whether runs that differ in what should be equal are compared all the same, which is noted.
+        run_b: another run, which is claimed to be better.
+        *more: further runs; with several pairs, intervals are widened so that they hold together.
+        measure: tracked name of the score that is claimed to be better; "" = the primary score of the runs.
+        threshold: difference by which it must be better, at least 0.
+        margin: largest difference that counts as none, above 0.
+        allow_mismatch: whether runs that differ in what should be equal are compared nevertheless, which is noted.
+
+    Returns:
+        Differences, verdicts and notes.
 
     Raises:
-        UserError: the runs may not be compared, one of them is not there or not finished, or the claim cannot be made.
+        UserError: if the runs may not be compared, one of them is missing or not finished, or the claim cannot be made.
     """
     with _expected_errors():
         from rag_eval.report.context import ReportContext

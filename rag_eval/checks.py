@@ -23,12 +23,17 @@ GIVEN = ("none", "recorded")  # contexts that need no corpus
 
 
 def check_questions(spec: RunSpec, dataset: QADataset, questions: Sequence[Example]) -> None:
-    """Refuse a dataset that this run cannot be about.
+    """Refuse a dataset that a run cannot be about.
+
+    Args:
+        spec: the checked run.
+        dataset: the data as the system gets them.
+        questions: the questions that are asked.
 
     Raises:
-        DataError: there is nothing to ask or to search, evidence is missing where the mode puts it into the prompt, a
-            question names no adapter where there are several, a question stands in train and in test or dev and `allow_overlap` does
-            not name "questions", or a metric does not give gold its full score.
+        DataError: if there is nothing to ask or to search; evidence is missing that the mode puts into the prompt; a question names no
+            adapter although there are several; a question has no gold answers although answers are scored; a question is in train and in
+            test or dev and `allow_overlap` does not name "questions"; or a metric does not give gold answers their full score.
     """
     if not questions:
         raise DataError(f"{dataset.name}: no question in split={spec.split}. Use split=test, or give rows of that split.")
@@ -50,10 +55,13 @@ def check_questions(spec: RunSpec, dataset: QADataset, questions: Sequence[Examp
 
 
 def check_adapter(spec: RunSpec) -> None:
-    """Refuse an adapter of a folder through whose tokenizer the model cannot be asked, or be trained on.
+    """Refuse an adapter folder whose tokenizer cannot be used to ask the model or to train it.
+
+    Args:
+        spec: the checked run.
 
     Raises:
-        DataError: as `with_adapter` and `with_adapters` of the generator, and as Start.
+        DataError: if the generator refuses the adapter, or the adapter that training starts from would be asked in another way.
     """
     path, paths, start = (spec.adapter.get(name) for name in ("path", "paths", "start"))
     if not (path or paths or start):
@@ -91,10 +99,20 @@ def noted_overlap(dataset: QADataset, questions: Sequence[Example]) -> Overlap:
 
 
 def check_recorded(answers: Answers, dataset: QADataset, questions: Sequence[Example]) -> Answers:
-    """The answers with their contexts recognised, once every question has one; answers to other questions are noted.
+    """Recognise the contexts of recorded answers, after checking that every question has an answer.
+
+    Answers to unknown questions and contexts that are no documents are logged as warnings.
+
+    Args:
+        answers: recorded answers by question id.
+        dataset: dataset with the documents and all questions.
+        questions: the questions that are asked.
+
+    Returns:
+        The answers; contexts that are documents of the dataset have the ids of these.
 
     Raises:
-        DataError: naming the first question without one.
+        DataError: if a question has no answer.
     """
     missing = [example.id for example in questions if example.id not in answers]
     if missing:

@@ -17,7 +17,17 @@ _GAIN = 1.2  # bfloat16 is native where it is nearly twice as fast; less is nois
 
 
 def choose_device(device: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """CUDA when there is one and it is wanted. Raises ConfigError when it is demanded and there is none."""
+    """Choose CUDA if it is available and `device` allows it.
+
+    Args:
+        device: "auto" = CUDA if available, else the processor.
+
+    Returns:
+        The device.
+
+    Raises:
+        ConfigError: if CUDA is required and not available.
+    """
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         raise ConfigError("no CUDA device was found; use device=cpu or auto.")

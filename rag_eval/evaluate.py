@@ -40,10 +40,16 @@ from rag_eval.types import Estimate, Example, Prediction, Spend
 
 
 def evaluate(cfg: DictConfig) -> RunResult:
-    """Run what a configuration describes, resume it where it was interrupted, or return it where it is finished.
+    """Run a configuration, resume it where it was interrupted, or return its recorded result.
+
+    Args:
+        cfg: composed configuration, not yet checked.
+
+    Returns:
+        The result; `cached` tells whether it was recorded before.
 
     Raises:
-        RagEvalError: with the exit code of its kind; see rag_eval.errors.
+        RagEvalError: if the run cannot be made; its kind has an exit code, see rag_eval.errors.
     """
     spec, dataset, form = prepared(cfg)
     answers = build(spec.replay) if spec.replay else {}  # read first: a run is known by its files
@@ -60,7 +66,18 @@ def evaluate(cfg: DictConfig) -> RunResult:
 
 
 def _recorded(run: Run) -> RunRecord:
-    """Measure a run and record how it ended, whatever ends it."""
+    """Measure a run and record how it ended, whether it finished, failed or was interrupted.
+
+    Args:
+        run: the run, which has begun.
+
+    Returns:
+        The finished record.
+
+    Raises:
+        KeyboardInterrupt: if the user interrupts it.
+        Terminated: if a signal ends it.
+    """
     readings: dict[str, MeterReading] = {}  # what was spent so far
     try:
         return _measured(run, readings)

@@ -20,8 +20,11 @@ def chosen(dataset: QADataset, n: int) -> tuple[ReadingExercise, ...]:
     exemplars leave room for the question's own passages; all of them where neither half is about enough clusters.
 
     Args:
-        dataset: its test questions are never used, nor any in the same words.
-        n: how many, each of another cluster.
+        dataset: its test questions, and questions in the same words, are never used.
+        n: number of exemplars, each of another cluster.
+
+    Returns:
+        The exemplars with their passages.
 
     Raises:
         DataError: if there are not enough clusters.

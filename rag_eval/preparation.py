@@ -31,11 +31,17 @@ from rag_eval.types import Example, Form, QADataset, TrainingRow
 
 
 def prepared(cfg: DictConfig) -> tuple[RunSpec, QADataset, Form]:
-    """A checked run whose hub models are commits, with its primary score and the form of its prompt; its dataset; that form.
+    """Check a configuration and decide what it leaves open: commits of hub models, primary score, number format and form of the prompt.
+
+    Args:
+        cfg: composed configuration.
+
+    Returns:
+        The checked run, its dataset, and the form of its prompt.
 
     Raises:
-        ConfigError: if it is no configuration, or the dataset declares a primary score that cannot be one.
-        DataError: if an adapter of a folder brings a tokenizer that does not go with the model, or the run cannot be about this dataset.
+        ConfigError: if the configuration is wrong, or the dataset's primary score cannot be used.
+        DataError: if the tokenizer of an adapter folder does not fit the model, or the run cannot be about this dataset.
     """
     spec = pinned(check(cfg))
     check_adapter(spec)

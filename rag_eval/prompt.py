@@ -26,14 +26,15 @@ class PromptTemplate:
         n_exemplars: NonNegativeInt | Literal["auto"] = 0,
         exemplars: Sequence[ReadingExercise] = (),
     ) -> None:
-        """
+        """Configure the template.
+
         Args:
-            system: what the model is told before anything else.
-            header: the line above the passages; it goes when there are none.
-            style: whether a model with a chat template is given it, or plain text; auto is replaced by what a probe of the
-                generator on dev questions chose (rag_eval.prompt_form) before a prompt is made.
-            n_exemplars: solved questions about others shown before the question, at least 0; auto likewise.
-            exemplars: one more of those, each of another cluster, once `learn` has chosen them.
+            system: system prompt.
+            header: line above the passages; omitted without passages.
+            style: whether a model with a chat template is asked through it or with plain text; "auto" is replaced by the style that a probe
+                of the generator on dev questions chose (rag_eval.prompt_form) before a prompt is made.
+            n_exemplars: number of solved questions shown before the question; "auto" is replaced likewise.
+            exemplars: one more than `n_exemplars`, each of another cluster; empty until `learn` has chosen them.
         """
         self.system = system
         self.header = header
@@ -42,13 +43,19 @@ class PromptTemplate:
         self.exemplars = tuple(exemplars)
 
     def learn(self, dataset: QADataset) -> PromptTemplate:
-        """The same prompt with its exemplars chosen: see rag_eval.exemplars.
+        """Choose the exemplars: see rag_eval.exemplars.
 
-        One more than is shown, so that a question about the cluster of one is shown the others.
+        One more than is shown, so that a question about the cluster of one exemplar is shown the others.
+
+        Args:
+            dataset: the dataset from which they are chosen.
+
+        Returns:
+            The template with its exemplars.
 
         Raises:
             DataError: if the dataset has solved questions about too few clusters.
-            ValueError: if their number is still to be chosen.
+            ValueError: if style or number of exemplars is still "auto".
         """
         if self.n_exemplars == "auto" or self.style == "auto":
             raise ValueError("the form of the prompt is to be chosen first: see rag_eval.prompt_form.")

@@ -49,16 +49,19 @@ FOUND = "form.json"
 
 
 def formed(spec: RunSpec, dataset: QADataset) -> tuple[RunSpec, Form]:
-    """The run with the form of the prompt chosen, where it was left open, and how it was.
+    """Choose the form of the prompt where the configuration leaves it open.
 
-    The number of exemplars of a mode that is about exemplars stays; its style is that of the other arms.
+    In a mode that studies exemplars their configured number stays; the style is that of the other arms.
 
     Args:
-        spec: checked.
-        dataset: as its system gets it.
+        spec: the checked run.
+        dataset: the data as the system gets them.
+
+    Returns:
+        The run with the form in its prompt settings, and the form with the reason for it.
 
     Raises:
-        DataError: if the dataset has too few solved questions for the exemplars that are configured.
+        DataError: if the dataset has too few solved questions for the configured exemplars.
     """
     given = spec.prompt
     style, n = given.get("style", "chat"), given.get("n_exemplars", 0)
@@ -83,12 +86,15 @@ def formed(spec: RunSpec, dataset: QADataset) -> tuple[RunSpec, Form]:
 
 
 def _candidates(part: Part, dataset: QADataset, n: int | str) -> list[tuple[Style, int]]:
-    """The forms that may be chosen, the simplest first: chat where there is a template, no exemplars where there are none to show.
+    """The forms that may be chosen: chat only for a model with a chat template, exemplars only if the dataset has enough.
 
     Args:
         part: the generator.
-        dataset: exemplars are drawn from it.
-        n: of exemplars, as configured.
+        dataset: dataset from which exemplars are chosen.
+        n: number of exemplars, as configured.
+
+    Returns:
+        Style and number of exemplars of each form, the simplest first.
     """
     if "styles" not in signature(part.target).methods or part.get("keeps_form"):  # told without loading a library
         return [("chat", 0)]
@@ -159,13 +165,16 @@ def _retriever(dataset: QADataset, asked: Sequence[Example]) -> Retriever:
 def _with_room(
     prompts: Sequence[PromptTemplate], generator: Generator, first: Example, documents: Sequence[Document]
 ) -> list[PromptTemplate]:
-    """Those whose exemplars leave half of what the model can read to the passages of other arms; those without exemplars stay.
+    """Leave out the forms whose exemplars take more than half of the prompt length that the model accepts.
 
     Args:
-        prompts: one a form.
-        generator: counts their tokens.
-        first: of the questions.
-        documents: that it is asked with.
+        prompts: one template for each form.
+        generator: counts the tokens.
+        first: question that is used to measure the length.
+        documents: its passages.
+
+    Returns:
+        The remaining templates, those without exemplars always among them; all if none remains.
     """
     room = generator.max_prompt_tokens
     lengths = [generator.count_tokens([one.render(first, documents)])[0] for one in prompts]
@@ -174,15 +183,18 @@ def _with_room(
 
 
 def choose(tried: Sequence[Tried], gold_words: float, asked: str) -> Form:
-    """The form whose answers hold the gold answer most often; of those about as good, the one whose answers are nearest to gold in length.
+    """Choose the form whose answers contain the gold answer most often; among forms about as good, that with the answer lengths of gold.
 
-    About as good is within one standard error of the best, as in the one-standard-error rule of Breiman et al. (1984): so few questions
-    do not tell such forms apart. Equal lengths leave the first.
+    About as good is within one standard error of the best, the one-standard-error rule of Breiman et al. (1984): so few questions do not
+    distinguish such forms. Equal lengths leave the first.
 
     Args:
-        tried: the simplest first.
-        gold_words: mean words of the gold answers.
-        asked: which questions these are, and how they were asked.
+        tried: results of each form, the simplest first.
+        gold_words: mean number of words of the gold answers.
+        asked: description of the questions and of how they were asked, for the reason.
+
+    Returns:
+        The form, with the reason and all results.
     """
     best = max((one.contains for one in tried), key=lambda one: one.mean)
     as_good = best.mean - math.sqrt(best.mean * (1 - best.mean) / best.n)

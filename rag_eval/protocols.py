@@ -249,14 +249,17 @@ class TimedGenerator(Protocol):
     """A generator that also answers a single request by the clock."""
 
     def time_one(self, prompt: Prompt, forced_tokens: int | None) -> Timed:
-        """One prompt alone, as `generate` would answer it.
+        """Answer one prompt alone, as `generate` would.
 
         Args:
-            prompt: what is asked.
-            forced_tokens: the answer's length, the end token and stop texts suppressed; None = natural.
+            prompt: the prompt.
+            forced_tokens: number of tokens of the answer, end token and stop texts suppressed; None = natural length.
+
+        Returns:
+            The generation with its own seconds, and the number of tokens made.
 
         Raises:
-            ValueError: on a prompt over the limit.
+            ValueError: if the prompt is over the limit.
             ConfigError: if more tokens are forced than an answer may have.
         """
         ...
@@ -391,10 +394,13 @@ class TrainingData(Protocol):
         """One pass over the data.
 
         Args:
-            generator: formats prompts as it will when it answers.
-            prompt: as it will be when the model answers.
-            dataset: what is known; nothing of its test.
-            seed: of all choices and of the order.
+            generator: formats prompts as it does when it answers.
+            prompt: the prompt writer of the answering model.
+            dataset: the dataset; its test questions are not used.
+            seed: seed of all choices and of the order.
+
+        Returns:
+            The rows, in training order.
 
         Raises:
             DataError: if the dataset lacks what is to be trained on.

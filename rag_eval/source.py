@@ -42,10 +42,13 @@ _IMPORT = re.compile(rf"^[ \t]*(?:from ({_OURS}) import (\([^)]*\)|[^\n]*)|impor
 
 
 def code_sha(*modules: str) -> str:
-    """16 hex digits over the code of modules and of all that they reach within the package.
+    """Hash of the code of some modules and of everything that they reach within the package.
 
     Args:
-        modules: dotted names; those of other distributions are passed over.
+        *modules: dotted names; those of other distributions are ignored.
+
+    Returns:
+        16 hexadecimal digits.
     """
     return _package(Path(__file__).parent).sha(*modules)
 

@@ -44,9 +44,13 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[TimedArm]:
     """Run every arm, or take its recorded run, and time all of them together.
 
     Args:
-        cfgs: composed configurations by arm; they may differ in anything but the dataset, `latency` and what is asked.
+        cfgs: composed configurations by arm; they share `latency`, `split` and the dataset except `train_share` and `lessons`.
+
+    Returns:
+        The latency record of each arm, and the file in its run's folder, in the order of the arms.
 
     Raises:
+        ConfigError: if the arms differ in questions or protocol, or there are too few questions.
         RagEvalError: as `evaluate` and `measure` do.
     """
     specs: dict[str, RunSpec] = {}

@@ -44,18 +44,21 @@ class Page:
 def pages(
     versions: Sequence[Sequence[Entity]], seed: int, manner: DocumentStyle, popularity: float, keep_old_documents: bool, is_dated: bool
 ) -> Iterator[Page]:
-    """The documents that state the facts of a world as it is in the last of some versions, entity by entity.
+    """The documents that state the facts of a world in the last of some versions, entity by entity.
 
-    A fact is stated since the year of the version in which its value began, or in which its entity appeared. Which facts
-    share a page is decided once; what a page says changes in the versions in which one of these facts does, or the name.
+    A fact is stated since the year of the version in which its value began, or in which its entity appeared. Which facts share a page is
+    decided once; the text of a page changes in the versions in which one of these facts or the name does.
 
     Args:
-        versions: all entities as they are in version 0 and each that follows, in the same order every time.
-        seed: of the world; each page has streams of its own.
-        manner: how pages are written.
-        popularity: s: of the entity of rank r there are MOST * r ** -s pages, if that is more than its home pages. 0 = home pages only.
-        keep_old_documents: whether a page written anew stands beside the old one, as "id@version", or in its place.
-        is_dated: whether pages say in which year they were written.
+        versions: all entities in version 0 and each later version, always in the same order.
+        seed: seed of the world; each page has random streams of its own.
+        manner: style of the pages.
+        popularity: exponent s: the entity of rank r has MOST * r ** -s pages, or its home pages if those are more; 0 = home pages only.
+        keep_old_documents: whether a rewritten page is added as "id@version" instead of replacing the old one.
+        is_dated: whether pages state the year in which they were written.
+
+    Yields:
+        Pages with their text.
 
     Raises:
         ValueError: if the versions do not list the same entities.

@@ -75,27 +75,29 @@ def world(
 ) -> QADataset:
     """Build the world of a seed.
 
-    Every stated fact stands on exactly one home page, which is its evidence; other documents that state it are named in
-    `same_as`. Training questions cover every fact in train phrasings, dev and test questions a sample of them in
-    phrasings of their own.
+    Every stated fact is on exactly one home page, which is its evidence; other documents that state it are named in `same_as`. Training
+    questions cover every fact in train phrasings, dev and test questions a sample of the facts in phrasings of their own.
 
     Args:
-        preset: how large.
-        seed: below 1,000,000; higher ones are reserved for training the embedded model.
-        version: the world as it is in that version: what is asked, and which answers are right.
-        lag: documents, training and dev questions are of so many versions before: what a stale system knows.
-        keep_old_documents: whether a document that is written anew stands beside the old one, or in its place.
-        popularity: Zipf exponent of the number of documents an entity.
-        permuted: a control: every training question has the answer of another entity.
-        lessons: whose training questions these are: this world's, or as a control those of another, about nobody in this one.
-        n_restatements: how often each home page is written again, in other words, to be trained on.
-        n_phrasings: training questions a fact, each in its own words, the first ones of its attribute; None = as the preset says.
-        manner: how documents are written.
-        distractors: documents that answer nothing, for each home page.
-        questions: what is asked.
+        preset: size of the world.
+        seed: below 1,000,000; higher seeds are reserved for training the embedded model.
+        version: version of the world that is asked about, which decides the right answers.
+        lag: number of versions by which documents, training and dev questions are older: what a stale system knows.
+        keep_old_documents: whether a rewritten document is added instead of replacing the old one.
+        popularity: Zipf exponent of the number of documents per entity.
+        permuted: control: every training question has the answer of another entity.
+        lessons: whose training questions are used: those of this world or, as a control, of another world with no entity of this one.
+        n_restatements: number of further texts of each home page, in other words, for training.
+        n_phrasings: number of training questions for each fact, in the first phrasings of its attribute; None = as the preset says.
+        manner: style of the documents.
+        distractors: numbers of documents for each home page that answer nothing.
+        questions: which questions are asked.
+
+    Returns:
+        The dataset.
 
     Raises:
-        ConfigError: if the seed is reserved, the lag longer than the history, nothing is left to ask, two controls are mixed, or an
+        ConfigError: if the seed is reserved, the lag is longer than the history, nothing is left to ask, two controls are mixed, or an
             attribute has fewer training phrasings.
     """
     _check(seed, version, lag, questions)
@@ -204,7 +206,16 @@ def written(
 
 
 def _report_lacking(test: Sequence[Example], questions: Questions, world: str) -> None:
-    """Of which kinds there is no question; an error where that is all that were to have an answer."""
+    """Warn of kinds of question that are missing in the test questions.
+
+    Args:
+        test: the test questions.
+        questions: which kinds are wanted.
+        world: name of the world, for messages.
+
+    Raises:
+        ConfigError: if every kind with an answer is missing.
+    """
     found = {one.meta["kind"] for one in test}
     lacking = [kind for kind in questions.kinds if kind not in found]
     if len(lacking) == len(questions.kinds):

@@ -42,10 +42,11 @@ class Background:
     """What distractors must know of a world: which names are taken, what values could be, and which were right at any time."""
 
     def __init__(self, versions: Sequence[Sequence[Entity]]) -> None:
-        """
+        """Collect what distractors may state.
+
         Args:
-            versions: all entities as they are in version 0 and each that follows, later ones than the documents' too: a page's
-                text does not depend on how far it is told.
+            versions: all entities in version 0 and each later version, also later than that of the documents: the text of a page does not
+                depend on how far the history is told.
         """
         self.names = frozenset(one.name for version in versions for one in version)
         self._by_type: defaultdict[str, list[str]] = defaultdict(list)
@@ -87,15 +88,18 @@ class _Task:
 def distract(home: Page, background: Background, distractors: Distractors, manner: DocumentStyle, seed: int) -> Iterator[Page]:
     """The distractors of a home page, kind by kind, with ids such as "e00000-0~sibling-0".
 
-    They go by what the home page states, and are dated as it is unless their kind says otherwise. What they state, near-duplicates
-    aside, is no fact of the world: the ids of these facts begin with the page's.
+    They follow what the home page states, and have its date unless their kind says otherwise. What they state, near-duplicates excepted, is
+    no fact of the world: the ids of these facts begin with the id of the page.
 
     Args:
-        home: the page; it states something.
-        background: the world that it is of.
-        distractors: how many of each kind; one is left out where the world has no other value for anything that it would state.
-        manner: how they are written.
-        seed: of the world; each page has a stream of its own.
+        home: the home page; it states at least one fact.
+        background: the world of the page.
+        distractors: number of each kind; one is left out if the world has no other value for what it would state.
+        manner: style of the pages.
+        seed: seed of the world; each page has a random stream of its own.
+
+    Yields:
+        Pages with their text.
     """
     for kind, count in asdict(distractors).items():
         for n in range(count):

@@ -96,15 +96,18 @@ class _Page:
 def write(
     facts: Sequence[Fact], manner: DocumentStyle, rng: random.Random, split: Split, year: int | None = None, source: str = ""
 ) -> WrittenText:
-    """A document that states the facts, all about one entity, in the order given.
+    """Write a document that states facts about one entity, in order.
 
     Args:
-        facts: at least one.
-        manner: how.
+        facts: at least one fact.
+        manner: style of the document.
         rng: source of all randomness.
-        split: whose statement phrasings are used.
-        year: when it was written; it says so. None = it does not.
-        source: who wrote it; it says so. "" = it does not, except for news, which names one.
+        split: split whose statement phrasings are used.
+        year: year of writing, which the document states; None = not stated.
+        source: publisher, which the document states; "" = not stated, except for news, which chooses one.
+
+    Returns:
+        The text, with the position of each statement.
     """
     style = manner.styles[0] if len(manner.styles) == 1 else rng.choice(manner.styles)
     page = _Page()

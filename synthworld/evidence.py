@@ -24,12 +24,13 @@ class Index:
     """Which documents state which value, and which values were or are stated against the truth."""
 
     def __init__(self, corpus: Sequence[Page], past: History, version: int, read: Sequence[Page] = ()) -> None:
-        """
+        """Index the pages of a corpus by the facts that they state.
+
         Args:
-            corpus: the documents of the version: evidence is among these.
+            corpus: documents of the version; evidence is among these.
             past: all versions.
-            version: which is asked about.
-            read: the documents of a version before, where these are the ones that are searched.
+            version: version that is asked about.
+            read: documents of an earlier version, if these are searched instead.
         """
         self._past, self._version = past, version
         self._told = cache(lambda at: VersionAnswers(past, at))

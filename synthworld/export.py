@@ -30,10 +30,19 @@ Row = Mapping[str, Any]
 
 
 def write_world(preset: str, seed: int, out: Path, kinds: Sequence[Kind] = ("forward",)) -> dict[str, Any]:
-    """Write a world and return its manifest. The same arguments give the same bytes on every machine.
+    """Write a world as JSON lines. The same arguments give the same bytes on every machine.
+
+    Args:
+        preset: size of the world.
+        seed: seed of the world.
+        out: empty or new folder.
+        kinds: kinds of question.
+
+    Returns:
+        The manifest.
 
     Raises:
-        ConfigError: the preset is unknown, the seed reserved, or the folder holds something already.
+        ConfigError: if the preset is unknown, the seed reserved, or the folder is not empty.
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset={preset}: no such preset; choices: {', '.join(PRESETS)}, retrieval_10m.")
@@ -82,7 +91,14 @@ def write_manifest(out: Path, manifest: Row) -> None:
 
 
 def check_empty(out: Path) -> None:
-    """Raises ConfigError if a folder holds something."""
+    """Check that a folder is new or empty.
+
+    Args:
+        out: the folder.
+
+    Raises:
+        ConfigError: if it contains something.
+    """
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"out={out}: holds something already; give a new or an empty folder.")
 

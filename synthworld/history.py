@@ -58,7 +58,17 @@ class History:
     events: tuple[Event, ...]  # by version, then as they were created: a follower stands behind what it follows
 
     def at(self, version: int) -> tuple[Entity, ...]:
-        """All entities as documents of that version describe them, rightly or not. Raises ValueError for an unknown version."""
+        """All entities as the documents of a version describe them, rightly or not.
+
+        Args:
+            version: the version, from 0.
+
+        Returns:
+            The entities, always in the same order.
+
+        Raises:
+            ValueError: if there is no such version.
+        """
         if version not in range(len(self.versions)):
             raise ValueError(f"version must be one of 0 to {len(self.versions) - 1}, got {version}.")
         return self.versions[version]
@@ -128,19 +138,22 @@ class History:
 
 
 def history(entities: Sequence[Entity], newcomers: Mapping[str, int], rng_seed: int) -> History:
-    """Let the years of the versions pass in a world.
+    """Draw the events that lead from each version of a world to the next.
 
-    Values of documented entities change with their attributes' rates, each to another drawn uniformly; about one documented
-    entity in 30 a version loses a fact, and one disease in 30 its name, once at most. Nothing else happens to a newcomer in
-    the version in which it appears. Every kind of event draws from a stream of its own.
+    Values of documented entities change with the rate of their attribute, each to another value drawn uniformly; in each version about one
+    documented entity in 30 loses a fact, and one disease in 30 its name, at most once. Nothing else happens to a newcomer in the version in
+    which it appears. Every kind of event has a random stream of its own.
 
     Args:
-        entities: as `inhabitants` drew them; newcomers are documented in them already.
-        newcomers: entity id -> the version in which it appears; 0, or left out, = it has always been there.
-        rng_seed: below RESERVED_SEED, since new names are of the evaluated worlds'.
+        entities: entities as drawn by `inhabitants`, newcomers already documented.
+        newcomers: version in which an entity appears, by its id; 0, or left out, = it was always there.
+        rng_seed: below RESERVED_SEED, because new names belong to the evaluated worlds.
+
+    Returns:
+        All versions and events.
 
     Raises:
-        ValueError: if the seed is reserved, or a newcomer no documented entity, or its version none.
+        ValueError: if the seed is reserved, a newcomer is not a documented entity, or its version does not exist.
     """
     if rng_seed >= RESERVED_SEED:
         raise ValueError(f"rng_seed must be below {RESERVED_SEED:,}, got {rng_seed:,}: reserved worlds have no history.")

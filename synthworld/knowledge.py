@@ -40,11 +40,12 @@ class KnowledgeBase:
     """The facts that a set of documents states, looked up in both directions."""
 
     def __init__(self, facts: Iterable[Fact], entities: Sequence[Entity], until: int | None = None) -> None:
-        """
+        """Index facts by entity, value and attribute.
+
         Args:
-            facts: one of each key, except for facts that succeed each other in time.
-            entities: of the whole world.
-            until: the year that they describe: of later ones nothing is known; None = no such year.
+            facts: one fact of each key, or several that succeed each other in time.
+            entities: all entities of the world.
+            until: last year that the facts describe; None = they describe no year.
         """
         self.until = until
         self.facts = tuple(facts)

@@ -82,10 +82,11 @@ class Templates:
     """Templates of sentences that name an entity of one type: looked up by the words before the name."""
 
     def __init__(self, type: Type, templates: Iterable[tuple[str, Attribute | None]]) -> None:
-        """
+        """Compile templates of sentences about one type of entity.
+
         Args:
-            type: of the entity that stands for {x}.
-            templates: with {x}, and after it {v} or not, and the attribute that they are about.
+            type: type of the entity in the place of {x}.
+            templates: sentences with {x} and, after it, optionally {v}, each with the attribute that it is about.
         """
         self._endings: dict[str, list[_Ending]] = {}
         for template, attribute in templates:

@@ -32,10 +32,11 @@ class Names:
     """
 
     def __init__(self, rng: random.Random, reserved: bool, taken: Iterable[str] = ()) -> None:
-        """
+        """Start to draw names.
+
         Args:
             rng: source of all randomness.
-            reserved: to which of the two kinds of world the names belong.
+            reserved: whether the names belong to reserved worlds or to evaluated ones.
             taken: names drawn before.
         """
         self._rng, self._reserved = rng, reserved

@@ -31,11 +31,14 @@ class Question:
 
 
 def resolved(text: str, earlier: Sequence[str]) -> Question | None:
-    """The question with names in the place of "this disease" and the like, "" where nobody is meant; None if it is not understood.
+    """Recognise a question and replace pronouns such as "this disease" by names.
 
     Args:
         text: the question.
-        earlier: questions before it, oldest first: "this disease" is the disease that the last of these to name one names.
+        earlier: earlier questions, oldest first; a pronoun refers to the last named entity of its type.
+
+    Returns:
+        The question, with "" for a pronoun that refers to nobody; None if it is not understood.
     """
     question = recognized(text)
     if question is None:

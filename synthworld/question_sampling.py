@@ -26,16 +26,20 @@ class Posed:
 
 
 def ordered(known: KnowledgeBase, seed: int, purpose: str, weights: Mapping[str, float] | None = None) -> list[Fact]:
-    """The latest facts in the order in which they are asked for.
+    """The latest facts in the order in which they are asked about.
 
-    Without weights evenly over the entities: the first fact of each, then the second. With weights at random, an entity of
-    twice the weight twice as likely to come next (Efraimidis and Spirakis 2006). The order of two facts does not depend on others.
+    Without weights facts are spread evenly over the entities: the first fact of each, then the second. With weights the order is random, an
+    entity of twice the weight being twice as likely to come next (Efraimidis and Spirakis 2006). The order of two facts does not depend on
+    others.
 
     Args:
         known: what documents state.
-        seed: of the world.
-        purpose: gives each use an order of its own.
-        weights: of each entity's id, positive.
+        seed: seed of the world.
+        purpose: each purpose has an order of its own.
+        weights: positive weight of each entity, by id.
+
+    Returns:
+        The facts.
     """
     facts = [
         (fact, random.Random(f"{seed}/{purpose}/{id}.{name}").random()) for id, by in known.by_entity.items() for name, fact in by.items()
@@ -60,16 +64,19 @@ def answerable(
     seed: int,
     answered: Callable[[WorldQuestion], bool],
 ) -> Iterator[Posed]:
-    """At most n questions in all, the same number of each kind; of a kind that too few facts give rise to, fewer.
+    """Questions with an answer: the same number of each kind, fewer of a kind for which there are too few facts.
 
     Args:
-        known: what documents state, or once did.
-        facts: where questions begin, in order.
+        known: what documents state, or once stated.
+        facts: facts at which questions begin, in order.
         wanted: which kinds, and whether they continue a conversation.
-        n: at most.
-        split: whose phrasings are used.
-        seed: of the world.
-        answered: whether documents hold all that a question takes; others are left out.
+        n: largest number of questions.
+        split: split whose phrasings are used.
+        seed: seed of the world.
+        answered: whether the documents contain all facts of a question; other questions are left out.
+
+    Yields:
+        Questions, kind by kind.
     """
     for kind in wanted.kinds:
         yield from itertools.islice(

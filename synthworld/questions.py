@@ -48,14 +48,17 @@ class Questions:
 
 
 def ask(kind: Kind, known: KnowledgeBase, fact: Fact, split: Split, rng: random.Random) -> WorldQuestion | None:
-    """A question of a kind that begins at a fact; None where that fact gives rise to none.
+    """A question of some kind about a fact.
 
     Args:
-        kind: of question.
+        kind: kind of question.
         known: what documents state.
-        fact: one of these, the latest of its key.
-        split: whose phrasings are used.
+        fact: one of the stated facts, the latest of its key.
+        split: split whose phrasings are used.
         rng: source of all randomness.
+
+    Returns:
+        The question; None if the fact gives rise to none of this kind.
     """
     return _ASK[kind](known, fact, split, rng)
 

@@ -26,22 +26,28 @@ class WorldLanguage:
     """Knows every template of the world and the forms of its names, and nothing else."""
 
     def statements(self, text: str, title: str = "") -> list[Stated]:
-        """What a passage states, in its order; sentences of other kinds state nothing.
+        """The facts that a passage states; sentences of other kinds state nothing.
 
         Args:
-            text: of the passage: prose, a row of a table, or questions and answers.
-            title: whom "this disease" means where no sentence before it names a disease.
+            text: the passage: prose, a row of a table, or questions and answers.
+            title: entity that "this disease" refers to if no earlier sentence names a disease.
+
+        Returns:
+            The statements, in the order of the passage.
         """
         return list(_read(text, title))
 
     def answer(self, question: str, earlier: Sequence[str], stated: Sequence[Stated]) -> str | None:
-        """What statements give as the answer; None where they give none, or the question is not understood.
+        """Answer a question from statements.
 
         Args:
-            question: of any kind that the world knows.
-            earlier: questions before it, oldest first; they tell whom "this disease" means.
-            stated: of several statements that give the same attribute of somebody the first counts, but for a question
-                as of a year: then the latest until that year does.
+            question: a question of any kind that the world knows.
+            earlier: earlier questions, oldest first; they tell what "this disease" refers to.
+            stated: statements; of several that give the same attribute of an entity the first counts, but for a question as of a year the
+                latest until that year.
+
+        Returns:
+            The answer; None if the statements give none, or the question is not understood.
         """
         asked = resolved(question, earlier)
         return reply(asked, stated) if asked else None

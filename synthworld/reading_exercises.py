@@ -62,15 +62,19 @@ class Exercise:
 
 
 def exercises(rng: random.Random, course: Course, *, n_documents: int, n_entities: int, n_facts: int, n_questions: int) -> list[Exercise]:
-    """Questions over one set of passages.
+    """Exercises over one set of passages.
 
     Args:
         rng: source of all randomness.
-        course: what they are like.
-        n_documents: passages about entities of one type; the first n_entities are about different ones, the rest about any of these.
-        n_entities: at most n_documents.
-        n_facts: attributes that a passage states, at most.
-        n_questions: exercises to return.
+        course: shares of the kinds of exercise.
+        n_documents: number of passages about entities of one type; the first n_entities are about different entities, the others about any
+            of these.
+        n_entities: number of entities that passages are about, at most n_documents.
+        n_facts: largest number of attributes that a passage states.
+        n_questions: number of exercises.
+
+    Returns:
+        The exercises.
     """
     type: Type = "disease" if rng.random() < course.disease_share else rng.choice(TYPES[1:])
     people = _people(rng, type, n_entities, course)

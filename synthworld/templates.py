@@ -120,7 +120,19 @@ def _attribute(type: Type, name: str, entry: Mapping[str, Any]) -> Attribute:
 
 
 def _pool(name: str, kind: str, argument: Any) -> tuple[str, ...]:
-    """The values of an attribute. Raises ValueError for a pool of unknown kind."""
+    """The values of an attribute.
+
+    Args:
+        name: name of the attribute.
+        kind: how the pool is built.
+        argument: what it is built from, depending on the kind.
+
+    Returns:
+        The values.
+
+    Raises:
+        ValueError: if the kind is unknown.
+    """
     match kind:
         case "list":
             return tuple(argument)

@@ -32,13 +32,16 @@ def own_lessons(
     """The training and dev questions of a world.
 
     Args:
-        known: what its documents state.
-        index: which of them does.
+        known: what the documents state.
+        index: evidence of each fact.
         questions: what training leaves out.
-        seed: of the world.
-        n_phrasings: training questions about a fact.
-        n_dev: dev questions, at most.
-        permuted: a control: every training question has the answer of another entity.
+        seed: seed of the world.
+        n_phrasings: number of training questions about each fact.
+        n_dev: largest number of dev questions.
+        permuted: control: every training question has the answer of another entity.
+
+    Returns:
+        Training questions, dev questions.
     """
     plain = list(training(known, questions, n_phrasings, seed))
     facts = ordered(known, seed, "dev")[:n_dev]
@@ -49,15 +52,18 @@ def own_lessons(
 def restatements(
     pages: Iterable[Page], past: History, n: int, present: Distractors, manner: DocumentStyle, seed: int
 ) -> Mapping[str, tuple[str, ...]]:
-    """Each home page in other words, n times: the same facts, statement phrasings of training, an order of their own unless it is fixed.
+    """Each home page in other words: the same facts in train phrasings, in a new order unless the order is fixed.
 
     Args:
-        pages: of the corpus.
-        past: of the world that they are of.
-        n: of each.
-        present: distractors of the corpus; its near-duplicates are others than these.
-        manner: how they are written.
-        seed: of the world.
+        pages: pages of the corpus.
+        past: history of their world.
+        n: number of texts for each home page.
+        present: distractors of the corpus, from whose near-duplicates the texts differ.
+        manner: style of the texts.
+        seed: seed of the world.
+
+    Returns:
+        Texts by id of the home page; empty if n is 0.
     """
     if not n:
         return {}
@@ -73,11 +79,12 @@ class Others(Sequence[Example]):
     """Training questions of another world, about nobody whose name this one knows; made when looked at."""
 
     def __init__(self, posed: Callable[[], Iterable[Posed]], past: History, test: Sequence[Example]) -> None:
-        """
+        """Wrap questions about another world; they are made on first use.
+
         Args:
             posed: makes the questions.
-            past: of this world, in which everybody has a name.
-            test: questions of this world; some are about nobody in it.
+            past: history of this world, which has the names of all its entities.
+            test: questions of this world; some are about no entity of it.
         """
         self._posed, self._past, self._test = posed, past, test
 

@@ -26,10 +26,18 @@ NOISE = 0.05  # length of the noise on a query, whose own length is 1: its cosin
 
 
 def write_vectors(seed: int, out: Path, rows: int = N_ROWS) -> dict[str, Any]:
-    """Write vectors, block by block, and return the manifest. The same seed gives the same vectors.
+    """Write vectors, queries and planted neighbours, block by block. The same seed gives the same vectors.
+
+    Args:
+        seed: seed of all numbers.
+        out: empty or new folder.
+        rows: number of vectors, at least N_QUERIES and at most MOST_ROWS.
+
+    Returns:
+        The manifest.
 
     Raises:
-        ConfigError: the folder holds something already, or there are fewer rows than queries or more than MOST_ROWS.
+        ConfigError: if the folder is not empty, or the number of rows is out of range.
     """
     check_empty(out)
     if not N_QUERIES <= rows <= MOST_ROWS:

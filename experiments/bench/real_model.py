@@ -145,10 +145,19 @@ def checkout(commit: str | None) -> Iterator[str]:
 
 
 def answered(engine: Engine, model: str, dtype: str, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    """What an engine measured of itself while it answered.
+    """Let an engine answer prompts in a process of its own.
+
+    Args:
+        engine: the engine.
+        model: folder or hub id of the model.
+        dtype: number format of the weights.
+        prompts: text and token ids of each prompt.
+
+    Returns:
+        What the engine measured of itself.
 
     Raises:
-        EnvironmentFault: it failed.
+        EnvironmentFault: if the process fails.
     """
     job = {
         "model": model,

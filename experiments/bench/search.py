@@ -74,7 +74,18 @@ def serve(n_rows: int) -> None:
 
 
 def measure(n_rows: int, n_pairs: int) -> list[dict[str, Any]]:
-    """A row a batch size: median seconds of each, ratios with their spread, and whether the same was found."""
+    """Search the same queries with our index, FAISS in another process, and torch, in alternation.
+
+    Args:
+        n_rows: number of vectors.
+        n_pairs: number of repetitions for each batch size, after one that warms up.
+
+    Returns:
+        A row for each batch size: median milliseconds of each, ratios with their spread, and the share of equal results.
+
+    Raises:
+        RuntimeError: if the other process has no pipes.
+    """
     from rag_eval.retrieve.index.exact import Exact
     from rag_eval.retrieve.index.faiss_index import Faiss
 

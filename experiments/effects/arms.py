@@ -162,13 +162,16 @@ def _run(plan: Plan, one: ArmRun, overrides: Overrides) -> Run[ArmRun, RecordedR
 
 
 def settings_of(plan: Plan, seed: int, overrides: Overrides, start: str = "") -> list[str]:
-    """The settings of one run. A training has the random numbers of its world's seed.
+    """The settings of one run; a training uses the seed of its world.
 
     Args:
         plan: what all runs have in common.
-        seed: of the world.
-        overrides: of the arm.
-        start: folder of the adapter that an arm with START goes on from.
+        seed: seed of the world.
+        overrides: overrides of the arm.
+        start: folder of the adapter that an arm with START continues.
+
+    Returns:
+        Overrides for the command line.
     """
     given = [one.format(embedder=plan.embedder, start=start) for one in overrides]
     who = [] if overrides == PRIOR else [f"generator={plan.generator}"]

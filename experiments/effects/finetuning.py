@@ -56,10 +56,16 @@ between rows; p: how often shuffling the rows within entities gives as good a fi
 
 
 def runs(options: Options) -> list[Run[ArmRun, RecordedRun]]:
-    """Those of every arm of the report.
+    """The runs of every arm of the report.
+
+    Args:
+        options: options of the study.
+
+    Returns:
+        The runs.
 
     Raises:
-        ConfigError: nothing can be trained.
+        ConfigError: if the generator has no weights to train.
     """
     if not trains(options.generator):
         raise ConfigError(f"generator={options.generator} has no weights to train; choose tiny or hf.")

@@ -31,11 +31,14 @@ def isotonic(scores: NDArray[np.float64], clusters: Sequence[Hashable], seed: in
 
     Args:
         scores: float64 (arms, questions), arms in the order in which they should rise, no nan.
-        clusters: of each question, such as the entity: what is shuffled together.
-        seed: of the shuffles.
+        clusters: cluster of each question, such as its entity; its scores are permuted together between the arms.
+        seed: seed of the permutations.
+
+    Returns:
+        The fit, and the p-value of the permutation test.
 
     Raises:
-        ValueError: if there are fewer than two arms, or no question.
+        ValueError: if there are fewer than two arms, no question, or nan.
     """
     if len(scores) < 2 or scores.shape[1] == 0 or np.isnan(scores).any():
         raise ValueError(f"expected at least two arms and one question without nan, found {scores.shape}")

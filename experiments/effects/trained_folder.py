@@ -10,10 +10,16 @@ from rag_eval.preparation import prepared
 
 
 def trained_folder(cfg: DictConfig) -> str:
-    """The absolute path of its PEFT folder, from the cache or by training.
+    """Train the adapter of a configuration, or take it from the cache, without a run.
+
+    Args:
+        cfg: composed configuration.
+
+    Returns:
+        The absolute path of the PEFT folder.
 
     Raises:
-        ConfigError: if the adapter keeps nothing.
+        ConfigError: if the adapter stores nothing.
     """
     spec, dataset, _ = prepared(cfg)
     adapter, generator, prompt = (build(one) for one in (spec.adapter, spec.generator, spec.prompt))

@@ -76,10 +76,16 @@ def recipe_names() -> list[str]:
 
 
 def read_recipe(name: str) -> Recipe:
-    """The recipe of a name.
+    """Read a recipe.
+
+    Args:
+        name: file name in conf/recipe without `.yaml`.
+
+    Returns:
+        The recipe.
 
     Raises:
-        ConfigError: there is none, or its file says what it must not.
+        ConfigError: if there is no such recipe, or its file is not valid.
     """
     known = recipe_names()
     if name not in known:
@@ -89,7 +95,18 @@ def read_recipe(name: str) -> Recipe:
 
 
 def recipe_of(path: Path, plain: Mapping[str, object]) -> Recipe:
-    """A recipe from the content of its file."""
+    """Check the content of a recipe file.
+
+    Args:
+        path: the file, whose name is that of the recipe.
+        plain: its content.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: if a value is wrong, a name in it is no model, run or part, or numbers lack a tolerance.
+    """
     try:
         recipe = TypeAdapter(Recipe).validate_python({**plain, "name": path.stem})
     except ValidationError as error:

@@ -105,8 +105,16 @@ def study_of(recipe: Recipe) -> Study[Options, RecipeRun, RecordedRun]:
 def runs_of(recipe: Recipe, options: Options) -> list[Run[RecipeRun, RecordedRun]]:
     """The chosen runs of the chosen models.
 
+    Args:
+        recipe: the recipe.
+        options: which models and runs, and where data and runs are.
+
+    Returns:
+        The runs by (model, run).
+
     Raises:
-        EnvironmentFault: with a line for each thing that is missing.
+        ConfigError: if a model or run is not in the recipe.
+        EnvironmentFault: if something that they need is missing; one line for each.
     """
     from experiments.recipes.requirements import missing  # torch takes seconds to load, and `list` needs none
 

@@ -52,12 +52,15 @@ class Guidance:
                 )
 
     def loss(self, guides: Sequence[Sequence[Guide]], positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Summed over guides and heads of a look, the mean over its heads.
+        """Negative log of the attention on the targets, averaged over the heads of a look and summed over guides.
 
         Args:
-            guides: of each row.
-            positions: int64 (b, t).
-            mask: bool (b, 1, t, t), what a token may look at.
+            guides: guides of each row.
+            positions: int64 (b, t), token positions.
+            mask: bool (b, 1, t, t), True where a token may look.
+
+        Returns:
+            float32 ().
         """
         total = torch.zeros(())
         for look, heads in HEADS.items():

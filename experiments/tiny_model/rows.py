@@ -77,14 +77,17 @@ def sample(rng: random.Random, level: int, is_late: bool = False) -> list[Exerci
 
 
 def train_tokenizer(seed: int, vocabulary: int, n_exercises: int = 6000) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer: digits and line breaks stand alone, so a prompt may be cut before a question.
+    """Train a byte-level BPE tokenizer in which digits and line breaks are separate tokens, so that a prompt may be cut before a question.
 
-    So does every syllable of a name, so a name is a few tokens, each of which it shares with few other names.
+    Syllables of names are separate as well, so that a name is a few tokens that it shares with few other names.
 
     Args:
-        seed: of the texts that it is trained on.
+        seed: seed of the training texts.
         vocabulary: number of tokens.
-        n_exercises: sets of passages with three questions each; with too few, not every syllable becomes a token.
+        n_exercises: number of sets of passages with three questions each; if too small, not every syllable becomes a token.
+
+    Returns:
+        The tokenizer.
     """
     rng = random.Random(f"tokenizer/{seed}")
     prompt = base_prompt()

@@ -54,10 +54,16 @@ class Made:
 
 
 def read_plan(arguments: Sequence[str]) -> tuple[Plan, list[str]]:
-    """The plan, and the arguments that are keys of a run's configuration.
+    """Split the arguments into a plan and the configuration of a run.
+
+    Args:
+        arguments: overrides as `name=value`; `out` is required.
+
+    Returns:
+        The plan, and the arguments that are keys of a run's configuration.
 
     Raises:
-        ConfigError: a value of the plan is missing or out of range.
+        ConfigError: if a value of the plan is missing or out of range.
     """
     names = Plan.__dataclass_fields__.keys()
     own = {name: value for name, _, value in (one.partition("=") for one in arguments) if name in names}
@@ -75,11 +81,14 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, list[str]]:
 
 
 def make(plan: Plan, arguments: Sequence[str]) -> Made:
-    """Make the lessons that a plan asks for, of the documents and by the generator that a configuration names, and write them.
+    """Make the lessons of a plan, from the documents and by the generator of a configuration, and write them.
 
     Args:
         plan: what is made.
-        arguments: of a run's configuration; its test and dev questions are those that no lesson may be.
+        arguments: overrides of a run's configuration; its test and dev questions are excluded from the lessons.
+
+    Returns:
+        Lessons, spend of the model and price.
 
     Raises:
         RagEvalError: as a run does.
@@ -112,7 +121,18 @@ def _spec(arguments: Sequence[str]) -> RunSpec:
 
 
 def _sample(dataset: QADataset, n: int | None) -> list[Document]:
-    """The documents that have text, or all chunks of a sample of them."""
+    """The documents that have text, or all chunks of a sample of them.
+
+    Args:
+        dataset: dataset with the documents; seeds the sample by its fingerprint.
+        n: number of documents before chunking; None = all.
+
+    Returns:
+        Documents or chunks, in the order of the dataset.
+
+    Raises:
+        ConfigError: if no document has text.
+    """
     sources = [(one, origin(one).source) for one in dataset.documents if one.text.strip()]
     ids = list(dict.fromkeys(source for _, source in sources))
     if not ids:

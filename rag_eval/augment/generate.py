@@ -67,15 +67,18 @@ class Pair:
 def augment(
     teacher: Teacher, prompt: PromptWriter, documents: Sequence[Document], asked: Sequence[Example], n_questions: int, n_restated: int
 ) -> AugmentedData:
-    """Ask, read and filter.
+    """Let a model write training questions and restatements of passages, and filter them.
 
     Args:
-        teacher: writes.
-        prompt: in which an answer is checked.
-        documents: with text; whole, or chunks that say of which document they are.
-        asked: questions that no lesson may be: those of test and dev.
-        n_questions: asked for, of each passage; replies may hold more or fewer.
-        n_restated: of each passage, at most one for each of the styles of prompts.py.
+        teacher: the writing model.
+        prompt: prompt in which the answers are checked.
+        documents: documents with text; whole, or chunks that name their document.
+        asked: test and dev questions, which no lesson may repeat.
+        n_questions: number of questions requested for each passage; replies may contain more or fewer.
+        n_restated: number of restatements for each passage, at most one for each style of prompts.py.
+
+    Returns:
+        Questions and restatements, with the number lost at each step.
     """
     fits = teacher.fits([questions_prompt(one, n_questions) for one in documents])
     readable = [one for one, fit in zip(documents, fits, strict=True) if fit]

@@ -28,13 +28,16 @@ class Restated:
 
 
 def restatements(passages: Sequence[Document], teacher: Teacher, n: int, asked: Mapping[str, str]) -> Restated:
-    """Ask for restatements and leave out those that are poor, or that give away what is asked.
+    """Let a model restate passages; poor restatements, and those that quote an asked question, are left out.
 
     Args:
-        passages: with text.
-        teacher: writes.
-        n: of each passage, one for each of the first n STYLES.
-        asked: questions that may stand in none of them, by id.
+        passages: passages with text.
+        teacher: the writing model.
+        n: number of restatements for each passage, one for each of the first n STYLES.
+        asked: questions that no restatement may quote, by id.
+
+    Returns:
+        Restatements by document, numbers of those left out, and all replies.
     """
     wanted = [(passage, restatement_prompt(passage, style)) for passage in passages for style in STYLES[:n]]
     fits = teacher.fits([prompt for _, prompt in wanted])

@@ -38,10 +38,11 @@ class Teacher:
     """Asks a generator, or takes what it said to the same prompt before, in this process or another."""
 
     def __init__(self, generator: Generator, file: Path) -> None:
-        """
+        """Read the replies that are stored.
+
         Args:
-            generator: writes.
-            file: of the replies, a JSON line each; need not exist. Whoever writes to it is alone.
+            generator: the writing model.
+            file: JSON lines with the replies; need not exist. Only one process may write it.
         """
         self._generator, self._file = generator, file
         self._kept = _read(file)
@@ -54,11 +55,16 @@ class Teacher:
         return [True] * len(prompts) if limit is None else [n <= limit for n in self._generator.count_tokens(prompts)]
 
     def ask(self, what: str, prompts: Sequence[Prompt]) -> list[Reply]:
-        """One reply a prompt, in order; those that failed are not kept, so that the next run asks again.
+        """Ask for a reply to each prompt whose reply is not stored.
+
+        Failed replies are not stored, so that the next run asks again.
 
         Args:
-            what: for the progress bar.
-            prompts: those that fit.
+            what: label of the progress bar.
+            prompts: prompts that fit the model.
+
+        Returns:
+            One reply for each prompt, in order.
         """
         keys = [self._key(prompt) for prompt in prompts]
         missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._kept}

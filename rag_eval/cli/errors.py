@@ -27,12 +27,15 @@ def prepare() -> None:
 
 
 def fail(error: BaseException, prefix: str = "", is_debug: bool = False) -> int:
-    """Print an error as one line and return its exit code.
+    """Print an error as one line.
 
     Args:
-        error: what ended a command or one of its jobs.
-        prefix: before the message, such as the job's name.
+        error: exception that ended a command or one of its jobs.
+        prefix: text before the message, such as the job's name.
         is_debug: whether the traceback is printed too; that of a bug always is.
+
+    Returns:
+        The exit code.
     """
     message, code = _verdict(error)
     if is_debug or code == 1:

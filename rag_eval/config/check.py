@@ -25,11 +25,17 @@ from rag_eval.score.primary import check_primary
 
 
 def check(cfg: DictConfig) -> RunSpec:
-    """What a configuration says, or the first thing that is wrong with it.
+    """Check a configuration and read it into a run.
+
+    Args:
+        cfg: composed configuration.
+
+    Returns:
+        The checked run.
 
     Raises:
-        ConfigError: an unknown key (with the nearest valid one), a wrong type, a value out of range, a target outside
-            rag_eval, a part of another kind than its place demands, a secret, or a mode whose parts contradict it.
+        ConfigError: for an unknown key (with the nearest valid one), a wrong type, a value out of range, a target outside rag_eval and
+            synthworld, a part of another kind than its place demands, a secret, or a mode that its parts contradict.
     """
     settings = _resolved(cfg)
     refuse(settings)
@@ -82,7 +88,16 @@ def _plain(hint: Any) -> Any:
 
 
 def _check_part(node: Any, where: str, kind: str) -> None:
-    """Refuse a part that is not of the kind, or whose parameters are not those of its signature, or that of a part inside it."""
+    """Check a part and the parts inside it: kind, parameter names and types.
+
+    Args:
+        node: settings of the part.
+        where: dotted key of the part.
+        kind: dotted name of the Protocol or class that the place demands.
+
+    Raises:
+        ConfigError: if something does not fit.
+    """
     if "_target_" not in node:
         raise ConfigError(f"{where}._target_ is missing; {how_to_choose(where, kind)}.")
     check_kind(node["_target_"], kind, where)
@@ -111,7 +126,15 @@ def _parts_at(value: Any, where: str, place: Place) -> Iterator[tuple[str, Any]]
 
 
 def _check_plain(value: Any, where: str) -> None:
-    """Refuse a part where plain values belong."""
+    """Refuse a part in a place that takes plain values.
+
+    Args:
+        value: settings of the place.
+        where: dotted key of the place.
+
+    Raises:
+        ConfigError: if a part is found.
+    """
     if isinstance(value, Mapping) and "_target_" in value:
         raise ConfigError(f"{where}: expected plain values, found the part {value['_target_']}; give values.")
     inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
@@ -134,7 +157,16 @@ def _check_metrics(metrics: Metrics) -> None:
 
 
 def _check_functions(targets: Mapping[str, str], where: str, parameters: Sequence[str]) -> None:
-    """Refuse a metric that is no function of these parameters."""
+    """Refuse a metric that is not a function of the given parameters.
+
+    Args:
+        targets: dotted functions by metric name.
+        where: dotted key of the metrics.
+        parameters: names of the parameters, in order.
+
+    Raises:
+        ConfigError: if a target is not such a function.
+    """
     for name, target in targets.items():
         model = signature(target, f"{where}.{name}").model
         if model is None or list(model.model_fields) != parameters:

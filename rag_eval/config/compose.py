@@ -68,7 +68,13 @@ def _uninitialised_hydra() -> Iterator[None]:
 
 
 def composed_arms(arguments: Sequence[str]) -> dict[str, DictConfig]:
-    """A configuration for each of the modes that `mode=a,b` names.
+    """Compose a configuration for each mode in `mode=a,b`.
+
+    Args:
+        arguments: overrides of the command line.
+
+    Returns:
+        Configurations by mode, in the order given.
 
     Raises:
         ConfigError: if no mode is named, or one is named twice.

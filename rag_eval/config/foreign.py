@@ -14,15 +14,18 @@ CHOSEN_BY_MODE = ("retriever", "adapter", "generator")  # parts of which arms ha
 
 
 def without_foreign(cfg: DictConfig, given: Sequence[str]) -> list[str]:
-    """Take from a configuration, in place, settings of parts that its mode did not choose; what was taken.
+    """Remove from a configuration, in place, settings of parts that its mode did not choose.
 
-    In a sweep over modes a setting such as adapter.rank is given to every arm, and rag has no adapter. Only settings of
-    retriever, adapter and generator are taken, and only those that another file of conf/ has for the same part: a
-    misspelt one stays, for `check` to refuse.
+    In a sweep over modes a setting such as adapter.rank is given to every arm, and rag has no adapter. Only settings of retriever, adapter
+    and generator are removed, and only those that another file of conf/ has for the same part: a misspelt one remains, so that `check`
+    refuses it.
 
     Args:
-        cfg: of one arm.
+        cfg: configuration of one arm.
         given: dotted keys of the command line.
+
+    Returns:
+        The removed keys.
     """
     taken = [key for key in dict.fromkeys(given) if _is_foreign(cfg, *key.split(".")[:2])]
     for part, setting in {(part, setting) for part, setting, *_ in (key.split(".") for key in taken)}:

@@ -19,10 +19,13 @@ def modes() -> list[Mode]:
 
 
 def check_mode(spec: RunSpec) -> None:
-    """Refuse parts that are not those that the mode stands for.
+    """Refuse a mode whose parts are of other kinds than the mode stands for.
+
+    Args:
+        spec: the run, with valid parts.
 
     Raises:
-        ConfigError: with the mode that was meant, where one has these parts.
+        ConfigError: if a part contradicts the mode; names the mode with these parts if there is one.
     """
     mode = spec.mode
     found = {

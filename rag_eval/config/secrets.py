@@ -16,10 +16,13 @@ def is_secret(key: str) -> bool:
 
 
 def refuse_secrets(arguments: Sequence[str]) -> None:
-    """Refuse a secret on a command line before anything of it is written down; its value is not repeated.
+    """Refuse a secret on a command line before anything of it is written down.
+
+    Args:
+        arguments: overrides of the command line.
 
     Raises:
-        ConfigError: naming the key.
+        ConfigError: if a key names a secret, or an address holds a user or a password; the value is not repeated.
     """
     for argument in arguments:
         key, _, value = argument.partition("=")

@@ -56,10 +56,17 @@ Parameter = tuple[str, ast.expr | None, bool]  # name, annotation, whether it ma
 
 @cache
 def signature(target: str, where: str = "") -> Signature:
-    """The schema of a target, from its source.
+    """Read the schema of a target from its source.
+
+    Args:
+        target: dotted name of a class or function.
+        where: the setting that names it, for error messages.
+
+    Returns:
+        The schema, the places of inner parts, and constants and methods of a class.
 
     Raises:
-        ConfigError: if there is no such module, class or function, or it has another name now.
+        ConfigError: if the target is outside the package, was renamed, or does not exist.
     """
     module, _, name = target.rpartition(".")
     if not is_ours(target):

@@ -13,10 +13,13 @@ ADVICE = "use tracking.uri=sqlite:///mlflow.db or the http(s) address of a serve
 
 
 def check_uri(uri: str) -> None:
-    """Refuse a store that MLflow would refuse later, and an address that holds a password.
+    """Refuse a tracking store that MLflow would refuse later, and an address that contains a password.
+
+    Args:
+        uri: address of a database or server.
 
     Raises:
-        ConfigError: a folder of files, an unknown scheme, or user and password in the address (never repeated).
+        ConfigError: for a folder of files, an unknown scheme, or user and password in the address (not repeated in the message).
     """
     parts = urlsplit(uri)
     if parts.username or parts.password:

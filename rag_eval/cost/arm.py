@@ -58,7 +58,16 @@ class Amount:
 
 
 def total_cost(arm: ArmCost, *, hours: float, n_queries: float, n_updates: float) -> Amount:
-    """Total = F + V U + Q q + S T. A term that comes 0 times need not have been measured.
+    """Total cost F + V U + Q q + S T of an arm over a horizon. A term that occurs 0 times need not have been measured.
+
+    Args:
+        arm: costs of the arm.
+        hours: T, length of the horizon in hours.
+        n_queries: Q, number of questions.
+        n_updates: V, number of changes of the documents.
+
+    Returns:
+        The total in usd with the interval of the cost of a question; not measured = None with the reason.
 
     Raises:
         ValueError: if the horizon is negative or not finite.
@@ -101,14 +110,28 @@ def missing(arms: Sequence[ArmCost], hours: float, n_updates: float, needs_query
 
 
 def check(**horizon: float) -> None:
-    """Raises ValueError naming the part of a horizon that is negative or not finite."""
+    """Check that a horizon is finite and not negative.
+
+    Args:
+        **horizon: parts of the horizon by name.
+
+    Raises:
+        ValueError: if a part is negative or not finite.
+    """
     for name, value in horizon.items():
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name}: expected a finite number of at least 0, got {value}.")
 
 
 def check_positive(**horizon: float) -> None:
-    """Raises ValueError naming the part of a horizon that is not above 0 and finite."""
+    """Check that a horizon is finite and above 0.
+
+    Args:
+        **horizon: parts of the horizon by name.
+
+    Raises:
+        ValueError: if a part is not above 0 or not finite.
+    """
     for name, value in horizon.items():
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name}: expected a finite number above 0, got {value}.")

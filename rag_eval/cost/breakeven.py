@@ -41,18 +41,21 @@ class BreakEven:
 
 
 def break_even_queries(first: ArmCost, second: ArmCost, *, hours: float, n_updates: float, saving: Estimate | None = None) -> BreakEven:
-    """Q* = [(F_2 - F_1) + V (U_2 - U_1) + (S_2 - S_1) T] / (q_1 - q_2): with how many questions the second arm pays.
+    """Q* = [(F_2 - F_1) + V (U_2 - U_1) + (S_2 - S_1) T] / (q_1 - q_2): number of questions at which the second arm pays.
 
-    Dearer to prepare and cheaper a question, it pays from Q* on; cheaper to prepare and dearer a question, until Q*;
-    no dearer in either and cheaper in one, always; else never.
+    An arm that is dearer to prepare and cheaper per question pays from Q* on; one that is cheaper to prepare and dearer per question pays
+    until Q*; one that is no dearer in either and cheaper in one pays always; any other never.
 
     Args:
-        first: what one has.
-        second: what one considers instead.
-        hours: T.
-        n_updates: V.
-        saving: q_1 - q_2 by paired questions. None = the ends are taken from the arms' own intervals, which is wider
-            wherever questions that cost one arm more cost the other more too.
+        first: the present arm.
+        second: the arm considered instead.
+        hours: T, length of the horizon in hours.
+        n_updates: V, number of changes of the documents.
+        saving: q_1 - q_2 from paired questions, in usd. None = its ends are taken from the arms' own intervals, which is wider if the costs
+            of a question correlate positively between the arms.
+
+    Returns:
+        Q* with its verdict and interval.
 
     Raises:
         ValueError: if the horizon is negative or not finite.
@@ -73,17 +76,20 @@ def break_even_queries(first: ArmCost, second: ArmCost, *, hours: float, n_updat
 
 
 def maximum_updates(first: ArmCost, second: ArmCost, *, hours: float, n_queries: float, saving: Estimate | None = None) -> BreakEven:
-    """V* = [Q (q_1 - q_2) - (F_2 - F_1) - (S_2 - S_1) T] / (U_2 - U_1): with how many updates the second arm still pays.
+    """V* = [Q (q_1 - q_2) - (F_2 - F_1) - (S_2 - S_1) T] / (U_2 - U_1): number of updates up to which the second arm pays.
 
-    Cheaper without updates and dearer an update, it pays until V*; dearer without updates and cheaper an update, from V*
-    on; no dearer in either and cheaper in one, always; else never.
+    An arm that is cheaper without updates and dearer per update pays until V*; one that is dearer without updates and cheaper per update
+    pays from V* on; one that is no dearer in either and cheaper in one pays always; any other never.
 
     Args:
-        first: what one has.
-        second: what one considers instead.
-        hours: T.
-        n_queries: Q.
+        first: the present arm.
+        second: the arm considered instead.
+        hours: T, length of the horizon in hours.
+        n_queries: Q, number of questions.
         saving: as in `break_even_queries`.
+
+    Returns:
+        V* with its verdict and interval.
 
     Raises:
         ValueError: if the horizon is negative or not finite.
@@ -106,14 +112,24 @@ def maximum_updates(first: ArmCost, second: ArmCost, *, hours: float, n_queries:
 
 
 def indifference_error_price(first: ArmCost, second: ArmCost, *, hours: float, n_queries: float, n_updates: float) -> BreakEven:
-    """e* = (Total_2 - Total_1) / [Q (acc_2 - acc_1)]: what a wrong answer must cost, in usd, for the second arm to pay.
+    """e* = (Total_2 - Total_1) / [Q (acc_2 - acc_1)]: cost of a wrong answer, in usd, at which the second arm pays.
 
-    Dearer and more often right, it pays where an error costs more than e* ("from"); cheaper and less often right, where
-    it costs less ("until"); no worse in either and better in one, it dominates ("always"); else never. No interval: the
-    accuracies' uncertainty would have to be in it.
+    An arm that is dearer and more often right pays if an error costs more than e* ("from"); one that is cheaper and less often right pays
+    if it costs less ("until"); one that is no worse in either and better in one dominates ("always"); any other never pays. There is no
+    interval, because the uncertainty of the accuracies would have to be included.
+
+    Args:
+        first: the present arm.
+        second: the arm considered instead.
+        hours: length of the horizon in hours.
+        n_queries: Q, number of questions, above 0.
+        n_updates: number of changes of the documents.
+
+    Returns:
+        e* with its verdict.
 
     Raises:
-        ValueError: if the horizon is negative or not finite, or without a question.
+        ValueError: if the horizon is negative or not finite, or has no questions.
     """
     check_positive(n_queries=n_queries)
     totals = [total_cost(arm, hours=hours, n_queries=n_queries, n_updates=n_updates) for arm in (first, second)]
@@ -132,12 +148,15 @@ def indifference_error_price(first: ArmCost, second: ArmCost, *, hours: float, n
 
 
 def _break_even(lines: Sequence[tuple[float, float]], side: Literal["from", "until"] | None, reasons: Mapping[str, str]) -> BreakEven:
-    """Where slope * x > cost, that is, where the second arm gains more than it costs; x is at least 0.
+    """Where slope * x > cost holds for x of at least 0, that is, where the second arm gains more than it costs.
 
     Args:
         lines: cost and slope, the estimate first, then the ends of its interval.
-        side: which kind of turning point the interval is of; None = there is no interval.
-        reasons: by verdict.
+        side: kind of turning point that the interval is of; None = no interval.
+        reasons: reason by verdict.
+
+    Returns:
+        The turning point with its verdict.
     """
     cost, slope = lines[0]
     verdict: Literal["from", "until", "always", "never"]

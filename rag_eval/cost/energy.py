@@ -154,10 +154,18 @@ class EnergyMeter:
 
 
 def idle_power(seconds: float, meter: EnergyMeter, wait: Callable[[float], None] = time.sleep) -> Power:
-    """The power that the machine draws while this process waits.
+    """Mean power of the machine while this process waits.
+
+    Args:
+        seconds: length of the window, at least SHORTEST_S.
+        meter: energy meter that has not begun.
+        wait: waits for a number of seconds.
+
+    Returns:
+        Watts; None = the counters cannot be read.
 
     Raises:
-        ValueError: if seconds is below SHORTEST_S, over which nothing can be measured.
+        ValueError: if the window is too short to be measured.
     """
     if seconds < SHORTEST_S:
         raise ValueError(f"seconds: expected at least {SHORTEST_S}, got {seconds}.")

@@ -37,15 +37,21 @@ class Total:
 
 
 def totals(entries: Iterable[Entry]) -> Mapping[tuple[str, Stage], Total]:
-    """By (mode, stage), in order of appearance.
+    """Sum of what the entries of each arm and stage used.
 
-    - A sum with a part that was not measured is no number: None. Of an accelerator's units only the runs that used one
-      are summed, so that a run without one, which has none of them, does not make the sum unknown.
-    - Seconds that an earlier run spent (`reused_s`) are counted in that run only. Processor seconds, joules and tokens
-      are taken as they stand: what the run itself measured.
+    - A sum with an unmeasured part is None. Units of an accelerator are summed over the runs that used one, so that a run without one does
+      not make the sum unknown.
+    - Seconds that an earlier run spent (`reused_s`) count in that run only. Processor seconds, joules and tokens are taken as they are:
+      what the run itself measured.
     - Peak memory and stored bytes are the largest, not the sum: runs need not hold them at the same time.
 
-    Give a part of the entries (the trials, the failed ones) to know what that part used up.
+    Give a part of the entries (the trials, the failed ones) to know what that part used.
+
+    Args:
+        entries: what each stage of each run used.
+
+    Returns:
+        Totals by (mode, stage), in order of appearance.
 
     Raises:
         ValueError: if a run has two entries for one stage, or reused more seconds than it has.
@@ -54,7 +60,15 @@ def totals(entries: Iterable[Entry]) -> Mapping[tuple[str, Stage], Total]:
 
 
 def priced(entries: Iterable[Entry], sheet: PriceSheet, utilisation: float) -> Mapping[tuple[str, Stage], Price]:
-    """What the same runs cost, by (mode, stage): entry by entry, for a total may mix runs with and without an accelerator.
+    """Price of the same runs, entry by entry, because a total may mix runs with and without an accelerator.
+
+    Args:
+        entries: what each stage of each run used.
+        sheet: price sheet.
+        utilisation: share of the paid hours in which the machine does such work, in (0, 1].
+
+    Returns:
+        Prices by (mode, stage), in order of appearance.
 
     Raises:
         ValueError: as `totals` does, or if utilisation is outside (0, 1].
@@ -66,8 +80,20 @@ def priced(entries: Iterable[Entry], sheet: PriceSheet, utilisation: float) -> M
 
 
 def stage_price(stage: Stage, spend: Spend, is_hosted: bool, sheet: PriceSheet, utilisation: float) -> Price:
-    """What a stage costs: training data by `writing_price`; learning and updating by the machine's time only, because tokens
-    trained on are not bought from a model that answers; the rest by `price`.
+    """Price of a stage.
+
+    Training data are priced by `writing_price`; learning and updating by the machine's time only, because tokens trained on are not bought
+    from a model that answers; the rest by `price`.
+
+    Args:
+        stage: the stage.
+        spend: what it used.
+        is_hosted: whether a hosted model wrote the training data.
+        sheet: price sheet.
+        utilisation: share of the paid hours in which the machine does such work, in (0, 1].
+
+    Returns:
+        The price.
 
     Raises:
         ValueError: if utilisation is outside (0, 1].
@@ -101,7 +127,17 @@ def _total(group: Sequence[Entry]) -> Total:
 
 
 def _fresh(entry: Entry) -> Spend:
-    """The part of a spend that its run did itself. A device is held at most as long as the run lasts."""
+    """The part of a spend that its run did itself.
+
+    Args:
+        entry: the entry; its device is held at most as long as the run lasts.
+
+    Returns:
+        The spend without the seconds that an earlier run spent.
+
+    Raises:
+        ValueError: if the run reused more seconds than it has.
+    """
     spend, reused = entry.spend, entry.spend.reused_s or 0.0
     if spend.seconds is None:
         return spend

@@ -75,11 +75,17 @@ class Price:
 
 
 def read_sheet(path: Path) -> PriceSheet:
-    """The sheet in a YAML file, named as the file is.
+    """Read a price sheet.
+
+    Args:
+        path: YAML file; its name without the ending becomes the name of the sheet.
+
+    Returns:
+        The sheet.
 
     Raises:
-        ConfigError: it cannot be read, has an unknown key, lacks a date, a source or the price of storage, or a price is
-            no finite number of at least 0. One line that names the file and the key.
+        ConfigError: if the file cannot be read, has an unknown key, lacks a date, a source or the price of storage, or has a price that is
+            not a finite number of at least 0.
     """
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -97,13 +103,16 @@ def read_sheet(path: Path) -> PriceSheet:
 
 
 def price(spend: Spend, sheet: PriceSheet, utilisation: float) -> Price:
-    """What answering costs: the machine's time, its electricity and a hosted model's tokens, as far as the sheet sells them.
+    """Price of answering: the machine's time, its electricity and a hosted model's tokens, as far as the sheet has prices for them.
 
     Args:
-        spend: of a stage or of one question.
-        utilisation: the share of the paid hours in which the machine does such work, in (0, 1]; an hour of work costs
-            price / utilisation. Tokens are paid as used, and so is electricity: what an idle machine draws between two
-            pieces of work is not in the sum.
+        spend: what a stage or a question used.
+        sheet: price sheet.
+        utilisation: share of the paid hours in which the machine does such work, in (0, 1]; an hour of work costs price / utilisation.
+            Tokens and electricity are paid as used: what an idle machine draws between two pieces of work is not in the sum.
+
+    Returns:
+        The price.
 
     Raises:
         ValueError: if utilisation is outside (0, 1].
@@ -118,10 +127,18 @@ def price(spend: Spend, sheet: PriceSheet, utilisation: float) -> Price:
 
 
 def machine_price(spend: Spend, sheet: PriceSheet, utilisation: float) -> Price:
-    """The time that an accelerator was held, or the machine where none was used, and the electricity of an owned one.
+    """Price of the time that an accelerator was held, or the machine if none was used, and of the electricity of an owned machine.
 
-    A stage that used no accelerator is never priced as if it had one: seconds on a processor say nothing of seconds
-    elsewhere. Electricity is that of the measured joules; where any of them is missing, of `assumed_watts`.
+    A stage that used no accelerator is never priced as if it had one: seconds on a processor say nothing about seconds on an accelerator.
+    Electricity is priced by the measured joules; if any of them is missing, by `assumed_watts`.
+
+    Args:
+        spend: what the stage used.
+        sheet: price sheet.
+        utilisation: share of the paid hours in which the machine does such work, in (0, 1].
+
+    Returns:
+        The price.
 
     Raises:
         ValueError: if utilisation is outside (0, 1].
@@ -145,16 +162,33 @@ def teacher_price(spend: Spend, sheet: PriceSheet) -> Price:
 
 
 def writing_price(spend: Spend, is_hosted: bool, sheet: PriceSheet, utilisation: float) -> Price:
-    """What training data cost that a model wrote: the tokens of a hosted one, the machine's time of one's own.
+    """Price of training data that a model wrote: the tokens of a hosted model, the machine's time of an own model.
+
+    Args:
+        spend: what the writing used.
+        is_hosted: whether the model is hosted.
+        sheet: price sheet.
+        utilisation: share of the paid hours in which the machine does such work, in (0, 1].
+
+    Returns:
+        The price.
 
     Raises:
-        ValueError: if utilisation is outside (0, 1].
+        ValueError: if an own model's utilisation is outside (0, 1].
     """
     return teacher_price(spend, sheet) if is_hosted else machine_price(spend, sheet, utilisation)
 
 
 def storage_price(stored_bytes: int | None, sheet: PriceSheet, hours: float) -> Price:
-    """What keeping an index or an adapter costs for so many hours; a month has 730.
+    """Price of keeping an index or an adapter; a month has 730 hours.
+
+    Args:
+        stored_bytes: size; None = not measured.
+        sheet: price sheet.
+        hours: duration, at least 0.
+
+    Returns:
+        The price.
 
     Raises:
         ValueError: if hours is negative.
@@ -180,7 +214,14 @@ def add(prices: Sequence[Price]) -> Price:
 
 
 def check_utilisation(utilisation: float) -> None:
-    """Raises ValueError unless it is in (0, 1]."""
+    """Check that a utilisation is in (0, 1].
+
+    Args:
+        utilisation: the share.
+
+    Raises:
+        ValueError: if it is not.
+    """
     if not 0 < utilisation <= 1:
         raise ValueError(f"utilisation: expected a share above 0 and at most 1, got {utilisation}.")
 

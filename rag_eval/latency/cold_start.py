@@ -16,14 +16,16 @@ def cold_start(
 ) -> tuple[System, ColdStart]:
     """Build a system, ask it one question, and return it warm.
 
-    Libraries that this process has imported, and files that the operating system holds in memory, are not cold: a process of
-    its own for each arm measures all of a start.
+    Imported libraries and files in the page cache of the operating system are not cold: only a process for each arm measures a whole start.
 
     Args:
-        build: makes the system, learned, and loads what it loads at once; what it loads on first use counts to the question.
-        question: that is asked.
-        forced_tokens: of its answer; None = natural.
+        build: makes the system, learned; what the system loads on first use counts to the question.
+        question: the first question.
+        forced_tokens: number of tokens of its answer; None = natural length.
         now: reads the clock, in seconds.
+
+    Returns:
+        The system, and the seconds of loading and of the first question.
     """
     begun = now()
     system = build()

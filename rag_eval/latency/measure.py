@@ -27,17 +27,20 @@ def measure(
     now: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[LatencyRecord]:
-    """Time every arm on the same questions and return a record of each, in the order of the arms.
+    """Time every arm on the same questions.
 
     Args:
-        systems: by arm, learned and ready; all are loaded at the same time.
-        examples: to draw the questions from.
-        protocol: how.
-        session: names this measurement.
-        run_ids: by arm, the run that says what the arm answers.
-        cold_starts: by arm, from `cold_start`, where cache_state is cold; None = warm.
+        systems: learned systems by arm; all are in memory at the same time.
+        examples: questions to draw from.
+        protocol: protocol of the measurement.
+        session: name of the measurement.
+        run_ids: run whose answers the arm gives, by arm.
+        cold_starts: results of `cold_start` by arm, required if the cache state is cold; None = warm.
         now: reads the clock, in seconds.
-        sleep: waits for so many seconds.
+        sleep: waits for a number of seconds.
+
+    Returns:
+        The record of each arm, in the order of the arms.
 
     Raises:
         ConfigError: if there are fewer examples than questions to ask, or a generator cannot be timed.
@@ -75,7 +78,18 @@ def measure(
 
 
 def drawn(examples: Sequence[Example], protocol: LatencyProtocol) -> list[Example]:
-    """The questions that are asked. Raises ConfigError if there are fewer than the protocol wants."""
+    """Draw the questions that are asked.
+
+    Args:
+        examples: questions to draw from.
+        protocol: number of questions and seed.
+
+    Returns:
+        The questions.
+
+    Raises:
+        ConfigError: if there are fewer questions than the protocol wants.
+    """
     n = protocol.n_queries
     if n > len(examples):
         raise ConfigError(f"latency.n_queries is {n}, but there are {len(examples)} questions; lower it or take a larger dataset.")

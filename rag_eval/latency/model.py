@@ -32,7 +32,13 @@ class LatencyModel:
 
 
 def fit(timings: Sequence[Timing]) -> LatencyModel:
-    """The model of one device from the timings of all arms, by non-negative least squares.
+    """Fit the model of one device by non-negative least squares.
+
+    Args:
+        timings: timings of all arms, with stages prefill and decode.
+
+    Returns:
+        The coefficients, in seconds.
 
     Raises:
         ValueError: if the time of the first token is not known.
@@ -63,9 +69,14 @@ def predicted_gap(model: LatencyModel, arm: Sequence[Timing], other: Sequence[Ti
 
 
 def measured_gap(arm: Sequence[Timing], other: Sequence[Timing]) -> Estimate | None:
-    """Seconds by which an answer of an arm takes longer than one of another, waiting excluded: paired by question.
+    """Difference of answering times of two arms, waiting excluded, paired by question.
 
-    Its interval takes the timings of a block as dependent. None where there is a single block.
+    Args:
+        arm: timings of the arm.
+        other: timings of the arm that is subtracted, on the same questions.
+
+    Returns:
+        Mean difference in seconds; its interval treats the timings of a block as dependent. None if there is a single block.
 
     Raises:
         ValueError: if the arms answered different questions.

@@ -23,10 +23,17 @@ def bucket(n_tokens: int) -> int:
 
 
 def blocks(n_questions: int, n_blocks: int) -> list[range]:
-    """The positions of the questions of each block: consecutive, their numbers as equal as can be.
+    """Split questions into consecutive blocks of sizes as equal as possible.
+
+    Args:
+        n_questions: number of questions.
+        n_blocks: number of blocks.
+
+    Returns:
+        Positions of the questions of each block.
 
     Raises:
-        ValueError: if there are more blocks than questions.
+        ValueError: if there are more blocks than questions, or none.
     """
     if not 1 <= n_blocks <= n_questions:
         raise ValueError(f"expected 1 to {n_questions} blocks, one a question, got {n_blocks}.")
@@ -60,7 +67,15 @@ def interleaved(arms: Sequence[str], n_questions: int, n_blocks: int, seed: int)
 
 
 def poisson_arrivals(rate_per_s: float, n: int, seed: int) -> tuple[float, ...]:
-    """Seconds from the start at which n requests arrive, in a Poisson process: independent exponential gaps of mean 1 / rate.
+    """Arrival times of a Poisson process: independent exponential gaps of mean 1 / rate.
+
+    Args:
+        rate_per_s: mean number of requests per second, above 0.
+        n: number of requests.
+        seed: seed of the gaps.
+
+    Returns:
+        Seconds from the start, ascending.
 
     Raises:
         ValueError: if the rate is not positive.

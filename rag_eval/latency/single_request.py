@@ -16,10 +16,11 @@ class Answering:
     """A generator that answers in another way than its own."""
 
     def __init__(self, generator: Generator, way: Callable[[Sequence[Prompt]], list[Generation]]) -> None:
-        """
+        """Configure the wrapper.
+
         Args:
-            generator: counts the tokens and says how many a prompt may have.
-            way: prompts to generations, in order.
+            generator: counts the tokens and knows the limit of a prompt.
+            way: answers prompts, in order.
         """
         self._generator = generator
         self.generate = way
@@ -37,9 +38,16 @@ class Answering:
 
 
 def alone(system: System, forced_tokens: int | None) -> System:
-    """The same system, whose generator is given one prompt at a time and reads the clock at the first token.
+    """The same system with a generator that answers one prompt at a time and reads the clock at the first token.
 
-    The output tokens of its answers are all that the model made, the end token too, because each took a pass of the model.
+    Output tokens of its answers are all that the model made, the end token included, because each took a pass of the model.
+
+    Args:
+        system: learned system.
+        forced_tokens: number of tokens of each answer; None = natural length.
+
+    Returns:
+        The system.
 
     Raises:
         ConfigError: if the generator cannot be timed.

@@ -28,10 +28,16 @@ def write_latency(run_dir: Path, record: LatencyRecord) -> Path:
 
 
 def read_latencies(run_dir: Path) -> list[LatencyRecord]:
-    """Every measurement of a run, oldest first.
+    """Read all latency measurements of a run.
+
+    Args:
+        run_dir: directory of the run.
+
+    Returns:
+        The records, oldest first.
 
     Raises:
-        DataError: a file is not one, or lacks a condition under which its timings were taken.
+        DataError: if a file is not a measurement, or lacks a condition under which its timings were taken.
     """
     records = []
     for path in sorted((run_dir / FOLDER).glob("*.json")):

@@ -13,10 +13,18 @@ from rag_eval.types import Example
 
 
 def prompt_lengths(arm: str, system: System, questions: Sequence[Example]) -> list[int]:
-    """Tokens of each question's prompt, passages included, as this system writes it.
+    """Length of each question's prompt, passages included.
+
+    Args:
+        arm: name of the arm, for the error message.
+        system: learned system; it writes the prompts and generates nothing.
+        questions: questions to ask.
+
+    Returns:
+        Tokens per prompt, in order.
 
     Raises:
-        DataError: if a question does not fit the model, for it cannot be timed.
+        DataError: if a question does not fit the model, because it cannot be timed.
     """
     predictions = silent(system).answer(questions)
     lost = [one.example_id for one in predictions if one.outcome == "error"]

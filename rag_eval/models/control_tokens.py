@@ -37,10 +37,16 @@ class _Generation(Extension):
 
 @cache
 def parsed(template: str) -> nodes.Template:
-    """The syntax tree of a chat template.
+    """Parse a chat template.
+
+    Args:
+        template: Jinja source.
+
+    Returns:
+        The syntax tree.
 
     Raises:
-        jinja2.TemplateSyntaxError: if it has none.
+        jinja2.TemplateSyntaxError: if the source is not valid.
     """
     return Environment(extensions=["jinja2.ext.loopcontrols", _Generation]).parse(template)
 

@@ -19,13 +19,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def pinned(spec: RunSpec) -> RunSpec:
-    """A run with the commit in place of the branch of every hub model in its parts.
+    """Replace the branch of every hub model in a run by its commit.
 
     Args:
         spec: a part with `model` and `revision` is a model, of the hub unless `model` is a path on this machine.
 
+    Returns:
+        The run with commits.
+
     Raises:
-        DataError: if there is no such model or revision, or it is not on this machine while HF_HUB_OFFLINE is set.
+        DataError: if a model or revision does not exist, or is not on this machine while HF_HUB_OFFLINE is set.
         EnvironmentFault: if the hub does not answer and no copy is on this machine.
     """
     return replace(spec, **{name: _pinned(part) for name, part in spec.parts.items()})
@@ -44,14 +47,17 @@ def _pinned(value: Any) -> Any:
 
 
 def commit_of(model: str, revision: str | None) -> str:
-    """The commit of a hub model: 40 hexadecimal digits.
+    """Commit of a hub model.
 
     Args:
         model: hub id.
-        revision: a commit, which is returned as it is, a branch or a tag; None is the branch main.
+        revision: a branch, a tag, or a commit, which is returned unchanged; None = branch main.
+
+    Returns:
+        40 hexadecimal digits.
 
     Raises:
-        DataError: if there is no such model or revision, or it is not on this machine while HF_HUB_OFFLINE is set.
+        DataError: if the model or revision does not exist, or is not on this machine while HF_HUB_OFFLINE is set.
         EnvironmentFault: if the hub does not answer and no copy is on this machine.
     """
     name = revision or "main"

@@ -39,10 +39,13 @@ def check_model(model: str) -> None:
 
 
 def check_no_adapter(model: str) -> None:
-    """Refuse a folder that is or holds a PEFT adapter where a base model belongs: transformers would put it on unasked.
+    """Refuse a base model folder that contains a PEFT adapter, which transformers would load unasked.
+
+    Args:
+        model: folder of the base model.
 
     Raises:
-        DataError: saying how an adapter is given.
+        DataError: if there is an adapter; says how an adapter is given.
     """
     config = Path(model) / ADAPTER_CONFIG
     if config.is_file():
@@ -71,7 +74,15 @@ def check_embedder_folder(path: str | Path) -> None:
 
 
 def check_sha256(path: str | Path, expected: str) -> None:
-    """Raises DataError, with what was expected and found, unless model.safetensors in the folder has this sha256."""
+    """Check the hash of model.safetensors.
+
+    Args:
+        path: folder of the model.
+        expected: sha256, hexadecimal.
+
+    Raises:
+        DataError: if the file is missing or has another hash.
+    """
     weights = Path(path) / "model.safetensors"
     if not weights.is_file():
         raise DataError(f"{weights}: expected this file with sha256 {expected}, found none. Set embedder.sha256=null or mend the folder.")
@@ -81,11 +92,13 @@ def check_sha256(path: str | Path, expected: str) -> None:
 
 
 def check_weights(path: str | Path) -> None:
-    """Refuse a folder whose safetensors are not whole.
+    """Refuse a folder whose safetensors files are incomplete.
+
+    Args:
+        path: folder of the model; its subfolders are checked too.
 
     Raises:
-        DataError: naming the file, if one is cut short, garbled or cannot be opened, or if an index names one that is not there
-            or not in the folder.
+        DataError: if a file is cut short, damaged or cannot be opened, or an index names a file that is not beside it.
     """
     folder = Path(path)
     for index in sorted(folder.rglob("*.safetensors.index.json")):

@@ -19,7 +19,13 @@ class Tokenization:
         self.tokenizer = tokenizer
 
     def ids(self, texts: Sequence[Formatted]) -> list[list[int]]:
-        """Token ids of each text, in order: those of the tokenizer, the begin token in front where no chat template wrote the text.
+        """Token ids of texts; the begin token comes first unless a chat template wrote the text.
+
+        Args:
+            texts: formatted texts.
+
+        Returns:
+            Token ids of each text, in order.
 
         Raises:
             DataError: if a text spells a control token, which a slow tokenizer cannot read as text.
@@ -47,6 +53,9 @@ class Tokenization:
     @cached_property
     def end(self) -> int:
         """The token that ends an answer.
+
+        Returns:
+            Its id.
 
         Raises:
             DataError: if the tokenizer has none.

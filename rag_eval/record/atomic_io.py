@@ -52,7 +52,19 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a full or forbidden disk into an EnvironmentFault that names the path; other errors pass."""
+    """Report a full disk or a forbidden path as an EnvironmentFault.
+
+    Args:
+        path: what is written; named if the error names no file.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        EnvironmentFault: if the disk is full or refuses to be written.
+        OSError: for every other fault of the system.
+        SafetensorError: for every other fault in writing tensors.
+    """
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -78,7 +90,17 @@ def _free_bytes(path: Path) -> int:
 
 
 def try_lock(path: Path) -> int | None:
-    """A handle that owns the lock file until `unlock` or the end of the process; None when another owns it."""
+    """Take an exclusive lock without waiting; the folder is made if it does not exist.
+
+    Args:
+        path: the lock file.
+
+    Returns:
+        A handle that owns the lock until `unlock` or the end of the process; None if another owns it.
+
+    Raises:
+        OSError: if the file cannot be opened or locked.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -31,19 +31,22 @@ class DirectoryCache:
         self.root = Path(root)
 
     def build(self, kind: str, key: Mapping[str, Any], write: Callable[[Path], float | None]) -> Cached:
-        """The directory for a key; `write` fills an empty one if there is none yet.
+        """The directory for a key, built if it does not exist.
 
-        Of several processes that ask at once one builds and the others wait. A directory that is not what its
-        manifest says is set aside as `.corrupt-<n>` and built anew.
+        Of several processes that ask at the same time, one builds and the others wait. A directory that differs from its manifest is
+        renamed to `.corrupt-<n>` and built again.
 
         Args:
-            kind: a plain name, the folder's.
+            kind: plain name of the folder of all directories of one kind.
             key: everything that decides the content; JSON values, finite numbers.
-            write: fills the folder it is given; files and subfolders, no links. Returns the seconds that earlier attempts
-                took whose work it went on from, if any.
+            write: fills the empty folder that it is given with files and subfolders, no links. Returns the seconds of earlier, interrupted
+                attempts that it continued, if any.
+
+        Returns:
+            The directory, and how long building it took.
 
         Raises:
-            EnvironmentFault: the disk is full or cannot be written.
+            EnvironmentFault: if the disk is full or cannot be written.
         """
         target = self._target(kind, key)
         if (found := _read(target, key)) is not None:  # needs no lock: a directory appears whole

@@ -35,10 +35,14 @@ class CheckpointDirectory:
         return None
 
     def save(self, n: int, write: Callable[[Path], None]) -> None:
-        """Add the n-th state; `write` fills an empty folder with files.
+        """Add a state; only the newest states are kept.
+
+        Args:
+            n: number of the state; a later state has a larger one.
+            write: fills the empty folder that it is given with files.
 
         Raises:
-            EnvironmentFault: the disk is full or cannot be written.
+            EnvironmentFault: if the disk is full or cannot be written.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)

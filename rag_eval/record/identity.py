@@ -67,11 +67,14 @@ def comparison(
     """What two runs must share before their numbers may stand in one table.
 
     Args:
-        spec: checked, with the form of the prompt chosen.
-        dataset: as its system gets it.
-        questions: that are asked.
-        generator: its identity.
-        exemplars: ids of the solved questions that the prompt shows where the arm is not about them.
+        spec: the checked run, with the form of its prompt chosen.
+        dataset: the data as the system gets them.
+        questions: the questions that are asked.
+        generator: identity of the generator.
+        exemplars: ids of the solved questions in the prompt; empty if they are what the arm studies.
+
+    Returns:
+        Names and hashes; long values are hashed to 12 hexadecimal digits.
     """
     prompt = {name: value for name, value in spec.prompt.to_config().items() if name not in {"style", "n_exemplars"}}
     return Comparison(

@@ -46,8 +46,14 @@ class RecordedRun:
 def read_run(folder: Path) -> RecordedRun:
     """Read a finished run.
 
+    Args:
+        folder: directory of the run.
+
+    Returns:
+        The record, with scores and predictions of every question.
+
     Raises:
-        UserError: it is not one, or not what its manifest says.
+        UserError: if the folder holds no finished run, its files were changed, or an earlier version recorded too little to compare it.
     """
     directory = RunDirectory(folder)
     record = directory.finished()
@@ -62,15 +68,18 @@ def read_run(folder: Path) -> RecordedRun:
 
 
 def find_run(name: str, root: Path, experiment: str = "") -> Path:
-    """The directory of a run: by its path, by its mode, which means the newest of it, or by the beginning of its id.
+    """The directory of a run: by its path, by its mode (the newest finished run of that mode), or by the beginning of its id.
 
     Args:
-        name: what the user calls the run.
-        root: folder of runs.
-        experiment: look in this experiment only; "" = in all.
+        name: path, mode or beginning of an id.
+        root: folder of all experiments.
+        experiment: name of the only experiment to search; "" = all.
+
+    Returns:
+        The directory.
 
     Raises:
-        UserError: there is none, or more than one has an id that begins so.
+        UserError: if nothing is found, or several ids begin with the name.
     """
     if (Path(name) / RECORD).exists():
         return Path(name)

@@ -28,10 +28,16 @@ def seal(directory: Path, files: Iterable[Path], facts: Mapping[str, Any]) -> No
 
 
 def verify(directory: Path) -> dict[str, Any]:
-    """What the manifest says, after every file that it lists was read and compared.
+    """Read the manifest of a directory and compare every file that it lists with its size and hash.
+
+    Args:
+        directory: a directory that was sealed.
+
+    Returns:
+        The manifest without its own hash.
 
     Raises:
-        BrokenManifest: the manifest is absent, damaged or untrue.
+        BrokenManifest: if the manifest is absent or damaged, or a file is missing or changed.
     """
     try:
         body = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))

@@ -43,7 +43,19 @@ class RunDirectory:
 
     @classmethod
     def open(cls, root: Path, experiment: str, run_id: str) -> RunDirectory:
-        """The place of a run, whether it exists or not. Raises ConfigError on a name that is no plain folder name."""
+        """The place of a run, whether the run exists or not.
+
+        Args:
+            root: folder of all experiments.
+            experiment: plain folder name.
+            run_id: plain folder name.
+
+        Returns:
+            The directory; nothing is written.
+
+        Raises:
+            ConfigError: if a name is no plain folder name.
+        """
         for name in (experiment, run_id):
             if not PLAIN_NAME.fullmatch(name):
                 raise ConfigError(f"expected a name of letters, digits, '_', '-' and '.', got {name!r}; choose another experiment_name.")
@@ -70,10 +82,14 @@ class RunDirectory:
         return self._journal.read()
 
     def begin(self, config_yaml: str, facts: RunFacts) -> None:
-        """Own the run and mark it RUNNING; what an interrupted run answered is kept.
+        """Lock the run and mark it RUNNING; answers of an interrupted attempt are kept.
+
+        Args:
+            config_yaml: the whole configuration, as YAML.
+            facts: what is known before the run.
 
         Raises:
-            EnvironmentFault: another process is writing this run, or the disk cannot be written.
+            EnvironmentFault: if another process is writing this run, or the disk cannot be written.
         """
         with writing(self.path):
             self._lock = try_lock(self.path / ".lock")

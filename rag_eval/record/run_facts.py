@@ -47,17 +47,20 @@ def known_before(
     form: Form | None = None,
     knowledge: KnowledgeBudget | None = None,
 ) -> RunFacts:
-    """What is known of a run before anything is learned.
+    """Facts of a run that are known before anything is learned.
 
     Args:
-        spec: with the form of the prompt chosen.
-        dataset: as its system gets it.
-        questions: that are asked.
-        system: which has learned nothing yet.
-        prompt: with its exemplars chosen.
+        spec: the run, with the form of its prompt chosen.
+        dataset: the data as the system gets them.
+        questions: the questions that are asked.
+        system: the system, which has learned nothing yet.
+        prompt: the prompt writer, with its exemplars chosen.
         overlap: what the questions share with the training questions.
-        form: of the prompt, and how it was chosen.
-        knowledge: what each side is given to know; None = nothing is trained on.
+        form: form of the prompt and how it was chosen; None = not recorded.
+        knowledge: how many of the asked facts documents and training contain; None = nothing is trained on.
+
+    Returns:
+        The facts, without outcomes.
     """
     generator = system.generator.identity()
     solved = prompt.exemplars if isinstance(prompt, PromptTemplate) and not spec.mode.has_exemplars else ()
@@ -88,14 +91,17 @@ def known_before(
 
 
 def known_after(facts: RunFacts, ready: System, learned: Learned, said: Sequence[Prediction], asked: Sequence[Example]) -> RunFacts:
-    """What learning and answering add to what was known.
+    """Facts of a run, with what learning and answering add.
 
     Args:
-        facts: known before.
+        facts: facts known before the run.
         ready: the system that answered.
-        learned: how its learning went.
+        learned: cache entries and history of its learning.
         said: the answers.
         asked: the questions, in the same order.
+
+    Returns:
+        The facts, with outcomes.
     """
     generator = ready.generator.identity()
     outcomes = Outcomes(

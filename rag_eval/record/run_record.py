@@ -63,10 +63,17 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str) -> RunRecord:
-        """The record in a text that this version or an earlier one wrote.
+        """Read a record that this version or an earlier one wrote.
+
+        Args:
+            text: content of run.json.
+            source: name of the text in errors.
+
+        Returns:
+            The record.
 
         Raises:
-            DataError: it is not a record, or a newer version wrote it; `source` is named.
+            DataError: if the text is not a record, or a newer version wrote it.
         """
         try:
             plain = json.loads(text)

@@ -17,14 +17,17 @@ def spent(readings: Mapping[str, MeterReading]) -> dict[str, Spend]:
 def by_stage(
     readings: Mapping[str, MeterReading], learned: Learned, predictions: Sequence[Prediction], reused_s: float, n_processes: int
 ) -> dict[str, Spend]:
-    """What a finished run used up by stage, earlier work that it took over included.
+    """What each stage of a finished run used, earlier work that the run took over included.
 
     Args:
-        readings: what was metered; learn and answer are among them.
-        learned: how the learning went.
+        readings: meter readings by stage, `learn` and `answer` among them.
+        learned: cache entries of the learning.
         predictions: all answers.
-        reused_s: of answering, what earlier runs had spent.
-        n_processes: that trained together.
+        reused_s: seconds of answering that earlier attempts spent.
+        n_processes: number of processes that trained together.
+
+    Returns:
+        Spends by stage; None in a spend = not measured.
     """
     learn = by_all(learning(readings["learn"].spend, learned), learned.adapter, n_processes)
     return spent(readings) | {"learn": learn, "answer": answering(readings["answer"].spend, predictions, reused_s)}

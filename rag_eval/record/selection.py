@@ -30,10 +30,17 @@ IN_WORDS = {
 
 
 def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
-    """Every finished and verified run, oldest first.
+    """All finished runs whose files agree with their manifest, oldest first.
+
+    Args:
+        root: folder of all experiments.
+        experiment: name of the only experiment to read; None = all.
+
+    Returns:
+        At least one record.
 
     Raises:
-        UserError: there is none.
+        UserError: if there is none.
     """
     folders = sorted(file.parent for file in root.glob(f"{experiment or '*'}/*/{RECORD}"))
     found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None]

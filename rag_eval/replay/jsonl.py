@@ -54,8 +54,14 @@ class Line(BaseModel):
 def jsonl_answers(path: str) -> Answers:
     """Read and check a file of recorded answers.
 
+    Args:
+        path: JSON lines, one question each.
+
+    Returns:
+        Answers by question id.
+
     Raises:
-        DataError: naming faults by file and line.
+        DataError: if the file cannot be read or is empty, or a line is wrong; faults are named by file and line.
     """
     answers: dict[str, RecordedAnswer] = {}
     first: dict[str, int] = {}

@@ -31,21 +31,36 @@ class LaraRow:
 
 
 def lara_answers(path: str, model: str, system: Literal["rag", "full"]) -> Answers:
-    """What one model answered.
+    """Read the answers of one model.
 
     Args:
-        path: the folder.
-        model: its name in the files, such as gpt-4o.
-        system: `rag` from retrieved chunks, `full` from the whole text.
+        path: folder of the files.
+        model: name of the model in the file names, such as gpt-4o.
+        system: `rag` = answered from retrieved chunks, `full` = from the whole text.
+
+    Returns:
+        Answers by question id.
 
     Raises:
-        DataError: if there are no such files or a line is not what it should be.
+        DataError: if there are no such files, or a line is not a row.
     """
     return {row.id: RecordedAnswer(row.prediction) for row in lara_rows(path, system, model)}
 
 
 def lara_rows(path: str, system: str = "*", model: str = "*") -> Iterator[LaraRow]:
-    """Rows of the files that match, in the order of their names. Raises DataError as above."""
+    """Read rows of the files that match, in the order of their names.
+
+    Args:
+        path: folder of the files.
+        system: `rag` or `full`; "*" = both.
+        model: name of the model in the file names; "*" = all.
+
+    Yields:
+        Rows.
+
+    Raises:
+        DataError: if there are no such files, or a line is not a row.
+    """
     files = sorted(Path(path).glob(f"{system}_preds_{model}_*.jsonl"))
     if not files:
         found = sorted({file.name.split("_preds_")[1].split("_")[0] for file in Path(path).glob("*_preds_*.jsonl")})

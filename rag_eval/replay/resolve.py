@@ -19,16 +19,19 @@ class Recogniser:
 
 
 def resolved(answers: Answers, recogniser: Recogniser, evidence: Collection[str]) -> dict[str, RecordedAnswer]:
-    """The same answers, with contexts that are documents of the corpus under their ids.
+    """Give recorded contexts that are documents of the corpus their ids.
 
-    A plain text is an id if the corpus or some question's evidence has it, and otherwise the passage itself. A passage
-    with the text of a document is that document; one with the id of a document keeps the text that was recorded. Any
-    other passage has an id made of its text, which no evidence has.
+    A context without text is an id if the corpus or the evidence of a question has it, and else a passage itself. A passage with the text
+    of a document is that document; one with the id of a document keeps the recorded text. Any other passage is given an id made from its
+    text, which no evidence has.
 
     Args:
-        answers: by question id.
-        recogniser: of the corpus.
-        evidence: ids of documents that hold an answer, whether there is a corpus or not.
+        answers: recorded answers by question id.
+        recogniser: documents of the corpus.
+        evidence: ids of documents that contain an answer, whether there is a corpus or not.
+
+    Returns:
+        The answers by question id; contexts that were not recorded remain None.
     """
 
     def one(context: Document) -> Document:

@@ -40,14 +40,17 @@ def write_bars(table: Table, name: str, path: Path) -> None:
 
 
 def intervals_png(lines: Sequence[tuple[str, Estimate | None]], title: str, margin: float | None = None) -> bytes:
-    """A point a line with its 95 % interval, first line on top, as a PNG file.
+    """Figure of points with 95 % intervals, one row each, the first on top.
 
-    An end that is not bounded is drawn to the point alone, and what was not measured is said in words.
+    An infinite end of an interval is drawn at the point. A row without a number reads "not measured".
 
     Args:
-        lines: what each is called, and the number; None = not measured.
-        title: of the axis.
-        margin: of differences, around 0, what counts as none; None = the numbers are shares.
+        lines: label and number of each row; None = not measured.
+        title: label of the axis.
+        margin: half-width of the band around 0 that counts as no difference; None = the numbers are shares, drawn from 0 to 1.
+
+    Returns:
+        The PNG file.
     """
     figure = Figure(figsize=(7, 1.0 + 0.3 * len(lines)), layout="constrained")
     FigureCanvasAgg(figure)

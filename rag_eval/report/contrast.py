@@ -73,16 +73,19 @@ class Declared:
 
 
 def declare(measure: str, threshold: float, margin: float, better: Better = "higher") -> Declared:
-    """The two claims of a comparison.
+    """The two claims of a comparison: the second arm is better, and both are the same.
 
     Args:
-        measure: the score that is compared.
-        threshold: by how much the second arm must be better, at least 0.
-        margin: what counts as no difference, above 0.
-        better: whether more or less of the measure is better.
+        measure: tracked name of the compared score.
+        threshold: difference by which the second arm must be better, at least 0.
+        margin: largest difference that counts as none, above 0.
+        better: whether a higher or a lower score is better.
+
+    Returns:
+        The claims.
 
     Raises:
-        ValueError: if neither is.
+        ValueError: if `better` is "neither".
     """
     if better == "neither":
         raise ValueError(f"{measure}: neither more nor less of it is better, so that nothing can be claimed.")

@@ -19,14 +19,17 @@ from rag_eval.score.scoring import Scoring, scoring_of
 
 
 def check_comparable(runs: Sequence[RecordedRun], allow_mismatch: bool) -> list[str]:
-    """A note for each field in which runs differ that should not.
+    """Check that runs agree in the fields that compared runs must share.
 
     Args:
         runs: at least two.
-        allow_mismatch: whether they are compared all the same.
+        allow_mismatch: whether runs that differ in such a field are compared nevertheless.
+
+    Returns:
+        A note for each field that differs.
 
     Raises:
-        UserError: one of them is there twice, or they differ in such a field and that is not allowed.
+        UserError: if a run is there twice, or runs differ in such a field and that is not allowed.
     """
     if len({run.record.run_id for run in runs}) < len(runs):
         raise UserError("expected different runs, got one of them twice.")
@@ -37,16 +40,19 @@ def check_comparable(runs: Sequence[RecordedRun], allow_mismatch: bool) -> list[
 
 
 def declaration(runs: Sequence[RecordedRun], measure: str, threshold: float, margin: float) -> Declared:
-    """What is claimed of every pair.
+    """The claims that are tested on every pair of runs.
 
     Args:
-        runs: that are compared.
-        measure: the score that the claims are about; "" = the primary score of the runs.
-        threshold: by how much the second must be better, at least 0.
-        margin: what counts as no difference, above 0.
+        runs: the compared runs.
+        measure: tracked name of the compared score; "" = the primary score of the runs.
+        threshold: difference by which the second run must be better, at least 0.
+        margin: largest difference that counts as none, above 0.
+
+    Returns:
+        The claims.
 
     Raises:
-        UserError: nothing can be claimed about this measure, or the threshold or the margin is out of range.
+        UserError: if nothing can be claimed about this measure, or the threshold or the margin is out of range.
     """
     if not (math.isfinite(threshold) and threshold >= 0):
         raise UserError(f"threshold: expected a number of at least 0, got {threshold:g}.")

@@ -12,11 +12,14 @@ BARE = ("closed_book", "rag", "oracle")  # modes that tell in which form the bas
 
 
 def keeps_some_form(record: Scored, strict: str = "") -> bool | None:
-    """Whether exact match says more of a run than its form: False = it measures form; None = too few answers hold a gold one to tell.
+    """Whether the answers of a run keep the form of the gold answers often enough for exact match to measure more than form.
 
     Args:
-        record: a run.
-        strict: the score that stands for exact match; "" = that of the run's primary score.
+        record: the run.
+        strict: tracked name of the strict score; "" = that of the run's scoring.
+
+    Returns:
+        False = exact match measures form; None = too few answers contain a gold answer to tell.
     """
     share = share_in_form([_scores(record, strict)])
     return None if share is None else share >= OF_FORM
@@ -42,12 +45,15 @@ def two_scores(record: Scored, strict: str = "") -> str:
 
 
 def form_reason(label: str, record: Scored, strict: str = "") -> str:
-    """Why exact match does not decide about an arm.
+    """Sentence that says why exact match does not decide about an arm.
 
     Args:
-        label: what the arm is called.
+        label: name of the arm in the report.
         record: its run.
-        strict: the score that stands for exact match; "" = that of the run's primary score.
+        strict: tracked name of the strict score; "" = that of the run's scoring.
+
+    Returns:
+        The sentence, with both scores.
     """
     scoring = scoring_of(record)
     strict = strict or scoring.strict()
@@ -55,11 +61,14 @@ def form_reason(label: str, record: Scored, strict: str = "") -> str:
 
 
 def right_by(records: Sequence[RunRecord], measure: str) -> str:
-    """The score by which answers count as right: the one given, or the lenient one where that one measures the form of some arm.
+    """The score by which answers count as right: the given one, or the lenient one if the given one measures the form of some arm.
 
     Args:
-        records: of the arms that are compared.
-        measure: the score that was declared, or the primary one.
+        records: runs of the compared arms; the lenient score replaces the given one only if all have it.
+        measure: tracked name of the declared score, or of the primary one.
+
+    Returns:
+        The tracked name of the score.
     """
     scoring = scoring_of(*records)
     strict, lenient = scoring.strict(measure), scoring.lenient

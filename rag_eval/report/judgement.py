@@ -74,10 +74,13 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
     """The verdict on two arms.
 
     Args:
-        first: what one has.
-        second: what is claimed to be better.
-        declared: the claims and the score that they are about.
-        confidence: of the intervals.
+        first: arm that the second is compared with.
+        second: arm that is claimed to be better.
+        declared: the claims, and the score that they are about.
+        confidence: level of the intervals.
+
+    Returns:
+        What each score says, and the verdict on both claims.
     """
     measure = declared.better.name
     beside = read_beside((first, second), measure)

@@ -18,12 +18,15 @@ WIDTH = 80  # columns of the plain text
 
 
 def as_text(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """The tables as plain text, no line wider than 80 columns, without colours.
+    """Tables as plain text without colours, at most 80 columns wide.
 
     Args:
-        title: the first line.
+        title: first line.
         tables: in order.
-        notes: sentences below them.
+        notes: sentences below the tables.
+
+    Returns:
+        The text.
     """
     said = io.StringIO()
     # Where rich finds Jupyter it would display the text instead of writing it.
@@ -37,14 +40,17 @@ def as_text(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
 
 
 def as_html(title: str, tables: Sequence[Table], notes: Sequence[str], png: bytes | None, alt: str = "") -> str:
-    """The tables as an HTML fragment without scripts, links or styles of their own classes.
+    """Tables as an HTML fragment without scripts, links and CSS classes.
 
     Args:
-        title: above everything.
+        title: heading.
         tables: in order.
-        notes: sentences below them.
-        png: a picture below the tables; None = there is none.
-        alt: what the picture shows, in words.
+        notes: sentences below the tables.
+        png: PNG file shown below the tables; None = no picture.
+        alt: description of the picture.
+
+    Returns:
+        The HTML, in which every text is escaped.
     """
     picture = "" if png is None else f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
     said = f"<ul>{''.join(_block('li', note) for note in notes)}</ul>" if notes else ""

@@ -77,7 +77,17 @@ def machine_seconds() -> PriceSheet:
 
 
 def sheet_named(name: str) -> PriceSheet:
-    """A price sheet of conf/hardware. Raises UserError where there is none of that name."""
+    """Read a price sheet of conf/hardware.
+
+    Args:
+        name: file name without `.yaml`.
+
+    Returns:
+        The price sheet.
+
+    Raises:
+        UserError: if there is no sheet of that name.
+    """
     folder = conf_dir() / "hardware"
     path = folder / f"{name}.yaml"
     if not path.exists():
@@ -101,13 +111,16 @@ class PricedArm:
 
 
 def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures: Sequence[str]) -> PricedArm:
-    """An arm's costs, computed once for every table of them.
+    """All costs of an arm, computed once for every table of them.
 
     Args:
-        arm: what is priced.
-        experiment: every recorded run, trials and failed ones too.
-        terms: what costs depend on beside what was measured.
-        measures: the scores that tell right answers.
+        arm: the arm.
+        experiment: every recorded run of the experiment, trials and failed runs included.
+        terms: price sheet, utilisation and horizon.
+        measures: tracked names of the scores that tell right answers.
+
+    Returns:
+        The costs; an amount that was not measured is None, or nan for a question.
     """
     record = arm.run.record
     learn = record.spends.get("learn")

@@ -14,13 +14,16 @@ Seconds are wall time a question, its share of a batch; "cached" seconds were sp
 
 
 def summary(tables: Sequence[Table], records: Sequence[RunRecord], notes: Sequence[str], pictures: Mapping[str, str]) -> str:
-    """The whole of summary.md.
+    """The text of summary.md.
 
     Args:
-        tables: the last one has a line an arm.
-        records: of the arms.
-        notes: what to beware of.
-        pictures: what each shows, by its path from the file.
+        tables: in order; the last one has a row for each arm.
+        records: runs of the arms.
+        notes: warnings about the numbers.
+        pictures: score that each picture shows, by its path relative to the file.
+
+    Returns:
+        The Markdown text.
     """
     parts = [
         "# Summary",

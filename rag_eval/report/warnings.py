@@ -24,11 +24,14 @@ Labelled = Sequence[tuple[str, RunRecord]]
 
 
 def notes(labelled: Labelled, experiment: Sequence[RunRecord]) -> list[str]:
-    """Every warning that follows from the records of these runs.
+    """All warnings that follow from the records of some runs.
 
     Args:
-        labelled: runs of one table and what they are called there.
-        experiment: every recorded run of their experiments, failed ones included.
+        labelled: name and record of each run of a table.
+        experiment: every recorded run of their experiments, failed runs included.
+
+    Returns:
+        The warnings, without repetitions.
     """
     found = [line for label, record in labelled for line in _of_run(label, record, experiment)]
     records = [record for _, record in labelled]

@@ -16,11 +16,14 @@ UNPRICED = "give hardware= and utilisation="
 
 
 def whole_run_figures(run: RecordedRun, terms: Terms | None) -> dict[str, Figure]:
-    """Every metric that a run declares of itself as a whole, by tracked name.
+    """All metrics that a run declares of itself as a whole.
 
     Args:
-        run: with its questions.
-        terms: by which answers are priced; None, or seconds of the machine, = what needs a price is not measured.
+        run: the run.
+        terms: terms by which answers are priced; None or machine seconds = metrics that need a price are not measured.
+
+    Returns:
+        Numbers by tracked name.
     """
     scoring = scoring_of(run.record)
     is_priced = terms is not None and terms.is_money

@@ -32,13 +32,16 @@ class ChatEndpoint:
 
 
 def completion(text: str | None, n_prompt: int = 7, n_output: int = 3, finish_reason: str = "stop") -> Answer:
-    """A well-formed reply.
+    """A well-formed chat completion.
 
     Args:
-        text: what the model says; None = the message has no content.
-        n_prompt: tokens that the reply says were read.
-        n_output: tokens that the reply says were written.
-        finish_reason: such as "stop", or "length" where the text was cut.
+        text: content of the message; None = no content.
+        n_prompt: number of prompt tokens in the reported usage.
+        n_output: number of output tokens in the reported usage.
+        finish_reason: such as "stop", or "length" for a text that was cut.
+
+    Returns:
+        HTTP status 200, and the body as JSON.
     """
     usage = {"prompt_tokens": n_prompt, "completion_tokens": n_output, "total_tokens": n_prompt + n_output}
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}

@@ -44,9 +44,12 @@ def facts(mode: str, n: int, **changes: Any) -> RunFacts:
     """The facts that a run records.
 
     Args:
-        mode: of the run.
+        mode: mode of the run.
         n: number of its questions, all answerable.
-        changes: facts by their names in run.json, in place of those here; `comparison` and `audit` change single fields of theirs.
+        **changes: facts by their names in run.json, in place of those here; `comparison` and `audit` change single fields.
+
+    Returns:
+        The facts.
     """
     made: dict[str, Any] = {
         "mode": mode,
@@ -86,18 +89,21 @@ def write_run(
     extra: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> RecordedRun:
-    """A finished run whose questions have these scores; every two are a cluster.
+    """Write a finished run with given scores; two consecutive questions form a cluster.
 
     Args:
-        root: output folder.
+        root: folder of all experiments.
         run_id: any plain name.
-        mode: of the run.
+        mode: mode of the run.
         rows: scores of each question, without id and cluster.
-        experiment: folder name.
-        spends: by stage.
-        predictions: changed fields of a question's prediction, by id.
-        extra: further estimates.
-        changes: of `facts`.
+        experiment: name of the experiment.
+        spends: spends by stage; None = a fixed learn and answer.
+        predictions: changed fields of a question's prediction, by question id.
+        extra: further estimates by tracked name.
+        **changes: see `facts`.
+
+    Returns:
+        The run, read back from disk.
     """
     whole = [{"example_id": f"q{at}", "cluster": f"c{at // 2}", "is_answerable": True, **row} for at, row in enumerate(rows)]
     scored = [from_row(row) for row in whole]

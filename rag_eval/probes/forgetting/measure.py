@@ -22,18 +22,19 @@ SAID, LOG_PROBS = "said.json", "log_probs.npy"
 
 
 def forgotten(bare: System, ready: System, n: int, cache: Cache) -> dict[str, Estimate]:
-    """Every `forgetting/*` of a trained system; nothing where no weights were trained.
+    """Changes from the base model to the trained model on the suite of prompts.
 
-    Nothing either where each question names its adapter, for those of the suite name none.
-
-    The base model is another one in memory beside the trained, in the precision of answering; training took more. Questions
-    whose prompts do not fit the model are left out of n.
+    The base model is in memory beside the trained one, in the precision of answering; training needed more memory. Questions whose prompts
+    do not fit the model are left out of n.
 
     Args:
-        bare: the system before it learned anything; its generator is the base model.
-        ready: the same after learning; its prompt is used for both.
-        n: questions, passages and beginnings, at most; 0 = none.
-        cache: keeps what the base model made of them.
+        bare: the system before learning; its generator is the base model.
+        ready: the system after learning; its prompt is used for both.
+        n: largest number of questions, passages and beginnings; 0 = none.
+        cache: cache of what the base model said.
+
+    Returns:
+        Estimates named `forgetting/*`; empty if no weights were trained, or if each question names its adapter, which the suite does not.
     """
     if n == 0 or ready.adapter.weights != "trained" or isinstance(ready.generator, Choosing):
         return {}

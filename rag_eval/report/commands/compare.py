@@ -99,10 +99,14 @@ class Comparison:
 
 
 def compare(argv: Sequence[str]) -> None:
-    """Compare the runs on the command line.
+    """Compare the runs on the command line; print the report and write it as compare.md and compare.json.
+
+    Args:
+        argv: at least two runs (mode, directory or beginning of an id), and options as key=value.
 
     Raises:
-        UserError: a run is not there or not finished, runs may not be compared, or an option is wrong.
+        UserError: if a run is missing or not finished, the runs may not be compared, or an option is wrong.
+        EnvironmentFault: if the report cannot be written.
     """
     names, options = parsed(argv, DEFAULTS)
     if len(names) < 2:
@@ -138,7 +142,19 @@ def _instead(context: ReportContext) -> list[str]:
 
 
 def _terms(options: Options) -> list[Terms]:
-    """One for each utilisation; without hardware, seconds of the machine over a horizon of questions alone."""
+    """Cost terms, one for each utilisation.
+
+    Without `hardware` costs are machine seconds; without a horizon too, only what does not depend on it is computed.
+
+    Args:
+        options: all options of the command.
+
+    Returns:
+        The terms; one without `hardware`.
+
+    Raises:
+        UserError: if options that belong together are not all given, or a number is out of range.
+    """
     if not options["hardware"]:
         given = [name for name in HORIZON if options[name]]
         if given and set(given) != {"queries", "updates", "hours"}:

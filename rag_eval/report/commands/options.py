@@ -11,10 +11,17 @@ Options = Mapping[str, str]
 
 
 def parsed(argv: Sequence[str], defaults: Options) -> tuple[list[str], Options]:
-    """The words, and every option with its default where it is not given.
+    """Split a command line into words and options.
+
+    Args:
+        argv: words, and options as key=value.
+        defaults: every known option with its default.
+
+    Returns:
+        The words, and all options.
 
     Raises:
-        UserError: an option is unknown, or allow_mismatch is neither true nor false.
+        UserError: if an option is unknown, or allow_mismatch is neither true nor false.
     """
     words, given = [], dict(defaults)
     for argument in argv:
@@ -31,7 +38,18 @@ def parsed(argv: Sequence[str], defaults: Options) -> tuple[list[str], Options]:
 
 
 def one_number(options: Options, name: str) -> float:
-    """An option that is one finite number of at least 0. Raises UserError."""
+    """An option as one number.
+
+    Args:
+        options: all options of the command.
+        name: the option.
+
+    Returns:
+        A finite number of at least 0.
+
+    Raises:
+        UserError: if the option is anything else.
+    """
     found = numbers(options, name)
     if len(found) != 1:
         raise UserError(f"{name}: expected one number, got {options[name]!r}.")
@@ -39,7 +57,18 @@ def one_number(options: Options, name: str) -> float:
 
 
 def numbers(options: Options, name: str) -> list[float]:
-    """An option that is finite numbers of at least 0, separated by commas. Raises UserError."""
+    """An option as numbers.
+
+    Args:
+        options: all options of the command.
+        name: the option; its numbers are separated by commas.
+
+    Returns:
+        Finite numbers of at least 0, at least one.
+
+    Raises:
+        UserError: if the option is anything else.
+    """
     try:
         found = [float(part) for part in options[name].split(",")]
     except ValueError:
@@ -50,7 +79,17 @@ def numbers(options: Options, name: str) -> list[float]:
 
 
 def utilisations(options: Options) -> list[float]:
-    """The shares of `utilisation`: above 0 and at most 1, separated by commas. Raises UserError."""
+    """The option `utilisation` as shares.
+
+    Args:
+        options: all options of the command.
+
+    Returns:
+        Shares above 0 and at most 1, at least one.
+
+    Raises:
+        UserError: if the option is anything else.
+    """
     shares = numbers(options, "utilisation")
     if any(not 0 < share <= 1 for share in shares):
         raise UserError(f"utilisation: expected shares above 0 and at most 1, got {options['utilisation']!r}.")

@@ -21,10 +21,16 @@ DEFAULTS = {"effect": "", "n": "", "discordant": "", "deff": "", "alpha": "0.05"
 
 
 def power(argv: Sequence[str]) -> str:
-    """One line: the questions that are needed, or the smallest difference that would be found.
+    """Number of questions that find a difference, or the smallest difference that a number of questions finds.
+
+    Args:
+        argv: `discordant=`, `deff=`, one of `effect=` and `n=`, and optionally `alpha=` and `power=`.
+
+    Returns:
+        One line of text.
 
     Raises:
-        UserError: an option is missing, unknown or out of range.
+        UserError: if an option is missing, unknown or out of range.
     """
     words, options = parsed(argv, DEFAULTS)
     if words or not options["discordant"] or not options["deff"] or bool(options["effect"]) == bool(options["n"]):

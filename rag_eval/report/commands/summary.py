@@ -43,10 +43,14 @@ DEFAULTS = {
 
 
 def report(argv: Sequence[str]) -> None:
-    """Read, compare, print, and write summary.md, table.json and a figure of each score of right answers.
+    """Print the table of recorded runs; write summary.md, table.json and a figure of each score of right answers.
+
+    Args:
+        argv: options as key=value.
 
     Raises:
-        UserError: an option is wrong, there is no finished run, or runs may not stand in one table.
+        UserError: if an option is wrong, there is no finished run, or the runs may not stand in one table.
+        EnvironmentFault: if the report cannot be written.
     """
     words, options = parsed(argv, DEFAULTS)
     terms = _terms(options)
@@ -93,7 +97,17 @@ def report(argv: Sequence[str]) -> None:
 
 
 def _terms(options: Options) -> Terms | None:
-    """By what answers are priced; None without hardware."""
+    """Terms by which answers are priced.
+
+    Args:
+        options: all options of the command.
+
+    Returns:
+        The terms; None without `hardware`.
+
+    Raises:
+        UserError: if only one of `hardware` and `utilisation` is given, or either is wrong.
+    """
     if bool(options["hardware"]) != bool(options["utilisation"]):
         raise UserError("expected hardware=NAME and utilisation=SHARE together: what an hour of work costs depends on both.")
     if not options["hardware"]:
