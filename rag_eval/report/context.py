@@ -18,7 +18,6 @@ from rag_eval.report.paired import Questions, shared
 from rag_eval.report.priced_arms import PricedArm, Terms, priced_arm
 from rag_eval.report.table import Table
 from rag_eval.score.scoring import Scoring, scoring_of
-from rag_eval.stats.estimate import SHARE
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,8 @@ class ReportContext:
 
     @cached_property
     def share(self) -> str:
-        """The same where a score in [0, 1] is needed."""
-        return self.by if self.scoring.of(self.by).bounds == SHARE else right_by(self.records, self.scoring.primary)
+        """The same where a share of right answers is needed: in [0, 1], and more of it is better."""
+        return self.by if self.scoring.of(self.by).is_share else right_by(self.records, self.scoring.primary)
 
     @cached_property
     def right(self) -> str:

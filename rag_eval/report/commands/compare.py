@@ -48,6 +48,7 @@ from rag_eval.report.sections import (
 )
 from rag_eval.report.table import Table
 from rag_eval.report.terminal import show
+from rag_eval.stats.estimate import SHARE
 
 DEFAULTS = {
     "measure": "",  # the primary score of the runs
@@ -138,7 +139,10 @@ def _instead(context: ReportContext) -> list[str]:
     measure, by, share = (context.label(name) for name in (context.measure, context.by, context.share))
     if by != measure:
         return [f"{measure} measures the form of some arm's answers: the sections below the verdict are by {by}"]
-    return [f"{measure} is no share: where answers and differences come from, and rescue and harm, are by {share}"] if share != by else []
+    if share == by:
+        return []
+    why = "is better when lower" if context.scoring.of(context.by).bounds == SHARE else "is no share"
+    return [f"{measure} {why}: where answers and differences come from, and rescue and harm, are by {share}"]
 
 
 def _terms(options: Options) -> list[Terms]:
