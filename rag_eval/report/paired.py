@@ -21,6 +21,7 @@ N_RESAMPLES = 10_000
 SEED = 0
 ROUNDING = 1e-12
 NO_CONTEXT = "none"
+UNJUDGED = "no question was judged in both"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def flip_figures(a: RecordedRun, b: RecordedRun, measure: str, questions: Questi
     """Rescue and harm of b over a, of 0/1 scores; not measured for others."""
     one, other = a.column(measure, questions.ids), b.column(measure, questions.ids)
     judged = ~np.isnan(one) & ~np.isnan(other)
+    if not judged.any():
+        return Figure(None, note=UNJUDGED), Figure(None, note=UNJUDGED)
     if not np.isin(np.concatenate([one[judged], other[judged]]), (0.0, 1.0)).all():
         return Figure(None, note="needs 0/1 scores"), Figure(None, note="needs 0/1 scores")
     rescue, harm = flipped(one, other)

@@ -142,7 +142,7 @@ def _instead(context: ReportContext) -> list[str]:
     if share == by:
         return []
     why = "is better when lower" if context.scoring.of(context.by).bounds == SHARE else "is no share"
-    return [f"{measure} {why}: where answers and differences come from, and rescue and harm, are by {share}"]
+    return [f"{measure} {why}: where answers and differences come from is by {share}"]
 
 
 def _terms(options: Options) -> list[Terms]:
