@@ -21,9 +21,9 @@ def tables(context: ReportContext) -> list[Table]:
     header: Header = ("arm", "not right", *causes, "distracted", Column("outdated", "stale"), "as closed book")
     rows = tuple(_attributed(arm, context.closed_book, right, context.label(right)) for arm in context.arms)
     reading = (
-        f"Right: {context.label(right)} is 1. Causes sum to the answers that are not right. distracted: the answer stands in another "
-        "passage of the prompt. outdated: it was right once. as closed book: the evidence was there, and the answer is the one that the "
-        "base model gives without passages."
+        f"Right: {context.label(right)} is 1. Causes sum to the answers that are not right and whose passages are known. distracted: the "
+        "answer stands in another passage of the prompt. outdated: it was right once. as closed book: the evidence was there, and the "
+        "answer is the one that the base model gives without passages."
     )
     return [Table("Why answers are wrong", reading, header, rows)]
 
@@ -31,13 +31,19 @@ def tables(context: ReportContext) -> list[Table]:
 def _attributed(arm: Arm, closed_book: Arm | None, right: str, label: str) -> tuple[Cell, ...]:
     if right not in arm.run.record.estimates:
         return (arm.label, Figure(None, note=f"needs {label}"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    wrong = {id: one for id, one in arm.run.questions.items() if one.score(right) != 1}
-    causes = Counter(one.cause for one in wrong.values() if one.cause is not None)
     if arm.run.record.facts.provenance.context == "none":
         return (arm.label, Figure(None, note="no passages"), *[NOT_MEASURED] * (3 + len(CAUSES)))
-    stale = sum(one.score(STALE) == 1 for one in wrong.values()) if arm.run.has(STALE) else Figure(None)
-    distracted = sum(one.score(DISTRACTED) == 1 for one in wrong.values())
-    return (arm.label, causes.total(), *(causes[name] for name in CAUSES), distracted, stale, _overrides(arm, closed_book, wrong))
+    wrong = {id: one for id, one in arm.run.questions.items() if one.is_answerable and one.score(right) < 1}
+    causes = Counter(one.cause for one in wrong.values() if one.cause is not None)
+    is_known = bool(causes) or not wrong
+    counts: list[Cell] = [causes[name] if is_known else Figure(None) for name in CAUSES]
+    distracted, stale = (_marked(arm, wrong, name) for name in (DISTRACTED, STALE))
+    return (arm.label, len(wrong), *counts, distracted, stale, _overrides(arm, closed_book, wrong) if is_known else Figure(None))
+
+
+def _marked(arm: Arm, wrong: Mapping[str, QuestionScores], score: str) -> Cell:
+    """Wrong answers that a score marks; not measured where the run does not have it."""
+    return sum(one.score(score) == 1 for one in wrong.values()) if arm.run.has(score) else Figure(None)
 
 
 def _overrides(arm: Arm, closed_book: Arm | None, questions: Mapping[str, QuestionScores]) -> Cell:
