@@ -115,7 +115,8 @@ class ReportContext:
     @cached_property
     def priced(self) -> list[tuple[Terms, list[PricedArm]]]:
         """What each arm costs under each of the terms, with the scores that tell right answers."""
-        first = self.scoring.rests_on(self.measure) if self.scoring.of(self.measure).is_share else self.scoring.primary
+        is_of_answers = self.scoring.judges_answers(self.measure) and self.scoring.of(self.measure).is_share
+        first = self.scoring.rests_on(self.measure) if is_of_answers else self.scoring.primary
         scores = list(dict.fromkeys((first, *read_beside(self.arms, first))))
         return [(terms, [priced_arm(arm, self.experiment, terms, scores) for arm in self.arms]) for terms in self.terms]
 

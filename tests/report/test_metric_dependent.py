@@ -204,6 +204,15 @@ def test_a_right_answer_is_priced_by_both_scores_and_never_by_one_in_silence(arm
     assert even["right answers"] == f"{EXACT} 0.920 against 0.000; {HOLDS} 0.920 against 0.950"
 
 
+@pytest.mark.parametrize("measure", ["retrieval/recall_1", "answer/coverage", "abstain/answerable", EM, "outcome/right"])
+def test_a_right_answer_is_priced_by_scores_of_answers_whichever_score_is_declared(tmp_path: Path, measure: str) -> None:
+    rows = [{**row, "outcome/right": row[EM], measure: row.get(measure, 0.25)} for row in scored(40, 0.5, 0.6)]
+    runs = [write_run(tmp_path, mode, mode, [{**row, "outcome/right": row[EM]} for row in rows]) for mode in ("rag", "finetune")]
+    terms = Terms(machine_seconds(), 1.0, 0.0, 100.0, 0.0)
+    ((_, priced),) = ReportContext(runs, declare(measure, 0.0, 0.02), [terms]).priced
+    assert [one.right for one in priced] == [{EM: 0.5, CONTAINS: 0.6}] * 2
+
+
 def test_by_what_price_of_an_error_an_arm_pays_may_depend_on_the_metric(tmp_path: Path) -> None:
     from rag_eval.types import Spend
 
