@@ -98,7 +98,7 @@ class ReportContext:
 
     @cached_property
     def by(self) -> str:
-        """The score that sections below the verdict are by: the declared one, or the lenient one where that measures form."""
+        """The score that sections below the verdict are by: the declared one, or the lenient one where exact match measures form."""
         return right_by(self.records, self.measure)
 
     @cached_property

@@ -72,7 +72,7 @@ def right_by(records: Sequence[RunRecord], measure: str) -> str:
     """
     scoring = scoring_of(*records)
     strict, lenient = scoring.strict(measure), scoring.lenient
-    is_read = scoring.rests_on(measure) == strict and all(lenient in record.estimates for record in records)
+    is_read = scoring.judges_answers(measure) and scoring.rests_on(measure) != lenient and all(lenient in one.estimates for one in records)
     return lenient if is_read and any(keeps_some_form(record, strict) is False for record in records) else measure
 
 

@@ -92,7 +92,7 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
     reason = "; ".join(form_reason(arm.label, arm.run.record, beside[0]) for arm, keeps in kept if keeps is False)
     about = scoring_of(first.run.record, second.run.record).rests_on(measure)
     strict, lenient = (said[name] for name in beside)
-    judged_on = beside[1] if reason and about == beside[0] else measure
+    judged_on = beside[1] if reason and about != beside[1] else measure
     if reason and (about == beside[1] or all(not keeps for _, keeps in kept)):
         return _as_said(said, judged_on, reason)
     is_open = strict.better.word == lenient.better.word == "INCONCLUSIVE"
@@ -157,7 +157,7 @@ def _where_they_agree(
     one = said[measure]
     better = one.better if strict.winner == lenient.winner or reason else None
     better = better if _agree(strict.better, lenient.better, reason) else None
-    same = one.same if _agree(strict.same, lenient.same, reason) else None
+    same = (lenient if reason else one).same if _agree(strict.same, lenient.same, reason) else None
     return Judgement(
         said,
         measure,

@@ -147,6 +147,29 @@ def test_a_score_that_follows_exact_match_does_not_get_round_it(tmp_path: Path, 
     assert (found.better.text, found.winner) == ("METRIC-DEPENDENT", None)
 
 
+def in_sentences(root: Path, mode: str, holding: Sequence[float], f1: Sequence[float]) -> RecordedRun:
+    """Answers of which none equals a gold one."""
+    return write_run(root, mode, mode, [{EM: 0.0, CONTAINS: holds, F1: words} for holds, words in zip(holding, f1, strict=True)])
+
+
+def test_where_exact_match_measures_form_a_claim_about_f1_is_judged_on_containment_too(tmp_path: Path) -> None:
+    rag = in_sentences(tmp_path, "rag", [float(at % 2) for at in range(60)], [0.2] * 60)
+    oracle = in_sentences(tmp_path, "oracle", [float(at % 4 == 0) for at in range(60)], [0.6 + 0.2 * (at % 2) for at in range(60)])
+    found = judge(Arm("rag", rag), Arm("oracle", oracle), declare(F1, 0.0, 0.02))
+    assert (found.said[F1].winner, found.judged_on, found.better.text, found.winner) == ("oracle", CONTAINS, "REFUTED", "rag")
+    assert f"on {HOLDS}? REFUTED. Difference -0.250" in sentence(found)
+    assert ReportContext([rag, oracle], declare(F1, 0.0, 0.02)).by == CONTAINS  # so are the sections below the verdict
+
+
+def test_of_arms_of_different_form_f1_decides_nothing_that_exact_match_and_containment_leave_open(tmp_path: Path) -> None:
+    rag = in_sentences(tmp_path, "rag", [float(at % 4 == 0) for at in range(80)], [0.2] * 80)
+    rows = [{EM: float(at % 16 == 0), CONTAINS: float(at % 4 == 1), F1: 0.7 + 0.1 * (at % 2)} for at in range(80)]
+    finetune = write_run(tmp_path, "finetune", "finetune", rows)
+    found = judge(Arm("rag", rag), Arm("finetune", finetune), declare(F1, 0.07, 0.02))
+    assert found.said[F1].better.word == "SUPPORTED"
+    assert (found.judged_on, found.better.word, found.same.word, found.winner) == (CONTAINS, "INCONCLUSIVE", "INCONCLUSIVE", None)
+
+
 def test_a_declared_score_that_reads_answers_out_of_their_frame_is_not_disqualified_by_exact_match(tmp_path: Path) -> None:
     def run(mode: str, equal: float, extracted: float, holding: float) -> RecordedRun:
         places = zip(scored(200, equal, holding), scored(200, extracted, holding), strict=True)
