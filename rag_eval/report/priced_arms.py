@@ -171,10 +171,11 @@ def _is_bought(is_hosted: bool, terms: Terms) -> bool:
 
 
 def _evaluation(record: RunRecord, terms: Terms) -> float | None:
-    """Loading, answering the questions and asking again."""
+    """Loading, answering the questions and asking again; of recorded answers the tokens alone, for their seconds are another machine's."""
     if "answer" not in record.spends:
         return None
-    prices = [price(record.spends["answer"], terms.sheet, terms.utilisation)]
+    answer = record.spends["answer"]
+    prices = [price(replace(answer, seconds=None) if is_recorded(record) else answer, terms.sheet, terms.utilisation)]
     prices += [machine_price(record.spends[name], terms.sheet, terms.utilisation) for name in ("load", "probe") if name in record.spends]
     return add(prices).usd
 
