@@ -97,7 +97,7 @@ def _trained(training: History) -> str:
 def _problems(counts: Counts) -> Mapping[str, int | None]:
     """How many questions something went wrong with, by what it was."""
     return {
-        "questions did not fit the model": counts.n_error,
+        "questions could not be asked": counts.n_error,
         "questions had passages left out to fit the model": counts.n_truncated_questions,
         "answers were empty": counts.n_malformed,
         "answers were cut at the limit of new tokens": counts.n_cut_answers,

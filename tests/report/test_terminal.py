@@ -55,6 +55,11 @@ def test_one_that_is_too_wide_goes_on_below_with_its_first_column(width: int) ->
     assert every(f"score {at}" in " ".join(cells(text)) for at in range(9))
 
 
+def test_a_question_that_could_not_be_asked_is_called_that_whatever_was_the_reason(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "aaaa", "rag", scored(40, 0.5, 0.5), counts={"n_questions": 40, "n_error": 3})
+    assert "3 questions could not be asked" in console.remarks(run.record)
+
+
 def test_a_cell_wider_than_the_terminal_is_folded_and_not_lost() -> None:
     text = printed([["arm", "said"], ["rag", "x" * 200]])
     assert max(map(len, text.splitlines())) <= WIDTH
