@@ -37,6 +37,11 @@ def base_keeps_form(records: Sequence[RunRecord]) -> bool | None:
     return None if share is None else share >= KEPT
 
 
+def has_two_scores(record: Scored) -> bool:
+    """Whether a run has both scores that tell the form of its answers."""
+    return None not in _scores(record)
+
+
 def two_scores(record: Scored, strict: str = "") -> str:
     """The strict score beside the lenient one, in words."""
     scoring = scoring_of(record)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_eval.report.contrast import ALPHA, Arm, declare
-from rag_eval.report.form import BARE, base_keeps_form, two_scores
+from rag_eval.report.form import BARE, base_keeps_form, has_two_scores, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
 from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
 from rag_eval.score.scoring import scoring_of
@@ -75,7 +75,7 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
-    return Gained(Table(TITLE, _reading(keeps, bare, len(gains), scoring.lenient), header, rows), sentences, leads=keeps is False)
+    return Gained(Table(TITLE, _reading(keeps, bare, len(gains)), header, rows), sentences, leads=keeps is False)
 
 
 def _judged(gain: Gain, arms: Mapping[str, Arm], primary: str, n: int) -> Judgement | None:
@@ -113,9 +113,9 @@ def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[
     return (gain.what, found.name, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
 
 
-def _reading(keeps: bool | None, bare: Sequence[Arm], n: int, lenient: str) -> str:
+def _reading(keeps: bool | None, bare: Sequence[Arm], n: int) -> str:
     intervals = "Paired by question, clustered, intervals of 95 %" + (f" that hold for all {n} at once (Bonferroni)." if n > 1 else ".")
-    measured = ", ".join(f"of {arm.label} {two_scores(arm.run.record)}" for arm in bare if lenient in arm.run.record.estimates)
+    measured = ", ".join(f"of {arm.label} {two_scores(arm.run.record)}" for arm in bare if has_two_scores(arm.run.record))
     if keeps is None:
         return f"Whether the base model keeps the form of the gold answers is not known: too few of its answers hold one. {intervals}"
     if keeps:

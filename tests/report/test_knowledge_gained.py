@@ -136,6 +136,15 @@ def test_of_four_answers_that_hold_a_gold_one_no_form_is_told(tmp_path: Path) ->
     assert "is not known: too few of its answers hold one" in unknown.table.reading
 
 
+def test_an_arm_of_the_experiment_without_exact_match_is_not_asked_for_it(tmp_path: Path) -> None:
+    alone = [{CONTAINS: row[CONTAINS]} for row in scored(200, 0.0, 0.4)]
+    runs = {"closed_book": alone, "rag": scored(200, 0.0, 0.8)}
+    found = knowledge_gained({mode: Arm(mode, write_run(tmp_path, mode, mode, rows)) for mode, rows in runs.items()})
+    assert found is not None
+    assert "of rag exact match is 0.000 where contains is 0.800. So" in found.table.reading
+    assert "closed_book" not in found.table.reading
+
+
 def test_without_a_lenient_score_nothing_is_said_of_form(tmp_path: Path) -> None:
     runs = {mode: write_run(tmp_path, mode, mode, [{EM: 1.0}] * 40) for mode in ("rag", "finetune")}
     assert knowledge_gained({mode: Arm(mode, run) for mode, run in runs.items()}) is None
