@@ -51,8 +51,8 @@ class Terms:
     def text(self) -> str:
         """What they say, and what a cost is of."""
         prices = f"prices {self.sheet.name} of {self.sheet.date}: {self.sheet.source}" if self.is_money else self.sheet.source
-        asked = "an unstated number of" if self.n_queries is None else f"{self.n_queries:,.0f}"
-        horizon = f"{self.hours:g} hours, {asked} questions and {self.n_updates:,.0f} updates"
+        asked = "an unstated number of" if self.n_queries is None else _as_given(self.n_queries)
+        horizon = f"{_as_given(self.hours)} hours, {asked} questions and {_as_given(self.n_updates)} updates"
         return (
             f"Over {horizon}; {prices}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
             "arm it is taken as a new training."
@@ -239,6 +239,11 @@ def usd_of_questions(run: RecordedRun, terms: Terms) -> dict[str, float]:
         usd = price(spend, terms.sheet, terms.utilisation).usd
         found[id] = math.nan if usd is None else usd
     return found
+
+
+def _as_given(value: float) -> str:
+    """A number of the horizon, not rounded, because costs are computed from all of it."""
+    return f"{value:,.15g}"
 
 
 def _part(whole: float | None, share: float | None) -> float | None:

@@ -21,3 +21,9 @@ def test_seconds_that_another_system_recorded_are_not_priced_as_this_machines(tm
     terms = Terms(sheet_named(sheet) if sheet else machine_seconds(), 1.0, 1.0, 100.0, 0.0)
     found = priced_arm(Arm("replay", run), [run.record], terms, [EM])
     assert found.parts["evaluate"] == (usd and pytest.approx(usd))
+
+
+def test_the_horizon_is_told_as_it_was_given() -> None:
+    text = Terms(machine_seconds(), 1.0, 720.25, 1000.4, 1.5).text
+    assert text.startswith("Over 720.25 hours, 1,000.4 questions and 1.5 updates;")
+    assert Terms(machine_seconds(), 1.0, 8760.0, 2e6, 12.0).text.startswith("Over 8,760 hours, 2,000,000 questions and 12 updates;")
