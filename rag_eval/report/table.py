@@ -148,7 +148,7 @@ def number(value: float) -> str:
     if 0 < size < 0.001:
         return f"{value:.4f}" if size >= 0.00005 else f"{value:.1e}"
     if size < 10:
-        return f"{value:.3f}"
+        return _share(value)
     return f"{value:.1f}" if size < 1000 else f"{value:,.0f}"
 
 
@@ -161,10 +161,10 @@ def _form(rounding: Rounding, value: float) -> Callable[[float], str]:
 
 
 def _share(value: float) -> str:
-    return number(value) if math.isinf(value) else f"{value:.3f}"
+    return number(value) if math.isinf(value) else f"{round(value, 3) + 0.0:.3f}"  # + 0.0: what rounds to 0 has no sign
 
 
 def _amount(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return "<0.001" if 0 < value < 0.001 else f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
+    return "<0.001" if 0 < value < 0.001 else f"{value + 0.0:,.3g}" if value < 100 else f"{value:,.0f}"

@@ -102,6 +102,11 @@ def test_no_column_is_narrower_than_a_word_of_it(width: int) -> None:
         (Figure(None, is_cached=True), "amount", "cached"),
         (Figure(None, note="no passages"), "share", f"{NOT_MEASURED} (no passages)"),
         (Figure(0.5, rounding="share"), "text", "0.500"),
+        (Figure(-0.0, -0.0004, 0.0004), "share", "0.000 [0.000, 0.000]"),
+        (Figure(-0.0), "figure", "0.000"),
+        (Figure(-0.0), "amount", "0"),
+        (Figure(-0.0004), "figure", "-0.0004"),
+        (Figure(-0.5, -0.75, 0.25), "figure", "-0.500 [-0.750, 0.250]"),
     ],
 )
 def test_a_number_is_rounded_as_its_column_says(cell: Figure, kind: str, shown: str) -> None:
