@@ -91,6 +91,23 @@ def test_a_closed_book_of_the_experiment_is_found_though_it_is_not_compared(arms
     assert line(known(*arms[1:]), KNOWN)["rag"].value == 0.5
 
 
+@pytest.mark.parametrize(
+    ("dtypes", "of_closed_book", "is_found"),
+    [
+        (("float32", "float32"), "float32", True),
+        (("float32", "float32"), "bfloat16", False),
+        (("float32", "bfloat16"), "float32", True),  # compared by allow_mismatch=true
+        (("float32", "bfloat16"), "float16", False),
+    ],
+)
+def test_the_closed_book_of_the_experiment_is_like_some_arm_in_what_the_arms_differ_in(
+    tmp_path: Path, dtypes: tuple[str, str], of_closed_book: str, is_found: bool
+) -> None:
+    arm(tmp_path, "closed_book", [1.0] * 40, comparison={"dtype": of_closed_book})
+    both = [arm(tmp_path, mode, [1.0] * 40, comparison={"dtype": one}) for mode, one in zip(("rag", "finetune"), dtypes, strict=True)]
+    assert (context(*both).closed_book is not None) is is_found
+
+
 def overlaps(n: int) -> list[dict[str, Any]]:
     return [{"overlap": "question"}] * n + [{"overlap": "none"}] * (40 - n)
 
