@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rag_eval.report.table import Table
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#!|~$])")
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # where GitHub sees that an address of a page begins
 
 
 def inert(text: object) -> str:
@@ -17,9 +18,9 @@ def inert(text: object) -> str:
 
 
 def escape(text: object) -> str:
-    """Text as Markdown shows it literally: no markup, no HTML, no link, no new table cell."""
+    """Text as Markdown shows it literally: no markup, no HTML, no link to a page, no new table cell."""
     html = inert(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", html)
+    return _ADDRESS.sub(r"\\", _SPECIAL.sub(r"\\\1", html))
 
 
 def as_markdown(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:

@@ -227,6 +227,7 @@ def test_hostile_text_is_inert_everywhere(record: Record, report: Any, tmp_path:
 
 def test_escape_leaves_nothing_that_markdown_reads() -> None:
     assert escape("a|b`c`<d>&[e](f)\n# g") == r"a\|b\`c\`&lt;d&gt;&amp;\[e\](f) \# g"
+    assert escape("see https://a.example/b, HTTP://c or www.d.example") == r"see https:\//a.example/b, HTTP:\//c or www\.d.example"
     assert inert("a\u202eb\x1b[0m\u200b") == "ab[0m"
 
 
