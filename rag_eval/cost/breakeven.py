@@ -34,11 +34,6 @@ class BreakEven:
     high: float | None = None
     reason: str = ""
 
-    @property
-    def is_unbounded(self) -> bool:
-        """Whether the interval has no upper end."""
-        return self.high == math.inf
-
 
 def break_even_queries(first: ArmCost, second: ArmCost, *, hours: float, n_updates: float, saving: Estimate | None = None) -> BreakEven:
     """Q* = [(F_2 - F_1) + V (U_2 - U_1) + (S_2 - S_1) T] / (q_1 - q_2): number of questions at which the second arm pays.

@@ -26,11 +26,6 @@ class Parts:
     w_hit: Column  # mean of 1 - score over these; nan if there are none
     w_miss: Column  # mean of 1 - score over the others; nan if there are none
 
-    def rebuilt(self) -> Column:
-        """acc, computed from the three other terms."""
-        hit, miss = 1 - self.w_hit, 1 - self.w_miss
-        return np.asarray(self.h * np.where(self.h > 0, hit, 0.0) + (1 - self.h) * np.where(self.h < 1, miss, 0.0))
-
 
 @dataclass(frozen=True)
 class Kitagawa:
@@ -39,14 +34,6 @@ class Kitagawa:
     retrieval: Column  # due to the share of questions with evidence in the prompt
     reading: Column  # due to accuracy with evidence in the prompt
     fallback: Column  # due to accuracy without it
-
-
-@dataclass(frozen=True)
-class Flips:
-    """Changes from arm a to arm b: acc_b - acc_a = rescue * (1 - acc_a) - harm * acc_a."""
-
-    rescue: Column  # mean score of b where a is wrong; nan if a is never wrong
-    harm: Column  # mean of 1 - score of b where a is right; nan if a is never right
 
 
 def resampled(codes: NDArray[np.int64], weights: Column) -> Total:
@@ -106,31 +93,16 @@ def kitagawa(a: Parts, b: Parts) -> Kitagawa:
 
 
 def flipped(a: Column, b: Column) -> tuple[Column, Column]:
-    """The columns averaged by `flips`: score of b where a is wrong, and 1 - score of b where a is right; nan elsewhere."""
+    """Columns whose means are rescue and harm: score of b where a is wrong, and 1 - score of b where a is right; nan elsewhere.
+
+    acc_b - acc_a = rescue * (1 - acc_a) - harm * acc_a.
+    """
     return np.where(a == 0, b, np.nan), np.where(a == 1, 1 - b, np.nan)
 
 
 def wrong_by_stratum(right: Column, hit: Column) -> tuple[Column, Column]:
     """The columns averaged by w_hit and w_miss: 1 - score where the evidence was in the prompt, and where it was not; nan elsewhere."""
     return np.where(hit == 1, 1 - right, np.nan), np.where(hit == 0, 1 - right, np.nan)
-
-
-def flips(a: Column, b: Column) -> Flips:
-    """Rescue and harm rates of b over a.
-
-    Args:
-        a: float64 (n,), scores of the first arm, 0 or 1.
-        b: float64 (n,), scores of the second arm, in [0, 1].
-
-    Returns:
-        The two rates; nan where a is never wrong or never right.
-
-    Raises:
-        ValueError: if a score of a is neither 0 nor 1, a score of b is outside [0, 1], or the shapes differ.
-    """
-    _check(b, a)
-    rescue, harm = (_share(np.asarray(np.nansum(column)), np.asarray((~np.isnan(column)).sum())) for column in flipped(a, b))
-    return Flips(rescue, harm)
 
 
 def _filled(a: Column, b: Column) -> tuple[Column, Column]:

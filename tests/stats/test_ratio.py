@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, t, ttest_1samp
+from scipy.stats import t, ttest_1samp
 
-from rag_eval.stats.bootstrap import cluster_weights, expanded
+from rag_eval.stats.bootstrap import cluster_weights
 from rag_eval.stats.estimate import estimate
 from rag_eval.stats.interval import Interval
-from rag_eval.stats.ratio import bca_ratio_of_means, ratio_of_means, ratio_of_percentiles
+from rag_eval.stats.ratio import ratio_of_means, ratio_of_percentiles
 
 NAN = math.nan
 
@@ -65,28 +65,7 @@ def test_ratios_are_of_questions_measured_in_both_arms() -> None:
     y, x = pairs(20)
     assert ratio_of_means([*y, NAN, 1.0], [*x, 1.0, NAN], range(22)) == ratio_of_means(y, x, range(20))
     assert ratio_of_means([NAN], [1.0], ["a"]) is None
-    assert bca_ratio_of_means([NAN], [1.0], ["a"], seed=0) is None
     assert ratio_of_percentiles([NAN], [1.0], ["a"], 0.5, seed=0) is None
-
-
-def test_bca_ratio_is_that_of_scipys_paired_bootstrap_of_the_clusters_sums() -> None:
-    y, x = pairs(60)
-    found = bca_ratio_of_means(y, x, [at // 2 for at in range(60)], seed=0, n_resamples=2_000, confidence=0.90)
-    sums = tuple(np.reshape(values, (30, 2)).sum(axis=1) for values in (y, x))
-    level, rng = expanded(0.90, 30), np.random.default_rng(7)
-    expected = bootstrap(
-        sums,
-        lambda y, x: y.sum() / x.sum(),
-        paired=True,
-        vectorized=False,
-        n_resamples=4_000,
-        confidence_level=level,
-        method="BCa",
-        rng=rng,
-    ).confidence_interval
-    assert found is not None
-    assert (found.value, found.n, found.n_clusters) == (pytest.approx(sum(y) / sum(x)), 60, 30)
-    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=0.02)
 
 
 @pytest.mark.parametrize("q", [0.5, 0.8])
@@ -111,8 +90,6 @@ def test_ratio_of_medians_is_of_the_usual_medians() -> None:
 
 def test_ratios_that_cannot_be_drawn_again_are_refused() -> None:
     for y, clusters in (([0.0, 1.0], ["a", "b"]), ([1.0, 1.0], ["a", "a"])):
-        with pytest.raises(ValueError, match="above 0 of at least 2 clusters"):
-            bca_ratio_of_means(y, [1.0, 1.0], clusters, seed=0)
         with pytest.raises(ValueError, match="above 0 of at least 2 clusters"):
             ratio_of_percentiles(y, [1.0, 1.0], clusters, 0.5, seed=0)
     with pytest.raises(ValueError, match="0 < q < 1"):
