@@ -9,6 +9,7 @@ from dataclasses import replace
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.selection import is_under_trained, labels
 from rag_eval.report.form import keeps_some_form
+from rag_eval.report.ranking import best_first
 from rag_eval.report.table import Cell, Column, Figure, Table, Term, figure
 from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.types import Spend
@@ -65,8 +66,8 @@ def value_of(cell: Cell) -> float | None:
 def _ranked(rows: Sequence[tuple[Cell, ...]], columns: Sequence[Column], measure: str, scoring: Scoring) -> list[tuple[Cell, ...]]:
     """Best first by a measure, what was not measured last."""
     at = [column.name for column in columns].index(measure)
-    sign = -1.0 if scoring.of(measure).better == "higher" else 1.0
-    return sorted(rows, key=lambda row: math.inf if (value := value_of(row[at])) is None else sign * value)
+    order = best_first({number: value_of(row[at]) for number, row in enumerate(rows)}, scoring.of(measure).better)
+    return [rows[number] for number in order]
 
 
 def _marks(record: RunRecord) -> Iterator[str]:

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.summary import summarised
-from rag_eval.report.table import Cell, Figure, Table, Term, interval_figure
+from rag_eval.report.cold_start import cold_start_rows
+from rag_eval.report.table import Cell, Table, Term, interval_figure
 from rag_eval.report.terminal import show
 from rag_eval.score.labels import label_of
 
@@ -20,9 +21,7 @@ def latency_tables(records: Sequence[LatencyRecord]) -> list[Table]:
     rows: list[tuple[Cell, ...]] = [
         (Term(name, label_of(name)), *(interval_figure(found[record.arm].get(name)) for record in records)) for name in names
     ]
-    for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
-        if any(record.cold_start for record in records):
-            rows.append((title, *(Figure(getattr(record.cold_start, of) if record.cold_start else None) for record in records)))
+    rows += [(title, *figures) for title, figures in cold_start_rows(records)]
     one = records[0].protocol
     reading = (
         f"{one['scenario']}, {one['n_queries']} questions after {one['n_warmup']} warm-up requests a shape, {one['n_blocks']} blocks, arms "

@@ -10,6 +10,7 @@ from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import newest, read_latencies
 from rag_eval.latency.summary import summarised
+from rag_eval.report.cold_start import cold_start_rows
 from rag_eval.report.context import ReportContext
 from rag_eval.report.contrast import Arm
 from rag_eval.report.table import Cell, Figure, Table, Term, figure, interval_figure
@@ -53,9 +54,7 @@ def _pair_table(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Tab
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys([*left, *right]):
         rows.append((_term(name), interval_figure(left.get(name)), interval_figure(right.get(name)), *_paired(one, other, name)))
-    for title, of in (("cold start: load s", "load_s"), ("cold start: first question s", "first_query_s")):
-        if one.cold_start is not None and other.cold_start is not None:
-            rows.append((title, Figure(getattr(one.cold_start, of)), Figure(getattr(other.cold_start, of)), "", ""))
+    rows += [(title, *figures, "", "") for title, figures in cold_start_rows([one, other])]
     if one.timings:
         rows += _model_rows(one, other)
     how = one.protocol

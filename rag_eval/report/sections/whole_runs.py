@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 from rag_eval.report.context import ReportContext
 from rag_eval.report.priced_arms import Terms
+from rag_eval.report.ranking import best_first
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, Term
 from rag_eval.report.whole_run_metrics import whole_run_figures
-from rag_eval.score.scoring import Scoring
 
 READING = """Of all questions of a run together, with 95 % intervals over clusters. Best first: by the values alone; where intervals
 overlap, the order may be chance."""
@@ -27,14 +24,8 @@ def _table(context: ReportContext, names: list[str], terms: Terms) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for name in names:
         figures = {label: each.get(name, Figure(None)) for label, each in zip(labels, found, strict=True)}
-        order = ", ".join(_ranked(figures, name, context.scoring)) or NOT_MEASURED
+        measured = {label: one.value for label, one in figures.items() if one.value is not None}
+        order = ", ".join(best_first(measured, context.scoring.of(name).better)) or NOT_MEASURED
         rows.append((Term(name, context.label(name)), *figures.values(), order))
     header: Header = ("measure", *labels, Column("best first", kind="text"))
     return Table(f"Whole runs, {terms.heading}", " ".join(READING.split()), header, tuple(rows))
-
-
-def _ranked(figures: Mapping[str, Figure], measure: str, scoring: Scoring) -> list[str]:
-    """The keys of those that were measured, best first; equal ones in their order."""
-    sign = -1.0 if scoring.of(measure).better == "higher" else 1.0
-    known = {key: sign * one.value for key, one in figures.items() if one.value is not None and not math.isnan(one.value)}
-    return sorted(known, key=known.__getitem__)
