@@ -40,12 +40,13 @@ class Plan:
     embedder: str
     output_dir: Path
     base: Overrides = ()  # the training that those with START go on from
+    more: Overrides = ()  # further settings of every run
 
     @property
     def overrides(self) -> Overrides:
         """What all runs have in common."""
         settings = (f"dataset.preset={self.preset}", "dataset.questions.nothings=[]", "n_probe=0", "tracking=none")
-        return *settings, f"experiment_name={EXPERIMENT}", f"output_dir={self.output_dir}"
+        return *settings, *self.more, f"experiment_name={EXPERIMENT}", f"output_dir={self.output_dir}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from rag_eval.cli.augment import augment
 from rag_eval.cli.latency import latency
-from rag_eval.cli.report import report
+from rag_eval.cli.report import decide, report
 from rag_eval.cli.run import run
 from rag_eval.processes import n_processes
 
@@ -15,6 +15,7 @@ USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the sa
 rag-eval latency [key=value ...]  time several modes together, as in mode=rag,finetune
 rag-eval lessons [key=value ...]  training questions made of your documents
 rag-eval report [key=value ...]   the table of recorded runs; report compare, report power
+rag-eval decide [key=value ...]   which recorded arm meets your load, latency and accuracy at least cost
 
 python run.py --help shows the keys and their choices."""
 
@@ -22,7 +23,13 @@ python run.py --help shows the keys and their choices."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     command, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    commands: dict[str, Callable[[list[str]], int]] = {"run": run, "latency": latency, "lessons": augment, "report": report}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "run": run,
+        "latency": latency,
+        "lessons": augment,
+        "report": report,
+        "decide": decide,
+    }
     if command in commands and command != "run" and n_processes() > 1:
         print(f"error: rag-eval {command} is started once; only run takes several processes. Leave accelerate launch out.", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 python -m rag_eval.report [key=value ...]                         one line an arm; rank=MEASURE puts them in order
 python -m rag_eval.report compare RUN_A RUN_B [key=value ...]     two or more runs against each other
 python -m rag_eval.report power effect=0.03 discordant=0.2 deff=1.5   how many questions a comparison needs
+python -m rag_eval.report decide queries_per_day=... ...          which arm meets constraints at least cost; decide --help
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rag_eval.errors import RagEvalError
 from rag_eval.report.markdown import inert
 
 USAGE = __doc__
-COMMANDS = ("compare", "power")  # modules of this folder
+COMMANDS = ("compare", "decide", "power")  # modules of this folder
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,6 +32,10 @@ def main(argv: Sequence[str]) -> int:
             from rag_eval.report.commands.compare import compare
 
             compare(arguments)
+        elif command == "decide":
+            from rag_eval.report.commands.decide import decide_command
+
+            decide_command(arguments)
         elif command == "power":
             from rag_eval.report.commands.power import power
 

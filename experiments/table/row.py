@@ -1,0 +1,53 @@
+"""A row of the table: its claims, the runs that decide them, and its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.effects.arms import Arms, Plan
+from experiments.study import Run
+from experiments.table.claims import Results, TableClaim
+from experiments.table.presets import Preset
+from rag_eval.types import Estimate
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a curve with its 95 % interval; `low` and `high` are None where none was measured."""
+
+    x: float
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+    @classmethod
+    def of(cls, x: float, one: Estimate) -> Point:
+        """The point of an estimate."""
+        return cls(x, one.mean, one.low, one.high, one.n)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Named series of points over one axis."""
+
+    id: str  # of its figure, in kebab case
+    title: str
+    x: str  # title of the axis, with the unit
+    y: str
+    series: dict[str, tuple[Point, ...]]
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table."""
+
+    name: str
+    claims: Callable[[Preset], Sequence[TableClaim]]
+    arms: Callable[[Preset], Arms]  # runs in each world, as overrides of `run.py`
+    work: Callable[[Preset, Plan], Sequence[Run[Any, Any]]]  # other measurements, by name; each may use those made before it
+    curves: Callable[[Preset, Results], Sequence[Curve]]

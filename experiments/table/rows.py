@@ -1,0 +1,9 @@
+"""The rows of the table, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.table.row import Row
+
+ROWS: Sequence[Row] = ()
