@@ -95,6 +95,7 @@ class Report:
     more: Mapping[str, object] = field(default_factory=dict)  # of the JSON file
     picture: Picture | None = None
     is_as_expected: bool = True  # False ends with 3
+    files: Callable[[Path, Sequence[str]], Sequence[Path]] | None = None  # writes more into the folder, given all notes; returns what
 
 
 @dataclass(frozen=True)
@@ -237,4 +238,5 @@ def write_report(out: Path, name: str, title: str, report: Report, notes: Sequen
     plain = {"schema_version": 1, "notes": list(notes), **report.more, "sections": as_json(report.sections)}
     write_atomically(out / f"{name}.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
     write_atomically(out / f"{name}.md", text)
-    show(report.sections, [*notes, f"written: {out / f'{name}.md'}, {out / f'{name}.json'}"], Console())
+    written = [out / f"{name}.md", out / f"{name}.json", *(report.files(out, notes) if report.files is not None else ())]
+    show(report.sections, [*notes, f"written: {', '.join(map(str, written))}"], Console())

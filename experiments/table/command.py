@@ -5,11 +5,12 @@
     python -m experiments preset=real        # hours, SmolLM2-135M-Instruct
 
 Keys: preset=ci, rows= (names with commas between; all where none is given), runs=outputs, out=reports/table. Finished runs are taken
-from disk, so the same command goes on after an interruption. Writes OUT/PRESET/summary.md and table.json.
+from disk, so the same command goes on after an interruption. Writes summary.md, summary.html with its figures, and table.json.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,19 @@ from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.options import choice, several
 from experiments.study import Found, Report, Run, Study, form_notes
 from experiments.table.claims import Finding, Results, judge
+from experiments.table.html.summary import Summary, write_summary
 from experiments.table.presets import PRESETS, Preset
 from experiments.table.report import as_data, cells_section, claims_section
 from experiments.table.row import Row
 from experiments.table.rows import ROWS
 from rag_eval.errors import ConfigError
+from rag_eval.record.atomic_io import write_atomically
 from rag_eval.record.load import RecordedRun
+from rag_eval.recorded_texts import texts_of
+from rag_eval.report.html.matrix import Block, comparable, matrix
 
 NAMES = tuple(row.name for row in ROWS)
+DATA = "table.json"
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,30 @@ def report(options: Options, found: Found[Any, Any]) -> Report:
     worlds = f"worlds: preset {size.world}, seeds {', '.join(map(str, size.seeds))}; embedder {size.embedder}"
     notes = [f"measured on: {size.measured_on}", worlds, *form_notes({name: pool.records for name, pool in gathered.arms.items()})]
     sections = [cells_section(findings), *(claims_section(name, those) for name, those in findings.items())]
-    return Report(sections, notes, as_data(findings, curves, size))
+    data = as_data(findings, curves, size)
+
+    def files(out: Path, told: Sequence[str]) -> list[Path]:
+        blocks = blocks_of(found)
+        arms = {arm: run.record for block in reversed(blocks) for arm, run in block.runs.items()}
+        page = Summary(STUDY.title, size.measured_on, findings, curves, matrix(blocks), arms, told)
+        write_atomically(out / DATA, json.dumps({"schema_version": 1, "notes": list(told), **data}, indent=1, allow_nan=False) + "\n")
+        return [*write_summary(page, out), out / DATA]
+
+    return Report(sections, notes, data, files=files)
+
+
+def blocks_of(found: Found[Any, Any]) -> list[Block]:
+    """Of each world the runs whose answers stand side by side, the same arms in every world, with their texts."""
+    worlds: dict[int, dict[str, RecordedRun]] = {}
+    for key, run in found.items():
+        if isinstance(key, ArmRun) and key.at == 0:
+            worlds.setdefault(key.seed, {})[key.arm] = run
+    chosen = comparable(next(iter(worlds.values()), {}))
+    kept = {seed: {arm: runs[arm] for arm in chosen if arm in runs} for seed, runs in worlds.items()}
+    return [
+        Block(f"world {seed}" if len(kept) > 1 else "", runs, {arm: texts_of(run) for arm, run in runs.items()})
+        for seed, runs in kept.items()
+    ]
 
 
 STUDY = Study("summary", "Fine-tuning versus RAG", "experiments", Options, runs, report)

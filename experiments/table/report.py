@@ -10,6 +10,7 @@ from typing import Any
 from experiments.table.claims import Finding, Number
 from experiments.table.presets import Preset
 from experiments.table.row import Curve
+from rag_eval.record.serialize import null_where_not_finite
 from rag_eval.report.table import Cell, Column, Figure, Header, Table
 
 CELLS = (("fine-tuning", "pro"), ("fine-tuning", "con"), ("RAG", "pro"), ("RAG", "con"))
@@ -73,12 +74,12 @@ def declared(one: Finding) -> str:
 
 
 def as_data(findings: Mapping[str, Sequence[Finding]], curves: Mapping[str, Sequence[Curve]], preset: Preset) -> dict[str, Any]:
-    """The content of table.json."""
+    """The content of table.json; null where a number is not finite."""
     rows = [
         {"name": name, "claims": [_data(one, preset) for one in those], "curves": [asdict(curve) for curve in curves[name]]}
         for name, those in findings.items()
     ]
-    return {"preset": preset.name, "measured_on": preset.measured_on, "rows": rows}
+    return dict(null_where_not_finite({"preset": preset.name, "measured_on": preset.measured_on, "rows": rows}))
 
 
 def _data(one: Finding, preset: Preset) -> dict[str, Any]:
