@@ -10,6 +10,7 @@ from typing import Any
 from experiments.table.claims import Finding, Number
 from experiments.table.presets import Preset
 from experiments.table.row import Curve
+from rag_eval.record.serialize import null_where_not_finite
 from rag_eval.report.table import Cell, Column, Figure, Header, Table
 
 CELLS = (("fine-tuning", "pro"), ("fine-tuning", "con"), ("RAG", "pro"), ("RAG", "con"))
@@ -97,6 +98,6 @@ def _data(one: Finding, preset: Preset) -> dict[str, Any]:
         "verdict": one.verdict.word,
         "text": one.verdict.text,
         "reason": one.reason,
-        "number": None if number is None else asdict(number),
+        "number": None if number is None else null_where_not_finite(asdict(number)),
         "measured_on": preset.measured_on,
     }
