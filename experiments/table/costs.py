@@ -170,8 +170,9 @@ def right_answer_ratio(over: PricedPool, under: PricedPool, n_queries: float) ->
     log = mean_of(terms, [over.clusters[name] for name in names])
     if isinstance(log, Missing):
         return log
-    narrower = None if log.low_90 is None or log.high_90 is None else (math.exp(log.low_90), math.exp(log.high_90))
-    return Number(math.exp(log.mean), math.exp(log.low), math.exp(log.high), log.n, log.n_clusters, None, *(narrower or (None, None)))
+    low_90, high_90 = (None if limit is None else math.exp(limit) for limit in (log.low_90, log.high_90))
+    limits = math.exp(log.low), math.exp(log.high)
+    return Number(math.exp(log.mean), *limits, log.n, log.n_clusters, log.design_effect, low_90, high_90)
 
 
 def totals(arm: PricedPool, n_queries: float) -> tuple[float, float, float] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from experiments.table.claims import Measured, Missing, Number
-from rag_eval.stats.estimate import estimate
+from rag_eval.stats.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.stats.interval import Interval
 from rag_eval.stats.power import mde_from_se
 from rag_eval.stats.ratio import ratio_of_means, ratio_of_percentiles
@@ -37,13 +37,20 @@ def mean_of(values: Sequence[float], clusters: Clusters, is_share: bool = False)
     one, narrower = at(0.95), at(0.90)
     if one is None or narrower is None:
         return Missing("nothing was measured")
-    limits = narrower.low, narrower.high
-    return Number(one.mean, one.low, one.high, one.n, one.n_clusters, None, *limits, _mde(one.low, one.high, one.n_clusters))
+    deff, mde = design_effect(values, clusters), _mde(one.low, one.high, one.n_clusters)
+    return Number(one.mean, one.low, one.high, one.n, one.n_clusters, deff, narrower.low, narrower.high, mde)
 
 
 def ratio_of(numerator: Sequence[float], denominator: Sequence[float], clusters: Clusters) -> Measured:
-    """The mean of one divided by the mean of the other over the same questions, with Fieller's interval."""
-    return _number(lambda confidence: ratio_of_means(numerator, denominator, clusters, confidence))
+    """The mean of one divided by the mean of the other over the same questions, with Fieller's interval.
+
+    The design effect is that of the linear terms y - r x of the ratio r.
+    """
+    found = _number(lambda confidence: ratio_of_means(numerator, denominator, clusters, confidence))
+    if isinstance(found, Missing):
+        return found
+    terms = [y - found.mean * x for y, x in zip(numerator, denominator, strict=True)]
+    return replace(found, design_effect=design_effect(terms, clusters))
 
 
 def ratio_at(numerator: Sequence[float], denominator: Sequence[float], clusters: Clusters, q: float) -> Measured:
@@ -53,7 +60,7 @@ def ratio_at(numerator: Sequence[float], denominator: Sequence[float], clusters:
 
 def of_repetitions(found: Measured) -> Measured:
     """A number over repetitions of a measurement, which has no clusters of questions."""
-    return found if isinstance(found, Missing) else replace(found, n_clusters=None)
+    return found if isinstance(found, Missing) else replace(found, n_clusters=None, design_effect=None)
 
 
 def constant(value: float, n: int) -> Number:
@@ -89,6 +96,15 @@ def slopes(columns: Mapping[float, Sequence[float]]) -> list[float]:
     x = np.log(list(columns)) - np.log(list(columns)).mean()
     found: list[float] = (x @ np.log(np.array(list(columns.values()))) / (x @ x)).tolist()
     return found
+
+
+def design_effect(values: Sequence[float], clusters: Clusters) -> float | None:
+    """The variance of a mean with clusters over that without; None where one of them is 0 or there is a single cluster."""
+    codes, (x,) = judged(clusters, values)
+    if len(x) < 2 or int(codes.max()) < 1:
+        return None
+    se, independent = clustered_se(x, codes), float(x.std(ddof=1)) / math.sqrt(len(x))
+    return None if is_flat(x, se) or independent == 0 else (se / independent) ** 2
 
 
 def _number(at: Callable[[float], Interval | None]) -> Measured:

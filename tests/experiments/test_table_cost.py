@@ -46,6 +46,8 @@ def number(measured: Number | Missing) -> Number:
 def test_a_question_of_twice_the_seconds_costs_twice_as_much(tmp_path: Path) -> None:
     one = number(tuned_question_is_cheaper(found(tmp_path), ""))
     assert (one.mean, one.n, one.n_clusters) == (pytest.approx(2.0), 4, 2)
+    # y - 2 x is 0.1, 0.1, -0.1, -0.1, so the mean has the standard error 0.1 by clusters and 0.1155 / 2 by questions
+    assert one.design_effect == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("utilisation", [0.1, 0.5, 1.0])
