@@ -31,6 +31,8 @@ from rag_eval.run_spec import RunSpec
 from rag_eval.system import System
 from rag_eval.types import Example, QADataset
 
+ONLY_TRAINED_ON = {"train_share", "lessons", "n_phrasings", "n_restatements"}  # parameters of datasets that change no test question
+
 
 @dataclass(frozen=True)
 class TimedArm:
@@ -86,7 +88,7 @@ def time_arms(cfgs: Mapping[str, DictConfig]) -> list[TimedArm]:
 
 
 def _asked(spec: RunSpec) -> tuple[Any, ...]:
-    dataset = {name: value for name, value in spec.dataset.params.items() if name not in {"train_share", "lessons"}}
+    dataset = {name: value for name, value in spec.dataset.params.items() if name not in ONLY_TRAINED_ON}
     return spec.dataset.target, dataset, spec.latency, spec.split
 
 

@@ -142,3 +142,8 @@ def test_an_arm_and_its_control_of_form_are_asked_the_same_and_may_be_timed_toge
     )
     other = replace(own, dataset=own.dataset.having(path="y.json"))
     assert _asked(own) == _asked(control) != _asked(other)
+
+
+def test_arms_that_are_trained_on_more_phrasings_are_asked_the_same_and_may_be_timed_together() -> None:
+    few, many = (checked("mode=finetune", "dataset.preset=ci", f"dataset.n_phrasings={n}", f"dataset.n_restatements={n}") for n in (1, 6))
+    assert _asked(few) == _asked(many) != _asked(checked("mode=finetune", "dataset.preset=laptop"))

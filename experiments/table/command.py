@@ -68,8 +68,8 @@ def runs(options: Options) -> list[Run[Any, Any]]:
     """
     if not trains(options.size.generator):
         raise ConfigError(f"generator={options.size.generator} has no weights to train; choose tiny, smollm2 or hf.")
-    work = [run for row in options.chosen for run in row.work(options.size, options.plan)]
-    return [*runs_of(options.plan, arms_of(options)), *work]
+    work = {run.key: run for row in options.chosen for run in row.work(options.size, options.plan)}
+    return [*runs_of(options.plan, arms_of(options)), *work.values()]
 
 
 def arms_of(options: Options) -> Arms:

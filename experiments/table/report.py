@@ -98,6 +98,6 @@ def _data(one: Finding, preset: Preset) -> dict[str, Any]:
         "verdict": one.verdict.word,
         "text": one.verdict.text,
         "reason": one.reason,
-        "number": None if number is None else asdict(number),
+        "number": None if number is None else null_where_not_finite(asdict(number)),
         "measured_on": preset.measured_on,
     }

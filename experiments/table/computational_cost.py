@@ -1,0 +1,226 @@
+"""Computational cost: what is paid before the first question and for each, and from when on fine-tuning pays.
+
+Thresholds are those of section 2.3 of the protocol. Questions of a month are those that its expectations name: 10,000, below which what
+comes before the first question is expected to dominate, and 100,000, from which fine-tuning is said to pay.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from statistics import fmean
+from typing import Any
+
+from experiments.effects.arms import ARMS, Arms, Plan
+from experiments.effects.trained_arms import BASE, TRAINED
+from experiments.study import Run
+from experiments.table.claims import Measured, Missing, Results, TableClaim
+from experiments.table.costs import (
+    PricedPool,
+    break_even,
+    pays_from,
+    pays_until_updates,
+    priced_pool,
+    question_ratio,
+    right_answer_ratio,
+    total_ratio,
+    totals,
+    upfront_in_questions,
+)
+from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
+from experiments.table.index_sizes import BUILDING, N_BUILDS, Building, building
+from experiments.table.numbers import of_repetitions, ratio_of
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Point, Row
+from experiments.table.sessions import BEFORE_MODEL
+from rag_eval.score.primary import CONTAINS, EM
+
+RAG = "rag"
+FEW, MANY = 10_000, 100_000  # questions a month
+EVERY_DAY = 30.0  # updates a month
+UTILISATIONS = (0.1, 0.5, 1.0)
+USUAL = 0.5  # utilisation of claims on which it hardly acts
+QUESTIONS = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)  # of the curve
+SOURCE = "protocol 2.3"
+
+
+def _priced(found: Results, utilisation: float, measure: str = "") -> tuple[PricedPool, PricedPool]:
+    """rag and the fine-tuned arm."""
+    rag, tuned = (priced_pool(name, found.arms[name], utilisation, measure) for name in (RAG, BASE))
+    return rag, tuned
+
+
+def tuned_question_is_cheaper(found: Results, _: str) -> Measured:
+    """What a question costs with rag, divided by what it costs with the fine-tuned model."""
+    return question_ratio(*_priced(found, USUAL))
+
+
+def break_even_at(utilisation: float, found: Results, _: str) -> Measured:
+    """From how many questions a month on fine-tuning pays."""
+    return pays_from(*_priced(found, utilisation))
+
+
+def upfront(found: Results, _: str) -> Measured:
+    """What fine-tuning costs before the first question, in its own questions."""
+    return upfront_in_questions(_priced(found, USUAL)[1])
+
+
+def updates_borne(found: Results, _: str) -> Measured:
+    """How many retrainings a month fine-tuning bears before rag is cheaper."""
+    return pays_until_updates(*_priced(found, USUAL), n_queries=MANY)
+
+
+def training_by_indexing(found: Results, _: str) -> Measured:
+    """Seconds of a training, the mean over worlds taken as exact, divided by those of embedding and indexing the same documents."""
+    trained = [record.spends["learn"].seconds for record in found.arms[BASE].records]
+    known = [seconds for seconds in trained if seconds is not None]
+    if len(known) < len(trained):
+        return Missing("the seconds of a training were not measured")
+    built: Building = found.work[BUILDING]
+    return of_repetitions(ratio_of([fmean(known)] * len(built.seconds), built.seconds, range(len(built.seconds))))
+
+
+def few_questions_in_all(found: Results, _: str) -> Measured:
+    """What a month of few questions costs with rag, divided by what it costs with the fine-tuned model."""
+    return total_ratio(*_priced(found, USUAL), n_queries=FEW)
+
+
+def retrieval_share(found: Results, _: str) -> Measured:
+    """Share of the seconds of a rag question, in batches, that embedding and searching take."""
+    pool = found.arms[RAG]
+    seconds = [pool.predictions[name].seconds for name in pool.rows]
+    steps = [sum(one.get(stage, 0.0) for stage in BEFORE_MODEL) for one in seconds]
+    return ratio_of(steps, [sum(one.values()) for one in seconds], [pool.clusters[name] for name in pool.rows])
+
+
+def right_answer_is_dearer(found: Results, metric: str) -> Measured:
+    """What a right answer costs in all with rag, divided by what it costs with the fine-tuned model, in a month of many questions."""
+    return right_answer_ratio(*_priced(found, USUAL, metric), n_queries=MANY)
+
+
+def claims(_: Preset) -> Sequence[TableClaim]:
+    """The claims of the row."""
+    both = (RAG, BASE)
+    return (
+        declare(
+            "tuned-question-is-cheaper",
+            TUNED_PRO,
+            "A question costs less with the fine-tuned model than with retrieval",
+            above(1.0),
+            f"usd a question, rag / finetune, each with its share of a batch; utilisation {USUAL:g}",
+            f"{SOURCE}: refuted if a question costs no more with rag",
+            tuned_question_is_cheaper,
+            both,
+        ),
+        *(
+            declare(
+                f"pays-at-utilisation-{100 * utilisation:.0f}",
+                TUNED_PRO,
+                f"Fine-tuning has paid within {MANY:,} questions a month of a machine that works {utilisation:.0%} of its hours",
+                below(float(MANY)),
+                "break-even: (usd before the first question, finetune - rag) / (usd a question, rag - finetune), paired by question",
+                f"{SOURCE}: price lists put the break-even at tens to hundreds of thousands of questions",
+                partial(break_even_at, utilisation),
+                both,
+                "questions a month",
+            )
+            for utilisation in UTILISATIONS
+        ),
+        declare(
+            "upfront-dominates",
+            TUNED_CON,
+            f"What fine-tuning costs before the first question would pay for more than {FEW:,} of its questions",
+            above(float(FEW)),
+            f"usd of training, evaluation and a month of storage / usd a question, finetune; utilisation {USUAL:g}",
+            f"{SOURCE}: what comes before the first question dominates below 10,000 to 1,000,000 questions",
+            upfront,
+            (BASE,),
+            "questions",
+        ),
+        declare(
+            "retraining-every-day-never-pays",
+            TUNED_CON,
+            f"With a retraining every day, {MANY:,} questions a month never pay for fine-tuning",
+            below(EVERY_DAY),
+            f"updates a month that fine-tuning bears before rag is cheaper, at {MANY:,} questions; utilisation {USUAL:g}",
+            f"{SOURCE}: an update a day is the fastest that it foresees",
+            updates_borne,
+            both,
+            "updates a month",
+        ),
+        declare(
+            "indexing-is-cheaper-than-training",
+            RAG_PRO,
+            "Training takes at least ten times as long as embedding and indexing the same documents",
+            above(10.0),
+            f"seconds of training, mean over worlds / seconds of embedding and indexing, {N_BUILDS} times without a cache",
+            "protocol 2.3 and 2.4: at least ten times",
+            training_by_indexing,
+            (BASE, BUILDING),
+        ),
+        declare(
+            "rag-is-cheaper-for-few-questions",
+            RAG_PRO,
+            f"A month of {FEW:,} questions costs less with retrieval than with fine-tuning",
+            below(1.0),
+            f"usd in all, rag / finetune, at {FEW:,} questions a month without updates; utilisation {USUAL:g}",
+            f"{SOURCE}: what comes before the first question dominates below 10,000 to 1,000,000 questions",
+            few_questions_in_all,
+            both,
+        ),
+        declare(
+            "retrieval-costs-at-query-time",
+            RAG_CON,
+            "Embedding a question and searching take more than a tenth of what a question costs with retrieval",
+            above(0.1),
+            "seconds of embedding and searching / all seconds of a question, rag, in batches",
+            f"{SOURCE}: ten per cent of the cost count as no difference",
+            retrieval_share,
+            (RAG,),
+            "share",
+        ),
+        declare(
+            "right-answer-is-dearer-with-rag",
+            RAG_CON,
+            f"At {MANY:,} questions a month a right answer costs more with retrieval than with fine-tuning",
+            above(1.0),
+            f"usd in all a right answer, rag / finetune; utilisation {USUAL:g}",
+            f"{SOURCE}: cost per correct answer",
+            right_answer_is_dearer,
+            both,
+            metrics=(EM, CONTAINS),
+        ),
+    )
+
+
+def arms(_: Preset) -> Arms:
+    """Runs of both sides."""
+    return {RAG: ARMS[RAG], BASE: TRAINED[BASE]}
+
+
+def work(_: Preset, plan: Plan) -> Sequence[Run[Any, Any]]:
+    """How long the index is built."""
+    return [building(plan)]
+
+
+def curves(_: Preset, found: Results) -> Sequence[Curve]:
+    """Cumulative cost against questions, with the break-even and its interval."""
+    if found.lacking((RAG, BASE)):
+        return []
+    rag, tuned = _priced(found, USUAL)
+    series = {arm.cost.name: _totals(arm) for arm in (rag, tuned)}
+    turning, _ = break_even(rag, tuned)
+    ends = [x for x in (turning.low, turning.value, turning.high) if x is not None and 0 < x < math.inf]
+    band = tuple(Point(x, total[0]) for x in ends if (total := totals(rag, x)) is not None)
+    series |= {"break-even with its 95 % interval": band} if turning.verdict == "from" and band else {}
+    title = f"Cost of a month by its number of questions, utilisation {USUAL:g}"
+    return [Curve("cumulative-cost", title, "questions a month", "usd in all", series, log_x=True, log_y=True)]
+
+
+def _totals(arm: PricedPool) -> tuple[Point, ...]:
+    known = ((n, totals(arm, n)) for n in QUESTIONS)
+    return tuple(Point(n, *total) for n, total in known if total is not None)
+
+
+ROW = Row("Computational cost", claims, arms, work, curves)

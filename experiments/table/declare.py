@@ -1,0 +1,59 @@
+"""How a row declares its claims: cell, threshold with its direction, and what measures it."""
+
+from __future__ import annotations
+
+from experiments.table.claims import Kind, Measure, Side, TableClaim
+from rag_eval.stats.verdict import Claim, Direction
+
+Cell = tuple[Side, Kind]
+TUNED_PRO: Cell = ("fine-tuning", "pro")
+TUNED_CON: Cell = ("fine-tuning", "con")
+RAG_PRO: Cell = ("RAG", "pro")
+RAG_CON: Cell = ("RAG", "con")
+ANY = ("",)  # metrics of a claim that depends on none
+
+Limit = tuple[float, Direction, float | None]
+
+
+def above(threshold: float) -> Limit:
+    """The number is claimed to be above a threshold."""
+    return threshold, "above", None
+
+
+def below(threshold: float) -> Limit:
+    """The number is claimed to be below a threshold."""
+    return threshold, "below", None
+
+
+def within(threshold: float, margin: float) -> Limit:
+    """The number is claimed to be no further from a threshold than a margin."""
+    return threshold, "equivalent", margin
+
+
+def declare(
+    id: str,
+    cell: Cell,
+    text: str,
+    limit: Limit,
+    contrast: str,
+    source: str,
+    measure: Measure,
+    needs: tuple[str, ...],
+    unit: str = "times",
+    metrics: tuple[str, ...] = ANY,
+) -> TableClaim:
+    """A claim of a cell.
+
+    Args:
+        id: in kebab case.
+        cell: side, and pro or con.
+        text: the statement.
+        limit: from `above`, `below` or `within`.
+        contrast: what is compared.
+        source: of the expected direction and the threshold.
+        measure: from results to the number.
+        needs: arms and measurements.
+        unit: of the number.
+        metrics: that must agree; one where the number depends on none.
+    """
+    return TableClaim(id, *cell, Claim(id, text, *limit), contrast, source, measure, needs, unit, metrics)

@@ -1,0 +1,241 @@
+"""Inference time: a question from its arrival to the last token, one after the other, arms in alternation.
+
+Thresholds are those of section 2.5 of the protocol: ten per cent of a latency count as no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import fmean
+from typing import Any
+
+from experiments.effects.arms import ARMS, Arms, Plan, searching
+from experiments.effects.trained_arms import BASE, TRAINED
+from experiments.study import Run
+from experiments.table.claims import Measured, Missing, Results, TableClaim
+from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
+from experiments.table.live import LIVE, Live, live
+from experiments.table.numbers import mean_of, of_repetitions, ratio_at, ratio_of
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Point, Row
+from experiments.table.sessions import (
+    FORCED,
+    NATURAL,
+    Session,
+    Size,
+    e2e_ratio,
+    forced,
+    natural,
+    paired,
+    predicted_by_measured,
+    retrieval_share,
+    retrieval_share_of_gap,
+)
+from rag_eval.latency.record import LatencyRecord
+from rag_eval.stats.estimate import estimate
+
+RAG, BARE = "rag", "closed_book"
+ONE_PASSAGE = "rag, one passage"
+STAGES = ("embed", "search", "rerank", "prompt", "prefill", "decode")  # in the order of a question
+NARROW, WIDE = Size(80, 10), Size(160, 16)  # a 95th percentile needs 59 questions, an interval 10 clusters
+P95, MEDIAN = 0.95, 0.5
+SOURCE = "protocol 2.5"
+
+
+def slower(session: str, arm: str, q: float, found: Results, _: str) -> Measured:
+    """The q-quantile of the time of an arm, divided by that of the fine-tuned model."""
+    timed: Session = found.work[session]
+    if arm not in timed:
+        return Missing(f"{arm} is not part of this preset")
+    return e2e_ratio(timed[arm], timed[BASE], q)
+
+
+def training_by_writing(found: Results, _: str) -> Measured:
+    """Seconds of a training, the mean over worlds taken as exact, divided by those of replacing a document in the live store."""
+    measured: Live | Missing = found.work[LIVE]
+    if isinstance(measured, Missing):
+        return measured
+    trained = [record.spends["learn"].seconds for record in found.arms[BASE].records]
+    known = [seconds for seconds in trained if seconds is not None]
+    if len(known) < len(trained):
+        return Missing("the seconds of a training were not measured")
+    return of_repetitions(ratio_of([fmean(known)] * len(measured.write_s), measured.write_s, range(len(measured.write_s))))
+
+
+def found_at_once(found: Results, _: str) -> Measured:
+    """Share of replaced documents whose new text the next question finds."""
+    measured: Live | Missing = found.work[LIVE]
+    if isinstance(measured, Missing):
+        return measured
+    return of_repetitions(mean_of(measured.is_found, range(len(measured.is_found)), is_share=True))
+
+
+def slower_while_written_to(found: Results, _: str) -> Measured:
+    """The median time of rag while documents are written, divided by that with nothing else going on."""
+    measured: Live | Missing = found.work[LIVE]
+    if isinstance(measured, Missing):
+        return measured
+    pairs = paired(measured.busy, measured.quiet)
+    busy, quiet = ([pair[at].e2e_s for pair in pairs] for at in (0, 1))
+    return ratio_at(busy, quiet, [one.block for one, _ in pairs], MEDIAN)
+
+
+def share_of_answer(found: Results, _: str) -> Measured:
+    """The retrieval step's share of the time of rag."""
+    return retrieval_share(found.work[NATURAL][RAG])
+
+
+def share_of_gap(found: Results, _: str) -> Measured:
+    """The retrieval step's share of the time by which rag is slower than the fine-tuned model."""
+    return _of_gap(retrieval_share_of_gap, found)
+
+
+def additive_model(found: Results, _: str) -> Measured:
+    """The gap that the additive model tells, divided by the measured one."""
+    return _of_gap(predicted_by_measured, found)
+
+
+def _of_gap(of: Callable[[LatencyRecord, LatencyRecord], Measured], found: Results) -> Measured:
+    timed: Session = found.work[NATURAL]
+    return of(timed[RAG], timed[BASE])
+
+
+def claims(_: Preset) -> Sequence[TableClaim]:
+    """The claims of the row."""
+    return (
+        declare(
+            "tuned-is-faster",
+            TUNED_PRO,
+            "The slowest answers come sooner from the fine-tuned model than with retrieval",
+            above(1.0),
+            "95th percentile from question to last token, rag / finetune, answers as they are",
+            f"{SOURCE}: refuted if the fine-tuned model takes as long or longer",
+            partial(slower, NATURAL, RAG, P95),
+            (NATURAL,),
+        ),
+        declare(
+            "tuned-is-faster-at-equal-length",
+            TUNED_PRO,
+            "They do so too where all answers have the same length",
+            above(1.0),
+            "95th percentile from question to last token, rag / finetune, every answer as long as the recorded ones are on average",
+            f"{SOURCE}: forced length",
+            partial(slower, FORCED, RAG, P95),
+            (FORCED,),
+        ),
+        declare(
+            "tuned-is-faster-than-one-passage",
+            TUNED_PRO,
+            "Retrieval with a single passage is still more than a tenth slower",
+            above(1.1),
+            "median from question to last token, rag with one passage / finetune",
+            f"{SOURCE}: refuted if rag with k=1 is within ten per cent",
+            partial(slower, NATURAL, ONE_PASSAGE, MEDIAN),
+            (NATURAL, ONE_PASSAGE),
+        ),
+        declare(
+            "retraining-takes-longer-than-writing",
+            TUNED_CON,
+            "A retraining takes at least ten times as long as writing the changed document into the live store",
+            above(10.0),
+            "seconds of a training, mean over worlds / seconds of replacing a document in PostgreSQL, embedding included",
+            "protocol 2.4: at least ten times",
+            training_by_writing,
+            (BASE, LIVE),
+        ),
+        declare(
+            "live-store-is-current",
+            RAG_PRO,
+            "The question after a document was written finds its new text",
+            above(0.95),
+            "share of documents replaced in PostgreSQL whose new text the next search gives",
+            "protocol 2.4: at least 95 % of the canary questions",
+            found_at_once,
+            (LIVE,),
+            "share",
+        ),
+        declare(
+            "live-store-is-not-slower",
+            RAG_PRO,
+            "Answers take no longer while documents are written into the store",
+            within(1.0, 0.1),
+            "median from question to last token, rag on PostgreSQL, a document written beside each question / none",
+            f"{SOURCE}; 2.0: ten per cent of a latency count as no difference",
+            slower_while_written_to,
+            (LIVE,),
+        ),
+        declare(
+            "retrieval-step-is-felt",
+            RAG_CON,
+            "The retrieval step takes more than a tenth of the time of an answer",
+            above(0.1),
+            "seconds of embedding, searching and reranking / all, rag",
+            f"{SOURCE}; 2.0: ten per cent of a latency count as no difference",
+            share_of_answer,
+            (NATURAL,),
+            "share",
+        ),
+        declare(
+            "retrieval-step-is-why-it-is-slower",
+            RAG_CON,
+            "Most of the time by which rag is slower is spent in the retrieval step",
+            above(0.5),
+            "seconds of embedding, searching and reranking, rag - finetune / seconds in all, rag - finetune",
+            f"{SOURCE}: expected to be refuted, since rag is slower by reading the prompt, not by searching",
+            share_of_gap,
+            (NATURAL,),
+            "share",
+        ),
+        declare(
+            "stages-explain-the-difference",
+            RAG_CON,
+            "How much slower rag is follows from its stages and tokens",
+            within(1.0, 0.1),
+            "mean seconds by which rag is slower than finetune: from the additive model / measured",
+            f"{SOURCE}: must hold within ten per cent, else something is measured wrongly",
+            additive_model,
+            (NATURAL,),
+        ),
+    )
+
+
+def arms(preset: Preset) -> Arms:
+    """Runs of both sides and of the base model."""
+    found: Arms = {BARE: ARMS[BARE], RAG: ARMS[RAG], BASE: TRAINED[BASE]}
+    return found | {ONE_PASSAGE: (searching("retriever.k=1"),)} if preset.is_wide else found
+
+
+def work(preset: Preset, plan: Plan) -> Sequence[Run[Any, Any]]:
+    """The sessions."""
+    size, every = size_of(preset), arms(preset)
+    return [natural(plan, every, size), forced(plan, {arm: every[arm] for arm in (RAG, BASE)}, size), live(plan, size)]
+
+
+def size_of(preset: Preset) -> Size:
+    """Of the sessions of a preset."""
+    return WIDE if preset.is_wide else NARROW
+
+
+def curves(_: Preset, found: Results) -> Sequence[Curve]:
+    """Latency by stage."""
+    if found.lacking((NATURAL,)):
+        return []
+    timed: Session = found.work[NATURAL]
+    there = [stage for stage in STAGES if any(stage in one.seconds for record in timed.values() for one in record.timings)]
+    series = {arm: _stages(record, there) for arm, record in timed.items()}
+    axis = "stage: " + ", ".join(f"{number} {stage}" for number, stage in enumerate(there, start=1))
+    return [Curve("latency-by-stage", "Mean time of a question by stage, one request at a time", axis, "ms", series)]
+
+
+def _stages(record: LatencyRecord, stages: Sequence[str]) -> tuple[Point, ...]:
+    blocks = [one.block for one in record.timings]
+    points = []
+    for number, stage in enumerate(stages, start=1):
+        ms = [1000 * one.seconds[stage] for one in record.timings if stage in one.seconds]
+        one = estimate(ms, blocks, binary=False, bounds=None) if len(ms) == len(blocks) else None
+        points += [] if one is None else [Point.of(number, one)]
+    return tuple(points)
+
+
+ROW = Row("Inference time", claims, arms, work, curves)

