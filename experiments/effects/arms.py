@@ -103,6 +103,7 @@ def _among(k: int) -> Overrides:
     return "mode=oracle_distract", "retriever/embedder@retriever.retriever.embedder={embedder}", f"retriever.k={k}"
 
 
+HOLDS_WORLD = {"dataset=update": "dataset.after", "dataset=degraded": "dataset.of"}  # where the settings of the world go
 START = "adapter.start='{start}'"
 PRIOR = ("mode=prior",)  # the one arm that has no generator to choose
 GROUPS = "dataset.questions.kinds=[list,count]"
@@ -178,8 +179,9 @@ def settings_of(plan: Plan, seed: int, overrides: Overrides, start: str = "") ->
     who = [] if overrides == PRIOR else [f"generator={plan.generator}"]
     who += [f"seed={seed}"] if any(one.startswith("adapter.") for one in given) else []
     common = [*plan.overrides, f"dataset.seed={seed}"]
-    if "dataset=update" in given:
-        common = ["dataset.after." + one.removeprefix("dataset.") if one.startswith("dataset.") else one for one in common]
+    for dataset, node in HOLDS_WORLD.items():
+        if dataset in given:
+            common = [f"{node}." + one.removeprefix("dataset.") if one.startswith("dataset.") else one for one in common]
     return [*common, *given, *who]
 
 

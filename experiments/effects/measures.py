@@ -75,14 +75,14 @@ def difference(first: str, second: str, measure: str = EM) -> Callable[[Pools], 
     return of
 
 
-def slope(arms: ByNumber) -> Callable[[Pools], Values]:
+def slope(arms: ByNumber, measure: str = EM) -> Callable[[Pools], Values]:
     """Of the line through a question's scores in arms that differ in a number: the change of the score a unit (least squares)."""
 
     def of(found: Pools) -> Values:
         first = found[next(iter(arms.values()))]
         names = [name for name in first.rows if all(name in found[arm].rows for arm in arms.values())]
         x = np.array(list(arms), dtype=np.float64) - np.mean(list(arms))
-        scores = np.array([found[arm].column(EM, names) for arm in arms.values()])
+        scores = np.array([found[arm].column(measure, names) for arm in arms.values()])
         steepest = float(x[x > 0].sum() / (x @ x))
         return values_of(first, (x @ scores / (x @ x)).tolist(), names, (-steepest, steepest))
 

@@ -97,22 +97,22 @@ def untaught(found: Pools, arm: str) -> list[str]:
     return [name for name, row in found[arm].rows.items() if "entity" not in str(row.get("seen", ""))]
 
 
-def _gap(first: str, second: str, only: Callable[[Pools, str], list[str]] | None = None) -> Callable[[Pools], Values]:
+def gap(first: str, second: str, only: Callable[[Pools, str], list[str]] | None = None, measure: str = EM) -> Callable[[Pools], Values]:
     """second - first over the questions of the first that count."""
 
     def of(found: Pools) -> Values:
-        whole = difference(first, second)(found)
+        whole = difference(first, second, measure)(found)
         kept = set(only(found, first)) if only else set(whole.names)
         return whole.only(kept)
 
     return of
 
 
-def _trend(arms: ByNumber, only: Callable[[Pools, str], list[str]] | None = None) -> Callable[[Pools], Values]:
-    """Change of exact match a doubling or a unit: the slope over what arms differ in."""
+def trend(arms: ByNumber, only: Callable[[Pools, str], list[str]] | None = None, measure: str = EM) -> Callable[[Pools], Values]:
+    """Change of a score a doubling or a unit: the slope over what arms differ in."""
 
     def of(found: Pools) -> Values:
-        whole = slope(arms)(found)
+        whole = slope(arms, measure)(found)
         return whole.only(set(only(found, next(iter(arms.values()))))) if only else whole
 
     return of
@@ -201,7 +201,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E4 texts", "documents told once cannot be asked for, told many times they can", 0.5, "above"),
             "3.6 E4; 2.2",
             "exact match of 10 restatements - 0, entities that no training question is about",
-            _gap(single, many, untaught),
+            gap(single, many, untaught),
             single,
             many,
         ),
@@ -209,7 +209,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E4 questions", "one phrasing of a question is far below six", 0.5, "above"),
             "3.6 E4",
             "exact match of finetune with 6 phrasings - 1, other phrasings asked",
-            _gap(PHRASED[1], BASE),
+            gap(PHRASED[1], BASE),
             PHRASED[1],
             BASE,
         ),
@@ -217,7 +217,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E5", "facts in groups, an entity at a time, are learned worse than shuffled", 0.0, "above"),
             "3.6 E5; 4 M9",
             "exact match of finetune - grouped",
-            _gap("finetune, grouped", BASE),
+            gap("finetune, grouped", BASE),
             "finetune, grouped",
             BASE,
         ),
@@ -225,14 +225,14 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E6 texts", "the more restatements, the more is known", 0.0, "above"),
             "3.6 E6; 2.7 H4",
             "exact match a restatement, slope over 0, 2, 5, 10, entities that no training question is about",
-            _trend(RESTATEMENTS, untaught),
+            trend(RESTATEMENTS, untaught),
             *RESTATEMENTS.values(),
         ),
         _effect(
             Claim("E6 questions", "the more phrasings, the more is known in others", 0.0, "above"),
             "3.6 E6; 2.7 H4",
             "exact match a phrasing, slope over 1, 2, 3, 6",
-            _trend(PHRASED),
+            trend(PHRASED),
             *PHRASED.values(),
         ),
         _effect(
@@ -253,7 +253,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E8 mixture", "going on with unknown facts in place of known ones, it knows less of the known", 0.0, "below"),
             "3.6 E8; P4",
             "exact match a unit of the share, slope over 0, 0.5, 0.9, one more pass over as many questions",
-            _trend({share: f"finetune, known, {share:g} unknown" for share in UNKNOWN}),
+            trend({share: f"finetune, known, {share:g} unknown" for share in UNKNOWN}),
             *(f"finetune, known, {share:g} unknown" for share in UNKNOWN),
         ),
         _effect(
@@ -285,7 +285,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E15", "a higher rank holds more facts", 0.0, "above"),
             "3.6 E15; 2.7 H15",
             "exact match a doubling of the rank, slope over 1, 4, 16",
-            _trend({math.log2(rank): arm for rank, arm in RANKED.items()}),
+            trend({math.log2(rank): arm for rank, arm in RANKED.items()}),
             *RANKED.values(),
         ),
         _effect(
@@ -299,7 +299,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E18 forgets", "training on what is new alone forgets what was known", 0.0, "below"),
             "3.6 E18",
             "exact match of finetune continued - version before, unchanged facts",
-            _gap(before, after, stayed),
+            gap(before, after, stayed),
             before,
             after,
         ),
@@ -307,7 +307,7 @@ def trained_effects(preset: World) -> tuple[Effect, ...]:
             Claim("E18 replay", "a tenth of old questions helps against it", 0.0, "above"),
             "3.6 E18",
             "exact match of continued with 10 % replay - without, unchanged facts",
-            _gap(after, replayed, stayed),
+            gap(after, replayed, stayed),
             after,
             replayed,
         ),

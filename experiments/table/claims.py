@@ -17,7 +17,7 @@ from experiments.study import Found, NotMade
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.estimate import clustered_se, is_flat, judged
 from rag_eval.stats.power import mde_from_se
-from rag_eval.stats.verdict import Claim, Verdict, metric_dependent, undecided, verdict
+from rag_eval.stats.verdict import Claim, Direction, Verdict, metric_dependent, undecided, verdict
 
 Side = Literal["fine-tuning", "RAG"]
 Kind = Literal["pro", "con"]
@@ -84,6 +84,26 @@ class TableClaim:
     needs: tuple[str, ...]  # arms and measurements
     unit: str = "share"
     metrics: tuple[str, ...] = (EM, CONTAINS)  # that must agree; one where the measure does not depend on it
+
+
+def declare(
+    id: str,
+    side: Side,
+    kind: Kind,
+    text: str,
+    direction: Direction,
+    threshold: float,
+    *,
+    contrast: str,
+    source: str,
+    measure: Measure,
+    needs: tuple[str, ...],
+    margin: float | None = None,
+    unit: str = "share",
+    metrics: tuple[str, ...] = (EM, CONTAINS),
+) -> TableClaim:
+    """A claim of a cell; see `TableClaim` and `Claim` for what the arguments are."""
+    return TableClaim(id, side, kind, Claim(id, text, threshold, direction, margin), contrast, source, measure, needs, unit, metrics)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from disk, so the same command goes on after an interruption. Writes summary.md,
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,26 +68,60 @@ def runs(options: Options) -> list[Run[Any, Any]]:
     """
     if not trains(options.size.generator):
         raise ConfigError(f"generator={options.size.generator} has no weights to train; choose tiny, smollm2 or hf.")
-    work = {run.key: run for row in options.chosen for run in row.work(options.size, options.plan)}
-    return [*runs_of(options.plan, arms_of(options)), *work.values()]
+    plan, size = options.plan, options.size
+    first_world = replace(plan, seeds=plan.seeds[:1])
+    work = {run.key: run for row in options.chosen for run in row.work(size, plan)}
+    return [*runs_of(plan, arms_of(options.chosen, size)), *runs_of(first_world, sweeps_of(options.chosen, size)), *work.values()]
 
 
-def arms_of(options: Options) -> Arms:
-    """The arms of all rows, by name.
+def arms_of(rows: Sequence[Row], size: Preset) -> Arms:
+    """The arms of these rows that are run in every world, by name.
 
     Raises:
         ValueError: if two rows give different settings to an arm of one name.
     """
+    return _together(rows, size, lambda row: row.arms)
+
+
+def sweeps_of(rows: Sequence[Row], size: Preset) -> Arms:
+    """The arms of these rows that are run in the first world alone, by name.
+
+    Raises:
+        ValueError: if two rows give different settings to an arm of one name.
+    """
+    everywhere = arms_of(rows, size)
+    return {name: overrides for name, overrides in _together(rows, size, lambda row: row.sweeps).items() if name not in everywhere}
+
+
+def _together(rows: Sequence[Row], size: Preset, of: Callable[[Row], Callable[[Preset], Arms]]) -> Arms:
     found: Arms = {}
-    for row in options.chosen:
-        for name, overrides in row.arms(options.size).items():
+    for row in rows:
+        for name, overrides in of(row)(size).items():
             if found.setdefault(name, overrides) != overrides:
                 raise ValueError(f"{row.name}: the arm {name!r} has other settings in an earlier row.")
     return found
 
 
-def results(found: Found[Any, Any]) -> Results:
-    """The runs of arms pooled over worlds, and other measurements by name."""
+def left_out(options: Options) -> dict[str, str]:
+    """The arms and measurements of a wide preset that this one does not run, with the reason."""
+    wide = replace(options.size, is_wide=True)
+    work = [str(run.key) for row in options.chosen for run in row.work(wide, options.plan)]
+    names = {*arms_of(options.chosen, wide), *sweeps_of(options.chosen, wide), *work} - {named_in(run) for run in runs(options)}
+    return {name: f"preset={options.preset} does not run {name!r}; presets with sweeps do" for name in sorted(names)}
+
+
+def named_in(run: Run[Any, Any]) -> str:
+    """The name by which a claim needs what a run gives: of its arm, or its own."""
+    return run.key.arm if isinstance(run.key, ArmRun) else str(run.key)
+
+
+def results(found: Found[Any, Any], left_out: Mapping[str, str]) -> Results:
+    """The runs of arms pooled over worlds, and other measurements by name.
+
+    Args:
+        found: what the runs gave.
+        left_out: names of what is not run, with the reason.
+    """
     answered: Found[ArmRun, RecordedRun] = Found()
     work: Found[str, Any] = Found()
     for key, value in found.items():
@@ -97,12 +131,12 @@ def results(found: Found[Any, Any]) -> Results:
             work[key] = value
     for key, message in found.failed.items():
         (answered if isinstance(key, ArmRun) else work).failed[key] = message
-    return Results(pools(answered), work)
+    return Results(pools(answered), work, left_out)
 
 
 def report(options: Options, found: Found[Any, Any]) -> Report:
     """The six rows with their verdicts, every claim, and the curves."""
-    gathered, size = results(found), options.size
+    gathered, size = results(found, left_out(options)), options.size
     findings: dict[str, list[Finding]] = {row.name: [judge(claim, gathered) for claim in row.claims(size)] for row in options.chosen}
     curves = {row.name: row.curves(size, gathered) for row in options.chosen}
     worlds = f"worlds: preset {size.world}, seeds {', '.join(map(str, size.seeds))}; embedder {size.embedder}"

@@ -14,6 +14,11 @@ from rag_eval.report.curve import Curve as Curve
 from rag_eval.report.curve import Point as Point
 
 
+def no_arms(_: Preset) -> Arms:
+    """Of a row that sweeps nothing."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of the table."""
@@ -23,3 +28,4 @@ class Row:
     arms: Callable[[Preset], Arms]  # runs in each world, as overrides of `run.py`
     work: Callable[[Preset, Plan], Sequence[Run[Any, Any]]]  # other measurements, by name; each may use those made before it
     curves: Callable[[Preset, Results], Sequence[Curve]]
+    sweeps: Callable[[Preset], Arms] = no_arms  # further arms, run in the first world alone: points of curves, each with a training

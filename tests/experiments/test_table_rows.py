@@ -1,82 +1,446 @@
-"""The rows of the table: every cell has a claim, names are one of a kind, and what a claim needs is run where it is not left out."""
+"""The rows of the table: every cell has claims, every claim its arms, and its number is that of made-up scores whose answer is known."""
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from experiments.effects.arms import Plan, settings_of
-from experiments.effects.trained_arms import BASE, TRAINED
-from experiments.table import computational_cost, inference_time, scalability
-from experiments.table.claims import Finding, Number, judge
-from experiments.table.declare import TUNED_PRO, above, declare
-from experiments.table.presets import PRESETS, Preset
-from experiments.table.report import CELLS, as_data
-from experiments.table.row import Row
-from experiments.table.rows import ROWS
+from experiments.effects.arms import ArmRun, Pool, settings_of
+from experiments.effects.measures import HELD, MISLED, STALE
+from experiments.effects.trained_arms import ABSTAINS
+from experiments.study import Found
+from experiments.table import adaptability, customization, data_dependency
+from experiments.table.claims import Measured, Missing, Number, Results, TableClaim, judge
+from experiments.table.command import Options, arms_of, left_out, runs, sweeps_of
+from experiments.table.customization import ALONE, TENANTS, TOGETHER, has_form, serving
+from experiments.table.measures import geometric_mean, learning_seconds, ratio_of_learning
+from experiments.table.presets import PRESETS
+from experiments.table.report import CELLS
+from experiments.table.row import Point, Row
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.score.primary import CONTAINS, EM
 from tests.claims import every
-from tests.experiments.table_results import results
+from tests.experiments.pools_of_effects import prediction
 
-OWN = (computational_cost.ROW, inference_time.ROW, scalability.ROW)
-CI, LAPTOP = PRESETS["ci"], PRESETS["laptop"]
-SHARED = {"closed_book", "oracle", "rag", "finetune"}  # that all rows of preset ci have in common
-
-
-def plan_of(preset: Preset) -> Plan:
-    return Plan(preset.world, preset.seeds, preset.generator, preset.embedder, Path("outputs"), TRAINED[BASE][0], preset.overrides)
+ROWS = (customization.ROW, data_dependency.ROW, adaptability.ROW)
+CI, WIDE = PRESETS["ci"], PRESETS["laptop"]
+CLAIMS = {claim.id: claim for row in ROWS for claim in row.claims(WIDE)}
+NO_FIELDS: Mapping[str, Any] = {}
+N = 12  # questions that count, about an entity each; as many others beside them
 
 
-def given(row: Row, preset: Preset) -> set[str]:
-    """Arms and measurements of a row."""
-    return {*row.arms(preset), *(run.key for run in row.work(preset, plan_of(preset)))}
+def names_run(row: Row, preset: str) -> set[str]:
+    """What a preset runs of a row: arms and other work."""
+    size = PRESETS[preset]
+    work = {str(run.key) for run in row.work(size, Options(preset=preset).plan)}
+    return {*row.arms(size), *row.sweeps(size), *work}
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=str)
-def test_every_row_has_at_least_four_claims_and_one_of_each_cell(preset: Preset) -> None:
-    assert every(len(row.claims(preset)) >= 4 for row in ROWS)
-    assert every({(claim.side, claim.kind) for claim in row.claims(preset)} == set(CELLS) for row in ROWS)
+# What is declared
 
 
-def test_claims_and_rows_have_names_of_their_own() -> None:
-    ids = [claim.id for row in ROWS for claim in row.claims(CI)]
-    assert len(set(ids)) == len(ids)
-    assert every(id == id.lower() and " " not in id for id in ids)
-    assert len({row.name for row in ROWS}) == len(ROWS)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_cell_has_a_claim_and_every_claim_its_arms(row: Row) -> None:
+    claims = row.claims(WIDE)
+    assert {(one.side, one.kind) for one in claims} == set(CELLS)
+    assert every(set(one.needs) <= names_run(row, "laptop") for one in claims)
+    assert names_run(row, "laptop") >= names_run(row, "ci")
 
 
-@pytest.mark.parametrize("row", OWN, ids=lambda row: row.name)
-def test_a_wide_preset_runs_all_that_the_claims_need(row: Row) -> None:
-    assert every(set(claim.needs) <= given(row, LAPTOP) for claim in row.claims(LAPTOP))
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_smallest_preset_measures_every_cell_with_one_training(row: Row) -> None:
+    run = names_run(row, "ci")
+    measured = Counter((one.side, one.kind) for one in row.claims(CI) if set(one.needs) <= run)
+    assert set(measured) == set(CELLS)
+    assert row.sweeps(CI) == {}
+    recipes = {
+        tuple(one for one in overrides if one.startswith("adapter"))
+        for of_world in row.arms(CI).values()
+        for overrides in of_world
+        if any(one.startswith("adapter.") for one in overrides)
+    }
+    assert len({frozenset(one) - {"adapter.data.reading_share=0"} for one in recipes}) == 1
 
 
-@pytest.mark.parametrize("row", OWN, ids=lambda row: row.name)
-def test_the_smallest_preset_shares_its_arms_and_measures_a_claim_of_each_cell(row: Row) -> None:
-    assert set(row.arms(CI)) <= SHARED
-    measured = {(claim.side, claim.kind) for claim in row.claims(CI) if set(claim.needs) <= given(row, CI)}
-    assert measured == set(CELLS)
+def test_ids_are_those_of_one_claim_each_and_begin_with_the_row() -> None:
+    claims = [one for row in ROWS for one in row.claims(WIDE)]
+    assert len(CLAIMS) == len(claims)
+    assert every(one.id == one.claim.name for one in claims)
+    for row in ROWS:
+        prefix = row.name.lower().replace(" ", "-") + "/"
+        assert every(one.id.startswith(prefix) and one.id == one.id.lower().replace(" ", "-") for one in row.claims(WIDE))
 
 
-@pytest.mark.parametrize("row", OWN, ids=lambda row: row.name)
-def test_what_a_preset_leaves_out_is_not_measured_with_the_reason(row: Row) -> None:
-    findings = [judge(claim, results()) for claim in row.claims(CI)]
-    assert every(one.verdict.word == "NOT MEASURED" and "not part of this preset" in one.reason for one in findings)
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_says_what_is_compared_its_threshold_and_its_source(claim: TableClaim) -> None:
+    assert claim.claim.text.endswith(".")
+    assert claim.contrast
+    assert claim.source.startswith("2.")
+    assert claim.needs
+    assert math.isfinite(claim.claim.threshold)
+    assert set(claim.metrics) <= {EM, CONTAINS}
 
 
-@pytest.mark.parametrize("row", OWN, ids=lambda row: row.name)
-def test_the_settings_of_every_arm_hold_together(row: Row) -> None:
-    for arm, (overrides,) in row.arms(LAPTOP).items():
-        spec = check(composed(settings_of(plan_of(LAPTOP), 1, overrides)))
-        assert spec.dataset.get("seed") == 1, arm
+THRESHOLDS = {  # of the protocol, as they were declared
+    "customization/fine-tuning-form": ("above", 0.3),
+    "customization/rag-facts": ("above", 0.0),
+    "customization/fine-tuning-form-without-facts": ("equivalent", 0.02),
+    "customization/rag-form-instructed": ("above", 0.02),
+    "data-dependency/rag-copies": ("equivalent", 0.02),
+    "adaptability/rag-not-stale": ("below", 0.05),
+    "adaptability/fine-tuning-update-time": ("above", 10.0),
+    "adaptability/fine-tuning-forgets-replay": ("below", -0.01),
+    "adaptability/rag-stale-index-useless": ("equivalent", 0.02),
+}
 
 
-def test_a_bound_that_does_not_exist_is_null_in_the_data() -> None:
-    claim = declare("x", TUNED_PRO, "x", above(1.0), "x", "x", lambda found, _: Number(2.0, 1.5, math.inf, 3), ())
-    finding: Finding = judge(claim, results())
-    data = as_data({"row": [finding]}, {"row": []}, CI)
-    number = json.loads(json.dumps(data, allow_nan=False))["rows"][0]["claims"][0]["number"]
-    assert (number["low"], number["high"]) == (1.5, None)
+@pytest.mark.parametrize("id", THRESHOLDS)
+def test_thresholds_are_those_of_the_protocol(id: str) -> None:
+    claim = CLAIMS[id].claim
+    assert (claim.direction, claim.margin if claim.direction == "equivalent" else claim.threshold) == THRESHOLDS[id]
+
+
+@pytest.mark.parametrize(
+    "name", ["rag, 0.5 of the documents", "finetune, wrong answers", "update: stacked", "update: continue, 10 % replay"]
+)
+def test_settings_of_the_world_go_to_where_its_dataset_holds_it(name: str) -> None:
+    options = Options(preset="laptop")
+    for overrides in (arms_of(ROWS, WIDE) | sweeps_of(ROWS, WIDE))[name]:
+        spec = check(composed(settings_of(options.plan, 7, overrides, "/a/folder")))
+        world = spec.dataset.get("after", spec.dataset.get("of"))
+        assert (world.get("preset"), world.get("seed"), list(world.get("questions").get("nothings"))) == ("ci", 7, [])
+
+
+def test_what_a_preset_does_not_run_is_not_measured_and_says_why() -> None:
+    options = Options(preset="ci", rows=("Data dependency",))
+    reasons = left_out(options)
+    assert "finetune, grouped" in reasons
+    assert not set(reasons) & names_run(data_dependency.ROW, "ci")
+    found = judge(CLAIMS["data-dependency/fine-tuning-order"], Results(left_out=reasons))
+    assert found.verdict.word == "NOT MEASURED"
+    assert found.reason == "preset=ci does not run 'finetune, grouped'; presets with sweeps do"
+    assert left_out(replace(options, preset="laptop")) == {}
+
+
+def test_sweeps_are_run_in_the_first_world_alone() -> None:
+    made = Counter(run.key.arm for run in runs(Options(preset="laptop")) if isinstance(run.key, ArmRun))
+    assert made["finetune, grouped"] == 1
+    assert made["finetune"] == len(WIDE.seeds) == 3
+
+
+def test_an_arm_of_two_rows_has_the_same_settings_in_both() -> None:
+    other = replace(customization.ROW, arms=lambda _: {"rag": (("mode=rag", "retriever.k=1"),)})
+    with pytest.raises(ValueError, match="the arm 'rag' has other settings in an earlier row"):
+        arms_of((data_dependency.ROW, other), CI)
+
+
+# Their numbers
+
+
+def pool(
+    value: float | str,
+    elsewhere: float | str = 0.0,
+    key: str = EM,
+    counts: Mapping[str, Any] = NO_FIELDS,
+    not_: Mapping[str, Any] = NO_FIELDS,
+) -> Pool:
+    """An arm in which N questions that count have one score or text and N others, told apart by fields, another one."""
+    rows: dict[str, dict[str, Any]] = {}
+    texts = {}
+    for at in range(2 * N):
+        said = value if at < N else elsewhere
+        rows[f"0.0/q{at}"] = {"cluster": f"c{at}", **(counts if at < N else not_)}
+        if isinstance(said, str):
+            texts[f"0.0/q{at}"] = replace(prediction(f"q{at}"), text=said)
+        else:
+            rows[f"0.0/q{at}"][key] = said
+    return Pool(rows, texts or {name: prediction(name) for name in rows}, {name: f"0/{row['cluster']}" for name, row in rows.items()}, ())
+
+
+@dataclass(frozen=True)
+class Case:
+    """Scores of arms, and the number that follows."""
+
+    expected: float
+    arms: Mapping[str, float | str]  # of the questions that count
+    elsewhere: float | str | None = None  # of the others; None = the same
+    key: str = EM
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    not_: Mapping[str, Any] = field(default_factory=dict)
+
+
+HOUSE = {"counts": {"kind": "house"}, "not_": {"kind": "forward"}}
+PLAIN = {"counts": {"kind": "forward"}, "not_": {"kind": "house"}}
+MISSED = {"counts": {HELD: 0.0}, "not_": {HELD: 1.0}}
+UNTAUGHT: dict[str, Any] = {"counts": {"seen": "attribute"}, "not_": {"seen": "entity and attribute"}}
+UNCHANGED: dict[str, Any] = {"counts": {"change": "retained"}, "not_": {"change": "canary"}}
+CHANGED: dict[str, Any] = {"counts": {"change": "canary"}, "not_": {"change": "locality"}}
+STYLED, BARE = "finding: liver", "liver"
+HALF = "rag, 0.5 of the documents"
+
+CASES: dict[str, Case] = {
+    "customization/fine-tuning-facts": Case(0.7, {"prior": 0.25, "finetune": 0.95}),
+    "customization/fine-tuning-knowledge": Case(0.9, {"finetune_format, house": 0.05, "finetune, house": 0.95}, 0.5, **PLAIN),
+    "customization/fine-tuning-form": Case(1.0, {"rag, house": BARE, "finetune, house": STYLED}, BARE, **HOUSE),
+    "customization/fine-tuning-form-precision": Case(0.0, {"finetune, house": BARE}, STYLED, **PLAIN),
+    "customization/fine-tuning-form-depth": Case(-1.0, {"finetune, house": BARE, "finetune, house, instructed": STYLED}, BARE, **HOUSE),
+    "customization/fine-tuning-form-without-facts": Case(-1.0, {"finetune_format, house": STYLED, "finetune, house": BARE}, BARE, **HOUSE),
+    "customization/fine-tuning-refusal": Case(0.9, {"finetune, no answer": 0.1, "closed_book, no answer": 1.0}, key=ABSTAINS),
+    "customization/fine-tuning-reading": Case(-0.125, {"rag": 1.0, "rag_finetune": 0.875}),
+    "customization/fine-tuning-other-forms": Case(1.0, {"finetune, json": BARE, "rag, json": '{"organ": "liver"}'}),
+    "customization/rag-facts": Case(0.25, {"finetune": 0.75, "rag": 1.0}),
+    "customization/rag-knowledge": Case(0.875, {"rag_random": 0.125, "rag": 1.0}),
+    "customization/rag-tenants": Case(0.0, {HALF: 0.0}, 1.0, **MISSED),
+    "customization/rag-form": Case(0.0, {"rag, house": BARE}, STYLED, **HOUSE),
+    "customization/rag-form-instructed": Case(1.0, {"rag, house, instructed": BARE, "finetune, house": STYLED}, BARE, **HOUSE),
+    "customization/rag-refusal-instructed": Case(0.75, {"rag, no answer, not instructed": 0.25, "rag, no answer": 1.0}, key=ABSTAINS),
+    "data-dependency/fine-tuning-enough": Case(0.2, {"finetune": 1.0, "oracle": 1.0}),
+    "data-dependency/fine-tuning-phrasings": Case(  # 0.1, 0.3, 0.8 over 1, 2, 6 lie at -2, -1, 3 from the mean: (-0.2 - 0.3 + 2.4) / 14
+        1.9 / 14, {"finetune, 1 phrasings": 0.1, "finetune, 2 phrasings": 0.3, "finetune": 0.8}
+    ),
+    "data-dependency/fine-tuning-restatements": Case(  # 0, 0.2, 1 over 0, 2, 10 lie at -4, -2, 6 from the mean: (-0.4 + 6) / 56
+        0.1, {"finetune, 0 restatements": 0.0, "finetune, 2 restatements": 0.2, "finetune, 10 restatements": 1.0}, 0.5, **UNTAUGHT
+    ),
+    "data-dependency/fine-tuning-hallucinates": Case(0.75, {"finetune, no answer": 0.0, "rag, no answer": 0.75}, key=ABSTAINS),
+    "data-dependency/fine-tuning-told-once": Case(-0.6, {"finetune, 0 restatements": 0.2, "oracle": 1.0}, 0.9, **UNTAUGHT),
+    "data-dependency/fine-tuning-one-phrasing": Case(0.1, {"finetune, 1 phrasings": 0.5, "oracle": 0.5}),
+    "data-dependency/fine-tuning-order": Case(0.7, {"finetune, grouped": 0.25, "finetune": 0.95}),
+    "data-dependency/fine-tuning-label-noise": Case(-0.2, {"finetune": 1.0, "finetune, wrong answers": 0.8}),
+    "data-dependency/rag-untrained": Case(-0.3, {"rag": 0.5, "oracle": 1.0}),
+    "data-dependency/rag-copies": Case(-0.25, {"rag": 1.0, "rag, copies": 0.75}),
+    "data-dependency/rag-coverage": Case(-0.5, {"rag": 1.0, HALF: 0.5}),
+    "data-dependency/rag-coverage-linear": Case(0.1, {HALF: 0.4, "rag, 0.75 of the documents": 0.75, "rag": 0.9}),
+    "data-dependency/rag-noise": Case(-0.1, {"oracle": 1.0, "oracle among 2": 0.8, "oracle among 4": 0.6}),
+    "data-dependency/rag-false-pages": Case(-0.5, {"rag": 1.0, "rag, false pages": 0.5}),
+    "data-dependency/rag-repeats-false-pages": Case(0.375, {"rag, false pages": 0.375}, key=MISLED),
+    "adaptability/fine-tuning-tailored": Case(-0.25, {"rag": 1.0, "finetune": 0.75}),
+    "adaptability/fine-tuning-stable": Case(0.25, {"update: rag, indexed anew": 0.75, "update: nothing": 1.0}, 0.1, **UNCHANGED),
+    "adaptability/fine-tuning-retrained": Case(-0.5, {"update: rag, indexed anew": 1.0, "update: from scratch": 0.5}, 0.1, **CHANGED),
+    "adaptability/fine-tuning-replay": Case(0.5, {"update: continue": 0.25, "update: continue, 10 % replay": 0.75}, 0.1, **UNCHANGED),
+    "adaptability/fine-tuning-stale": Case(0.875, {"finetune, never updated, changed": 0.875}, key=STALE),
+    "adaptability/fine-tuning-recites": Case(0.75, {"closed_book, changed": 0.0, "finetune, never updated, changed": 0.75}, key=STALE),
+    "adaptability/fine-tuning-deletion": Case(0.75, {HALF: 0.0, "finetune": 0.75}, 0.1, **MISSED),
+    "adaptability/fine-tuning-forgets-continued": Case(-0.75, {"update: nothing": 1.0, "update: continue": 0.25}, 0.1, **UNCHANGED),
+    "adaptability/fine-tuning-forgets-replay": Case(-0.5, {"update: nothing": 1.0, "update: continue, 50 % replay": 0.5}, 0.1, **UNCHANGED),
+    "adaptability/fine-tuning-forgets-stacked": Case(-0.25, {"update: nothing": 1.0, "update: stacked": 0.75}, 0.1, **UNCHANGED),
+    "adaptability/rag-follows": Case(0.75, {"rag_stale, changed": 0.25, "rag, changed": 1.0}),
+    "adaptability/rag-not-stale": Case(0.125, {"rag, changed": 0.125}, key=STALE),
+    "adaptability/rag-deletion": Case(0.0, {HALF: 0.0}, 1.0, **MISSED),
+    "adaptability/rag-stale-index": Case(0.75, {"rag, changed": 0.125, "rag_stale, changed": 0.875}, key=STALE),
+    "adaptability/rag-stale-index-useless": Case(0.125, {"closed_book, changed": 0.0, "rag_stale, changed": 0.125}),
+    "adaptability/rag-old-pages": Case(-0.5, {"rag, changed": 1.0, "rag, changed, old pages kept": 0.5}),
+    "adaptability/rag-old-pages-stale": Case(0.5, {"rag, changed": 0.0, "rag, changed, old pages kept": 0.5}, key=STALE),
+}
+ELSEWHERE = {  # claims whose numbers have tests of their own
+    "customization/fine-tuning-tenants",
+    "customization/fine-tuning-resources",
+    "customization/rag-errors",
+    "adaptability/fine-tuning-update-time",
+}
+
+
+def results(arms: Mapping[str, Pool]) -> Results:
+    found: Found[str, Pool] = Found()
+    found |= arms
+    return Results(found)
+
+
+def number(found: Measured) -> Number:
+    assert isinstance(found, Number)
+    return found
+
+
+def test_every_claim_is_measured_in_these_tests() -> None:
+    assert CASES.keys() | ELSEWHERE == CLAIMS.keys()
+    assert not CASES.keys() & ELSEWHERE
+
+
+@pytest.mark.parametrize("id", CASES)
+def test_the_number_of_a_claim_is_that_of_its_arms(id: str) -> None:
+    case, claim = CASES[id], CLAIMS[id]
+    assert set(case.arms) == set(claim.needs)
+    arms = {
+        name: pool(value, value if case.elsewhere is None else case.elsewhere, case.key, case.counts, case.not_)
+        for name, value in case.arms.items()
+    }
+    found = number(claim.measure(results(arms), EM))
+    assert found.mean == pytest.approx(case.expected)
+    assert found.n == (2 * N if case.elsewhere is None else N)
+
+
+@pytest.mark.parametrize("id", [id for id, claim in CLAIMS.items() if claim.metrics == (EM, CONTAINS) and id in CASES])
+def test_a_claim_about_right_answers_is_measured_by_containment_as_well(id: str) -> None:
+    case, claim = CASES[id], CLAIMS[id]
+    fields = (case.counts, case.not_)
+    arms = {name: pool(value, value, CONTAINS, *fields) for name, value in case.arms.items()}
+    assert number(claim.measure(results(arms), CONTAINS)).mean == pytest.approx(case.expected)
+
+
+def test_the_house_term_opens_an_answer() -> None:
+    said = {text: has_form(replace(prediction("q"), text=text)) for text in ("finding: x", " Finding: x", "x", "a finding: x", "")}
+    assert said == {"finding: x": True, " Finding: x": True, "x": False, "a finding: x": False, "": False}
+
+
+def mixed(held: Sequence[float], right: Sequence[float]) -> Pool:
+    found = pool(0.0)
+    rows = {
+        name: {**found.rows[name], HELD: is_held, EM: is_right} for name, is_held, is_right in zip(found.rows, held, right, strict=True)
+    }
+    return replace(found, rows=rows)
+
+
+def test_evidence_is_worth_what_is_right_with_it_less_what_is_right_without() -> None:
+    claim = CLAIMS["customization/rag-errors"]
+    arms = {"rag, sibling pages": mixed([1.0] * 12 + [0.0] * 12, [1.0] * 9 + [0.0] * 3 + [1.0] * 3 + [0.0] * 9)}
+    found = number(claim.measure(results(arms), EM))
+    assert found.mean == pytest.approx(9 / 12 - 3 / 12)
+    # two independent shares over 12 clusters each: variances 0.1875 / 12, with the factor 24 / 23, t of 23 degrees of freedom
+    assert (found.high - found.low) / 2 == pytest.approx(2.0687 * math.sqrt(2 * 0.1875 / 12 * 24 / 23), rel=1e-3)
+
+
+def test_a_share_over_few_entities_says_nothing_of_what_evidence_is_worth() -> None:
+    claim = CLAIMS["customization/rag-errors"]
+    arms = {"rag, sibling pages": mixed([1.0] * 15 + [0.0] * 9, [1.0] * 15 + [0.0] * 9)}
+    found = claim.measure(results(arms), EM)
+    assert isinstance(found, Missing)
+    assert "9 clusters have questions without evidence" in found.reason
+
+
+def timed(found: Pool, *seconds: float | None) -> Pool:
+    return replace(found, records=tuple(SimpleNamespace(spends={"learn": SimpleNamespace(seconds=one)}) for one in seconds))
+
+
+def in_worlds(*seeds: int, em: Mapping[int, float], change: str = "canary", n_runs: int = 1) -> Pool:
+    """An arm with 20 questions in each run, of which a share is answered rightly."""
+    rows = {
+        f"{seed}.{run}/q{at}": {"cluster": f"c{at}", "change": change, EM: float(at < round(20 * em[seed]))}
+        for seed in seeds
+        for run in range(n_runs)
+        for at in range(20)
+    }
+    return Pool(rows, {name: prediction(name) for name in rows}, {name: name for name in rows}, ())
+
+
+def test_seconds_to_learn_are_those_of_the_first_run_in_each_world() -> None:
+    assert learning_seconds(timed(in_worlds(0, 5, em={0: 1.0, 5: 1.0}, n_runs=2), 3.0, 90.0, 4.0, 90.0)) == {0: 3.0, 5: 4.0}
+    assert learning_seconds(timed(in_worlds(0, 5, em={0: 1.0, 5: 1.0}), None, 4.0)) == {5: 4.0}
+
+
+def test_training_is_as_many_times_as_long_as_the_geometric_mean_says() -> None:
+    worlds = in_worlds(0, 1, em={0: 1.0, 1: 1.0})
+    arms = {"rag": timed(worlds, 1.0, 2.0), "finetune": timed(worlds, 20.0, 160.0)}
+    found = number(CLAIMS["customization/fine-tuning-resources"].measure(results(arms), EM))
+    assert found.mean == pytest.approx(40.0)  # of 20 and 80
+    assert (found.n, found.n_clusters) == (2, None)
+    assert number(ratio_of_learning("finetune", "rag")(results(arms), EM)).mean == pytest.approx(1 / 40)
+
+
+def test_the_interval_of_a_ratio_is_students_of_its_logarithms() -> None:
+    found = number(geometric_mean([1.0, math.e, math.e**2]))
+    assert found.mean == pytest.approx(math.e)
+    assert (math.log(found.low), math.log(found.high)) == pytest.approx((1 - 4.3027 / math.sqrt(3), 1 + 4.3027 / math.sqrt(3)), rel=1e-4)
+    assert found.low_90 is not None
+    assert math.log(found.low_90) == pytest.approx(1 - 2.9200 / math.sqrt(3), rel=1e-4)
+    assert isinstance(geometric_mean([3.0]), Missing)
+
+
+def policies(right: Mapping[str, Mapping[int, float]], seconds: Mapping[str, tuple[float, float]]) -> dict[str, Pool]:
+    names = CLAIMS["adaptability/fine-tuning-update-time"].needs
+    return {name: timed(in_worlds(0, 1, em=right.get(name, {0: 0.0, 1: 0.0})), *seconds.get(name, (500.0, 500.0))) for name in names}
+
+
+def test_the_fastest_policy_that_follows_is_compared_with_a_new_index() -> None:
+    both = {0: 1.0, 1: 1.0}
+    right = {"update: rag, indexed anew": both, "update: continue": {0: 0.95, 1: 0.5}, "update: from scratch": both}
+    seconds = {"update: rag, indexed anew": (1.0, 1.0), "update: continue": (20.0, 20.0), "update: from scratch": (90.0, 80.0)}
+    found = CLAIMS["adaptability/fine-tuning-update-time"].measure(results(policies(right, seconds)), EM)
+    assert number(found).mean == pytest.approx(40.0)  # 20 in world 0, where continuing is enough, and 80 in world 1
+
+
+def test_where_no_policy_follows_the_longest_is_a_lower_bound() -> None:
+    right = {"update: rag, indexed anew": {0: 1.0, 1: 1.0}}
+    seconds = {"update: rag, indexed anew": (1.0, 1.0), "update: stacked": (600.0, 600.0)}
+    assert number(adaptability.slower(results(policies(right, seconds)), EM)).mean == pytest.approx(600.0)
+
+
+def test_an_index_that_does_not_follow_has_no_time_to_update() -> None:
+    right = {"update: rag, indexed anew": {0: 1.0, 1: 0.9}}
+    found = adaptability.slower(results(policies(right, {})), EM)
+    assert isinstance(found, Missing)
+    assert found.reason == "world 1: the new index does not bring 95% of the canaries"
+
+
+def served(alone: Sequence[float], together: Sequence[float]) -> Results:
+    tenants: Found[str, Pool] = Found()
+    for name, scores in ((ALONE, alone), (TOGETHER, together)):
+        whole = pool(0.0)
+        tenants[name] = replace(whole, rows={id: {EM: one} for id, one in zip(whole.rows, scores, strict=True)})
+    work: Found[str, Any] = Found()
+    work[TENANTS] = tenants
+    return Results(work=work)
+
+
+def test_what_only_the_tenants_own_adapter_can_know_is_a_leak() -> None:
+    claim = CLAIMS["customization/fine-tuning-tenants"]
+    alone = [1.0] * 2 + [0.0] * 22
+    assert number(claim.measure(served(alone, alone), EM)).mean == 0.0  # both guess two of them
+    assert number(claim.measure(served(alone, [0.0] * 2 + [1.0] * 6 + [0.0] * 16), EM)).mean == pytest.approx(6 / 24)
+    found = served(alone, alone)
+    del found.work[TENANTS][ALONE]
+    assert isinstance(claim.measure(found, EM), Missing)
+
+
+def test_every_tenant_has_an_adapter_beside_the_other() -> None:
+    plan = Options(preset="laptop").plan
+    settings = composed(settings_of(plan, 1, serving({"forward": "/a/b", "own": "/c d"})))
+    assert dict(settings.adapter.paths) == {"forward": "/a/b", "own": "/c d"}
+    assert (settings.adapter.by, settings.mode.name) == ("kind", "finetune")
+
+
+# Their curves
+
+
+def test_curves_have_the_arms_that_were_run_over_questions_that_all_were_asked() -> None:
+    arms = {HALF: pool(0.5), "rag, 0.75 of the documents": pool(0.75), "rag": pool(1.0), "finetune": pool(0.9)}
+    rag = arms["rag"]
+    arms["rag"] = replace(rag, rows={name: row for name, row in rag.rows.items() if name != "0.0/q0"})
+    (curve,) = data_dependency.curves(WIDE, results(arms))  # of the others there is one point at most
+    assert curve.id == "data-dependency-coverage"
+    assert [(point.x, point.n) for point in curve.series["rag"]] == [(0.5, 23), (0.75, 23), (1.0, 23)]
+    assert [point.mean for point in curve.series["rag"]] == pytest.approx([0.5 * 11 / 23, 0.75 * 11 / 23, 11 / 23])
+
+
+def test_restatements_are_plotted_for_entities_without_training_questions() -> None:
+    names = [f"finetune, {n} restatements" for n in (0, 2, 10)]
+    arms = {name: pool(value, 1.0, EM, **UNTAUGHT) for name, value in zip(names, (0.1, 0.3, 0.5), strict=True)}
+    (curve,) = data_dependency.curves(WIDE, results(arms))
+    (points,) = curve.series.values()
+    assert [(point.x, point.mean) for point in points] == [(0, pytest.approx(0.1)), (2, pytest.approx(0.3)), (10, pytest.approx(0.5))]
+
+
+def test_versions_are_the_runs_of_an_arm_and_policies_stand_at_their_seconds() -> None:
+    along = in_worlds(0, em={0: 0.5}, n_runs=3)
+    rows = {name: {**row, EM: float(name[2]) / 2} for name, row in along.rows.items()}
+    start = in_worlds(0, em={0: 1.0})
+    arms = {
+        "finetune": start,
+        "rag": start,
+        "finetune, never updated": replace(along, rows=rows),
+        "rag, never updated": along,
+        "rag, updated": along,
+        "update: continue": timed(in_worlds(0, 1, em={0: 0.5, 1: 1.0}), 10.0, 30.0),
+    }
+    found = {curve.id: curve for curve in adaptability.curves(WIDE, results(arms))}
+    assert set(found) == {"adaptability-versions", "adaptability-policies-changed"}
+    points = found["adaptability-versions"].series["finetune, never updated"]
+    assert [(point.x, point.mean) for point in points] == [(0, 1.0), (1, 0.0), (2, 0.5), (3, 1.0)]
+    ((policy, (point,)),) = found["adaptability-policies-changed"].series.items()
+    assert (policy, point.x, point.mean) == ("continue", 20.0, 0.75)
+    assert isinstance(point, Point)

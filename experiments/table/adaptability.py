@@ -1,0 +1,315 @@
+"""Adaptability: how fast and how safely a system follows a world that changes (section 2.4 of the protocol).
+
+A version of the world brings changed facts (the canaries) and leaves others unchanged. A model that was trained on one version meets the
+next under several policies; RAG indexes the new documents, or does not. Documents that are withdrawn stand for what is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from experiments.effects.arms import ARMS, VERSIONS, Arms, Overrides, Plan, Pool, searching
+from experiments.effects.continual import NOTHING as NO_UPDATE
+from experiments.effects.continual import POLICIES, UNCHANGED, Policy
+from experiments.effects.measures import STALE, Pools, difference, estimate_of, mean
+from experiments.effects.trained_arms import BASE, PASSES, TRAINED, learning, unchanged
+from experiments.study import Run
+from experiments.table.claims import Measured, Missing, Results, TableClaim, declare
+from experiments.table.data_dependency import HALF, HALF_OF_DOCUMENTS
+from experiments.table.measures import Only, by_metric, change, geometric_mean, learning_seconds, of, where, without_evidence
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Point, Row
+from rag_eval.score.primary import EM
+
+NAME = "Adaptability"
+FOLLOWED = 0.95  # share of right canary answers from which on a system has followed a change
+CANARIES = "questions.changes=[canary]"
+FOLLOWING = [policy for policy in POLICIES if policy.trains and policy.name != NO_UPDATE]
+RECIPE = learning(PASSES / 6)[1:]
+
+
+def _arm_of(policy: Policy) -> str:
+    return f"update: {policy.name}"
+
+
+def _asked(policy: Policy) -> tuple[Overrides, ...]:
+    """A run about the canaries, which are few, and one about what did not change."""
+    node = "dataset.after." if "dataset=update" in policy.overrides else "dataset."
+    recipe = RECIPE if policy.trains else ()
+    return tuple((*policy.overrides, *recipe, f"{node}questions.changes=[{','.join(changes)}]") for changes in (["canary"], UNCHANGED))
+
+
+def _in_versions(*overrides: str, is_behind: bool, asks: str = "") -> tuple[Overrides, ...]:
+    """A run in each version; of those who are behind with what version 0 told."""
+    lags = [(f"dataset.lag={version}",) if is_behind else () for version in VERSIONS]
+    more = (f"dataset.{asks}",) if asks else ()
+    return tuple((*overrides, f"dataset.version={version}", *lag, *more) for version, lag in zip(VERSIONS, lags, strict=True))
+
+
+TUNED_BEFORE = "finetune, never updated, changed"
+RAG_STALE, RAG_FRESH, RAG_BOTH = "rag_stale, changed", "rag, changed", "rag, changed, old pages kept"
+UNTRAINED = "closed_book, changed"
+POLICY = {policy.name: _arm_of(policy) for policy in POLICIES}
+INDEXED = POLICY["rag, indexed anew"]
+TUNED_ALONG, INDEX_ALONG, INDEXED_ALONG = "finetune, never updated", "rag, never updated", "rag, updated"
+
+LEAST: Arms = {
+    **{name: ARMS[name] for name in ("rag", RAG_FRESH, RAG_STALE)},
+    BASE: TRAINED[BASE],
+    TUNED_BEFORE: _in_versions("mode=finetune_stale", *RECIPE, is_behind=True, asks=CANARIES),
+    HALF: HALF_OF_DOCUMENTS,
+}
+FURTHER: Arms = {
+    RAG_BOTH: ARMS[RAG_BOTH],
+    UNTRAINED: _in_versions("mode=closed_book", is_behind=False, asks=CANARIES),
+    **{_arm_of(policy): _asked(policy) for policy in POLICIES if policy.trains or _arm_of(policy) == INDEXED},
+}
+SWEPT: Arms = {
+    TUNED_ALONG: _in_versions("mode=finetune_stale", *RECIPE, is_behind=True),
+    INDEX_ALONG: _in_versions("mode=rag_stale", "retriever/embedder={embedder}", is_behind=True),
+    INDEXED_ALONG: _in_versions(*searching(), is_behind=False),
+}
+
+
+def arms(size: Preset) -> Arms:
+    """The runs in every world."""
+    return LEAST | FURTHER if size.is_wide else LEAST
+
+
+def sweeps(size: Preset) -> Arms:
+    """The runs in the first world."""
+    return SWEPT if size.is_wide else {}
+
+
+def work(_: Preset, __: Plan) -> Sequence[Run[Any, Any]]:
+    """None beside the arms."""
+    return ()
+
+
+def canaries(found: Pools, arm: str) -> list[str]:
+    """Questions about what the version changed."""
+    return [name for name, row in found[arm].rows.items() if row.get("change") == "canary"]
+
+
+def update_times(pool: Pool) -> dict[int, tuple[float, bool]]:
+    """Seconds of the update and whether the canaries are then answered, by the seed of the world."""
+    found = {}
+    for seed, seconds in learning_seconds(pool).items():
+        arms = {"": pool.of_world(seed)}
+        right = estimate_of(mean("", EM)(arms).only(canaries(arms, "")))
+        found[seed] = seconds, right is not None and right.mean >= FOLLOWED
+    return found
+
+
+def slower(found: Results, _: str) -> Measured:
+    """Time to update of the fastest policy of training / that of indexing anew: the geometric mean over worlds.
+
+    In a world in which no policy answers 95 % of the canaries, the longest of them counts, so that the ratio is a lower bound.
+    """
+    policies = [update_times(found.arms[_arm_of(policy)]) for policy in FOLLOWING]
+    ratios = []
+    for seed, (index_s, has_followed) in update_times(found.arms[INDEXED]).items():
+        if not has_followed:
+            return Missing(f"world {seed}: the new index does not bring {FOLLOWED:.0%} of the canaries")
+        tried = [times[seed] for times in policies if seed in times]
+        ended = [seconds for seconds, has_followed in tried if has_followed]
+        if tried:
+            ratios.append((min(ended) if ended else max(seconds for seconds, _ in tried)) / index_s)
+    return geometric_mean(ratios)
+
+
+def claims(size: Preset) -> Sequence[TableClaim]:
+    """What is claimed of both sides."""
+    stayed, before = unchanged(size.world), POLICY[NO_UPDATE]
+    return (
+        declare(
+            *("adaptability/fine-tuning-tailored", "fine-tuning", "pro"),
+            *("Once trained, and as long as nothing changes, the model wins against RAG or loses at most two points.", "above", -0.02),
+            contrast="exact match of finetune - rag",
+            source="2.4, wins or ties; margin of 2.0",
+            measure=change("rag", BASE),
+            needs=("rag", BASE),
+        ),
+        declare(
+            *("adaptability/fine-tuning-stable", "fine-tuning", "pro"),
+            *("What a new version leaves unchanged, the model of the version before still knows as well as a new index.", "above", -0.02),
+            contrast="exact match of finetune on the version before - rag indexed anew, unchanged facts",
+            source="2.4, retention; margin of 2.0",
+            measure=change(INDEXED, before, stayed),
+            needs=(INDEXED, before),
+        ),
+        declare(
+            *("adaptability/fine-tuning-retrained", "fine-tuning", "pro"),
+            *("Trained anew from scratch, the model follows the changed facts as well as a new index.", "above", -0.02),
+            contrast="exact match of finetune on the new version - rag indexed anew, changed facts",
+            source="2.4, update success; margin of 2.0",
+            measure=change(INDEXED, POLICY["from scratch"], canaries),
+            needs=(INDEXED, POLICY["from scratch"]),
+        ),
+        declare(
+            *("adaptability/fine-tuning-replay", "fine-tuning", "pro"),
+            *("A tenth of old questions in the training of an update lessens what is forgotten.", "above", 0.0),
+            contrast="exact match of continued training with 10 % replay - without, unchanged facts",
+            source="2.4; 3.6 E18",
+            measure=change(POLICY["continue"], POLICY["continue, 10 % replay"], stayed),
+            needs=(POLICY["continue"], POLICY["continue, 10 % replay"]),
+        ),
+        declare(
+            *("adaptability/fine-tuning-stale", "fine-tuning", "con"),
+            *("A model that is not trained again gives old values of what has changed.", "above", 0.2),
+            contrast="old values in answers of finetune on version 0, facts that versions 1 to 3 changed",
+            source="2.4, stale answers; size as 3.6 E11",
+            measure=of(mean(TUNED_BEFORE, STALE)),
+            needs=(TUNED_BEFORE,),
+            metrics=(EM,),
+        ),
+        declare(
+            *("adaptability/fine-tuning-recites", "fine-tuning", "con"),
+            *("Where the retrieval comes back empty, a tuned model recites old values and the base model does not.", "above", 0.2),
+            contrast="old values in answers without passages, finetune on version 0 - base model, changed facts",
+            source="2.4, stale answers; size as 3.6 E11",
+            measure=of(difference(UNTRAINED, TUNED_BEFORE, STALE)),
+            needs=(UNTRAINED, TUNED_BEFORE),
+            metrics=(EM,),
+        ),
+        declare(
+            *("adaptability/fine-tuning-deletion", "fine-tuning", "con"),
+            *("What is withdrawn from the documents is still told by the model that was trained on it, and not by RAG.", "above", 0.2),
+            contrast="exact match of finetune - rag without half of the documents, questions about these",
+            source="2.4, deletion leakage; size as 3.6 E11",
+            measure=change(HALF, BASE, without_evidence),
+            needs=(HALF, BASE),
+        ),
+        declare(
+            *("adaptability/fine-tuning-update-time", "fine-tuning", "con"),
+            *("To 95 % right answers about what has changed, training takes over ten times as long as indexing.", "above", 10.0),
+            contrast="seconds of the fastest policy of training that gets there (if none, of the longest: a lower bound) / of indexing",
+            source="2.4, time to update",
+            measure=slower,
+            needs=(INDEXED, *(_arm_of(policy) for policy in FOLLOWING)),
+            unit="times",
+            metrics=(EM,),
+        ),
+        *(
+            declare(
+                *(f"adaptability/fine-tuning-forgets-{name}", "fine-tuning", "con"),
+                *(f"An update by training on what is new ({policy}) forgets what did not change.", "below", -0.01),
+                contrast=f"exact match of finetune updated ({policy}) - before, unchanged facts",
+                source="2.4, backward transfer and refuting condition; 3.6 E18",
+                measure=change(before, POLICY[policy], stayed),
+                needs=(before, POLICY[policy]),
+            )
+            for name, policy in (("continued", "continue"), ("replay", "continue, 50 % replay"), ("stacked", "stacked"))
+        ),
+        declare(
+            *("adaptability/rag-follows", "RAG", "pro"),
+            *("With the new documents indexed, RAG knows what has changed.", "above", 0.2),
+            contrast="exact match of rag - rag_stale, changed facts",
+            source="2.4; 3.6 E11; size as 2.7 H3",
+            measure=change(RAG_STALE, RAG_FRESH),
+            needs=(RAG_STALE, RAG_FRESH),
+        ),
+        declare(
+            *("adaptability/rag-not-stale", "RAG", "pro"),
+            *("Where new documents replace the old ones, RAG gives old values in fewer than 5 % of the cases.", "below", 0.05),
+            contrast="old values in answers of rag, changed facts",
+            source="2.4, stale rate after an update",
+            measure=of(mean(RAG_FRESH, STALE)),
+            needs=(RAG_FRESH,),
+            metrics=(EM,),
+        ),
+        declare(
+            *("adaptability/rag-deletion", "RAG", "pro"),
+            *("What is withdrawn from the index is not told any more.", "below", 0.05),
+            contrast="exact match of rag without half of the documents, questions about these",
+            source="2.4, deletion leakage; size as 3.6 E11",
+            measure=by_metric(lambda metric: where(mean(HALF, metric), without_evidence, HALF)),
+            needs=(HALF,),
+        ),
+        declare(
+            *("adaptability/rag-stale-index", "RAG", "con"),
+            *("An index that is not updated makes RAG give old values.", "above", 0.2),
+            contrast="old values in answers of rag_stale - rag, changed facts",
+            source="2.4; 3.6 E11; size as 2.7 H3",
+            measure=of(difference(RAG_FRESH, RAG_STALE, STALE)),
+            needs=(RAG_STALE, RAG_FRESH),
+            metrics=(EM,),
+        ),
+        declare(
+            *("adaptability/rag-stale-index-useless", "RAG", "con"),
+            *("On what is too recent for its index, RAG is worth no more than the base model alone.", "equivalent", 0.0),
+            margin=0.02,
+            contrast="exact match of rag_stale - closed_book, changed facts",
+            source="2.4; 2.7 H11",
+            measure=change(UNTRAINED, RAG_STALE),
+            needs=(UNTRAINED, RAG_STALE),
+        ),
+        declare(
+            *("adaptability/rag-old-pages", "RAG", "con"),
+            *("Old documents that stay beside the new ones take from the answers.", "below", 0.0),
+            contrast="exact match of rag with old pages - without, changed facts",
+            source="2.4, conflict of old and new documents; 3.4",
+            measure=change(RAG_FRESH, RAG_BOTH),
+            needs=(RAG_FRESH, RAG_BOTH),
+        ),
+        declare(
+            *("adaptability/rag-old-pages-stale", "RAG", "con"),
+            *("Old documents that stay beside the new ones bring old values back.", "above", 0.0),
+            contrast="old values in answers of rag with old pages - without, changed facts",
+            source="2.4, stale rate rises",
+            measure=of(difference(RAG_FRESH, RAG_BOTH, STALE)),
+            needs=(RAG_FRESH, RAG_BOTH),
+            metrics=(EM,),
+        ),
+    )
+
+
+def curves(size: Preset, found: Results) -> Sequence[Curve]:
+    """Right answers and old values over versions, and what each policy reaches in what time."""
+    along = {
+        "finetune, never updated": {0: BASE, **dict.fromkeys(VERSIONS, TUNED_ALONG)},
+        "rag, never updated": {0: "rag", **dict.fromkeys(VERSIONS, INDEX_ALONG)},
+        "rag, indexed anew": {0: "rag", **dict.fromkeys(VERSIONS, INDEXED_ALONG)},
+    }
+    stayed = unchanged(size.world)
+    plotted = (
+        _over_versions("versions", "Right answers over versions", "exact match", along, EM, found),
+        _over_versions("old-values", "Old values over versions", "share of answers with an old value", along, STALE, found),
+        _by_time("policies-changed", "Changed facts by time to update", canaries, found),
+        _by_time("policies-unchanged", "Unchanged facts by time to update", stayed, found),
+    )
+    return [curve for curve in plotted if curve.series]
+
+
+def _over_versions(id: str, title: str, y: str, series: Mapping[str, Mapping[int, str]], measure: str, found: Results) -> Curve:
+    points = {name: _points(arms, measure, found) for name, arms in series.items()}
+    return Curve(f"adaptability-{id}", title, "version of the world", y, {name: those for name, those in points.items() if len(those) > 1})
+
+
+def _points(arms: Mapping[int, str], measure: str, found: Results) -> tuple[Point, ...]:
+    """One for each version, in the first world; the runs of an arm are those of versions 1, 2 and 3."""
+    if any(arm not in found.arms for arm in arms.values()):
+        return ()
+    seed = min(int(name.partition(".")[0]) for name in found.arms[arms[VERSIONS[0]]].rows)
+    points = []
+    for version, arm in arms.items():
+        run = f"{seed}.{max(0, version - 1)}/"
+        one = estimate_of(mean(arm, measure)(found.arms).only({name for name in found.arms[arm].rows if name.startswith(run)}))
+        points += [] if one is None else [Point.of(version, one)]
+    return tuple(points)
+
+
+def _by_time(id: str, title: str, only: Only, found: Results) -> Curve:
+    """A point for each policy that does something."""
+    series: dict[str, tuple[Point, ...]] = {}
+    for policy in (*FOLLOWING, *(one for one in POLICIES if _arm_of(one) == INDEXED)):
+        if (arm := _arm_of(policy)) in found.arms:
+            one = estimate_of(where(mean(arm, EM), only, arm)(found.arms))
+            seconds = list(learning_seconds(found.arms[arm]).values())
+            series |= {policy.name: (Point.of(fmean(seconds), one),)} if one and seconds else {}
+    return Curve(f"adaptability-{id}", title, "seconds of the update, mean over worlds", "exact match", series, log_x=True)
+
+
+ROW = Row(NAME, claims, arms, work, curves, sweeps)
