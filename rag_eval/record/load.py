@@ -63,7 +63,7 @@ def read_run(folder: Path) -> RecordedRun:
         raise UserError(f"{folder}: no finished run ({what}). Give the directory that a run printed last.")
     if not record.is_comparable:
         raise UserError(f"{folder}: an earlier version of rag_eval recorded this run without what a comparison needs; run it again.")
-    rows = [json.loads(line) for line in (folder / SCORES).read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (folder / SCORES).read_bytes().splitlines()]
     return RecordedRun(folder, record, {row["example_id"]: row for row in rows}, directory.predictions())
 
 
