@@ -426,6 +426,24 @@ def test_a_run_is_counted_once_however_it_is_named(told: Told, two: tuple[Record
     assert line(sections(tmp_path)["Ledger of the experiment"], "rag: learn")["runs"] == 2
 
 
+def test_a_run_that_stands_in_both_experiments_is_paid_for_once_and_each_attempt_that_failed_too(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
+) -> None:
+    spends = two[1].record.spends
+    write_run(tmp_path / "outputs", "bbbb", "rag", rows([0] * 40), experiment="other", context="retrieved", spends=spends)
+    write_run(tmp_path / "outputs", "cccc", "finetune", rows([1] * 40), experiment="other")
+    for experiment in ("study", "other"):
+        failed = RunDirectory.open(tmp_path / "outputs", experiment, "dddd")
+        failed.begin("", two[1].record.facts)
+        failed.end("FAILED", "no memory", {"answer": Spend(7.0)})
+    code, _, err = told(two[1].folder, "outputs/other/cccc")
+    assert code == 0, err
+    found = sections(tmp_path)
+    answered = line(found["Ledger of the experiment"], "rag: evaluate")
+    assert (answered["runs"], answered["not finished"], answered["s"]["value"]) == (3, 2, 40.0 + 7.0 + 7.0)
+    assert line(found["Cost, s, utilisation 1"], "rag")["trials and failed runs"]["value"] == 14.0
+
+
 def test_the_report_says_which_runs_these_are_and_of_how_many_clusters(
     told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
 ) -> None:
