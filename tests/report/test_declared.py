@@ -76,13 +76,17 @@ def test_no_interval_of_a_metric_without_bounds_ends_at_1(told: Told, tmp_path: 
     assert "rude is no share: where answers and differences come from, and rescue and harm, are by exact" in " ".join(out.split())
 
 
-def test_equal_differences_of_a_metric_without_bounds_decide_nothing(told: Told, tmp_path: Path) -> None:
-    ran(tmp_path, "aaaa", "rag", [5.0] * 80)
-    ran(tmp_path, "bbbb", "finetune", [5.0] * 80)
+@pytest.mark.parametrize("less", [0.0, 3.0, 0.3])  # 0.3 is equal but for rounding
+def test_equal_differences_of_a_metric_without_bounds_decide_nothing(told: Told, tmp_path: Path, less: float) -> None:
+    scores = [1.1 + 0.7 * at for at in range(80)]
+    ran(tmp_path, "aaaa", "rag", scores)
+    ran(tmp_path, "bbbb", "finetune", [one - less for one in scores])
     code, out, err = told("compare", "aaaa", "bbbb", f"measure={RUDE}")
     assert code == 0, err
     assert "INCONCLUSIVE(MDE=unknown)" in out
     assert "nobody is better as far as these questions tell" in out
+    found = line(tmp_path, "The declared comparison", "finetune - rag")
+    assert found["design effect"]["value"] is None
 
 
 def test_nothing_is_claimed_of_a_metric_that_is_neither_better_high_nor_low(told: Told, tmp_path: Path) -> None:
