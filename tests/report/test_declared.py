@@ -89,6 +89,23 @@ def test_equal_differences_of_a_metric_without_bounds_decide_nothing(told: Told,
     assert found["design effect"]["value"] is None
 
 
+def test_equal_scores_that_nothing_bounds_have_no_interval_in_any_table(told: Told, tmp_path: Path) -> None:
+    ran(tmp_path, "aaaa", "rag", [5.0] * 40)
+    ran(tmp_path, "bbbb", "finetune", [4.0] * 40)
+    recorded = json.loads((tmp_path / "outputs" / "study" / "aaaa" / "run.json").read_text(encoding="utf-8"))["estimates"][RUDE]
+    assert (recorded["mean"], recorded["low"], recorded["high"]) == (5.0, None, None)
+    assert told()[0] == 0
+    (arm,) = [one for one in arms_of(tmp_path) if one["run_id"] == "aaaa"]
+    assert (arm[RUDE]["value"], arm[RUDE]["low"], arm[RUDE]["high"]) == (5.0, None, None)
+    assert "| 5.000 |" in (tmp_path / "reports" / "summary.md").read_text(encoding="utf-8")
+    code, _, err = told("compare", "aaaa", "bbbb", "queries=100", "updates=0", "hours=0")
+    assert code == 0, err
+    found = line(tmp_path, "Other paired differences", RUDE)["difference"]
+    assert (found["value"], found["low"], found["high"]) == (-1.0, None, None)
+    cost = line(tmp_path, "Cost, s, utilisation 1", "rag")  # of predictions that all took half a second
+    assert [(cost[name]["value"], cost[name]["low"]) for name in ("a question", "all in, a question")] == [(0.5, None), (0.53, None)]
+
+
 def test_nothing_is_claimed_of_a_metric_that_is_neither_better_high_nor_low(told: Told, tmp_path: Path) -> None:
     for run_id, mode in (("aaaa", "rag"), ("bbbb", "finetune")):
         ran(tmp_path, run_id, mode, [1.0] * 40)
