@@ -14,6 +14,7 @@ from rag_eval.latency.store import write_latency
 from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
+from rag_eval.report.warnings import notes
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
@@ -257,6 +258,14 @@ def test_two_runs_of_one_arm_keep_their_own_costs_and_latencies(told: Told, tmp_
     costs = [row[1]["value"] for row in found["Cost, s, utilisation 1"]["rows"]]
     assert costs == [4.0, 9.0]
     assert found["Latency: rag (bbbb2222) against rag (aaaa1111)"]["rows"][0][1]["value"] is None
+
+
+def test_settings_in_another_order_are_the_same_configuration(tmp_path: Path) -> None:
+    choices: list[dict[str, Any]] = [{"mode": "rag", "x": 1, "y": 2}, {"mode": "rag", "y": 2, "x": 1}, {"mode": "rag", "x": 1, "y": 3}]
+    records = [write_run(tmp_path, str(seed), "rag", rows([1, 0] * 20), choices=one, seed=seed).record for seed, one in enumerate(choices)]
+    same, all_three = (" ".join(notes([("rag", one) for one in those], those)) for those in (records[:2], records))
+    assert "configurations of rag" not in same
+    assert "2 configurations of rag were tried" in all_three
 
 
 def test_what_a_run_took_over_from_its_trials_is_paid_once(told: Told, tmp_path: Path) -> None:
