@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,20 @@ from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
 from rag_eval.report.warnings import notes
+from rag_eval.score.metric import Declaration, of_runs
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
 from tests.claims import every, none_of
 
 Told = Callable[..., tuple[int, str, str]]
+DECLARED_OF_RUNS = {
+    name: asdict(one)
+    for name, one in {
+        EM: Declaration(tells_right=True),
+        **of_runs({"usd_per_correct": "rag_eval.cost.per_correct.usd_per_correct"}),
+    }.items()
+}
 
 
 @pytest.fixture
@@ -229,6 +238,20 @@ def test_seeds_of_a_recipe_get_an_interval_of_their_own(told: Told, tmp_path: Pa
     assert row["seeds"] == 3
     assert row["these runs"]["value"] == pytest.approx(24 / 40)
     assert row["the recipe"]["high"] - row["the recipe"]["low"] > row["these runs"]["high"] - row["these runs"]["low"]
+
+
+def test_a_folder_of_runs_may_be_renamed(told: Told, tmp_path: Path) -> None:
+    for seed in range(3):
+        right = [int(at % 10 < 7 + seed) for at in range(40)]
+        write_run(tmp_path / "outputs", f"s{seed}", "finetune", rows(right), choices={"k": 3}, seed=seed, weights="trained")
+    write_run(tmp_path / "outputs", "b0", "closed_book", rows([0] * 40), metrics=DECLARED_OF_RUNS)
+    (tmp_path / "outputs" / "study" / "s1").rename(tmp_path / "outputs" / "study" / "best")
+    (tmp_path / "outputs" / "study").rename(tmp_path / "outputs" / "kept")
+    code, _, err = told("b0", "s0")
+    assert code == 0, err
+    assert sections(tmp_path)["Seeds"]["rows"][1][1] == 3
+    assert told("b0", "s1")[0] == told("b0", "best")[0] == 0  # by its id and by its folder
+    assert main([]) == 0
 
 
 def test_text_of_models_and_documents_stays_inert_in_the_report(told: Told, tmp_path: Path) -> None:
