@@ -125,7 +125,7 @@ def section(labelled: Sequence[Labelled]) -> Table:
 def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; run in the repository, or give labels=FOLDER.")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def _share(k: int, n: int) -> Interval:

@@ -60,14 +60,26 @@ MODULES: Mapping[str, str] = {
 # Classes and functions that have another name, or another module than the rest of theirs: old -> new.
 NAMES: Mapping[str, str] = {
     "rag_eval.adapt.given.Given": "rag_eval.adapt.external.ExternalAdapter",
+    "rag_eval.data.world.asking.Questions": "synthworld.questions.Questions",
     "rag_eval.data.world.writing.Manner": "synthworld.documents.DocumentStyle",
     "rag_eval.data.world.writing.Written": "synthworld.documents.WrittenText",
     "rag_eval.prompt.Prompt": "rag_eval.prompt.PromptTemplate",
+    "rag_eval.retrieve.index.flat.Flat": "rag_eval.retrieve.index.faiss_index.Faiss",
     "rag_eval.retrieve.marginal.marginal_relevance": "rag_eval.retrieve.rerankers.mmr.mmr",
     "rag_eval.retrieve.rerank.Reranked": "rag_eval.retrieve.two_stage.TwoStage",
     "rag_eval.retrieve.whole.Whole": "rag_eval.retrieve.full_corpus.FullCorpus",
     "rag_eval.score.spans.gold_spans": "rag_eval.text.spans.gold_spans",
     "rag_eval.score.spans.span_of": "rag_eval.text.spans.span_of",
+}
+
+# Of these, the parts that have another last name, by the parameter that takes them: recorded choices hold that name alone.
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "adapter": ("rag_eval.adapt.given.Given",),
+    "index": ("rag_eval.retrieve.index.flat.Flat",),
+    "manner": ("rag_eval.data.world.writing.Manner",),
+    "prompt": ("rag_eval.prompt.Prompt",),
+    "retriever": ("rag_eval.retrieve.rerank.Reranked", "rag_eval.retrieve.whole.Whole"),
+    "retrievers": ("rag_eval.retrieve.rerank.Reranked", "rag_eval.retrieve.whole.Whole"),  # by any name
 }
 
 
@@ -86,5 +98,12 @@ def current_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         The same choices with the present names.
     """
-    renamed = {old.rpartition(".")[2]: new.rpartition(".")[2] for old, new in NAMES.items()}
-    return {key: renamed.get(value, value) if isinstance(value, str) else value for key, value in choices.items()}
+    return {key: _last_name(key, value) if isinstance(value, str) else value for key, value in choices.items()}
+
+
+def _last_name(key: str, value: str) -> str:
+    """The last name of today of a part that stands under a dotted key; any other value as it is."""
+    *path, parameter = key.split(".")
+    taken_by = "retrievers" if path[-1:] == ["retrievers"] else parameter
+    renamed = {old.rpartition(".")[2]: NAMES[old].rpartition(".")[2] for old in PARAMETERS.get(taken_by, ())}
+    return renamed.get(value, value)

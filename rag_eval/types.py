@@ -292,7 +292,7 @@ class Estimate:
     """A mean over questions with its 95 % interval."""
 
     mean: float
-    low: float
+    low: float  # nan, as `high`: there is no interval, because no cluster differs and nothing bounds the values
     high: float
     n: int  # questions that could be judged
     n_clusters: int

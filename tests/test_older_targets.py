@@ -21,6 +21,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> None:
     modules = {"rag_eval.lexical": "rag_eval.retrieve.bm25", "rag_eval.price": "rag_eval.cost.per_correct"}
     monkeypatch.setattr(older_targets, "MODULES", modules)
     monkeypatch.setattr(older_targets, "NAMES", {"rag_eval.lexical.Okapi": "rag_eval.retrieve.bm25.BM25"})
+    monkeypatch.setattr(older_targets, "PARAMETERS", {"retriever": ("rag_eval.lexical.Okapi",)})
 
 
 def test_a_name_that_has_not_changed_is_itself(moved: None) -> None:
@@ -51,6 +52,17 @@ def test_a_record_is_read_with_the_names_of_today(moved: None) -> None:
     assert current_choices({}) == {}
 
 
+def test_a_part_of_a_record_has_its_name_of_today_wherever_it_stands_and_other_values_stay() -> None:
+    parts = {"prompt": "Prompt", "retriever.retriever": "Whole", "retriever.retrievers.first": "Reranked", "retriever.index": "Flat"}
+    assert list(current_choices(parts).values()) == ["PromptTemplate", "FullCorpus", "TwoStage", "Faiss"]
+    values = {"dataset.path": "Whole", "dataset.documents": "Prompt", "retriever.path": "Prompt", "retriever.index.factory": "Flat"}
+    assert current_choices(values) == values
+
+
+def test_every_part_that_is_renamed_in_records_has_an_older_name() -> None:
+    assert {old for olds in older_targets.PARAMETERS.values() for old in olds} <= NAMES.keys()
+
+
 def test_every_older_name_leads_to_what_stands_there_now_and_stands_nowhere_itself() -> None:
     assert len(MODULES) > 40
     gone = [old for old in MODULES if find_spec(old.rpartition(".")[0]) is not None and find_spec(old) is not None]
@@ -70,6 +82,8 @@ def _is_defined(dotted: str) -> bool:
     [
         ("rag_eval.data.squad.squad", "rag_eval.data.sources.squad.squad"),
         ("rag_eval.data.world.source.world", "synthworld.dataset.world"),
+        ("rag_eval.data.world.asking.Questions", "synthworld.questions.Questions"),
+        ("rag_eval.retrieve.index.flat.Flat", "rag_eval.retrieve.index.faiss_index.Faiss"),
         ("rag_eval.data.world.writing.Manner", "synthworld.documents.DocumentStyle"),
         ("rag_eval.retrieve.whole.Whole", "rag_eval.retrieve.full_corpus.FullCorpus"),
         ("rag_eval.retrieve.bm25.BM25", "rag_eval.retrieve.bm25.BM25"),

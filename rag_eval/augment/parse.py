@@ -26,7 +26,7 @@ class QuestionAnswer:
 
 def read_pairs(reply: str) -> tuple[list[QuestionAnswer], int]:
     """The pairs of a reply in order, and how many of its parts are none; a reply without a word counts as one."""
-    lines = [line for line in reply.splitlines() if line.strip() and not _FENCE.match(line)]
+    lines = [line for line in reply.split("\n") if line.strip() and not _FENCE.match(line)]
     whole = _json("\n".join(lines))
     found = [_pair(one) for one in whole] if isinstance(whole, list) else _from_lines(lines)
     pairs = [one for one in found if one is not None]

@@ -93,9 +93,14 @@ def agrees(predicted_s: float, measured: Estimate) -> bool:
 
     A gap that its interval does not tell from 0 has no 10 %; then the prediction must lie in the interval.
     """
-    if measured.low <= 0 <= measured.high:
+    if not is_told_from_0(measured):
         return measured.low <= predicted_s <= measured.high
     return abs(predicted_s - measured.mean) <= TOLERANCE * abs(measured.mean)
+
+
+def is_told_from_0(gap: Estimate) -> bool:
+    """Whether the interval of a gap leaves 0 out."""
+    return gap.low > 0 or gap.high < 0
 
 
 def _fitted(terms: Sequence[NDArray[np.float64]], seconds: Sequence[float]) -> list[float]:

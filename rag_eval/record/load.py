@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.errors import UserError
-from rag_eval.record.run_directory import RECORD, SCORES, RunDirectory
+from rag_eval.record.run_directory import RECORD, SCORES, RunDirectory, runs_in
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.score_rows import from_row
 from rag_eval.types import Prediction, QuestionScores
@@ -63,7 +63,7 @@ def read_run(folder: Path) -> RecordedRun:
         raise UserError(f"{folder}: no finished run ({what}). Give the directory that a run printed last.")
     if not record.is_comparable:
         raise UserError(f"{folder}: an earlier version of rag_eval recorded this run without what a comparison needs; run it again.")
-    rows = [json.loads(line) for line in (folder / SCORES).read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (folder / SCORES).read_bytes().splitlines()]
     return RecordedRun(folder, record, {row["example_id"]: row for row in rows}, directory.predictions())
 
 
@@ -83,12 +83,12 @@ def find_run(name: str, root: Path, experiment: str = "") -> Path:
     """
     if (Path(name) / RECORD).exists():
         return Path(name)
-    folders = sorted(file.parent for file in root.glob(f"{experiment or '*'}/*/{RECORD}"))
-    of_mode = [(record.ended or "", folder) for folder in folders if (record := RunDirectory(folder).record()) and record.mode == name]
+    runs = runs_in(root.glob(experiment or "*"))
+    of_mode = [(record.ended or "", folder) for folder, record in runs if record.mode == name]
     finished = [(ended, folder) for ended, folder in of_mode if RunDirectory(folder).finished() is not None]
     if finished:
         return max(finished)[1]
-    found = [folder for folder in folders if folder.name.startswith(name)] if name else []
+    found = [folder for folder, record in runs if name and name in (record.run_id[: len(name)], folder.name[: len(name)])]
     if len(found) != 1:
         what = f"{len(found)} ids begin with it ({', '.join(map(str, found[:3]))})" if found else "no id begins with it"
         where = root / experiment if experiment else root

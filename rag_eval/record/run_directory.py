@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,6 +156,20 @@ class RunDirectory:
         if self._lock is not None:
             unlock(self._lock)
             self._lock = None
+
+
+def runs_in(experiments: Iterable[Path]) -> list[tuple[Path, RunRecord]]:
+    """Every run of some experiments in whatever state: its folder, which may have been renamed, and its record; in the order of paths."""
+    return [(folder, record) for folder in _folders(experiments) if (record := RunDirectory(folder).record()) is not None]
+
+
+def finished_in(experiments: Iterable[Path]) -> list[tuple[Path, RunRecord]]:
+    """The same of the finished runs whose files agree with their manifest."""
+    return [(folder, record) for folder in _folders(experiments) if (record := RunDirectory(folder).finished()) is not None]
+
+
+def _folders(experiments: Iterable[Path]) -> list[Path]:
+    return sorted(file.parent for experiment in experiments for file in experiment.glob(f"*/{RECORD}"))
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rag_eval.errors import UserError
 from rag_eval.record.facts import Choice
-from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.record.run_directory import RECORD, finished_in, runs_in
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.serialize import canonical
 from rag_eval.score.primary import train_phrasing
@@ -29,31 +29,29 @@ IN_WORDS = {
 }
 
 
-def finished_runs(root: Path, experiment: str | None) -> list[RunRecord]:
-    """All finished runs whose files agree with their manifest, oldest first.
+def finished_runs(root: Path, experiment: str | None) -> list[tuple[Path, RunRecord]]:
+    """All finished runs whose files agree with their manifest, with their folders, oldest first.
 
     Args:
         root: folder of all experiments.
         experiment: name of the only experiment to read; None = all.
 
     Returns:
-        At least one record.
+        At least one folder and record.
 
     Raises:
         UserError: if there is none.
     """
-    folders = sorted(file.parent for file in root.glob(f"{experiment or '*'}/*/{RECORD}"))
-    found = [record for folder in folders if (record := RunDirectory(folder).finished()) is not None]
+    found = finished_in(root.glob(experiment or "*"))
     if not found:
-        where = root / experiment if experiment else root
-        raise UserError(f"{where}: no finished run among {len(folders)}; run `python run.py mode=rag` first.")
-    return sorted(found, key=lambda record: (record.ended or "", record.run_id))
+        where, n_runs = root / experiment if experiment else root, len(list(root.glob(f"{experiment or '*'}/*/{RECORD}")))
+        raise UserError(f"{where}: no finished run among {n_runs}; run `python run.py mode=rag` first.")
+    return sorted(found, key=lambda one: (one[1].ended or "", one[1].run_id))
 
 
 def recorded(folders: Iterable[Path]) -> tuple[list[RunRecord], int]:
     """Every run of these experiments in whatever state, oldest first, and how many an earlier version left that say too little."""
-    files = [file for folder in sorted(folders) for file in folder.glob(f"*/{RECORD}")]
-    found = [record for file in files if (record := RunDirectory(file.parent).record()) is not None]
+    found = [record for _, record in runs_in(folders)]
     known = [record for record in found if record.is_comparable]
     return sorted(known, key=lambda record: (record.started, record.run_id)), len(found) - len(known)
 

@@ -66,11 +66,11 @@ def lara_rows(path: str, system: str = "*", model: str = "*") -> Iterator[LaraRo
         found = sorted({file.name.split("_preds_")[1].split("_")[0] for file in Path(path).glob("*_preds_*.jsonl")})
         raise DataError(f"{path}: no file {system}_preds_{model}_*.jsonl; models there: {', '.join(found) or 'none'}.")
     for file in files:
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(file.read_bytes().splitlines(), start=1):
             yield _row(line, f"{file}:{number}")
 
 
-def _row(line: str, where: str) -> LaraRow:
+def _row(line: bytes, where: str) -> LaraRow:
     try:
         fields: dict[str, Any] = json.loads(line)
         kind, file, order, question, prediction, gold = (fields[name] for name in FIELDS)

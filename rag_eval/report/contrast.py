@@ -16,7 +16,7 @@ from rag_eval.score.metric import Better, Bounds
 from rag_eval.score.scoring import scoring_of
 from rag_eval.stats.bootstrap import bootstrap_t_interval
 from rag_eval.stats.decomposition import Column
-from rag_eval.stats.estimate import clustered_se, is_flat
+from rag_eval.stats.estimate import clipped, clustered_se, is_flat
 from rag_eval.stats.paired_tests import paired_difference, permutation_p
 from rag_eval.stats.power import mde_from_se
 from rag_eval.stats.verdict import Claim
@@ -128,17 +128,17 @@ def contrast(first: Arm, second: Arm, measure: str, confidence: float = 0.95) ->
     if difference is None or difference.n_clusters < 2:
         return Contrast(first, second, measure, questions, (a, b), difference, None, None, None, confidence, bounds)
     se = clustered_se(x[judged], codes)
-    if difference.n_clusters < FEW_CLUSTERS and not is_flat(x[judged], se):
+    varies = not is_flat(x[judged], se)
+    if varies and difference.n_clusters < FEW_CLUSTERS:
         low, high = bootstrap_t_interval(x[judged], codes, SEED, N_RESAMPLES, confidence)
         # An end that resamples do not limit keeps Student's t.
         low, high = (low if math.isfinite(low) else difference.low, high if math.isfinite(high) else difference.high)
-        least, most = bounds or (-math.inf, math.inf)
-        difference = replace(difference, low=max(least, low), high=min(most, high))
+        difference = clipped(replace(difference, low=low, high=high), *(bounds or (-math.inf, math.inf)))
     p = permutation_p(x[judged].tolist(), codes.tolist(), SEED)
-    mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if se > 0 else None
-    return Contrast(first, second, measure, questions, (a, b), difference, mde, p, _deff(x[judged], se), confidence, bounds)
+    mde = mde_from_se(se, difference.n_clusters - 1, alpha=1 - confidence) if varies else None
+    deff = _deff(x[judged], se) if varies else None
+    return Contrast(first, second, measure, questions, (a, b), difference, mde, p, deff, confidence, bounds)
 
 
-def _deff(differences: NDArray[np.float64], se: float) -> float | None:
-    alone = float(differences.std(ddof=1)) / math.sqrt(len(differences))
-    return (se / alone) ** 2 if alone > 0 else None
+def _deff(differences: NDArray[np.float64], se: float) -> float:
+    return (se * math.sqrt(len(differences)) / float(differences.std(ddof=1))) ** 2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rag_eval.cost.ledger import Entry, Stage
-from rag_eval.record.run_record import RunRecord
+from rag_eval.record.run_record import RunRecord, Status
 from rag_eval.report.warnings import is_recorded, is_same_study, recipe
+from rag_eval.types import Spend
 
 STAGES: Mapping[str, Stage] = {
     "learn": "learn",
@@ -22,17 +23,20 @@ WRITING = "lessons"  # stands for the arm where several share what was written
 def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> list[Entry]:
     """Every stage of every run and of every attempt that did not finish; recorded answers were spent elsewhere.
 
-    Training data that several runs learned from are one entry.
+    A finished run that stands in several experiments counts where it was made first; training data that several runs learned from are one
+    entry.
     """
     found = []
+    seen: set[str] = set()
     written: dict[str, Entry] = {}
     for record in experiment:
         if is_recorded(record):
             continue
         searched = any(is_trial(record, one) for one in compared) and record.run_id not in {one.run_id for one in compared}
-        spent = [(record.run_id, record.status, record.spends)]
-        spent += [(f"{record.run_id}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts)]
-        for id, status, spends in spent:
+        for id, status, spends in _spent(record):
+            if id in seen:
+                continue
+            seen.add(id)
             own = {name: spend for name, spend in spends.items() if name != "data_generation"}
             found += [Entry(id, record.mode, STAGES[name], status, searched, spend) for name, spend in own.items()]
             if len(own) < len(spends):
@@ -40,6 +44,13 @@ def entries(experiment: Sequence[RunRecord], compared: Sequence[RunRecord]) -> l
                 entry = Entry(written_id(record), WRITING, "data_generation", "FINISHED", False, spend, is_hosted(record))
                 written.setdefault(entry.run_id, entry)
     return [*written.values(), *found]
+
+
+def _spent(record: RunRecord) -> list[tuple[str, Status, Mapping[str, Spend]]]:
+    """What each attempt of a run spent; those that did not finish are told apart by their experiment."""
+    here = f"{record.experiment}/{record.run_id}"
+    id = record.run_id if record.status == "FINISHED" else here
+    return [(id, record.status, record.spends), *((f"{here}#{at}", "KILLED", spends) for at, spends in enumerate(record.attempts))]
 
 
 def written_id(record: RunRecord) -> str:

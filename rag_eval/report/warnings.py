@@ -8,6 +8,7 @@ from itertools import combinations
 from rag_eval.record.facts import Audit
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.selection import ENOUGH_LEARNED, is_under_trained, learned_by, mismatches
+from rag_eval.record.serialize import canonical
 from rag_eval.report.contrast import TOO_FEW_CLUSTERS, Arm, Contrast
 from rag_eval.report.form import form_reason, keeps_other_form, keeps_some_form, right_by, two_scores
 from rag_eval.report.knowledge import knowledge_note
@@ -190,7 +191,7 @@ def _of_tuning(records: Sequence[RunRecord], experiment: Sequence[RunRecord]) ->
     for record in records:
         same = [one for one in experiment if one.mode == record.mode and is_same_study(one, record) and not is_recorded(one)]
         asked = [one for one in same if one.facts.comparison.questions == record.facts.comparison.questions]
-        tried[record.mode], tried_here[record.mode] = (len({str(recipe(one)) for one in those}) for those in (same, asked))
+        tried[record.mode], tried_here[record.mode] = (len({canonical(recipe(one)) for one in those}) for those in (same, asked))
     for mode, n in tried_here.items():
         if n > 1:
             yield f"{n} configurations of {mode} were tried on these questions: the best of them is better by luck too; choose on split=dev"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from rag_eval.score.labels import label_of
 from rag_eval.score.metric import Asks, Declaration
-from rag_eval.stats.estimate import SHARE, estimate
+from rag_eval.stats.estimate import SHARE, clipped, estimate
 from rag_eval.types import Estimate
 
 UNKNOWN = Declaration()  # used for a measure without a declaration
@@ -83,8 +83,7 @@ class Scoring:
         found = estimate(values, clusters, binary=is_binary, bounds=declaration.bounds)
         if found is None or declaration.bounds is not None:
             return found
-        low, high = declaration.ends
-        return replace(found, low=max(low, found.low), high=min(high, found.high))
+        return clipped(found, *declaration.ends)
 
     @property
     def of_unanswerable(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ def estimate(
       if the standard error is 0 (all right or all wrong) the design effect is unknown, and the effective sample size is set
       to G, its conservative bound;
     - for other values: mean +- t * se, clipped to the bounds; if the standard error is 0, every cluster has the same mean,
-      and Wilson's upper limit for 0 of G bounds the share of clusters whose mean may lie as far off as the bounds;
+      and Wilson's upper limit for 0 of G bounds the share of clusters whose mean may lie as far off as the bounds; without
+      bounds there is no interval, and both limits are nan;
     - for a single cluster: the bounds, because the variance between clusters is unknown.
 
     Args:
@@ -56,6 +58,11 @@ def estimate(
     if interval is None:
         return None
     return Estimate(mean=float(x.mean()), low=interval[0], high=interval[1], n=len(x), n_clusters=int(codes.max()) + 1)
+
+
+def clipped(found: Estimate, low: float, high: float) -> Estimate:
+    """The estimate with its interval clipped to a range; one without an interval as it is."""
+    return found if math.isnan(found.low) else replace(found, low=max(low, found.low), high=min(high, found.high))
 
 
 def judged(clusters: Sequence[Hashable], *columns: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -136,7 +143,9 @@ def _interval(
     t = float(stdtrit(n_clusters - 1, (1 + confidence) / 2))
     if binary:
         return wilson_limits(mean, n_clusters if is_flat(x, se) else _effective_size(mean, se, len(x)), t)
-    if bounds is not None and is_flat(x, se):
+    if is_flat(x, se):
+        if bounds is None:
+            return math.nan, math.nan
         _, others = wilson_limits(0.0, n_clusters, t)
         return mean - others * (mean - bounds[0]), mean + others * (bounds[1] - mean)
     low, high = bounds or (-math.inf, math.inf)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from rag_eval.stats.estimate import SHARE, estimate
+from rag_eval.stats.estimate import SHARE, clipped, estimate
 from rag_eval.stats.paired_tests import DIFFERENCE
 from rag_eval.types import Estimate
 
@@ -125,10 +125,12 @@ def _crossed(
     if adapter.n_clusters == 1:
         return TwoLevel(adapter, adapter)
     alone, together = _squared_half_widths_of_seeds([arm for arm in arms if len(arm) > 1], within, confidence)
-    low, high = bounds or (-math.inf, math.inf)
-    below = math.sqrt(max((adapter.mean - adapter.low) ** 2 + alone, together))
-    above = math.sqrt(max((adapter.high - adapter.mean) ** 2 + alone, together))
-    return TwoLevel(adapter, replace(adapter, low=max(low, adapter.mean - below), high=min(high, adapter.mean + above)))
+    if math.isnan(adapter.low) and not together:
+        return TwoLevel(adapter, adapter)
+    own = [0.0 if math.isnan(end) else (end - adapter.mean) ** 2 for end in (adapter.low, adapter.high)]
+    below, above = (math.sqrt(max(squared + alone, together)) for squared in own)
+    recipe = replace(adapter, low=adapter.mean - below, high=adapter.mean + above)
+    return TwoLevel(adapter, clipped(recipe, *(bounds or (-math.inf, math.inf))))
 
 
 def _squared_half_widths_of_seeds(arms: list[NDArray[np.float64]], codes: NDArray[np.int64], confidence: float) -> tuple[float, float]:

@@ -27,6 +27,11 @@ def test_json_and_lines_of_questions_and_answers_are_read(reply: str) -> None:
     assert read_pairs(reply) == ([NILE, RHINE], 0)
 
 
+def test_an_answer_may_hold_what_separates_lines_in_unicode() -> None:
+    pairs, n_malformed = read_pairs(OTHER + "\r\n" + JSON.replace("Egypt", "Lower\u2028Egypt"))
+    assert ([pair.question for pair in pairs], n_malformed) == ([RHINE.question, NILE.question], 0)
+
+
 @pytest.mark.parametrize(
     ("reply", "n_malformed"),
     [

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_eval.errors import ConfigError, DataError, EnvironmentFault
+from rag_eval.record.load import read_run
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.serialize import from_line, to_line
+from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Prediction
 from tests.record.samples import ESTIMATES, FACTS, SPENDS, prediction
 
@@ -48,6 +50,14 @@ def test_a_finished_run_is_read_back_as_it_was_written(finished: Make) -> None:
     assert list(RunDirectory(run.path).predictions()) == ["q1", "q2"]
     assert json.loads((run.path / "run.json").read_text())["estimates"]["answer/f1"]["mean"] is None
     assert [json.loads(line)["answer/em"] for line in (run.path / "scores.jsonl").read_text().splitlines()] == [1.0, None]
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\r\n"])
+def test_what_else_separates_lines_in_unicode_may_stand_in_any_text_of_a_finished_run(tmp_path: Path, separator: str) -> None:
+    text = f"Article{separator}A"
+    written = write_run(tmp_path, "abc", "rag", [{"answer/em": 1.0, "cluster": text, "kind": text}], predictions={"q0": {"text": text}})
+    read = read_run(written.folder)
+    assert (read.questions["q0"].cluster, read.questions["q0"].strata["kind"], read.predictions["q0"].text) == (text, text, text)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "predictions.jsonl", "scores.jsonl", "run.json", "manifest.json"])

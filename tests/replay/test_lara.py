@@ -14,7 +14,7 @@ from rag_eval.replay.lara import lara_answers
 
 def write(folder: Path, name: str, prediction: str, gold: str = "The king.", file: str = "Emma.txt") -> None:
     row = {"type": "novel", "file": file, "context_order": 0, "question": "Who?", "prediction": prediction, "ground_truth": gold}
-    (folder / name).write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (folder / name).write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def test_questions_come_once_and_each_system_has_its_answer(tmp_path: Path) -> None:
@@ -28,6 +28,11 @@ def test_questions_come_once_and_each_system_has_its_answer(tmp_path: Path) -> N
     ]
     assert lara_answers(str(tmp_path), "m", "rag")["Emma.txt/0"].text == "A queen."
     assert set(lara_answers(str(tmp_path), "m", "full")) == {"Emma.txt/0", "p.md/0"}
+
+
+def test_an_answer_may_hold_what_separates_lines_in_unicode(tmp_path: Path) -> None:
+    write(tmp_path, "rag_preds_m_128k_book_location.jsonl", "A\u2028queen.\x85")
+    assert lara_answers(str(tmp_path), "m", "rag")["Emma.txt/0"].text == "A\u2028queen.\x85"
 
 
 def test_files_that_disagree_and_models_that_are_not_there_are_refused(tmp_path: Path) -> None:

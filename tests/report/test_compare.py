@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,21 @@ from rag_eval.latency.store import write_latency
 from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_directory import RunDirectory
 from rag_eval.report.__main__ import main
+from rag_eval.report.warnings import notes
+from rag_eval.score.metric import Declaration, of_runs
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
 from tests.claims import every, none_of
 
 Told = Callable[..., tuple[int, str, str]]
+DECLARED_OF_RUNS = {
+    name: asdict(one)
+    for name, one in {
+        EM: Declaration(tells_right=True),
+        **of_runs({"usd_per_correct": "rag_eval.cost.per_correct.usd_per_correct"}),
+    }.items()
+}
 
 
 @pytest.fixture
@@ -230,6 +240,20 @@ def test_seeds_of_a_recipe_get_an_interval_of_their_own(told: Told, tmp_path: Pa
     assert row["the recipe"]["high"] - row["the recipe"]["low"] > row["these runs"]["high"] - row["these runs"]["low"]
 
 
+def test_a_folder_of_runs_may_be_renamed(told: Told, tmp_path: Path) -> None:
+    for seed in range(3):
+        right = [int(at % 10 < 7 + seed) for at in range(40)]
+        write_run(tmp_path / "outputs", f"s{seed}", "finetune", rows(right), choices={"k": 3}, seed=seed, weights="trained")
+    write_run(tmp_path / "outputs", "b0", "closed_book", rows([0] * 40), metrics=DECLARED_OF_RUNS)
+    (tmp_path / "outputs" / "study" / "s1").rename(tmp_path / "outputs" / "study" / "best")
+    (tmp_path / "outputs" / "study").rename(tmp_path / "outputs" / "kept")
+    code, _, err = told("b0", "s0")
+    assert code == 0, err
+    assert sections(tmp_path)["Seeds"]["rows"][1][1] == 3
+    assert told("b0", "s1")[0] == told("b0", "best")[0] == 0  # by its id and by its folder
+    assert main([]) == 0
+
+
 def test_text_of_models_and_documents_stays_inert_in_the_report(told: Told, tmp_path: Path) -> None:
     write_run(tmp_path / "outputs", "aaaa", "rag", rows([1] * 40), choices={"prompt.system": "<script>x</script>|[a](b)"})
     write_run(tmp_path / "outputs", "bbbb", "rag", rows([0] * 40), choices={"prompt.system": "plain"})
@@ -257,6 +281,14 @@ def test_two_runs_of_one_arm_keep_their_own_costs_and_latencies(told: Told, tmp_
     costs = [row[1]["value"] for row in found["Cost, s, utilisation 1"]["rows"]]
     assert costs == [4.0, 9.0]
     assert found["Latency: rag (bbbb2222) against rag (aaaa1111)"]["rows"][0][1]["value"] is None
+
+
+def test_settings_in_another_order_are_the_same_configuration(tmp_path: Path) -> None:
+    choices: list[dict[str, Any]] = [{"mode": "rag", "x": 1, "y": 2}, {"mode": "rag", "y": 2, "x": 1}, {"mode": "rag", "x": 1, "y": 3}]
+    records = [write_run(tmp_path, str(seed), "rag", rows([1, 0] * 20), choices=one, seed=seed).record for seed, one in enumerate(choices)]
+    same, all_three = (" ".join(notes([("rag", one) for one in those], those)) for those in (records[:2], records))
+    assert "configurations of rag" not in same
+    assert "2 configurations of rag were tried" in all_three
 
 
 def test_what_a_run_took_over_from_its_trials_is_paid_once(told: Told, tmp_path: Path) -> None:
@@ -424,6 +456,24 @@ def test_a_run_is_counted_once_however_it_is_named(told: Told, two: tuple[Record
     code, _, err = told("aaaa", two[1].folder.resolve())
     assert code == 0, err
     assert line(sections(tmp_path)["Ledger of the experiment"], "rag: learn")["runs"] == 2
+
+
+def test_a_run_that_stands_in_both_experiments_is_paid_for_once_and_each_attempt_that_failed_too(
+    told: Told, two: tuple[RecordedRun, RecordedRun], tmp_path: Path
+) -> None:
+    spends = two[1].record.spends
+    write_run(tmp_path / "outputs", "bbbb", "rag", rows([0] * 40), experiment="other", context="retrieved", spends=spends)
+    write_run(tmp_path / "outputs", "cccc", "finetune", rows([1] * 40), experiment="other")
+    for experiment in ("study", "other"):
+        failed = RunDirectory.open(tmp_path / "outputs", experiment, "dddd")
+        failed.begin("", two[1].record.facts)
+        failed.end("FAILED", "no memory", {"answer": Spend(7.0)})
+    code, _, err = told(two[1].folder, "outputs/other/cccc")
+    assert code == 0, err
+    found = sections(tmp_path)
+    answered = line(found["Ledger of the experiment"], "rag: evaluate")
+    assert (answered["runs"], answered["not finished"], answered["s"]["value"]) == (3, 2, 40.0 + 7.0 + 7.0)
+    assert line(found["Cost, s, utilisation 1"], "rag")["trials and failed runs"]["value"] == 14.0
 
 
 def test_the_report_says_which_runs_these_are_and_of_how_many_clusters(

@@ -76,13 +76,34 @@ def test_no_interval_of_a_metric_without_bounds_ends_at_1(told: Told, tmp_path: 
     assert "rude is no share: where answers and differences come from is by exact" in " ".join(out.split())
 
 
-def test_equal_differences_of_a_metric_without_bounds_decide_nothing(told: Told, tmp_path: Path) -> None:
-    ran(tmp_path, "aaaa", "rag", [5.0] * 80)
-    ran(tmp_path, "bbbb", "finetune", [5.0] * 80)
+@pytest.mark.parametrize("less", [0.0, 3.0, 0.3])  # 0.3 is equal but for rounding
+def test_equal_differences_of_a_metric_without_bounds_decide_nothing(told: Told, tmp_path: Path, less: float) -> None:
+    scores = [1.1 + 0.7 * at for at in range(80)]
+    ran(tmp_path, "aaaa", "rag", scores)
+    ran(tmp_path, "bbbb", "finetune", [one - less for one in scores])
     code, out, err = told("compare", "aaaa", "bbbb", f"measure={RUDE}")
     assert code == 0, err
     assert "INCONCLUSIVE(MDE=unknown)" in out
     assert "nobody is better as far as these questions tell" in out
+    found = line(tmp_path, "The declared comparison", "finetune - rag")
+    assert found["design effect"]["value"] is None
+
+
+def test_equal_scores_that_nothing_bounds_have_no_interval_in_any_table(told: Told, tmp_path: Path) -> None:
+    ran(tmp_path, "aaaa", "rag", [5.0] * 40)
+    ran(tmp_path, "bbbb", "finetune", [4.0] * 40)
+    recorded = json.loads((tmp_path / "outputs" / "study" / "aaaa" / "run.json").read_text(encoding="utf-8"))["estimates"][RUDE]
+    assert (recorded["mean"], recorded["low"], recorded["high"]) == (5.0, None, None)
+    assert told()[0] == 0
+    (arm,) = [one for one in arms_of(tmp_path) if one["run_id"] == "aaaa"]
+    assert (arm[RUDE]["value"], arm[RUDE]["low"], arm[RUDE]["high"]) == (5.0, None, None)
+    assert "| 5.000 |" in (tmp_path / "reports" / "summary.md").read_text(encoding="utf-8")
+    code, _, err = told("compare", "aaaa", "bbbb", "queries=100", "updates=0", "hours=0")
+    assert code == 0, err
+    found = line(tmp_path, "Other paired differences", RUDE)["difference"]
+    assert (found["value"], found["low"], found["high"]) == (-1.0, None, None)
+    cost = line(tmp_path, "Cost, s, utilisation 1", "rag")  # of predictions that all took half a second
+    assert [(cost[name]["value"], cost[name]["low"]) for name in ("a question", "all in, a question")] == [(0.5, None), (0.53, None)]
 
 
 def test_nothing_is_claimed_of_a_metric_that_is_neither_better_high_nor_low(told: Told, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
-from rag_eval.stats.estimate import cluster_codes, clustered_se, estimate, judged
+from rag_eval.stats.estimate import clipped, cluster_codes, clustered_se, estimate, judged
 from rag_eval.types import Estimate
 
 
@@ -83,6 +83,13 @@ def test_a_single_cluster_tells_nothing_but_the_bounds() -> None:
     assert estimate([0.25], ["a"], binary=False, bounds=(-1.0, 1.0)) == Estimate(0.25, -1.0, 1.0, 1, 1)
     assert estimate([0.25, 0.5], ["a", "a"], binary=False, bounds=None) is None
     assert estimate([7.0], ["a"], binary=False) is None
+
+
+@pytest.mark.parametrize("value", [5.0, 0.0, 0.1 + 0.2])
+def test_equal_values_that_nothing_bounds_have_no_interval(value: float) -> None:
+    found = estimate([value] * 40, list(range(40)), binary=False, bounds=None)
+    assert found == Estimate(pytest.approx(value), pytest.approx(math.nan, nan_ok=True), pytest.approx(math.nan, nan_ok=True), 40, 40)
+    assert clipped(found, 0.0, 1.0) == found
 
 
 def test_only_bounded_values_are_cut_at_the_bounds() -> None:

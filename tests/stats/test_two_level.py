@@ -48,6 +48,14 @@ def test_where_questions_do_not_differ_this_recipe_is_the_t_interval_of_the_seed
     assert (found.recipe.low, found.recipe.high) == pytest.approx((low, high))
 
 
+def test_where_neither_questions_nor_seeds_differ_and_nothing_bounds_them_there_is_no_interval() -> None:
+    same, apart = (two_level(np.ones((3, G)) + np.array([[-step], [0.0], [step]]), np.arange(G), bounds=None) for step in (0.0, 0.5))
+    assert same is not None
+    assert apart is not None
+    assert np.isnan([same.adapter.low, same.adapter.high, same.recipe.low, same.recipe.high, apart.adapter.low]).all()
+    assert apart.recipe.high - 1.0 == pytest.approx(4.303 * 0.5 / math.sqrt(3), rel=0.001)  # of the seeds alone
+
+
 def test_seeds_that_differ_widen_the_recipe_but_not_the_adapter() -> None:
     values = answers(3, 0.0)
     near, far = (two_level(values + np.array([[-step], [0.0], [step]]), np.arange(G), bounds=None) for step in (0.0, 2.0))

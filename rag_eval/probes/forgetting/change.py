@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_eval.score.comparators import compare
-from rag_eval.stats.estimate import estimate
+from rag_eval.stats.estimate import clipped, estimate
 from rag_eval.stats.paired_tests import paired_difference
 from rag_eval.types import Estimate, Example
 
@@ -58,7 +59,7 @@ def kl_nats(base: NDArray[np.float32], adapted: NDArray[np.float32]) -> NDArray[
 
 def _at_least_0(values: NDArray[np.float64]) -> Estimate | None:
     found = estimate(values.tolist(), range(len(values)), binary=False, bounds=None)
-    return None if found is None else replace(found, low=max(0.0, found.low))
+    return None if found is None else clipped(found, 0.0, math.inf)
 
 
 def _scores(said: ModelReading, asked: Sequence[Example]) -> list[float]:

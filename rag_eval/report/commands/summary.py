@@ -7,7 +7,7 @@ cost/usd_per_correct, which are not measured without.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -56,7 +56,8 @@ def report(argv: Sequence[str]) -> None:
     terms = _terms(options)
     if words:
         raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, or compare or power, got {words[0]!r}.")
-    records = latest_per_arm(finished_runs(Path(options["runs"]), options["experiment"] or None))
+    found = finished_runs(Path(options["runs"]), options["experiment"] or None)
+    records, folders = latest_per_arm([record for _, record in found]), {record.run_id: folder for folder, record in found}
     notes = mismatches(records)
     if notes and options["allow_mismatch"] != "true":
         raise UserError(
@@ -66,7 +67,7 @@ def report(argv: Sequence[str]) -> None:
     n_old = sum(not record.is_comparable for record in records)
     gained = None
     if n_old == 0:
-        gained = knowledge_gained(_by_mode(records, Path(options["runs"])))
+        gained = knowledge_gained(_by_mode(records, folders))
         experiment, _ = recorded(Path(options["runs"]).glob(options["experiment"] or "*"))
         notes += warnings.notes(list(zip(labels(records), records, strict=True)), experiment)
     else:
@@ -78,7 +79,7 @@ def report(argv: Sequence[str]) -> None:
         _check_rank(options["rank"], records, scoring)
         notes.append(f"in the order of {scoring.label(options['rank'])}, best first: where intervals overlap it may be chance")
     sections = [] if gained is None else [gained.table]
-    whole = {one.run_id: _whole(one, Path(options["runs"]), terms) for one in records}
+    whole = {one.run_id: _whole(one, folders[one.run_id], terms) for one in records}
     made = arms_table(records, whole, options["rank"], "Arms" if sections else "")
     out = Path(options["out"])
     if gained is not None and gained.leads:
@@ -127,17 +128,17 @@ def _check_rank(measure: str, records: Sequence[RunRecord], scoring: Scoring) ->
         raise UserError(f"rank={measure}: neither more nor less of it is better; choose another.")
 
 
-def _whole(record: RunRecord, root: Path, terms: Terms | None) -> dict[str, Figure]:
+def _whole(record: RunRecord, folder: Path, terms: Terms | None) -> dict[str, Figure]:
     """The metrics of a whole run; read only where its record declares some."""
     if not any(one.judges == "run" for one in scoring_of(record).declared.values()):
         return {}
-    return whole_run_figures(read_run(root / record.experiment / record.run_id), terms)
+    return whole_run_figures(read_run(folder), terms)
 
 
-def _by_mode(records: Sequence[RunRecord], root: Path) -> dict[str, Arm]:
+def _by_mode(records: Sequence[RunRecord], folders: Mapping[str, Path]) -> dict[str, Arm]:
     """The newest run of each mode that tells what was gained, with its questions."""
     arms = {record.mode: (label, record) for label, record in zip(labels(records), records, strict=True)}
-    return {mode: Arm(label, read_run(root / record.experiment / record.run_id)) for mode, (label, record) in arms.items() if mode in MODES}
+    return {mode: Arm(label, read_run(folders[record.run_id])) for mode, (label, record) in arms.items() if mode in MODES}
 
 
 def _figures(made: Table, scoring: Scoring) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
 
-from rag_eval.latency.model import agrees, fit, measured_gap, predicted_gap
+from rag_eval.latency.model import agrees, fit, is_told_from_0, measured_gap, predicted_gap
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import newest, read_latencies
 from rag_eval.latency.summary import summarised
@@ -88,7 +88,7 @@ def _model_rows(one: LatencyRecord, other: LatencyRecord) -> list[tuple[Cell, ..
         return [("gap of the means, ms", Figure(None), Figure(None), Figure(None, note=str(error)), "")]
     if gap is None:
         verdict = "not measured"
-    elif gap.low <= 0 <= gap.high:
+    elif not is_told_from_0(gap):
         verdict = "cannot be told: the gap may be 0"
     else:
         verdict = "agrees" if agrees(predicted, gap) else "DISAGREES: something is measured wrongly"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rag_eval.record.load import RecordedRun, read_run
-from rag_eval.record.run_directory import RECORD, RunDirectory
+from rag_eval.record.run_directory import finished_in
 from rag_eval.report.context import ReportContext
 from rag_eval.report.paired import shared
 from rag_eval.report.table import Cell, Figure, Table, figure
@@ -38,8 +38,8 @@ def tables(context: ReportContext) -> list[Table]:
 
 def _seeds(run: RecordedRun) -> list[RecordedRun]:
     """The finished runs that differ from this one in the seed at most; the newest of each seed, this one for its own."""
-    folders = {file.parent.name: file.parent for file in run.folder.parent.glob(f"*/{RECORD}")}
-    finished = [record for folder in folders.values() if (record := RunDirectory(folder).finished()) is not None]
-    known = [record for record in finished if record.is_comparable]
+    found = finished_in([run.folder.parent])
+    folders = {record.run_id: folder for folder, record in found}
+    known = [record for _, record in found if record.is_comparable]
     chosen = siblings(run.record, sorted(known, key=lambda record: record.ended or ""))
     return [run if one.run_id == run.record.run_id else read_run(folders[one.run_id]) for one in chosen]
