@@ -2,7 +2,9 @@
 
 Where the base model keeps the form of the gold answers, arms with its weights are compared with trained ones as they are. Where it does
 not, exact match measures form, and knowledge is compared between arms that were all trained on the form: `finetune_format` was
-trained on questions of the same form about other things, and `rag_format` is retrieval with that adapter.
+trained on questions of the same form about other things, and `rag_format` is retrieval with that adapter. An adapter that reads passages
+worse than the base model is no such control: what retrieval gains is then told by containment, which asks for no form, of arms with the
+base weights.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, has_two_scores, two_scores
 from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
 from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
+from rag_eval.score.primary import EM
 from rag_eval.score.scoring import scoring_of
 
 TITLE = "Knowledge gained"
@@ -33,6 +36,7 @@ ON_FORM = (
     Gain("by fine-tuning", "finetune_format", "finetune"),
     Gain("by retrieval", "finetune_format", "rag_format"),
 )
+IN_CONTENT = Gain("by retrieval, in content", "closed_book", "rag")
 AS_THEY_ARE = (
     Gain("fine-tuning over retrieval", "rag", "finetune"),
     Gain("by retrieval, over random passages", "rag_random", "rag"),
@@ -61,27 +65,41 @@ def knowledge_gained(arms: Mapping[str, Arm]) -> Gained | None:
     """
     bare = [arms[mode] for mode in BARE if mode in arms]
     keeps = base_keeps_form([arm.run.record for arm in bare])
-    gains = ON_FORM if keeps is False else [gain for gain in AS_THEY_ARE if {gain.first, gain.second} <= arms.keys()]
+    lost = _lost_reading(arms) if keeps is False else None
+    on_form = ON_FORM if lost is None else (ON_FORM[0], IN_CONTENT)
+    gains = on_form if keeps is False else [gain for gain in AS_THEY_ARE if {gain.first, gain.second} <= arms.keys()]
     if not gains:
         return None
     there = [arms[mode] for gain in gains for mode in (gain.first, gain.second) if mode in arms]
     scoring = scoring_of(*(arm.run.record for arm in arms.values()))
     if there and not read_beside(there, scoring.primary):
         return None
-    judged = {gain: _judged(gain, arms, scoring.primary, len(gains)) for gain in gains}
+    about = {gain: scoring.lenient if gain == IN_CONTENT else scoring.primary for gain in gains}
+    judged = {gain: _judged(gain, arms, about[gain], len(gains)) for gain in gains}
     names = (scoring.strict(), scoring.lenient)
     differing = (Column(f"difference of {scoring.label(name)}", f"difference of {name}") for name in names)
     header: Header = ("knowledge gained", Column("pair", kind="text"), *differing, "n (clusters)", Column("verdict", kind="text"))
     experiment = next(iter(arms.values())).run.record.experiment
     rows = tuple(_row(gain, one, names, arms) for gain, one in judged.items())
     sentences = tuple(_sentence(gain, one, arms, experiment) for gain, one in judged.items())
-    return Gained(Table(TITLE, _reading(keeps, bare, len(gains)), header, rows), sentences, leads=keeps is False)
+    return Gained(Table(TITLE, _reading(keeps, bare, len(gains), lost), header, rows), sentences, leads=keeps is False)
 
 
-def _judged(gain: Gain, arms: Mapping[str, Arm], primary: str, n: int) -> Judgement | None:
+def _lost_reading(arms: Mapping[str, Arm]) -> str | None:
+    """What the adapter that was trained on the form took from reading passages, in words; None = no loss is shown."""
+    if not {"rag", "rag_format"} <= arms.keys() or not read_beside([arms["rag"], arms["rag_format"]], EM):
+        return None
+    scoring = scoring_of(arms["rag"].run.record, arms["rag_format"].run.record)
+    found = judge(arms["rag"], arms["rag_format"], declare(scoring.lenient, 0.0, MARGIN)).said[scoring.lenient].contrast.difference
+    if found is None or not found.high < 0:
+        return None
+    return f"{scoring.label(scoring.lenient)} of rag_format - rag is {figure(found)}"
+
+
+def _judged(gain: Gain, arms: Mapping[str, Arm], about: str, n: int) -> Judgement | None:
     if _lacking(gain, arms):
         return None
-    return judge(arms[gain.first], arms[gain.second], declare(primary, 0.0, MARGIN), 1 - ALPHA / n)
+    return judge(arms[gain.first], arms[gain.second], declare(about, 0.0, MARGIN), 1 - ALPHA / n)
 
 
 def _lacking(gain: Gain, arms: Mapping[str, Arm]) -> list[str]:
@@ -113,15 +131,25 @@ def _row(gain: Gain, one: Judgement | None, names: Sequence[str], arms: Mapping[
     return (gain.what, found.name, *(figure(one.said[name].contrast.difference) for name in names), n, one.better.text)
 
 
-def _reading(keeps: bool | None, bare: Sequence[Arm], n: int) -> str:
+def _reading(keeps: bool | None, bare: Sequence[Arm], n: int, lost: str | None) -> str:
     intervals = "Paired by question, clustered, intervals of 95 %" + (f" that hold for all {n} at once (Bonferroni)." if n > 1 else ".")
     measured = ", ".join(f"of {arm.label} {two_scores(arm.run.record)}" for arm in bare if has_two_scores(arm.run.record))
     if keeps is None:
         return f"Whether the base model keeps the form of the gold answers is not known: too few of its answers hold one. {intervals}"
     if keeps:
         return f"The base model keeps the form of the gold answers ({measured}): its arms are compared as they are. {intervals}"
-    return (
+    form = (
         f"The base model does not keep the form of the gold answers: {measured}. So exact match of an arm with its weights measures form, "
-        "and a trained arm beats it by having seen answers of that form. Knowledge is compared between arms that were all trained on the "
-        f"form: finetune_format on questions about other things, rag_format being retrieval with that adapter. {intervals}"
+        "and a trained arm beats it by having seen answers of that form."
+    )
+    if lost is not None:
+        return (
+            f"{form} What fine-tuning gains is compared between arms that were trained on the form. rag_format is no control of what "
+            f"retrieval gains, for its adapter reads passages worse than the base model ({lost}); that gain is of the base model, by "
+            "a score that asks for no form. Train with more reading exercises (adapter.data.reading_share) for an adapter that reads. "
+            f"{intervals}"
+        )
+    return (
+        f"{form} Knowledge is compared between arms that were all trained on the form: finetune_format on questions about other things, "
+        f"rag_format being retrieval with that adapter. {intervals}"
     )

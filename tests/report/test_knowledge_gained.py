@@ -83,6 +83,23 @@ def test_where_the_base_model_keeps_another_form_the_report_begins_with_arms_tha
     assert "better: rag_format" in plain
 
 
+def test_an_adapter_that_reads_worse_than_the_base_model_is_no_control_of_what_retrieval_gains(
+    ran: Ran, told: Told, tmp_path: Path
+) -> None:
+    ran(**OF_BASE, **{**ON_FORM, "rag_format": (0.3, 0.31)})
+    _, out, _ = told("compare", "rag", "finetune")
+    rows = gained_rows(tmp_path, "compare")
+    assert list(rows) == ["by fine-tuning", "by retrieval, in content"]
+    row = rows["by retrieval, in content"]
+    assert row["pair"] == "rag - closed_book"
+    assert row[f"difference of {CONTAINS}"]["value"] == pytest.approx(0.8)
+    assert row["verdict"] == "SUPPORTED"
+    assert "rag_format is no control of what retrieval gains" in " ".join(out.split())
+    ran(rag_format=(0.8, 0.84))  # no loss is shown
+    told("compare", "rag", "finetune")
+    assert list(gained_rows(tmp_path, "compare")) == ["by fine-tuning", "by retrieval"]
+
+
 def test_the_arms_that_are_missing_are_named_with_the_command_that_makes_them(ran: Ran, told: Told, tmp_path: Path) -> None:
     ran(**OF_BASE, finetune=(0.92, 0.92))
     _, out, _ = told("compare", "rag", "finetune")
