@@ -63,6 +63,12 @@ class Options:
 def runs(options: Options) -> list[Run[Any, Any]]:
     """The runs of all rows, each once.
 
+    Args:
+        options: of the command.
+
+    Returns:
+        Arms in every world, then sweeps in the first, then other measurements.
+
     Raises:
         ConfigError: if the generator cannot be trained.
     """
@@ -77,6 +83,13 @@ def runs(options: Options) -> list[Run[Any, Any]]:
 def arms_of(rows: Sequence[Row], size: Preset) -> Arms:
     """The arms of these rows that are run in every world, by name.
 
+    Args:
+        rows: rows of the table.
+        size: the preset.
+
+    Returns:
+        Overrides of the runs of each arm.
+
     Raises:
         ValueError: if two rows give different settings to an arm of one name.
     """
@@ -85,6 +98,13 @@ def arms_of(rows: Sequence[Row], size: Preset) -> Arms:
 
 def sweeps_of(rows: Sequence[Row], size: Preset) -> Arms:
     """The arms of these rows that are run in the first world alone, by name.
+
+    Args:
+        rows: rows of the table.
+        size: the preset.
+
+    Returns:
+        Overrides of the runs of each arm.
 
     Raises:
         ValueError: if two rows give different settings to an arm of one name.
@@ -121,6 +141,9 @@ def results(found: Found[Any, Any], left_out: Mapping[str, str]) -> Results:
     Args:
         found: what the runs gave.
         left_out: names of what is not run, with the reason.
+
+    Returns:
+        What claims are judged by.
     """
     answered: Found[ArmRun, RecordedRun] = Found()
     work: Found[str, Any] = Found()

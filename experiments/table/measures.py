@@ -42,6 +42,9 @@ def less_share(arm: str, share: float, ceiling: str, only: Only | None = None) -
         share: of the ceiling's score, in [0, 1].
         ceiling: the other arm.
         only: which questions of the arm count; None = all.
+
+    Returns:
+        The measure of a claim.
     """
 
     def of_metric(metric: str) -> ValuesOf:

@@ -31,6 +31,9 @@ def degraded(
         coverage: share of the documents that are left.
         label_noise: share of the facts whose training answers are wrong.
 
+    Returns:
+        The dataset, with a fingerprint of its own.
+
     Raises:
         ConfigError: if no document is left.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 from rag_eval.conf_folder import conf_dir
 from rag_eval.errors import UserError
 from rag_eval.record.load import find_run, read_run
-from rag_eval.record.run_directory import RECORD
+from rag_eval.record.run_directory import runs_in
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.selection import finished_runs, latest_per_arm, mismatches, recorded
 from rag_eval.report import warnings
@@ -101,7 +101,7 @@ def recorded_study(root: Path, experiment: str = "", names: Sequence[str] = (), 
         records = list({run.record.run_id: run.record for run in found}.values())
         parents = {run.folder.parent.resolve() for run in found}
     else:
-        records = latest_per_arm(finished_runs(root, experiment or None))
+        records = latest_per_arm([record for _, record in finished_runs(root, experiment or None)])
         parents = {folder.resolve() for folder in root.glob(experiment or "*") if folder.is_dir()}
     usable, notes = _usable(records)
     differing = mismatches(usable)
@@ -110,7 +110,7 @@ def recorded_study(root: Path, experiment: str = "", names: Sequence[str] = (), 
             f"{differing[0]}; pick one study with experiment=NAME or name the runs, or decide all the same with allow_mismatch=true."
         )
     everything, _ = recorded(parents)
-    folders = {file.parent.name: file.parent for parent in parents for file in parent.glob(f"*/{RECORD}")}
+    folders = {record.run_id: folder for folder, record in runs_in(parents)}
     arms = recorded_arms(usable, everything, folders)
     return Study(arms, everything, [*(f"MISMATCH, decided all the same: {one}" for one in differing), *notes])
 
