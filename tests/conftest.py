@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import gc
 import os
@@ -12,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.hydra import Hydra
 
 from synthworld import dataset
 from tests.commands import Ended
+from tests.composing import share_compositions
 from tests.tiers import TIERS, Watch, is_heavy, tier
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes side by side, each with all threads, slow each other many times
@@ -93,18 +91,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def repeated_work() -> Iterator[None]:
     """Do once in a session what every command does for itself; commands in processes of their own show that they can.
 
-    Hydra reads and parses each file under conf/, composes each configuration a first time for nothing but `hydra.mode`, which no
-    test sets, and the invented world is drawn anew.
+    Configurations are composed (tests/composing.py), and the invented world is drawn anew.
     """
-    load, draw = ConfigRepository.load_config, dataset.world
-    files: dict[Any, Any] = {}
-
-    def load_once(self: ConfigRepository, config_path: str) -> Any:
-        key = (config_path, *((one.provider, one.path) for one in self.sources))
-        if key not in files:
-            files[key] = load(self, config_path)
-        return copy.deepcopy(files[key])
-
+    draw = dataset.world
     worlds: dict[str, Any] = {}
 
     @functools.wraps(draw)
@@ -115,8 +104,7 @@ def repeated_work() -> Iterator[None]:
         return worlds[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConfigRepository, "load_config", load_once)
-        patch.setattr(Hydra, "get_mode", lambda *_, **__: None)
+        share_compositions(patch)
         patch.setattr(dataset, "world", draw_once)
         yield
 
