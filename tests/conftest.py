@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +14,7 @@ from synthworld import dataset
 from tests.commands import Ended
 from tests.composing import share_compositions
 from tests.tiers import TIERS, Watch, is_heavy, tier
+from tests.worlds import world
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes side by side, each with all threads, slow each other many times
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -91,21 +90,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def repeated_work() -> Iterator[None]:
     """Do once in a session what every command does for itself; commands in processes of their own show that they can.
 
-    Configurations are composed (tests/composing.py), and the invented world is drawn anew.
+    Configurations are composed (tests/composing.py), and the invented world is drawn (tests/worlds.py).
     """
-    draw = dataset.world
-    worlds: dict[str, Any] = {}
-
-    @functools.wraps(draw)
-    def draw_once(**given: Any) -> Any:
-        key = repr(sorted(given.items()))
-        if key not in worlds:
-            worlds[key] = draw(**given)
-        return worlds[key]
-
     with pytest.MonkeyPatch.context() as patch:
         share_compositions(patch)
-        patch.setattr(dataset, "world", draw_once)
+        patch.setattr(dataset, "world", world)
         yield
 
 
