@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import gc
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.hydra import Hydra
 
 from synthworld import dataset
 from tests.commands import Ended
+from tests.composing import share_compositions
 from tests.tiers import TIERS, Watch, is_heavy, tier
+from tests.worlds import world
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes side by side, each with all threads, slow each other many times
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -93,31 +90,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def repeated_work() -> Iterator[None]:
     """Do once in a session what every command does for itself; commands in processes of their own show that they can.
 
-    Hydra reads and parses each file under conf/, composes each configuration a first time for nothing but `hydra.mode`, which no
-    test sets, and the invented world is drawn anew.
+    Configurations are composed (tests/composing.py), and the invented world is drawn (tests/worlds.py).
     """
-    load, draw = ConfigRepository.load_config, dataset.world
-    files: dict[Any, Any] = {}
-
-    def load_once(self: ConfigRepository, config_path: str) -> Any:
-        key = (config_path, *((one.provider, one.path) for one in self.sources))
-        if key not in files:
-            files[key] = load(self, config_path)
-        return copy.deepcopy(files[key])
-
-    worlds: dict[str, Any] = {}
-
-    @functools.wraps(draw)
-    def draw_once(**given: Any) -> Any:
-        key = repr(sorted(given.items()))
-        if key not in worlds:
-            worlds[key] = draw(**given)
-        return worlds[key]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConfigRepository, "load_config", load_once)
-        patch.setattr(Hydra, "get_mode", lambda *_, **__: None)
-        patch.setattr(dataset, "world", draw_once)
+        share_compositions(patch)
+        patch.setattr(dataset, "world", world)
         yield
 
 

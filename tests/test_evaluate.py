@@ -12,8 +12,8 @@ import pytest
 from rag_eval.adapt.data.qa import QA
 from rag_eval.probes.sample import sample
 from rag_eval.testing.models import write_random_model
-from synthworld.dataset import world
 from tests.commands import Ended
+from tests.worlds import world
 
 Command = Callable[..., Ended]
 ECHO = ("generator=echo", "dataset.preset=ci")

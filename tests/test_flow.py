@@ -15,9 +15,9 @@ from rag_eval import answering
 from rag_eval.conf_folder import conf_dir
 from rag_eval.config.modes import modes
 from rag_eval.generate.echo import Echo
-from synthworld.dataset import world
 from tests.claims import every
 from tests.commands import Ended
+from tests.worlds import world
 
 Command = Callable[..., Ended]
 START = "import sys; from rag_eval.cli.run import run; sys.exit(run(sys.argv[1:]))"

@@ -26,9 +26,9 @@ from rag_eval.retrieve.none import NoRetriever
 from rag_eval.system import System
 from rag_eval.testing.models import TINY, write_random_model
 from rag_eval.types import Example, Generation, Prompt, Weights
-from synthworld.dataset import world
 from tests.claims import none_of
 from tests.commands import Ended
+from tests.worlds import world
 
 PROMPT = PromptTemplate("Say.")
 N = 10

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from synthworld.dataset import past_of, world
+from synthworld.dataset import past_of
 from synthworld.questions import Questions
 from tests.claims import every
 from tests.commands import Ended
+from tests.worlds import world
 
 Command = Callable[..., Ended]
 WORLD = ("dataset.preset=ci", "generator=scripted")

@@ -55,9 +55,9 @@ from rag_eval.stats.percentile import percentile
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.track.mlflow_rows import metrics_of
 from rag_eval.types import DISAGREEMENT, Document, Estimate, Example, Formatted, Grading, Prediction, QADataset, Spend
-from synthworld.dataset import world
 from tests.claims import every, none_of
 from tests.commands import Ended
+from tests.worlds import world
 
 DOC = Path(__file__).parents[1] / "docs" / "validity.md"
 DECLARED = declare(EM, 0.0, 0.02)

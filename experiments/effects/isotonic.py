@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
 
 N_SHUFFLES = 10_000
 
@@ -50,18 +49,32 @@ def isotonic(scores: NDArray[np.float64], clusters: Sequence[Hashable], seed: in
     means = sums.sum(axis=0) / n
     fitted = _rising(means)
     rng = np.random.default_rng(seed)
-    shuffled = (rng.permuted(sums, axis=1).sum(axis=0) / n for _ in range(N_SHUFFLES))
-    found = _between(fitted)
-    as_good = sum(_between(_rising(one)) >= found - 1e-12 for one in shuffled)
-    between = _between(means)
+    shuffled = np.array([rng.permuted(sums, axis=1).sum(axis=0) for _ in range(N_SHUFFLES)]) / n
+    found = float(_between(fitted))
+    as_good = int((_between(_rising(shuffled)) >= found - 1e-12).sum())
+    between = float(_between(means))
     return Isotonic(tuple(fitted.tolist()), found / between if between > 0 else float("nan"), (1 + as_good) / (1 + N_SHUFFLES))
 
 
 def _rising(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = IsotonicRegression().fit_transform(np.arange(len(means)), means)
+    """Isotonic fit of each row by the max-min formula: at k, the largest over i <= k of the smallest mean of arms i to j, over j >= k.
+
+    Args:
+        means: float64 (..., arms).
+
+    Returns:
+        float64 (..., arms).
+    """
+    arms = np.arange(means.shape[-1])
+    sizes = arms - arms[:, None] + 1  # [i, j]: arms from i to j; below 1 where j comes before i
+    totals = np.concatenate([np.zeros_like(means[..., :1]), means.cumsum(axis=-1)], axis=-1)
+    blocks = np.where(sizes > 0, (totals[..., None, 1:] - totals[..., :-1, None]) / np.maximum(sizes, 1), np.inf)
+    smallest = np.minimum.accumulate(blocks[..., ::-1], axis=-1)[..., ::-1]
+    found: NDArray[np.float64] = np.where(sizes > 0, smallest, -np.inf).max(axis=-2)
     return found
 
 
-def _between(means: NDArray[np.float64]) -> float:
-    apart = means - means.mean()
-    return float(apart @ apart)
+def _between(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of squares between the arms of each row (..., arms)."""
+    found: NDArray[np.float64] = ((means - means.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    return found

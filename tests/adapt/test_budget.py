@@ -14,8 +14,8 @@ from rag_eval.adapt.knowledge_budget import asked_as_trained, budget, taught_row
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.protocols import TrainingData
 from rag_eval.types import Document, Example, KnowledgeBudget, QADataset
-from synthworld.dataset import world
 from tests.adapt.small import DOCUMENTS, GENERATOR, PEOPLE_DATASET, PROMPT, TEST, TRAIN
+from tests.worlds import world
 
 
 def counted(dataset: QADataset, data: TrainingData) -> KnowledgeBudget:

@@ -28,9 +28,9 @@ from rag_eval.prompt import PromptTemplate
 from rag_eval.protocols import TrainingData
 from rag_eval.testing.models import TINY, append_end_token
 from rag_eval.types import ABSTENTION, Document, Example, Grading, QADataset, Style, TrainingRow, Turn
-from synthworld.dataset import world
 from tests.adapt.small import DOCUMENTS, GENERATOR, OTHERS, PEOPLE, PEOPLE_DATASET, PROMPT, RESTATED, TEST, TRAIN
 from tests.claims import every, none_of
+from tests.worlds import world
 
 TURN = Turn("Who is Ada?", "A person")
 BARE = Example("bare", "Where does Ada live?", (), ("Ada-0",), "ada", grading=Grading(retrieval_only=True))

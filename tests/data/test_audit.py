@@ -7,7 +7,7 @@ from typing import Any
 
 from rag_eval.data.audit import audit, spelled
 from rag_eval.types import Document, Example, Grading, QADataset, Turn
-from synthworld.dataset import world
+from tests.worlds import world
 
 LONG = "in which year was the oldest bridge over the river first mentioned"
 TRAIN = (

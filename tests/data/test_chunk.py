@@ -25,10 +25,10 @@ from rag_eval.models.minilm_wheel import minilm_path
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.text.spans import span_of
 from rag_eval.types import Document, Example, Grading, QADataset, Span
-from synthworld.dataset import world
 from synthworld.questions import KINDS
 from tests.claims import every
 from tests.commands import Ended
+from tests.worlds import world
 
 pytestmark = pytest.mark.flow
 

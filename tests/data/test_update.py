@@ -7,7 +7,7 @@ import pytest
 from rag_eval.data.sources.update import update
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example, QADataset
-from synthworld.dataset import world
+from tests.worlds import world
 
 
 def dataset(name: str, train: dict[str, str], documents: tuple[Document, ...] = ()) -> QADataset:

@@ -31,8 +31,9 @@ from rag_eval.report.table import NOT_MEASURED, Figure
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate
-from synthworld.dataset import past_of, world
+from synthworld.dataset import past_of
 from tests.claims import every
+from tests.worlds import world
 
 SCRIPTED = ("preset=ci", "seeds=0", "generator=scripted", "embedder=hashed")
 

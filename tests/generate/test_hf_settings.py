@@ -17,6 +17,8 @@ from rag_eval.generate.hf_settings import ACTING, HARMLESS, USED, ends, overridd
 from rag_eval.testing.models import SIZES, write_random_model
 from rag_eval.types import Prompt
 
+Said = list[tuple[str, int | None, str]]  # text, tokens and why it ended, of each prompt
+
 PROMPTS = [Prompt((), text, "") for text in ("liver", "fever gene", "the lung of a gene", "mild")]
 # For every acting setting a value under which transformers would write something else, fail, or hold keys and values otherwise.
 SETTINGS: dict[str, Any] = {
@@ -75,6 +77,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def plain(model: Path) -> Said:
+    """What the model says as it is."""
+    return said(hf(model))
+
+
 @pytest.fixture
 def copied(model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model, tmp_path / "copied"))
@@ -89,7 +97,7 @@ def set_in_folder(model: Path, **settings: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
 
 
-def said(generator: HF) -> list[tuple[str, int | None, str]]:
+def said(generator: HF) -> Said:
     return [(one.text, one.n_output_tokens, one.stop_reason) for one in generator.generate(PROMPTS)]
 
 
@@ -103,19 +111,18 @@ def test_every_setting_of_transformers_is_overridden_used_or_harmless() -> None:
 
 @pytest.mark.parametrize("name", ACTING)
 @pytest.mark.parametrize("loop", ["own", "transformers"])
-def test_a_setting_that_acts_on_greedy_decoding_does_not(name: str, loop: str, model: Path, copied: Path) -> None:
+def test_a_setting_that_acts_on_greedy_decoding_does_not(name: str, loop: str, plain: Said, copied: Path) -> None:
     set_in_folder(copied, **{name: SETTINGS[name], "do_sample": name == "num_return_sequences"})  # or it would not load
     generator = hf(copied)
     assert overridden(generator._checkpoint.generation_settings()).keys() == {name}
     if loop == "transformers":
         generator._decoder.way = Transformers(generator._network)
-    expected = said(hf(model))
-    assert {reason for _, _, reason in expected} == {"stop", "length"}
-    assert said(generator) == expected
+    assert {reason for _, _, reason in plain} == {"stop", "length"}
+    assert said(generator) == plain
 
 
 @pytest.mark.parametrize("name", sorted(set(ACTING) - SILENT))
-def test_the_same_setting_acts_where_it_is_not_overridden(name: str, model: Path, copied: Path) -> None:
+def test_the_same_setting_acts_where_it_is_not_overridden(name: str, plain: Said, copied: Path) -> None:
     set_in_folder(copied, **{name: SETTINGS[name], "do_sample": name == "num_return_sequences"})
     generator = hf(copied)
     network = generator._decoder.network
@@ -126,7 +133,7 @@ def test_the_same_setting_acts_where_it_is_not_overridden(name: str, model: Path
         changed = said(generator)
     except (ValueError, TypeError, AssertionError):
         return  # as good a sign
-    assert changed != said(hf(model))
+    assert changed != plain
 
 
 @pytest.mark.parametrize("name", sorted(HARMLESS - NOT_IN_A_FILE))
@@ -162,11 +169,11 @@ def test_settings_in_the_configuration_of_an_older_model_are_found_too(copied: P
     assert said(hf(copied)) == expected
 
 
-def test_the_folder_of_whole_trained_weights_says_for_itself(model: Path, copied: Path) -> None:
+def test_the_folder_of_whole_trained_weights_says_for_itself(model: Path, plain: Said, copied: Path) -> None:
     set_in_folder(copied, repetition_penalty=40.0)
     trained = hf(model).with_adapter(str(copied))
     assert trained.identity()["decoding"]["overridden"] == {"repetition_penalty": 40.0}
-    assert [one.text for one in trained.generate(PROMPTS)] == [text for text, _, _ in said(hf(model))]
+    assert [one.text for one in trained.generate(PROMPTS)] == [text for text, _, _ in plain]
 
 
 def test_end_tokens_are_those_of_the_folder_and_of_the_tokenizer(copied: Path) -> None:
@@ -196,9 +203,8 @@ def test_an_end_token_that_only_the_tokenizer_names_ends_an_answer(loop: str, mo
 @pytest.mark.parametrize("loop", ["own", "transformers"])
 @pytest.mark.parametrize("pad", ["<pad beyond>", None])
 def test_a_padding_token_that_the_model_does_not_know_or_none_changes_nothing(
-    loop: str, pad: str | None, model: Path, copied: Path
+    loop: str, pad: str | None, plain: Said, copied: Path
 ) -> None:
-    expected = said(hf(model))
     generator = hf(copied)
     tokenizer = generator._tokenizer
     if pad is None:
@@ -208,4 +214,4 @@ def test_a_padding_token_that_the_model_does_not_know_or_none_changes_nothing(
         assert tokenizer.pad_token_id >= generator._network.get_input_embeddings().weight.shape[0]
     if loop == "transformers":
         generator._decoder.way = Transformers(generator._network)
-    assert said(generator) == expected
+    assert said(generator) == plain

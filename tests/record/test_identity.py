@@ -27,11 +27,11 @@ from rag_eval.run_spec import Part
 from rag_eval.targets import PACKAGES
 from rag_eval.testing.models import write_random_model
 from rag_eval.types import Cached, Document, QADataset
-from synthworld.dataset import world
 from tests.adapt.tiny_training import DATASET as TAUGHT
 from tests.adapt.tiny_training import PROMPT, hf, lora
 from tests.test_conf import checked
 from tests.test_form import Talker, wordy
+from tests.worlds import world
 
 PACKAGE = Path(source.__file__).parent
 DATASET = QADataset("d", "0", (), (), (), ())

@@ -15,8 +15,8 @@ from rag_eval.score.metric import Declaration
 from rag_eval.score.scoring import Scoring
 from rag_eval.testing.finished_runs import facts as recorded_facts
 from rag_eval.types import Learned, QADataset, Spend, WrittenByModel
-from synthworld.dataset import world
 from tests.test_conf import checked
+from tests.worlds import world
 
 ECHO = ("generator=echo", "dataset.preset=ci", "prompt.style=chat")
 WRITTEN = WrittenByModel("lessons", Spend(1.0), is_hosted=True)

@@ -15,7 +15,7 @@ from rag_eval.errors import ConfigError
 from rag_eval.score.comparators import compare
 from rag_eval.types import Example, QADataset
 from synthworld.corpus import pages, ranks
-from synthworld.dataset import Version, known_in, past_of, world
+from synthworld.dataset import Version, known_in, past_of
 from synthworld.distractors import Distractors
 from synthworld.documents import DocumentStyle
 from synthworld.evidence import Index
@@ -28,6 +28,7 @@ from synthworld.questions import CHANGES, KINDS, NOTHINGS, Change, Kind, Questio
 from synthworld.reader import WorldLanguage
 from synthworld.templates import named
 from tests.claims import every
+from tests.worlds import world
 
 pytestmark = pytest.mark.flow
 

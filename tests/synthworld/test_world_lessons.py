@@ -12,7 +12,7 @@ from rag_eval.data.chunking.chunker import DocumentChunker, Piece
 from rag_eval.errors import ConfigError
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.types import Document, Example, QADataset
-from synthworld.dataset import past_of, world
+from synthworld.dataset import past_of
 from synthworld.distractors import Distractors
 from synthworld.documents import DocumentStyle
 from synthworld.history import History
@@ -21,6 +21,7 @@ from synthworld.names import TYPES
 from synthworld.templates import attributes, named, state, subject
 from synthworld.training_questions import Others, other_seed
 from tests.claims import every, none_of
+from tests.worlds import world
 
 pytestmark = pytest.mark.flow
 
