@@ -78,7 +78,7 @@ class RunRecord:
         try:
             plain = json.loads(text)
             version = int(plain["schema_version"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(f"{source}: expected the record of a run (run.json), {_found(error)}; {_INSTEAD}") from error
         if version > SCHEMA_VERSION:
             raise DataError(f"{source}: written by a newer version (schema {version}, known {SCHEMA_VERSION}); update rag_eval.")
