@@ -35,7 +35,7 @@ class RunRecord:
         default_factory=dict
     )  # by stage: learn, load, answer, probe, update (of one document), data_generation (shared by runs)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  # by slashed name; nan = nothing could be judged
-    attempts: tuple[Mapping[str, Spend], ...] = ()  # spends of earlier attempts that did not finish; {} = not measured
+    attempts: tuple[Mapping[str, Spend], ...] = ()  # spends of earlier attempts that left no finished run; {} = not measured
     started: str = ""  # UTC label, never used to compute a duration
     ended: str | None = None
     error: str | None = None  # one line
