@@ -15,6 +15,7 @@ from rag_eval.record.serialize import from_plain, to_plain
 
 FOLDER = "latency"
 SINGLE_STREAM = "single_stream"
+PLAIN = {FOLDER: SINGLE_STREAM, "throughput": "offline"}  # the condition that each group of measures does not name
 
 
 def write_latency(run_dir: Path, record: LatencyRecord) -> Path:
@@ -63,12 +64,12 @@ def latency_metrics(records: Sequence[LatencyRecord]) -> dict[str, float]:
     """The newest measurement under each condition under tracked names; `_lo` and `_hi` end an interval.
 
     Single stream is `latency/...`, offline `throughput/...`; another condition says its own name, as in
-    `latency_poisson/e2e_p95_ms`. A bound that does not exist is absent.
+    `latency_poisson/e2e_p95_ms` and `throughput_offline_forced_64/tokens_per_s`. A bound that does not exist is absent.
     """
     found: dict[str, float] = {}
     for condition, record in newest(records).items():
         for name, one in summarised(record).items():
             group, _, measure = name.partition("/")
-            tracked = f"{group}_{condition}/{measure}" if group == FOLDER and condition != SINGLE_STREAM else name
+            tracked = name if condition == PLAIN[group] else f"{group}_{condition}/{measure}"
             found |= {tracked: one.value, f"{tracked}_lo": one.low, f"{tracked}_hi": one.high}
     return {name: value for name, value in found.items() if math.isfinite(value)}

@@ -136,12 +136,12 @@ class RunDirectory:
         return ended
 
     def _attempts(self) -> tuple[Mapping[str, Spend], ...]:
-        """What earlier attempts that did not finish spent; nothing is known of one that was killed without a word."""
+        """What earlier attempts spent, also one whose finished files were damaged; nothing is known of one killed without a word."""
         try:
             before = self.record()
         except DataError:
             return ()
-        return () if before is None or before.status == "FINISHED" else (*before.attempts, before.spends)
+        return () if before is None else (*before.attempts, before.spends)
 
     def _begun(self) -> RunRecord:
         if self._record is None or self._lock is None:

@@ -35,7 +35,7 @@ class RunRecord:
         default_factory=dict
     )  # by stage: learn, load, answer, probe, update (of one document), data_generation (shared by runs)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  # by slashed name; nan = nothing could be judged
-    attempts: tuple[Mapping[str, Spend], ...] = ()  # spends of earlier attempts that did not finish; {} = not measured
+    attempts: tuple[Mapping[str, Spend], ...] = ()  # spends of earlier attempts that left no finished run; {} = not measured
     started: str = ""  # UTC label, never used to compute a duration
     ended: str | None = None
     error: str | None = None  # one line
@@ -78,7 +78,7 @@ class RunRecord:
         try:
             plain = json.loads(text)
             version = int(plain["schema_version"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(f"{source}: expected the record of a run (run.json), {_found(error)}; {_INSTEAD}") from error
         if version > SCHEMA_VERSION:
             raise DataError(f"{source}: written by a newer version (schema {version}, known {SCHEMA_VERSION}); update rag_eval.")

@@ -1,7 +1,7 @@
 """Tables for a terminal, as wide as it is, or as COLUMNS says, or 80 columns where the output is none.
 
 A table that is too wide puts intervals below their numbers; then it leaves out the columns that may be left out and says so; then it
-goes on below itself in parts, each with the first column. No number is broken.
+goes on below itself in parts, each with the first column. No number is broken; a name in the first column may be.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rag_eval.report.table import Table
 
 PADDING = 3  # of a column: its border and a space on each side
 WIDEST = 24  # a text as wide as this may be wrapped
+NARROWEST = 8  # the first column where its words are broken
 Rows = Sequence[Sequence[str]]
 
 
@@ -32,7 +33,7 @@ def print_table(console: Console, table: Table) -> None:
     """Print a table as wide as the terminal allows."""
     at, cells = _fitting(table, console.width)
     is_right = [table.columns[number].is_right for number in at]
-    least = [min(width, console.width - PADDING - 1) for width in _least(cells)]
+    least = _side_by_side(_least(cells), console.width)
     parts = list(_parts(least, console.width))
     for number, part in enumerate(parts, start=1):
         of = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
@@ -71,6 +72,14 @@ def _part(cells: Rows, widths: Sequence[int], is_right: Sequence[bool], rules: C
 def _least(cells: Rows) -> list[int]:
     """What each column needs: its longest line, or its longest word where a line is long enough to be wrapped."""
     return [max(_needed(cell, is_title=at == 0) for at, cell in enumerate(column)) for column in zip(*cells, strict=True)]
+
+
+def _side_by_side(least: Sequence[int], width: int) -> list[int]:
+    """The same, so that each other column fits beside the first: long words of the first are broken, no numbers of the others."""
+    first, *others = least
+    left = width - 1 - PADDING * min(2, len(least))
+    first = min(first, max(NARROWEST, left - max((min(one, WIDEST) for one in others), default=0)))
+    return [first, *(max(1, min(one, left - first)) for one in others)]
 
 
 def _needed(cell: str, is_title: bool) -> int:

@@ -26,11 +26,15 @@ def required_n(effect: float, p_disc: float, deff: float, *, alpha: float = 0.05
         Number of questions, rounded up.
 
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or no finite number of questions is enough.
     """
     if not 0 < effect <= p_disc:
         raise ValueError(f"expected 0 < effect <= p_disc, got {effect} and {p_disc}.")
-    return math.ceil(_check(p_disc, deff) * _quantiles(alpha, power) ** 2 * (p_disc - effect**2) / effect**2)
+    spread = _check(p_disc, deff) * _quantiles(alpha, power) ** 2 * (p_disc - effect**2)
+    n = spread / effect**2 if effect**2 else math.inf
+    if not math.isfinite(n):
+        raise ValueError(f"expected an effect that a finite number of questions finds, got {effect} with a design effect of {deff}.")
+    return math.ceil(n)
 
 
 def minimum_detectable_effect(n: int, p_disc: float, deff: float, *, alpha: float = 0.05, power: float = 0.80) -> float:

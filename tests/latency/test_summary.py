@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import t
 
 from rag_eval.latency.record import Pass
+from rag_eval.latency.store import latency_metrics
 from rag_eval.latency.summary import summarised, tpot_s, ttft_s, unexplained_s
 from rag_eval.stats.interval import Interval
 from rag_eval.types import Timing
@@ -82,3 +83,12 @@ def test_throughput_is_a_mean_over_passes() -> None:
     assert found["throughput/queries_per_s"] == Interval(pytest.approx(3.0), pytest.approx(3 - half), pytest.approx(3 + half), 3, 3)
     assert found["throughput/tokens_per_s"].value == pytest.approx(6.0)
     assert len(found) == 2
+
+
+def test_throughput_of_answers_of_a_forced_length_has_a_name_of_its_own() -> None:
+    offline = {**record(TIMING).protocol, "scenario": "offline", "n_blocks": 2, "forced_tokens": None}
+    natural = replace(record(TIMING), protocol=offline, timings=(), passes=(Pass(0, 12, 24, 6.0), Pass(1, 12, 24, 4.0)))
+    forced = replace(natural, protocol={**offline, "forced_tokens": 64}, passes=(Pass(0, 12, 768, 96.0), Pass(1, 12, 768, 64.0)))
+    found = latency_metrics([natural, forced])
+    assert found["throughput/tokens_per_s"] == pytest.approx(5.0)
+    assert found["throughput_offline_forced_64/tokens_per_s"] == pytest.approx(10.0)

@@ -62,7 +62,7 @@ def test_facts_stand_where_they_stood_before_and_those_not_known_are_null(name: 
     before, now = json.loads(text_of(name))["facts"], json.loads(older(name).to_json())["facts"]
     before["choices"] = current_choices(before["choices"])
     added = [key for key in now["hardware"] if key not in before["hardware"]]
-    assert (added, now["hardware"].pop("gpu")) == (["gpu"], None)
+    assert (added, now["hardware"].pop("gpu"), now["decoded"].pop("share_read")) == (["gpu"], None, None)
     for one in now["metrics"].values():  # which have labels in the place of the title of a column
         del one["label"], one["is_column"]
     for one in before["metrics"].values():
@@ -128,6 +128,7 @@ def test_a_run_that_did_not_finish_has_facts_and_no_outcomes() -> None:
         (lambda one: one["facts"].pop("comparison"), "expected the field facts.comparison, which is missing"),
         (lambda one: one["facts"].update(hardware="a cpu"), "facts.hardware: expected"),
         (lambda one: one["facts"].update(choices=["rag"]), "found JSON of another kind"),
+        (lambda one: one.update(schema_version=1e400), "found JSON of another kind"),
         (lambda one: one.update(facts=[1]), "found JSON of another kind"),
         (lambda one: one.pop("facts"), "found no 'facts' in it"),
         (lambda one: one.update(status="DONE"), "status: expected 'RUNNING', 'FINISHED', 'FAILED' or 'KILLED', found 'DONE'"),

@@ -17,7 +17,7 @@ from rag_eval.record.run_directory import RunDirectory
 from rag_eval.record.run_record import RunRecord
 from rag_eval.record.serialize import from_line, to_line
 from rag_eval.testing.finished_runs import write_run
-from rag_eval.types import Prediction
+from rag_eval.types import Prediction, Spend
 from tests.record.samples import ESTIMATES, FACTS, SPENDS, prediction
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -75,6 +75,18 @@ def test_a_finished_run_that_is_begun_again_is_not_finished(finished: Make, capl
     assert run.finished() is None
     assert list(run.predictions()) == ["q1", "q2"]
     assert not caplog.records  # nothing is wrong with it
+
+
+def test_what_every_attempt_spent_is_kept_also_of_one_that_finished_and_lost_its_manifest(finished: Make) -> None:
+    run = finished("abc")
+    run.begin("", FACTS)
+    run.end("FAILED", "no memory", {"answer": Spend(2.0)})
+    run.begin("", FACTS)
+    run.finish([], {"answer": Spend(3.0)}, ESTIMATES, FACTS)
+    (run.path / "manifest.json").unlink()
+    run.begin("", FACTS)
+    record = run.finish([], {"answer": Spend(4.0, reused_s=3.0)}, ESTIMATES, FACTS)
+    assert record.attempts == (SPENDS, {"answer": Spend(2.0)}, {"answer": Spend(3.0)})
 
 
 def test_a_run_that_failed_or_runs_is_not_finished(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from rag_eval.report.__main__ import main
 from rag_eval.score.metric import Declaration, of_runs
 from rag_eval.score.primary import EM
 from rag_eval.testing.finished_runs import write_run
+from rag_eval.types import Estimate
 from tests.claims import every
 
 Told = Callable[..., tuple[int, str, str]]
@@ -213,6 +214,18 @@ def test_lines_are_ordered_by_a_score_of_which_less_is_better(told: Told, tmp_pa
     assert [row["arm"] for row in arms_of(tmp_path)] == ["finetune", "rag"]
     assert told(f"rank={EM}")[0] == 0
     assert [row["arm"] for row in arms_of(tmp_path)] == ["rag", "finetune"]  # as good: in the order of the runs
+
+
+@pytest.mark.parametrize("measure", ["forgetting/kl_nats", "probe/batch_disagreement"])
+def test_a_measure_that_no_metric_declares_ranks_nothing(told: Told, tmp_path: Path, measure: str) -> None:
+    for mode, nats in (("finetune", 2.0), ("rag_finetune", 0.1)):
+        extra = {measure: Estimate(nats, nats, nats, 40, 20), "strata/kind/forward": Estimate(0.5, 0.4, 0.6, 40, 20)}
+        write_run(tmp_path / "outputs", mode, mode, [{EM: 1.0}] * 40, extra=extra, metrics={EM: asdict(DECLARED[EM])})
+    code, _, err = told(f"rank={measure}")
+    assert code == 2
+    assert err.startswith(f"error: rank={measure}: no metric declares it")
+    assert len(err.splitlines()) == 1
+    assert told("rank=strata/kind/forward")[0] == 0  # of the primary score
 
 
 @pytest.mark.parametrize(

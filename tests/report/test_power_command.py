@@ -44,6 +44,10 @@ def test_help_of_each_command_tells_its_keys(capsys: pytest.CaptureFixture[str])
         ["effect=0.03"],
         ["effect=0.3", "discordant=0.2", "deff=1"],
         ["effect=0.1", "n=5", "discordant=0.2", "deff=1"],
+        ["effect=1e-200", "discordant=0.2", "deff=1"],
+        ["effect=1e-160", "discordant=0.2", "deff=1"],
+        ["effect=0.1", "discordant=0.2", "deff=inf"],
+        ["n=1e400", "discordant=0.2", "deff=1"],
         ["x"],
     ],
 )

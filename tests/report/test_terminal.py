@@ -60,6 +60,15 @@ def test_a_question_that_could_not_be_asked_is_called_that_whatever_was_the_reas
     assert "3 questions could not be asked" in console.remarks(run.record)
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_long_name_in_the_first_column_breaks_no_number_and_no_title_beside_it(width: int) -> None:
+    name = "mistralai/Mixtral-8x22B-Instruct-v0.1-quantised-of-a-very-long-name-indeed-000001"
+    text = printed([["arm", "difference", "MDE"], [name, "0.000 [-0.180, 0.180]", "0.123"]], width)
+    assert max(map(len, text.splitlines())) <= width
+    assert every(one in cells(text) for one in ("difference", "[-0.180, 0.180]", "0.123"))
+    assert "".join(cells(text)).count("M") == name.count("M") * text.count("┏") + 1  # folded, not lost
+
+
 def test_a_cell_wider_than_the_terminal_is_folded_and_not_lost() -> None:
     text = printed([["arm", "said"], ["rag", "x" * 200]])
     assert max(map(len, text.splitlines())) <= WIDTH

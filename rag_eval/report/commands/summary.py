@@ -29,6 +29,7 @@ from rag_eval.report.summary import hardware, summary
 from rag_eval.report.table import Figure, Table
 from rag_eval.report.terminal import show
 from rag_eval.report.whole_run_metrics import whole_run_figures
+from rag_eval.score.primary import TRAIN_PHRASING
 from rag_eval.score.scoring import Scoring, scoring_of
 
 DEFAULTS = {
@@ -124,6 +125,11 @@ def _check_rank(measure: str, records: Sequence[RunRecord], scoring: Scoring) ->
     known = dict.fromkeys([*(name for record in records for name in record.estimates), *of_runs])
     if measure not in known:
         raise UserError(f"rank={measure}: no run has it; there are {', '.join(known)}.")
+    is_primary_of_some = measure.startswith("strata/") or measure.endswith(TRAIN_PHRASING)  # the primary score of some questions
+    if measure not in scoring.declared and not is_primary_of_some:
+        raise UserError(
+            f"rank={measure}: no metric declares it, so that neither more nor less of it is known to be better; choose another."
+        )
     if scoring.of(measure).better == "neither":
         raise UserError(f"rank={measure}: neither more nor less of it is better; choose another.")
 
