@@ -210,7 +210,7 @@ def curves(_: Preset, found: Results) -> Sequence[Curve]:
         return []
     rag, tuned = _priced(found, USUAL)
     series = {arm.cost.name: _totals(arm) for arm in (rag, tuned)}
-    turning, _ = break_even(rag, tuned)
+    turning = break_even(rag, tuned)[0]
     ends = [x for x in (turning.low, turning.value, turning.high) if x is not None and 0 < x < math.inf]
     band = tuple(Point(x, total[0]) for x in ends if (total := totals(rag, x)) is not None)
     series |= {"break-even with its 95 % interval": band} if turning.verdict == "from" and band else {}

@@ -63,6 +63,9 @@ def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> Pric
         pool: its questions and records.
         utilisation: share of the paid hours in which the machine does such work.
         measure: the score that tells right answers.
+
+    Returns:
+        The costs, pooled over worlds.
     """
     device = pool.records[0].facts.provenance.hardware.device
     terms = Terms(sheet_named(SHEETS[device]), utilisation, MONTH_H, None, 0.0)

@@ -55,5 +55,8 @@ def declare(
         needs: arms and measurements.
         unit: of the number.
         metrics: that must agree; one where the number depends on none.
+
+    Returns:
+        The claim.
     """
     return TableClaim(id, *cell, Claim(id, text, *limit), contrast, source, measure, needs, unit, metrics)

@@ -26,6 +26,9 @@ def kept(root: Path, name: str, kind: type[T], decides: list[str], source: str, 
         decides: the settings that it depends on.
         source: path of the module that measures; where its code has changed, it is measured again.
         make: measures.
+
+    Returns:
+        What `make` returned, now or earlier.
     """
     told = [*decides, bare(Path(source).read_text(encoding="utf-8"))]
     path = root / FOLDER / f"{name.replace(' ', '-')}-{sha256(json.dumps(told).encode()).hexdigest()[:12]}.json"

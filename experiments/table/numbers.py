@@ -29,6 +29,9 @@ def mean_of(values: Sequence[float], clusters: Clusters, is_share: bool = False)
         values: one a question or repetition.
         clusters: the cluster of each.
         is_share: whether every value is 0 or 1.
+
+    Returns:
+        The number, or that nothing was measured.
     """
 
     def at(confidence: float) -> Estimate | None:
@@ -73,6 +76,9 @@ def log_slope(means: Mapping[float, float]) -> Measured:
 
     Args:
         means: y by x, both above 0.
+
+    Returns:
+        The slope, or that there are fewer than `FEWEST_SIZES` points.
     """
     if len(means) < FEWEST_SIZES:
         return Missing(f"a slope with an interval needs at least {FEWEST_SIZES} sizes, there are {len(means)}")
@@ -92,6 +98,9 @@ def slopes(columns: Mapping[float, Sequence[float]]) -> list[float]:
 
     Args:
         columns: by x the value of every question, in one order; all above 0.
+
+    Returns:
+        A slope a question.
     """
     x = np.log(list(columns)) - np.log(list(columns)).mean()
     found: list[float] = (x @ np.log(np.array(list(columns.values()))) / (x @ x)).tolist()
