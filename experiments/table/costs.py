@@ -65,7 +65,7 @@ def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> Pric
         measure: the score that tells right answers.
 
     Returns:
-        Its costs, and of each question the price and whether it was answered right.
+        The costs, pooled over worlds.
     """
     device = pool.records[0].facts.provenance.hardware.device
     terms = Terms(sheet_named(SHEETS[device]), utilisation, MONTH_H, None, 0.0)

@@ -114,10 +114,10 @@ def sized(settings: Sequence[str], n_vectors: int) -> Sized:
 
     Args:
         settings: of a run that searches.
-        n_vectors: at least as many as the run has documents.
+        n_vectors: how many; with fewer than the run has documents, only the first of these.
 
     Returns:
-        Recall, search and build seconds and bytes of each index.
+        What was measured.
     """
     spec, dataset, _ = prepared(composed(settings))
     embedder = build(spec.retriever.get("embedder"))

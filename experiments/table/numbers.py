@@ -31,7 +31,7 @@ def mean_of(values: Sequence[float], clusters: Clusters, is_share: bool = False)
         is_share: whether every value is 0 or 1.
 
     Returns:
-        The number, or why there is none.
+        The number, or that nothing was measured.
     """
 
     def at(confidence: float) -> Estimate | None:
@@ -78,7 +78,7 @@ def log_slope(means: Mapping[float, float]) -> Measured:
         means: y by x, both above 0.
 
     Returns:
-        The slope, or why there is none.
+        The slope, or that there are fewer than `FEWEST_SIZES` points.
     """
     if len(means) < FEWEST_SIZES:
         return Missing(f"a slope with an interval needs at least {FEWEST_SIZES} sizes, there are {len(means)}")
@@ -100,7 +100,7 @@ def slopes(columns: Mapping[float, Sequence[float]]) -> list[float]:
         columns: by x the value of every question, in one order; all above 0.
 
     Returns:
-        The slopes, in that order.
+        A slope a question.
     """
     x = np.log(list(columns)) - np.log(list(columns)).mean()
     found: list[float] = (x @ np.log(np.array(list(columns.values()))) / (x @ x)).tolist()

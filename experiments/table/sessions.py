@@ -81,7 +81,7 @@ def recorded_session(folders: Mapping[str, Path], fits: Callable[[LatencyRecord]
         fits: whether a record is of the protocol.
 
     Returns:
-        The record of each arm.
+        The records by arm.
     """
     found = {arm: {one.session: one for one in read_latencies(folder) if fits(one)} for arm, folder in folders.items()}
     shared = [session for session in next(iter(found.values())) if all(session in of_arm for of_arm in found.values())]
