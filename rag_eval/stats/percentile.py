@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Sequence
 
@@ -92,6 +93,7 @@ def fewest(q: float) -> int:
     return n if q**n + (1 - q) ** n <= 2 * _TAIL else n + 1
 
 
+@functools.cache  # binomial tails of every rank; the timings of a report have few different sizes
 def ranks(n: int, q: float) -> tuple[int, int]:
     """Ranks (from 1) of the order statistics that bound the 95 % interval of the q-quantile.
 
