@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -99,8 +100,8 @@ def agrees(predicted_s: float, measured: Estimate) -> bool:
 
 
 def is_told_from_0(gap: Estimate) -> bool:
-    """Whether the interval of a gap leaves 0 out."""
-    return gap.low > 0 or gap.high < 0
+    """Whether the interval of a gap leaves 0 out; of equal gaps, which have none, whether they are not 0."""
+    return gap.mean != 0 if math.isnan(gap.low) else gap.low > 0 or gap.high < 0
 
 
 def _fitted(terms: Sequence[NDArray[np.float64]], seconds: Sequence[float]) -> list[float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import Figure, figure
 from rag_eval.score.scorer import HOLDS_EVIDENCE, WAS_GIVEN_EVIDENCE
-from rag_eval.stats.bootstrap import cluster_weights, expanded, percentile_interval
+from rag_eval.stats.bootstrap import cluster_counts, expanded, percentile_interval
 from rag_eval.stats.decomposition import Column, Total, flipped, kitagawa, parts, resampled, wrong_by_stratum
 from rag_eval.stats.estimate import estimate
 from rag_eval.stats.paired_tests import paired_difference
@@ -40,7 +40,7 @@ class Questions:
     @cached_property
     def total(self) -> Total:
         """Sums in every resample; the same resamples for every arm and measure."""
-        return resampled(self.codes, cluster_weights(int(self.codes.max()) + 1, N_RESAMPLES, SEED))
+        return resampled(self.codes, cluster_counts(int(self.codes.max()) + 1, N_RESAMPLES, SEED))
 
     def where(self, keep: NDArray[np.bool_]) -> Questions:
         """Those of them that a mask keeps."""

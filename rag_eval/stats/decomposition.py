@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
+_BLOCK = 1_000  # resamples summed at a time; sums are bit for bit those of all at once where it divides their number
 Total = Callable[[Column], Column]  # maps a column to its sum, or to its sum in each resample
 
 
@@ -36,17 +37,23 @@ class Kitagawa:
     fallback: Column  # due to accuracy without it
 
 
-def resampled(codes: NDArray[np.int64], weights: Column) -> Total:
+def resampled(codes: NDArray[np.int64], weights: Column | NDArray[np.uint16]) -> Total:
     """Function that sums a column in each of r cluster resamples.
 
     Args:
         codes: int64 (n,), the cluster of each question, numbered from 0 without gaps.
-        weights: float64 (r, n_clusters), how often each resample contains each cluster.
+        weights: (r, n_clusters), how often each resample contains each cluster; counts are made float64 a block of rows at a time.
 
     Returns:
         A function from float64 (n,) to float64 (r,).
     """
-    return lambda column: np.asarray(weights @ np.bincount(codes, weights=column))
+
+    def total(column: Column) -> Column:
+        sums = np.bincount(codes, weights=column)
+        blocks = (weights[start : start + _BLOCK] for start in range(0, len(weights), _BLOCK))
+        return np.concatenate([block.astype(np.float64, copy=False) @ sums for block in blocks])
+
+    return total
 
 
 def parts(right: Column, hit: Column, total: Total = np.sum) -> Parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -82,7 +83,9 @@ def test_gaps_are_paired_by_question_and_waiting_is_no_part_of_them() -> None:
     gap = measured_gap(arm, other)
     assert gap is not None
     assert (gap.mean, gap.n, gap.n_clusters) == (0.5, 6, 3)
-    assert not is_told_from_0(gap)  # equal gaps have no interval
+    assert math.isnan(gap.low)  # equal gaps have no interval
+    assert is_told_from_0(gap)
+    assert not is_told_from_0(replace(gap, mean=0.0))
     assert measured_gap([arm[0]], [other[5]]) is None  # a single block tells nothing of drift
     with pytest.raises(ValueError, match="answered different questions"):
         measured_gap(arm, other[1:])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from rag_eval.stats.bootstrap import cluster_counts, cluster_weights
 from rag_eval.stats.decomposition import Column, Parts, flipped, kitagawa, parts, resampled
 
 RNG = np.random.default_rng(0)
@@ -40,6 +43,17 @@ def test_identity_holds_for_partial_scores_and_in_every_resample() -> None:
     assert found.acc.shape == (200,)
     assert found.acc[0] == pytest.approx(np.repeat(right, weights[0][codes].astype(int)).mean())
     assert np.abs(found.acc - rebuilt(found)).max() <= 1e-12
+
+
+def test_resampled_sums_are_exact_in_less_than_half_the_memory_of_their_weights() -> None:
+    column, codes = RNG.random(1_000), np.arange(1_000)
+    weights = cluster_weights(1_000, 10_000, seed=0)
+    tracemalloc.start()
+    found = resampled(codes, cluster_counts(1_000, 10_000, seed=0))(column)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found == weights @ column).all()
+    assert peak < weights.nbytes / 2
 
 
 @pytest.mark.parametrize("one", [(0.8, 0.9, 0.1), (0.0, 0.5, 0.3), (1.0, 0.9, 0.0)])
