@@ -15,13 +15,12 @@ from statistics import fmean
 from experiments.effects.arms import Pool
 from experiments.table.claims import Measured, Missing, Number
 from experiments.table.numbers import mean_of, ratio_of
-from rag_eval.cost.arm import ArmCost, before_questions, total_cost
+from rag_eval.cost.arm import ArmCost, before_questions, mean_usd, total_cost
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, maximum_updates
 from rag_eval.cost.prices import MONTH_H
 from rag_eval.record.load import RecordedRun
 from rag_eval.report.contrast import Arm
 from rag_eval.report.priced_arms import PricedArm, Terms, priced_arm, right_of_questions, sheet_named
-from rag_eval.stats.estimate import estimate
 from rag_eval.types import Estimate
 
 SHEETS = {"cpu": "laptop_cpu", "cuda": "h200"}  # by the device that answered
@@ -82,7 +81,7 @@ def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> Pric
         name,
         fixed_usd=_mean([one.cost.fixed_usd for one in priced]),
         update_usd=_mean([one.cost.update_usd for one in priced]),
-        query_usd=estimate(list(usd.values()), [pool.clusters[name] for name in usd], binary=False, bounds=None),
+        query_usd=mean_usd(list(usd.values()), [pool.clusters[name] for name in usd]),
         storage_usd_per_hour=_mean([one.cost.storage_usd_per_hour for one in priced]),
         accuracy=fmean(judged) if len(judged) == len(right) and judged else None,
     )
@@ -99,7 +98,7 @@ def break_even(first: PricedPool, second: PricedPool) -> tuple[BreakEven, Estima
     """From how many questions a month on the second arm pays in place of the first, and what it saves a question."""
     names = _shared(first, second)
     saved = [first.usd[name] - second.usd[name] for name in names]
-    saving = estimate(saved, [first.clusters[name] for name in names], binary=False, bounds=None)
+    saving = mean_usd(saved, [first.clusters[name] for name in names])
     return break_even_queries(first.cost, second.cost, saving=saving, **HORIZON), saving
 
 

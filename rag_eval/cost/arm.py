@@ -8,9 +8,10 @@ without them says nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 
+from rag_eval.stats.estimate import estimate
 from rag_eval.types import Estimate
 
 WORDS = {
@@ -55,6 +56,23 @@ class Amount:
     low: float | None = None
     high: float | None = None
     reason: str = ""
+
+
+def mean_usd(usd: Sequence[float], clusters: Sequence[Hashable], confidence: float = 0.95) -> Estimate | None:
+    """Mean of what questions cost, or save.
+
+    Amounts that are equal for all questions are taken as known exactly: they are recorded amounts at the prices of a list.
+
+    Args:
+        usd: one a question; nan = not known.
+        clusters: the cluster of each question.
+        confidence: level of the interval.
+
+    Returns:
+        The mean with its interval over questions; None if nothing is known.
+    """
+    found = estimate(usd, clusters, binary=False, bounds=None, confidence=confidence)
+    return replace(found, low=found.mean, high=found.mean) if found is not None and math.isnan(found.low) else found
 
 
 def total_cost(arm: ArmCost, *, hours: float, n_queries: float, n_updates: float) -> Amount:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag_eval.conf_folder import conf_dir
-from rag_eval.cost.arm import ArmCost
+from rag_eval.cost.arm import ArmCost, mean_usd
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven
 from rag_eval.cost.ledger import priced, totals
@@ -20,7 +20,6 @@ from rag_eval.report.contrast import Arm
 from rag_eval.report.ledger_entries import STAGES, entries, is_hosted, is_trial, n_silent, written_id
 from rag_eval.report.warnings import is_recorded, is_same_study
 from rag_eval.score.scoring import scoring_of
-from rag_eval.stats.estimate import estimate
 from rag_eval.types import Spend
 
 MACHINE_SECONDS = "machine seconds"
@@ -138,7 +137,7 @@ def priced_arm(arm: Arm, experiment: Sequence[RunRecord], terms: Terms, measures
         name=arm.label,
         fixed_usd=sum(known) if len(known) == len(parts) else None,
         update_usd=_update(record, terms),
-        query_usd=estimate(list(per_question.values()), _clusters(arm), binary=False, bounds=None),
+        query_usd=mean_usd(list(per_question.values()), _clusters(arm)),
         storage_usd_per_hour=0.0 if has_nothing else stored,
         accuracy=None,
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rag_eval.cost.arm import ArmCost
-from rag_eval.stats.estimate import cluster_codes, estimate
+from rag_eval.cost.arm import ArmCost, mean_usd
+from rag_eval.stats.estimate import cluster_codes
 from rag_eval.stats.interval import Interval
 from rag_eval.stats.seeds_and_questions import two_level_difference
 from rag_eval.types import Estimate
@@ -56,7 +56,7 @@ class Candidate:
             name=self.name,
             fixed_usd=None if self.fixed is None else self.fixed.at(utilisation),
             update_usd=None if self.update is None else self.update.at(utilisation),
-            query_usd=estimate([_usd(one, utilisation) for one in self.questions.values()], clusters, binary=False, bounds=None),
+            query_usd=mean_usd([_usd(one, utilisation) for one in self.questions.values()], clusters),
             storage_usd_per_hour=self.storage_usd_per_hour,
             accuracy=None if self.accuracy is None else self.accuracy.mean,
         )
@@ -67,7 +67,7 @@ def saving(first: Candidate, second: Candidate, utilisation: float, confidence: 
     ids = _shared(first, second)
     differences = [_usd(first.questions[id], utilisation) - _usd(second.questions[id], utilisation) for id in ids]
     clusters = [first.questions[id].cluster for id in ids]
-    return estimate(differences, clusters, binary=False, bounds=None, confidence=confidence)
+    return mean_usd(differences, clusters, confidence)
 
 
 def accuracy_gained(first: Candidate, second: Candidate, confidence: float) -> Estimate | None:

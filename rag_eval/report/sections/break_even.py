@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from rag_eval.cost.arm import mean_usd
 from rag_eval.cost.breakeven import NOT_MEASURED as UNKNOWN
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, indifference_error_price, maximum_updates
 from rag_eval.report.context import ReportContext
 from rag_eval.report.paired import shared
 from rag_eval.report.priced_arms import NO_HORIZON, PricedArm, Terms
 from rag_eval.report.table import NOT_MEASURED, Cell, Figure, Table, interval_figure
-from rag_eval.stats.estimate import estimate
 from rag_eval.stats.ratio import ratio_of_means
 from rag_eval.types import Estimate
 
@@ -74,5 +74,5 @@ def _saving_and_ratio(a: PricedArm, b: PricedArm) -> tuple[Estimate | None, Figu
     """What a question saves with b, and its cost with b over that with a, over the questions that both were asked."""
     questions = shared([a.arm.run, b.arm.run])
     one, other = ([each.per_question[id] for id in questions.ids] for each in (a, b))
-    saving = estimate([x - y for x, y in zip(one, other, strict=True)], questions.clusters, binary=False, bounds=None)
+    saving = mean_usd([x - y for x, y in zip(one, other, strict=True)], questions.clusters)
     return saving, interval_figure(ratio_of_means(other, one, questions.clusters))
