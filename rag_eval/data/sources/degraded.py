@@ -31,6 +31,9 @@ def degraded(
         coverage: share of the documents that are left.
         label_noise: share of the facts whose training answers are wrong.
 
+    Returns:
+        The dataset, to be compared with runs on the whole one.
+
     Raises:
         ConfigError: if no document is left.
     """
