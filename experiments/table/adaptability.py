@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from experiments.effects.arms import ARMS, VERSIONS, Arms, Overrides, Plan, Pool, searching
+from experiments.effects.arms import ARMS, VERSIONS, Arms, Overrides, Plan, searching
 from experiments.effects.continual import NOTHING as NO_UPDATE
 from experiments.effects.continual import POLICIES, UNCHANGED, Policy
 from experiments.effects.measures import STALE, Pools, difference, estimate_of, mean
@@ -93,31 +93,25 @@ def canaries(found: Pools, arm: str) -> list[str]:
     return [name for name, row in found[arm].rows.items() if row.get("change") == "canary"]
 
 
-def update_times(pool: Pool) -> dict[int, tuple[float, bool]]:
-    """Seconds of the update and whether the canaries are then answered, by the seed of the world."""
-    found = {}
-    for seed, seconds in learning_seconds(pool).items():
-        arms = {"": pool.of_world(seed)}
-        right = estimate_of(mean("", EM)(arms).only(canaries(arms, "")))
-        found[seed] = seconds, right is not None and right.mean >= FOLLOWED
-    return found
+def followed(found: Pools, arm: str) -> bool:
+    """Whether an arm answers 95 % of the canaries of all worlds: those of one world are too few to tell."""
+    right = estimate_of(mean(arm, EM)(found).only(canaries(found, arm)))
+    return right is not None and right.mean >= FOLLOWED
 
 
 def slower(found: Results, _: str) -> Measured:
-    """Time to update of the fastest policy of training / that of indexing anew: the geometric mean over worlds.
+    """Time to update of the fastest policy of training that follows / that of indexing anew: the geometric mean over worlds.
 
-    In a world in which no policy answers 95 % of the canaries, the longest of them counts, so that the ratio is a lower bound.
+    Where no policy follows, the longest of them counts, so that the ratio is a lower bound.
     """
-    policies = [update_times(found.arms[_arm_of(policy)]) for policy in FOLLOWING]
-    ratios = []
-    for seed, (index_s, has_followed) in update_times(found.arms[INDEXED]).items():
-        if not has_followed:
-            return Missing(f"world {seed}: the new index does not bring {FOLLOWED:.0%} of the canaries")
-        tried = [times[seed] for times in policies if seed in times]
-        ended = [seconds for seconds, has_followed in tried if has_followed]
-        if tried:
-            ratios.append((min(ended) if ended else max(seconds for seconds, _ in tried)) / index_s)
-    return geometric_mean(ratios)
+    if not followed(found.arms, INDEXED):
+        return Missing(f"the new index does not bring {FOLLOWED:.0%} of the canaries")
+    policies = [_arm_of(policy) for policy in FOLLOWING]
+    taken = {arm: learning_seconds(found.arms[arm]) for arm in (INDEXED, *policies)}
+    total = {arm: sum(taken[arm].values()) for arm in policies}
+    ended = [arm for arm in policies if followed(found.arms, arm)]
+    chosen = min(ended, key=total.__getitem__) if ended else max(policies, key=total.__getitem__)
+    return geometric_mean([taken[chosen][seed] / taken[INDEXED][seed] for seed in taken[chosen] if taken[INDEXED].get(seed)])
 
 
 def claims(size: Preset) -> Sequence[TableClaim]:

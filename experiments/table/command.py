@@ -81,14 +81,14 @@ def runs(options: Options) -> list[Run[Any, Any]]:
 
 
 def arms_of(rows: Sequence[Row], size: Preset) -> Arms:
-    """The arms of these rows that are run in every world, by name.
+    """The arms that are run in every world.
 
     Args:
-        rows: rows of the table.
-        size: the preset.
+        rows: of the table.
+        size: what each of them runs.
 
     Returns:
-        Overrides of the runs of each arm.
+        The overrides of each run, by the name of the arm.
 
     Raises:
         ValueError: if two rows give different settings to an arm of one name.
@@ -97,14 +97,14 @@ def arms_of(rows: Sequence[Row], size: Preset) -> Arms:
 
 
 def sweeps_of(rows: Sequence[Row], size: Preset) -> Arms:
-    """The arms of these rows that are run in the first world alone, by name.
+    """The arms that are run in the first world alone.
 
     Args:
-        rows: rows of the table.
-        size: the preset.
+        rows: of the table.
+        size: what each of them runs.
 
     Returns:
-        Overrides of the runs of each arm.
+        The overrides of each run, by the name of the arm; without arms that some row runs in every world.
 
     Raises:
         ValueError: if two rows give different settings to an arm of one name.
@@ -136,14 +136,14 @@ def named_in(run: Run[Any, Any]) -> str:
 
 
 def results(found: Found[Any, Any], left_out: Mapping[str, str]) -> Results:
-    """The runs of arms pooled over worlds, and other measurements by name.
+    """Sort what the runs gave into arms and other measurements.
 
     Args:
         found: what the runs gave.
         left_out: names of what is not run, with the reason.
 
     Returns:
-        What claims are judged by.
+        The runs of arms pooled over worlds, and other measurements by name.
     """
     answered: Found[ArmRun, RecordedRun] = Found()
     work: Found[str, Any] = Found()

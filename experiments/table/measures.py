@@ -35,7 +35,7 @@ def change(first: str, second: str, only: Only | None = None) -> Measure:
 
 
 def less_share(arm: str, share: float, ceiling: str, only: Only | None = None) -> Measure:
-    """The metric of an arm less a share of that of another one, over the questions that both were asked.
+    """Compare an arm with a share of another one, over the questions that both were asked.
 
     Args:
         arm: the arm.
@@ -44,7 +44,7 @@ def less_share(arm: str, share: float, ceiling: str, only: Only | None = None) -
         only: which questions of the arm count; None = all.
 
     Returns:
-        The measure of a claim.
+        The measure: metric of the arm - share * metric of the ceiling.
     """
 
     def of_metric(metric: str) -> ValuesOf:
@@ -137,7 +137,7 @@ def geometric_mean(ratios: Sequence[float]) -> Measured:
     from scipy.special import stdtrit  # takes a while to import
 
     if len(ratios) < 2:
-        return Missing(f"{len(ratios)} worlds: the interval of a ratio takes two at least")
+        return Missing(f"measured in {len(ratios)} of at least two worlds that the interval of a ratio takes")
     logs = np.log(np.array(ratios, dtype=np.float64))
     n, centre = len(logs), float(logs.mean())
     se = float(logs.std(ddof=1)) / math.sqrt(n)

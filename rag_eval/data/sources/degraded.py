@@ -32,7 +32,7 @@ def degraded(
         label_noise: share of the facts whose training answers are wrong.
 
     Returns:
-        The dataset, with a fingerprint of its own.
+        The dataset, to be compared with runs on the whole one.
 
     Raises:
         ConfigError: if no document is left.
