@@ -84,7 +84,7 @@ def test_an_estimate_ends_where_its_metric_says_and_not_at_0_and_1() -> None:
     assert found.high > 1.0 > share.high
     flat = scoring.mean("length", [1.0] * 4, clusters)
     assert flat is not None
-    assert (flat.low, flat.high) == (1.0, 1.0)  # no bound says how far off other questions can be
+    assert [math.isnan(end) for end in (flat.low, flat.high)] == [True, True]  # no bound says how far off other questions can be
     signed = scoring.mean("sign", [1.0, 1.0, 0.0, 1.0], clusters)
     assert signed is not None
     assert signed.high == 1.0
@@ -146,7 +146,8 @@ def test_estimates_of_a_run_use_what_its_scorer_declares() -> None:
     scorer = Scorer({"em": Metric.of(em), "words": Metric(lambda one, _: 3.0, (Declaration(high=None),))}, {}, [], 0, "none")
     scores = scorer.score_all([said("x")] * 4, [Example(f"q{at}", "?", ("x",), cluster=f"c{at}") for at in range(4)])
     found = estimates(scores, scorer.scoring)
-    assert (found["answer/words"].mean, found["answer/words"].high) == (3.0, 3.0)
+    assert found["answer/words"].mean == 3.0
+    assert math.isnan(found["answer/words"].high)  # all are equal and nothing bounds them from above
     assert found["answer/em"].low < 1.0
     assert none_of(math.isnan(one.mean) for one in found.values())
 
