@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import platform
 import re
 import sys
 from pathlib import Path
@@ -85,6 +86,7 @@ class Watch:
         self.tier: str | None = None  # of the test that runs; None = between tests
         self.found: list[str] = []
         self._load = builtins.__import__
+        platform.processor()  # runs `uname` the first time that a library asks for it, and not again
         sys.addaudithook(self._audit)
 
     def begin(self, tier: str) -> None:
