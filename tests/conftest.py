@@ -47,8 +47,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    without = pytest.mark.skip(reason="RAG_EVAL_DATA names no folder of real data")
     for item in items:
         item.add_marker(tier(item))
+        if "real" in item.keywords and not os.environ.get("RAG_EVAL_DATA"):
+            item.add_marker(without)
 
 
 @pytest.hookimpl(wrapper=True)

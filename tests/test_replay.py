@@ -169,7 +169,6 @@ def test_a_replay_spends_nothing_on_this_machine(command: Command, tmp_path: Pat
 
 @pytest.mark.flow
 @pytest.mark.real
-@pytest.mark.skipif("RAG_EVAL_DATA" not in os.environ, reason="RAG_EVAL_DATA names no folder of real data")
 def test_the_answers_that_real_models_gave_score_what_others_computed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "experiments.replay", "lara", str(tmp_path)],
