@@ -75,6 +75,7 @@ class Package:
         """
         self._root = root
         self._texts: dict[str, str] = {}
+        self._imported: dict[str, set[str]] = {}
         self._shas: dict[frozenset[str], str] = {}
 
     def sha(self, *modules: str) -> str:
@@ -97,10 +98,12 @@ class Package:
 
     def imported(self, name: str) -> set[str]:
         """The modules of these packages that one imports, wherever in it."""
-        named: set[str] = set()
-        for module, names, alone in _IMPORT.findall(self._text(name)):
-            named |= {alone or module, *(f"{module}.{one}" for one in re.findall(r"\w+", names))}
-        return {one for one in named if self._file(one).is_file()}
+        if name not in self._imported:
+            named: set[str] = set()
+            for module, names, alone in _IMPORT.findall(self._text(name)):
+                named |= {alone or module, *(f"{module}.{one}" for one in re.findall(r"\w+", names))}
+            self._imported[name] = {one for one in named if self._file(one).is_file()}
+        return self._imported[name]
 
     def _sha(self, reached: Sequence[str]) -> str:
         total = sha256()

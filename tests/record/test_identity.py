@@ -334,6 +334,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     made = tmp_path_factory.mktemp("copy")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "__file__", str(made / "rag_eval" / "source.py"))
+        patch.setattr(source, "bare", cache(source.bare))  # of all files but one the text is the same each time
         yield Copy(made)
     source._package.cache_clear()
 
