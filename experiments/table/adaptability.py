@@ -6,7 +6,9 @@ next under several policies; RAG indexes the new documents, or does not. Documen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -102,16 +104,19 @@ def followed(found: Pools, arm: str) -> bool:
 def slower(found: Results, _: str) -> Measured:
     """Time to update of the fastest policy of training that follows / that of indexing anew: the geometric mean over worlds.
 
-    Where no policy follows, the longest of them counts, so that the ratio is a lower bound.
+    Where no policy follows, the shortest of them is a lower bound of what following takes, and the ratio has no upper end.
     """
     if not followed(found.arms, INDEXED):
         return Missing(f"the new index does not bring {FOLLOWED:.0%} of the canaries")
     policies = [_arm_of(policy) for policy in FOLLOWING]
     taken = {arm: learning_seconds(found.arms[arm]) for arm in (INDEXED, *policies)}
+    if any(taken[arm].keys() != taken[INDEXED].keys() for arm in policies) or not all(taken[INDEXED].values()):
+        return Missing("the seconds of an update were not measured in every world")
     total = {arm: sum(taken[arm].values()) for arm in policies}
     ended = [arm for arm in policies if followed(found.arms, arm)]
-    chosen = min(ended, key=total.__getitem__) if ended else max(policies, key=total.__getitem__)
-    return geometric_mean([taken[chosen][seed] / taken[INDEXED][seed] for seed in taken[chosen] if taken[INDEXED].get(seed)])
+    chosen = min(ended or policies, key=total.__getitem__)
+    ratio = geometric_mean([taken[chosen][seed] / taken[INDEXED][seed] for seed in taken[chosen]])
+    return ratio if ended or isinstance(ratio, Missing) else replace(ratio, high=math.inf, high_90=math.inf)
 
 
 def claims(size: Preset) -> Sequence[TableClaim]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from experiments.effects.arms import Pool
 from experiments.effects.measures import Values, estimate_of
 from experiments.study import Found, NotMade
+from rag_eval.record.selection import is_under_trained
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.estimate import clustered_se, is_flat, judged
 from rag_eval.stats.power import mde_from_se
@@ -84,6 +85,7 @@ class TableClaim:
     needs: tuple[str, ...]  # arms and measurements
     unit: str = "share"
     metrics: tuple[str, ...] = (EM, CONTAINS)  # that must agree; one where the measure does not depend on it
+    is_of_capacity: bool = False  # about what an adapter cannot hold, so that one that has not learned its questions says something
 
 
 def declare(
@@ -125,7 +127,7 @@ def judge(claim: TableClaim, found: Results) -> Finding:
 
     Returns:
         The number by the first metric, and a verdict: METRIC-DEPENDENT where the metrics decide differently, INCONCLUSIVE where fewer
-        than `FEWEST_CLUSTERS` clusters were measured.
+        than `FEWEST_CLUSTERS` clusters were measured or an adapter has not learned its training questions.
     """
     if lacking := found.lacking(claim.needs):
         return _not_measured(claim, lacking)
@@ -133,6 +135,8 @@ def judge(claim: TableClaim, found: Results) -> Finding:
         numbers = [claim.measure(found, metric) for metric in claim.metrics]
     except NotMade as error:
         return _not_measured(claim, str(error))
+    except ValueError as error:
+        return _not_measured(claim, f"cannot be computed: {error}")
     first = numbers[0]
     if isinstance(first, Missing):
         return _not_measured(claim, first.reason)
@@ -140,11 +144,20 @@ def judge(claim: TableClaim, found: Results) -> Finding:
         return Finding(
             claim, undecided(claim.claim, first.mde), first, f"{first.n_clusters} clusters, at least {FEWEST_CLUSTERS} are needed"
         )
+    if behind := _under_trained(claim, found):
+        return Finding(claim, undecided(claim.claim, first.mde), first, f"under-trained: {', '.join(behind)}")
     decided = [_decided(claim.claim, one) for one in numbers if isinstance(one, Number)]
     if len({one.word for one in decided}) > 1:
         texts = ", ".join(f"{metric} {one.word}" for metric, one in zip(claim.metrics, decided, strict=True))
         return Finding(claim, metric_dependent(claim.claim), first, texts)
     return Finding(claim, decided[0], first)
+
+
+def _under_trained(claim: TableClaim, found: Results) -> list[str]:
+    """The arms of a claim of which an adapter gives too few answers of its training questions to say what training can do."""
+    if claim.is_of_capacity:
+        return []
+    return [name for name in claim.needs if name in found.arms and any(map(is_under_trained, found.arms[name].records))]
 
 
 def _decided(claim: Claim, number: Number) -> Verdict:

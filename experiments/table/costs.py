@@ -103,7 +103,7 @@ def break_even(first: PricedPool, second: PricedPool) -> tuple[BreakEven, Estima
 
 
 def pays_from(first: PricedPool, second: PricedPool) -> Measured:
-    """The break-even as a number: 0 where the second arm pays from the first question on, infinite where it never pays.
+    """The break-even as a number: 0 where the second arm pays from the first question on, infinite where it never pays from any on.
 
     The interval is that of the saving a question. A saving that may be 0 has no upper end.
     """
@@ -111,8 +111,10 @@ def pays_from(first: PricedPool, second: PricedPool) -> Measured:
     if found.verdict == "NOT MEASURED" or saving is None:
         return Missing(found.reason)
     n = saving.n, saving.n_clusters
-    if found.verdict in ("always", "until"):
-        return Number(0.0, 0.0, 0.0, *n)
+    if found.verdict == "always":
+        return Number(0.0, 0.0, math.inf if saving.low < 0 else 0.0, *n)
+    if found.verdict == "until":  # cheaper to prepare, dearer a question
+        return Number(math.inf, 0.0 if saving.high > 0 else math.inf, math.inf, *n)
     low = math.inf if found.low is None else found.low
     high = math.inf if found.high is None else found.high
     return Number(math.inf if found.value is None else found.value, low, high, *n)
@@ -160,7 +162,10 @@ def right_answer_ratio(over: PricedPool, under: PricedPool, n_queries: float) ->
     found = _all_in(over, under, n_queries)
     if isinstance(found, Missing):
         return found
-    names, a, b = found
+    rows = [row for row in zip(*found, strict=True) if not math.isnan(row[1] + row[2] + over.right[row[0]] + under.right[row[0]])]
+    if not rows:
+        return Missing("no question was priced and judged in both arms")
+    names, a, b = map(list, zip(*rows, strict=True))
     r, s = ([arm.right[name] for name in names] for arm in (over, under))
     means = [fmean(column) for column in (a, r, b, s)]
     if any(not mean > 0 for mean in means):

@@ -41,6 +41,7 @@ def declare(
     needs: tuple[str, ...],
     unit: str = "times",
     metrics: tuple[str, ...] = ANY,
+    is_of_capacity: bool = False,
 ) -> TableClaim:
     """A claim of a cell.
 
@@ -55,8 +56,9 @@ def declare(
         needs: arms and measurements.
         unit: of the number.
         metrics: that must agree; one where the number depends on none.
+        is_of_capacity: whether it is about what an adapter cannot hold.
 
     Returns:
         The claim.
     """
-    return TableClaim(id, *cell, Claim(id, text, *limit), contrast, source, measure, needs, unit, metrics)
+    return TableClaim(id, *cell, Claim(id, text, *limit), contrast, source, measure, needs, unit, metrics, is_of_capacity)

@@ -192,6 +192,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             tuple(RANKED.values()),
             "share a doubling",
             (EM,),
+            is_of_capacity=True,
         ),
         declare(
             "graph-search-hardly-grows",

@@ -61,6 +61,15 @@ def test_fine_tuning_that_saves_nothing_never_pays(tmp_path: Path) -> None:
     assert (one.mean, one.low, one.high) == (math.inf, math.inf, math.inf)
 
 
+def test_fine_tuning_that_is_cheaper_to_prepare_and_dearer_a_question_pays_from_no_number_on(tmp_path: Path) -> None:
+    dear = tuple(seconds + 0.1 for seconds in RAG_S)
+    stages = [{"generate": seconds} for seconds in RAG_S]
+    rag = run(tmp_path, "rag", (1.0,) * 4, stages, learn_s=100.0, update_s=0.05)
+    tuned = run(tmp_path, "finetune", (1.0,) * 4, [{"generate": seconds} for seconds in dear], learn_s=1.0, is_trained=True)
+    one = number(break_even_at(0.5, results(pooled({"rag": [rag], "finetune": [tuned]}), {BUILDING: BUILT}), ""))
+    assert (one.mean, one.low, one.high) == (math.inf, math.inf, math.inf)
+
+
 def test_where_the_saving_may_be_nothing_the_break_even_has_no_upper_end(tmp_path: Path) -> None:
     one = number(break_even_at(0.5, found(tmp_path, tuned_s=(0.1, 0.1, 0.6, 0.6)), ""))
     assert one.mean == pytest.approx(99 / 0.05)

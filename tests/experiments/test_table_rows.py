@@ -25,7 +25,9 @@ from experiments.table.report import CELLS
 from experiments.table.row import Point, Row
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
-from rag_eval.score.primary import CONTAINS, EM
+from rag_eval.score.primary import CONTAINS, EM, train_phrasing
+from rag_eval.testing.finished_runs import facts
+from rag_eval.types import Estimate
 from tests.claims import every
 from tests.experiments.pools_of_effects import prediction
 
@@ -370,10 +372,32 @@ def test_the_fastest_policy_that_follows_is_compared_with_a_new_index() -> None:
     assert number(found).mean == pytest.approx(60.0)  # of 90 and 40; continuing is faster and does not follow
 
 
-def test_where_no_policy_follows_the_longest_is_a_lower_bound() -> None:
+def test_where_no_policy_follows_the_shortest_is_a_lower_bound() -> None:
     right = {"update: rag, indexed anew": {0: 1.0, 1: 1.0}}
-    seconds = {"update: rag, indexed anew": (1.0, 1.0), "update: stacked": (600.0, 600.0)}
-    assert number(adaptability.slower(results(policies(right, seconds)), EM)).mean == pytest.approx(600.0)
+    seconds = {"update: rag, indexed anew": (1.0, 1.0), "update: stacked": (5.0, 5.0)}
+    one = number(adaptability.slower(results(policies(right, seconds)), EM))
+    assert (one.mean, one.high) == (pytest.approx(5.0), math.inf)
+
+
+def test_an_update_of_which_the_seconds_are_not_known_in_a_world_makes_no_policy_the_fastest() -> None:
+    right = {"update: rag, indexed anew": {0: 1.0, 1: 1.0}}
+    unknown: Any = {"update: stacked": (None, 5.0)}
+    found = adaptability.slower(results(policies(right, unknown)), EM)
+    assert isinstance(found, Missing)
+    assert found.reason == "the seconds of an update were not measured in every world"
+
+
+def test_an_adapter_that_did_not_learn_decides_nothing_but_what_its_capacity_is() -> None:
+    taught = facts("finetune", 100, weights="trained")
+    records = [
+        SimpleNamespace(facts=taught, estimates={train_phrasing(EM): Estimate(share, share - 0.05, 1.0, 100, 30)}) for share in (0.5, 0.99)
+    ]
+    behind, able = ({"rag": pool(0.0), "finetune": replace(pool(1.0, 1.0), records=(record,))} for record in records)
+    claim = CLAIMS["adaptability/fine-tuning-tailored"]
+    one = judge(claim, results(behind))
+    assert (one.verdict.word, one.reason) == ("INCONCLUSIVE", "under-trained: finetune")
+    assert judge(claim, results(able)).verdict.word == "SUPPORTED"
+    assert judge(replace(claim, is_of_capacity=True), results(behind)).verdict.word == "SUPPORTED"
 
 
 def test_an_index_that_does_not_follow_has_no_time_to_update() -> None:

@@ -39,7 +39,7 @@ def answer(findings: Mapping[str, Sequence[Finding]], measured_on: str) -> tuple
 
 
 def winner(findings: Sequence[Finding]) -> Side | None:
-    """The side that a row speaks for: every decided claim does, and more than half of the claims are decided; None = no winner.
+    """The side that a row speaks for: every supported claim does, and more than half of the claims are supported; None = no winner.
 
     Args:
         findings: of the row.
@@ -52,12 +52,13 @@ def winner(findings: Sequence[Finding]) -> Side | None:
 
 
 def speaks_for(one: Finding) -> Side | None:
-    """The side that a claim speaks for: its own if it is a supported advantage or a refuted drawback; None = it is not decided."""
-    word = one.verdict.word
-    if word not in ("SUPPORTED", "REFUTED"):
+    """The side that a supported claim speaks for: its own if it is an advantage, else the other; None = not supported.
+
+    A refuted claim speaks for nobody: that one side lacks an advantage gives the other none.
+    """
+    if one.verdict.word != "SUPPORTED":
         return None
-    is_own = (one.claim.kind == "pro") == (word == "SUPPORTED")
-    return one.claim.side if is_own else next(side for side in SIDES if side != one.claim.side)
+    return one.claim.side if one.claim.kind == "pro" else next(side for side in SIDES if side != one.claim.side)
 
 
 def _held(findings: Sequence[Finding], side: Side, kind: Kind) -> str:
@@ -70,7 +71,7 @@ def _winners(findings: Mapping[str, Sequence[Finding]]) -> str:
     won = {name: winner(those) for name, those in findings.items()}
     none = [name for name, side in won.items() if side is None]
     told = [f"{side} wins {_listed(rows)}" for side in SIDES if (rows := [name for name, one in won.items() if one == side])]
-    rule = "a row is won where every decided claim speaks for one side and more than half are decided"
+    rule = "a row is won where every supported claim speaks for one side and more than half of its claims are supported"
     if not told:
         return f"There is no winner in any row: {rule}."
     rest = [f"there is no winner in {_listed(none)}"] if none else []
