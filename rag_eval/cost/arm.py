@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag_eval.stats.estimate import estimate
 from rag_eval.types import Estimate
 
+ROUNDING = 1e-12  # share of an amount by which equal amounts may differ
 WORDS = {
     "fixed_usd": "all before the first question",
     "update_usd": "an update",
@@ -71,8 +72,11 @@ def mean_usd(usd: Sequence[float], clusters: Sequence[Hashable], confidence: flo
     Returns:
         The mean with its interval over questions; None if nothing is known.
     """
-    found = estimate(usd, clusters, binary=False, bounds=None, confidence=confidence)
-    return replace(found, low=found.mean, high=found.mean) if found is not None and math.isnan(found.low) else found
+    known = [(one, cluster) for one, cluster in zip(usd, clusters, strict=True) if not math.isnan(one)]
+    if known and max(one for one, _ in known) - min(one for one, _ in known) <= ROUNDING * max(abs(one) for one, _ in known):
+        mean = math.fsum(one for one, _ in known) / len(known)
+        return Estimate(mean, mean, mean, len(known), len({cluster for _, cluster in known}))
+    return estimate(usd, clusters, binary=False, bounds=None, confidence=confidence)
 
 
 def total_cost(arm: ArmCost, *, hours: float, n_queries: float, n_updates: float) -> Amount:

@@ -10,7 +10,7 @@ base weights.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, has_two_scores, two_scores
@@ -90,16 +90,20 @@ def _lost_reading(arms: Mapping[str, Arm]) -> str | None:
     if not {"rag", "rag_format"} <= arms.keys() or not read_beside([arms["rag"], arms["rag_format"]], EM):
         return None
     scoring = scoring_of(arms["rag"].run.record, arms["rag_format"].run.record)
-    found = judge(arms["rag"], arms["rag_format"], declare(scoring.lenient, 0.0, MARGIN)).said[scoring.lenient].contrast.difference
-    if found is None or not found.high < 0:
+    found = judge(arms["rag"], arms["rag_format"], declare(scoring.lenient, 0.0, MARGIN)).said[scoring.lenient]
+    if found.winner != arms["rag"].label:
         return None
-    return f"{scoring.label(scoring.lenient)} of rag_format - rag is {figure(found)}"
+    return f"{scoring.label(scoring.lenient)} of rag_format - rag is {figure(found.contrast.difference)}"
 
 
 def _judged(gain: Gain, arms: Mapping[str, Arm], about: str, n: int) -> Judgement | None:
     if _lacking(gain, arms):
         return None
-    return judge(arms[gain.first], arms[gain.second], declare(about, 0.0, MARGIN), 1 - ALPHA / n)
+    found = judge(arms[gain.first], arms[gain.second], declare(about, 0.0, MARGIN), 1 - ALPHA / n)
+    if gain != IN_CONTENT:
+        return found
+    said = found.said[about]  # alone: exact match asks for the form that the base model does not keep
+    return replace(found, judged_on=about, better=said.better, same=said.same, winner=said.winner, reason="")
 
 
 def _lacking(gain: Gain, arms: Mapping[str, Arm]) -> list[str]:

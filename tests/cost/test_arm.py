@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query, total_cost
+from rag_eval.cost.arm import Amount, ArmCost, cost_per_correct, cost_per_query, mean_usd, total_cost
 from rag_eval.types import Estimate
 
 ARM = ArmCost("rag", 10.0, 2.0, Estimate(0.03, 0.02, 0.04, 50, 50), 0.5, 0.8)
@@ -62,3 +62,18 @@ def test_without_a_question_there_is_no_cost_of_one() -> None:
 def test_a_cost_is_finite_and_not_negative_and_an_accuracy_a_share(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"rag.{next(iter(wrong))}"):
         replace(ARM, **wrong)  # type: ignore[arg-type]
+
+
+def test_equal_costs_are_known_exactly_and_others_by_their_spread() -> None:
+    equal = mean_usd([0.1 + 0.2, 0.3, math.nan], ["a", "b", "b"])
+    assert equal is not None
+    assert (equal.low, equal.mean, equal.high, equal.n, equal.n_clusters) == (equal.mean, pytest.approx(0.3), equal.mean, 2, 2)
+    assert mean_usd([2.0, 2.0], ["a", "a"]) == Estimate(2.0, 2.0, 2.0, 2, 1)
+    assert mean_usd([1.0, 2.0], ["a", "a"]) is None  # how clusters differ is not known
+    spread = mean_usd([1.0, 2.0, 3.0], ["a", "b", "c"])
+    assert spread is not None
+    assert spread.low < 2.0 < spread.high
+    alike = mean_usd([1.0, 3.0] * 4, ["a", "a", "b", "b", "c", "c", "d", "d"])  # clusters of one mean, questions that differ
+    assert alike is not None
+    assert math.isnan(alike.low)
+    assert mean_usd([math.nan], ["a"]) is None

@@ -57,6 +57,23 @@ TUNED = arm("finetune", 0.001, 50.0, 1.0)
 NOISY = [0.001 + 0.0002 * (at % 4 - 1.5) for at in range(N)]
 
 
+def test_arms_that_cost_the_same_but_for_rounding_have_no_winner() -> None:
+    for one, other in (
+        (arm("a", 0.3, 10.0, 1.0), arm("b", 0.1 + 0.2, 10.0, 1.0)),
+        (arm("a", 0.1, 0.3, 1.0), arm("b", 0.1, 0.1 + 0.2, 1.0)),
+    ):
+        assert answer([one, other], ASKED).kind == "no winner"
+
+
+def test_costs_are_compared_over_questions_that_are_priced_in_every_arm() -> None:
+    unpriced = {f"q{at}": replace(RAG.questions[f"q{at}"], cost=None) for at in range(30, N)}
+    some = replace(arm("some", 0.001, 10.0, 0.01), questions={**arm("some", 0.001, 10.0, 0.01).questions, **unpriced})
+    dear = arm("late", [0.0009] * 30 + [0.005] * 10, 10.0, 0.01)
+    assert answer([some, dear], ASKED).winner == "late"  # the last ten are dear to it, and not known of the other
+    costs = costs_at([some, dear], 1.0, 0.95)
+    assert [one.query_usd.mean for one in costs.arms.values() if one.query_usd] == pytest.approx([0.001, 0.0009])
+
+
 def test_retrieval_wins_where_updates_are_dear_to_train() -> None:
     made = decide([RAG, TUNED], ASKED)
     assert made.outcome.text == "rag"

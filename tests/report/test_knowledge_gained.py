@@ -100,6 +100,26 @@ def test_an_adapter_that_reads_worse_than_the_base_model_is_no_control_of_what_r
     assert list(gained_rows(tmp_path, "compare")) == ["by fine-tuning", "by retrieval"]
 
 
+def test_over_few_clusters_no_loss_of_reading_is_told(tmp_path: Path) -> None:
+    def few(mode: str, shares: tuple[float, float]) -> Arm:
+        rows = [{**row, "cluster": f"c{at % 6}"} for at, row in enumerate(scored(12, *shares))]
+        return Arm(mode, write_run(tmp_path, mode, mode, rows))
+
+    found = knowledge_gained(
+        {mode: few(mode, (0.0, share)) for mode, share in (("rag", 1.0), ("rag_format", 0.1), ("finetune_format", 0.1))}
+    )
+    assert found is not None
+    assert "by retrieval" in [row[0] for row in found.table.rows]
+
+
+def test_what_retrieval_gains_in_content_is_told_by_containment_alone(ran: Ran, told: Told, tmp_path: Path) -> None:
+    ran(closed_book=(0.2, 0.2), rag=(0.15, 0.9), rag_format=(0.3, 0.3), finetune_format=(0.3, 0.3), finetune=(0.9, 0.9))
+    _, out, _ = told("compare", "rag", "finetune")
+    row = gained_rows(tmp_path, "compare")["by retrieval, in content"]
+    assert row["verdict"] == "SUPPORTED"  # in exact match it would be nothing
+    assert "Knowledge gained by retrieval, in content: is rag better by more than 0 than closed_book on contains? SUPPORTED" in out
+
+
 def test_the_arms_that_are_missing_are_named_with_the_command_that_makes_them(ran: Ran, told: Told, tmp_path: Path) -> None:
     ran(**OF_BASE, finetune=(0.92, 0.92))
     _, out, _ = told("compare", "rag", "finetune")

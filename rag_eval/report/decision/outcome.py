@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -17,6 +17,7 @@ from rag_eval.types import Estimate
 Word = Literal["meets", "fails", "cannot be told", "not measured"]
 WORST_FIRST: tuple[Word, ...] = ("fails", "not measured", "cannot be told", "meets")
 NO_WINNER = "no winner"
+ROUNDING = 1e-9  # share of what arms cost below which a difference is none
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,14 @@ class Costs:
         if before[0] is None or before[1] is None or saved is None:
             return Amount(None, reason="not measured")
         once, n = before[1] - before[0], constraints.n_queries
-        mean, low, high = (once - n * end for end in (saved.mean, saved.high, saved.low))
+        extras = (once - n * end for end in (saved.mean, saved.high, saved.low))
+        least = ROUNDING * max(abs(one) for one in (*before, n * saved.mean, *(n * self._question_usd(name) for name in (first, second))))
+        mean, low, high = (0.0 if abs(end) <= least else end for end in extras)
         return Amount(mean, reason=few(saved.n_clusters)) if few(saved.n_clusters) else Amount(mean, low, high)
+
+    def _question_usd(self, name: str) -> float:
+        found = self.arms[name].query_usd
+        return 0.0 if found is None else found.mean
 
     def saving(self, first: str, second: str) -> Estimate | None:
         """What a question costs less with the second arm; None = not measured."""
@@ -104,8 +111,19 @@ def costs_at(candidates: Sequence[Candidate], utilisation: float, confidence: fl
     Returns:
         What the outcome is computed from.
     """
-    savings = {(a.name, b.name): saving(a, b, utilisation, confidence) for a, b in combinations(candidates, 2)}
-    return Costs({one.name: one.cost(utilisation) for one in candidates}, savings)
+    paired = _with_shared_questions(candidates)
+    savings = {(a.name, b.name): saving(a, b, utilisation, confidence) for a, b in combinations(paired, 2)}
+    return Costs({one.name: one.cost(utilisation) for one in paired}, savings)
+
+
+def _with_shared_questions(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The arms with those questions alone whose cost is known in every arm that has some, so that their means are of the same questions."""
+    known = [{id for id, question in one.questions.items() if question.cost is not None} for one in candidates]
+    shared = set.intersection(*some) if (some := [ids for ids in known if ids]) else set()
+    return [
+        replace(one, questions={id: question for id, question in one.questions.items() if id in shared}) if ids and shared else one
+        for one, ids in zip(candidates, known, strict=True)
+    ]
 
 
 def confidence_of_pairs(candidates: Sequence[Candidate]) -> float:
