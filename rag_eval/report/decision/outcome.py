@@ -78,13 +78,13 @@ class Costs:
         Returns:
             An amount without an interval where the questions are of too few clusters for one.
         """
-        before = [before_questions(self.arms[name], constraints.hours, constraints.n_updates) for name in (first, second)]
+        one, other = (before_questions(self.arms[name], constraints.hours, constraints.n_updates) for name in (first, second))
         saved = self.saving(first, second)
-        if before[0] is None or before[1] is None or saved is None:
+        if one is None or other is None or saved is None:
             return Amount(None, reason="not measured")
-        once, n = before[1] - before[0], constraints.n_queries
+        once, n = other - one, constraints.n_queries
         extras = (once - n * end for end in (saved.mean, saved.high, saved.low))
-        least = ROUNDING * max(abs(one) for one in (*before, n * saved.mean, *(n * self._question_usd(name) for name in (first, second))))
+        least = ROUNDING * max(one, other, n * self._question_usd(first), n * self._question_usd(second))
         mean, low, high = (0.0 if abs(end) <= least else end for end in extras)
         return Amount(mean, reason=few(saved.n_clusters)) if few(saved.n_clusters) else Amount(mean, low, high)
 
