@@ -15,6 +15,7 @@ from experiments.effects.arms import Pool
 from experiments.effects.measures import Values, estimate_of
 from experiments.study import Found, NotMade
 from rag_eval.record.selection import is_under_trained
+from rag_eval.score.labels import label_of
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.estimate import clustered_se, is_flat, judged
 from rag_eval.stats.power import mde_from_se
@@ -148,7 +149,7 @@ def judge(claim: TableClaim, found: Results) -> Finding:
         return Finding(claim, undecided(claim.claim, first.mde), first, f"under-trained: {', '.join(behind)}")
     decided = [_decided(claim.claim, one) for one in numbers if isinstance(one, Number)]
     if len({one.word for one in decided}) > 1:
-        texts = ", ".join(f"{metric} {one.word}" for metric, one in zip(claim.metrics, decided, strict=True))
+        texts = ", ".join(f"{label_of(metric)} {one.word}" for metric, one in zip(claim.metrics, decided, strict=True))
         return Finding(claim, metric_dependent(claim.claim), first, texts)
     return Finding(claim, decided[0], first)
 

@@ -20,6 +20,7 @@ from rag_eval.report.html.page import environment, limits
 from rag_eval.report.html.visible import element_id
 from rag_eval.report.line_picture import write_lines
 from rag_eval.report.table import NOT_MEASURED, Column, Figure, Table
+from rag_eval.score.labels import label_of
 from rag_eval.stats.verdict import Word
 
 FIGURES = "figures"
@@ -58,6 +59,7 @@ def html_of(summary: Summary) -> str:
         HTML without a script and without anything from elsewhere.
     """
     made = environment(Path(__file__).parent / "templates")
+    made.filters["label"] = label_of
     made.globals.update(
         cell=_cell, claim_id=_claim_id, declared=declared, found=found, size=size, tone_of=TONES.__getitem__, words=WORDS, CELLS=CELLS
     )
