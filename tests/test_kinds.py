@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rag_eval.config.kinds import check_kind
+from rag_eval.config.kinds import check_kind, how_to_choose
 from rag_eval.errors import ConfigError
 from tests.commands import Ended
 from tests.test_conf import checked
@@ -131,6 +131,12 @@ try:
 except ConfigError:
     print("HEAVY", sorted({"torch", "transformers", "mlflow", "faiss", "datasets", "peft"} & set(sys.modules)))
 """
+
+
+def test_what_is_refused_is_no_choice() -> None:
+    bm25 = "rag_eval.retrieve.bm25.BM25"
+    assert "bm25," in how_to_choose("retriever", PARTS + "Retriever")
+    assert "bm25" not in how_to_choose("retriever", PARTS + "Retriever", bm25)
 
 
 def test_no_part_is_imported_for_it() -> None:

@@ -34,15 +34,25 @@ def check_kind(target: str, kind: str, where: str) -> None:
     if (fault := _fault(given, kind)) is not None:
         name = kind.rpartition(".")[2]
         article = "an" if name[0] in "AEIO" else "a"
-        raise ConfigError(f"{where}: expected {article} {name}, found {target}, which {fault}; {how_to_choose(where, kind)}.")
+        raise ConfigError(f"{where}: expected {article} {name}, found {target}, which {fault}; {how_to_choose(where, kind, target)}.")
 
 
-def how_to_choose(where: str, kind: str) -> str:
-    """The command that chooses a part for a place, for messages."""
+def how_to_choose(where: str, kind: str, refused: str = "") -> str:
+    """The command that chooses a part for a place, for messages.
+
+    Args:
+        where: dotted key of the place.
+        kind: dotted name of what it must be.
+        refused: dotted name of a part that is no choice.
+
+    Returns:
+        The command, with all choices.
+    """
     group = _group(where, kind)
     if group is None:
         return f"give {where}._target_ of one"
-    files = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    made_of = f"_target_: {refused}\n"
+    files = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml") if made_of not in path.read_text(encoding="utf-8"))
     is_of_run = group in kinds() and where.partition(".")[0] != group  # the run's own, to which the place refers: ${cache}
     key = group if is_of_run or group == where.replace(".", "/") else f"{group}@{where}"
     return f"choose {key}=<one of {', '.join(files)}>"
