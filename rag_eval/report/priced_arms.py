@@ -53,8 +53,8 @@ class Terms:
         asked = "an unstated number of" if self.n_queries is None else _as_given(self.n_queries)
         horizon = f"{_as_given(self.hours)} hours, {asked} questions and {_as_given(self.n_updates)} updates"
         return (
-            f"Over {horizon}; {prices}. A question's cost is that of its share of a batch. An update replaces one document; for a trained "
-            "arm it is taken as a new training."
+            f"Over {horizon}; {prices.rstrip('.')}. A question's cost is that of its share of a batch. An update replaces one document; "
+            "for a trained arm it is taken as a new training."
         )
 
     @property

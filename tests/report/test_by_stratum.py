@@ -139,3 +139,8 @@ def test_a_group_of_questions_that_nobody_was_judged_on_is_no_row(tmp_path: Path
 def test_recorded_runs_hold_their_strata(tmp_path: Path) -> None:
     run: RecordedRun = arm(tmp_path, "finetune", [1.0] * 10 + [0.0] * 30, overlaps(10)).run
     assert (run.record.estimates["strata/overlap/question"].mean, run.record.estimates["strata/overlap/none"].n) == (1.0, 30)
+
+
+def test_without_two_values_of_a_stratum_there_is_no_section(tmp_path: Path) -> None:
+    alike = [{"kind": "forward"}] * 4
+    assert strata.tables(context(arm(tmp_path, "rag", [1.0, 0.0] * 2, alike), arm(tmp_path, "finetune", [1.0] * 4, alike))) == []

@@ -15,7 +15,7 @@ from rag_eval.score.scorer import STRATA
 
 
 def tables(context: ReportContext) -> list[Table]:
-    """One line a stratum, with the paired differences."""
+    """One line a stratum, with the paired differences; nothing where no stratum has two values."""
     arms, measure, asked = context.arms, context.by, context.asked
     is_judged = ~np.isnan(np.stack([arm.run.column(measure, asked.ids) for arm in arms]))
     questions = asked.where(np.logical_or.reduce(is_judged))  # those that some arm was judged on
@@ -29,7 +29,7 @@ def tables(context: ReportContext) -> list[Table]:
         "training questions (overlap: question, a near duplicate is one; answer, some gold answer only; none), where there is more than "
         f"one such value. {HINTS}"
     )
-    return [grouped("By stratum", reading, arms, measure, questions, groups)]
+    return [grouped("By stratum", reading, arms, measure, questions, groups)] if groups else []
 
 
 def _values(arms: Sequence[Arm], key: str, questions: Questions) -> list[str]:
