@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from experiments.effects.arms import Pool
 from rag_eval.report.table import Cell, Column
 from rag_eval.score.primary import EM
-from rag_eval.stats.estimate import SHARE, estimate
+from rag_eval.stats.estimate import SHARE, clustered_se, estimate, is_flat, judged
 from rag_eval.stats.paired_tests import DIFFERENCE
+from rag_eval.stats.power import mde_from_se
 from rag_eval.types import Estimate
 
 HELD = "prompt/holds_evidence"
@@ -47,6 +48,15 @@ def estimate_of(values: Values, confidence: float = 0.95) -> Estimate | None:
     known = [one for one in values.values if not np.isnan(one)]
     is_binary = values.bounds == SHARE and set(known) <= {0.0, 1.0}
     return estimate(values.values, values.clusters, is_binary, values.bounds, confidence)
+
+
+def mde_of(values: Values) -> float | None:
+    """The minimum detectable effect of their mean; None = there is a single cluster, or no spread between clusters."""
+    codes, (x,) = judged(values.clusters, values.values)
+    if not len(x) or codes.max() < 1:
+        return None
+    se = clustered_se(x, codes)
+    return None if is_flat(x, se) else mde_from_se(se, int(codes.max()))
 
 
 def n_of(found: Estimate | None) -> Cell:

@@ -19,7 +19,7 @@ import numpy as np
 
 from experiments.effects.arms import ARMS, ArmRun, Plan, Pool, pools, runs_of, trains
 from experiments.effects.claims import EFFECTS, Effect
-from experiments.effects.measures import EXACT, HELD, MISLED, STALE, Pools, Values, estimate_of, hops, n_of
+from experiments.effects.measures import EXACT, HELD, MISLED, STALE, Pools, estimate_of, hops, mde_of, n_of
 from experiments.effects.trained_arms import BASE, TRAINED, raft_section, trained_effects
 from experiments.options import Embedder, Generator, Seeds, World
 from experiments.study import Found, NotMade, Report, Run, Study, form_notes, possible
@@ -28,8 +28,7 @@ from rag_eval.record.load import RecordedRun
 from rag_eval.record.selection import ENOUGH_LEARNED, is_under_trained, learned_by
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, figure, number
 from rag_eval.score.primary import CONTAINS, EM
-from rag_eval.stats.estimate import clustered_se, estimate, is_flat, judged
-from rag_eval.stats.power import mde_from_se
+from rag_eval.stats.estimate import estimate
 from rag_eval.stats.verdict import verdict
 from rag_eval.types import Estimate
 from synthworld.questions import KINDS
@@ -83,7 +82,7 @@ def judge(effect: Effect, found: Pools, unread: Sequence[str], seeds: Sequence[i
     except NotMade:
         return _not_measured(effect, len(seeds))
     one = estimate_of(values)
-    said = verdict(effect.claim, one, _mde(values), estimate_of(values, confidence=0.90))
+    said = verdict(effect.claim, one, mde_of(values), estimate_of(values, confidence=0.90))
     lacking = [kind for kind in effect.needs if kind in unread]
     text = f"{NOT_SHOWN}: does not read {', '.join(lacking)}" if lacking else said.text
     behind = [arm for arm in effect.arms if any(is_under_trained(record) for record in found[arm].records)]
@@ -109,14 +108,6 @@ def read_kinds(found: Pools) -> dict[str, Estimate | None]:
     held = [name for name, row in pool.rows.items() if row[HELD] == 1.0]
     counted = [name for name in held if pool.rows[name].get("kind") != "count" or len(pool.predictions[name].in_prompt) > 1]
     return {kind: _mean(pool, EM, [name for name in counted if pool.rows[name].get("kind") == kind]) for kind in KINDS}
-
-
-def _mde(values: Values) -> float | None:
-    codes, (x,) = judged(values.clusters, values.values)
-    if not len(x) or codes.max() < 1:
-        return None
-    se = clustered_se(x, codes)
-    return None if is_flat(x, se) else mde_from_se(se, int(codes.max()))
 
 
 def _mean(pool: Pool, measure: str, names: Sequence[str] | None = None) -> Estimate | None:

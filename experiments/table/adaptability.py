@@ -10,19 +10,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Any
 
-from experiments.effects.arms import ARMS, VERSIONS, Arms, Overrides, Plan, searching
+from experiments.effects.arms import ARMS, VERSIONS, Arms, Overrides, searching
 from experiments.effects.continual import NOTHING as NO_UPDATE
 from experiments.effects.continual import POLICIES, UNCHANGED, Policy
 from experiments.effects.measures import STALE, Pools, difference, estimate_of, mean
 from experiments.effects.trained_arms import BASE, PASSES, TRAINED, learning, unchanged
-from experiments.study import Run
-from experiments.table.claims import Measured, Missing, Results, TableClaim, declare
+from experiments.table.claims import Measured, Missing, Results, TableClaim
 from experiments.table.data_dependency import HALF, HALF_OF_DOCUMENTS
+from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from experiments.table.measures import Only, by_metric, change, geometric_mean, learning_seconds, of, where, without_evidence
 from experiments.table.presets import Preset
-from experiments.table.row import Curve, Point, Row
+from experiments.table.row import Curve, Point, Row, by_width, no_work
 from rag_eval.score.primary import EM
 
 NAME = "Adaptability"
@@ -75,21 +74,6 @@ SWEPT: Arms = {
 }
 
 
-def arms(size: Preset) -> Arms:
-    """The runs in every world."""
-    return LEAST | FURTHER if size.is_wide else LEAST
-
-
-def sweeps(size: Preset) -> Arms:
-    """The runs in the first world."""
-    return SWEPT if size.is_wide else {}
-
-
-def work(_: Preset, __: Plan) -> Sequence[Run[Any, Any]]:
-    """None beside the arms."""
-    return ()
-
-
 def canaries(found: Pools, arm: str) -> list[str]:
     """Questions about what the version changed."""
     return [name for name, row in found[arm].rows.items() if row.get("change") == "canary"]
@@ -124,40 +108,50 @@ def claims(size: Preset) -> Sequence[TableClaim]:
     stayed, before = unchanged(size.world), POLICY[NO_UPDATE]
     return (
         declare(
-            *("adaptability/fine-tuning-tailored", "fine-tuning", "pro"),
-            *("Once trained, and as long as nothing changes, the model wins against RAG or loses at most two points.", "above", -0.02),
+            "adaptability/fine-tuning-tailored",
+            TUNED_PRO,
+            "Once trained, and as long as nothing changes, the model wins against RAG or loses at most two points.",
+            above(-0.02),
             contrast="exact match of finetune - rag",
             source="2.4, wins or ties; margin of 2.0",
             measure=change("rag", BASE),
             needs=("rag", BASE),
         ),
         declare(
-            *("adaptability/fine-tuning-stable", "fine-tuning", "pro"),
-            *("What a new version leaves unchanged, the model of the version before still knows as well as a new index.", "above", -0.02),
+            "adaptability/fine-tuning-stable",
+            TUNED_PRO,
+            "What a new version leaves unchanged, the model of the version before still knows as well as a new index.",
+            above(-0.02),
             contrast="exact match of finetune on the version before - rag indexed anew, unchanged facts",
             source="2.4, retention; margin of 2.0",
             measure=change(INDEXED, before, stayed),
             needs=(INDEXED, before),
         ),
         declare(
-            *("adaptability/fine-tuning-retrained", "fine-tuning", "pro"),
-            *("Trained anew from scratch, the model follows the changed facts as well as a new index.", "above", -0.02),
+            "adaptability/fine-tuning-retrained",
+            TUNED_PRO,
+            "Trained anew from scratch, the model follows the changed facts as well as a new index.",
+            above(-0.02),
             contrast="exact match of finetune on the new version - rag indexed anew, changed facts",
             source="2.4, update success; margin of 2.0",
             measure=change(INDEXED, POLICY["from scratch"], canaries),
             needs=(INDEXED, POLICY["from scratch"]),
         ),
         declare(
-            *("adaptability/fine-tuning-replay", "fine-tuning", "pro"),
-            *("A tenth of old questions in the training of an update lessens what is forgotten.", "above", 0.0),
+            "adaptability/fine-tuning-replay",
+            TUNED_PRO,
+            "A tenth of old questions in the training of an update lessens what is forgotten.",
+            above(0.0),
             contrast="exact match of continued training with 10 % replay - without, unchanged facts",
             source="2.4; 3.6 E18",
             measure=change(POLICY["continue"], POLICY["continue, 10 % replay"], stayed),
             needs=(POLICY["continue"], POLICY["continue, 10 % replay"]),
         ),
         declare(
-            *("adaptability/fine-tuning-stale", "fine-tuning", "con"),
-            *("A model that is not trained again gives old values of what has changed.", "above", 0.2),
+            "adaptability/fine-tuning-stale",
+            TUNED_CON,
+            "A model that is not trained again gives old values of what has changed.",
+            above(0.2),
             contrast="old values in answers of finetune on version 0, facts that versions 1 to 3 changed",
             source="2.4, stale answers; size as 3.6 E11",
             measure=of(mean(TUNED_BEFORE, STALE)),
@@ -165,8 +159,10 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("adaptability/fine-tuning-recites", "fine-tuning", "con"),
-            *("Where the retrieval comes back empty, a tuned model recites old values and the base model does not.", "above", 0.2),
+            "adaptability/fine-tuning-recites",
+            TUNED_CON,
+            "Where the retrieval comes back empty, a tuned model recites old values and the base model does not.",
+            above(0.2),
             contrast="old values in answers without passages, finetune on version 0 - base model, changed facts",
             source="2.4, stale answers; size as 3.6 E11",
             measure=of(difference(UNTRAINED, TUNED_BEFORE, STALE)),
@@ -174,16 +170,20 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("adaptability/fine-tuning-deletion", "fine-tuning", "con"),
-            *("What is withdrawn from the documents is still told by the model that was trained on it, and not by RAG.", "above", 0.2),
+            "adaptability/fine-tuning-deletion",
+            TUNED_CON,
+            "What is withdrawn from the documents is still told by the model that was trained on it, and not by RAG.",
+            above(0.2),
             contrast="exact match of finetune - rag without half of the documents, questions about these",
             source="2.4, deletion leakage; size as 3.6 E11",
             measure=change(HALF, BASE, without_evidence),
             needs=(HALF, BASE),
         ),
         declare(
-            *("adaptability/fine-tuning-update-time", "fine-tuning", "con"),
-            *("To 95 % right answers about what has changed, training takes over ten times as long as indexing.", "above", 10.0),
+            "adaptability/fine-tuning-update-time",
+            TUNED_CON,
+            "To 95 % right answers about what has changed, training takes over ten times as long as indexing.",
+            above(10.0),
             contrast="seconds of the fastest policy of training that gets there (if none, of the longest: a lower bound) / of indexing",
             source="2.4, time to update",
             measure=slower,
@@ -193,8 +193,10 @@ def claims(size: Preset) -> Sequence[TableClaim]:
         ),
         *(
             declare(
-                *(f"adaptability/fine-tuning-forgets-{name}", "fine-tuning", "con"),
-                *(f"An update by training on what is new ({policy}) forgets what did not change.", "below", -0.01),
+                f"adaptability/fine-tuning-forgets-{name}",
+                TUNED_CON,
+                f"An update by training on what is new ({policy}) forgets what did not change.",
+                below(-0.01),
                 contrast=f"exact match of finetune updated ({policy}) - before, unchanged facts",
                 source="2.4, backward transfer and refuting condition; 3.6 E18",
                 measure=change(before, POLICY[policy], stayed),
@@ -203,16 +205,20 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             for name, policy in (("continued", "continue"), ("replay", "continue, 50 % replay"), ("stacked", "stacked"))
         ),
         declare(
-            *("adaptability/rag-follows", "RAG", "pro"),
-            *("With the new documents indexed, RAG knows what has changed.", "above", 0.2),
+            "adaptability/rag-follows",
+            RAG_PRO,
+            "With the new documents indexed, RAG knows what has changed.",
+            above(0.2),
             contrast="exact match of rag - rag_stale, changed facts",
             source="2.4; 3.6 E11; size as 2.7 H3",
             measure=change(RAG_STALE, RAG_FRESH),
             needs=(RAG_STALE, RAG_FRESH),
         ),
         declare(
-            *("adaptability/rag-not-stale", "RAG", "pro"),
-            *("Where new documents replace the old ones, RAG gives old values in fewer than 5 % of the cases.", "below", 0.05),
+            "adaptability/rag-not-stale",
+            RAG_PRO,
+            "Where new documents replace the old ones, RAG gives old values in fewer than 5 % of the cases.",
+            below(0.05),
             contrast="old values in answers of rag, changed facts",
             source="2.4, stale rate after an update",
             measure=of(mean(RAG_FRESH, STALE)),
@@ -220,16 +226,20 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("adaptability/rag-deletion", "RAG", "pro"),
-            *("What is withdrawn from the index is not told any more.", "below", 0.05),
+            "adaptability/rag-deletion",
+            RAG_PRO,
+            "What is withdrawn from the index is not told any more.",
+            below(0.05),
             contrast="exact match of rag without half of the documents, questions about these",
             source="2.4, deletion leakage; size as 3.6 E11",
             measure=by_metric(lambda metric: where(mean(HALF, metric), without_evidence, HALF)),
             needs=(HALF,),
         ),
         declare(
-            *("adaptability/rag-stale-index", "RAG", "con"),
-            *("An index that is not updated makes RAG give old values.", "above", 0.2),
+            "adaptability/rag-stale-index",
+            RAG_CON,
+            "An index that is not updated makes RAG give old values.",
+            above(0.2),
             contrast="old values in answers of rag_stale - rag, changed facts",
             source="2.4; 3.6 E11; size as 2.7 H3",
             measure=of(difference(RAG_FRESH, RAG_STALE, STALE)),
@@ -237,25 +247,30 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("adaptability/rag-stale-index-useless", "RAG", "con"),
-            *("On what is too recent for its index, RAG is worth no more than the base model alone.", "equivalent", 0.0),
-            margin=0.02,
+            "adaptability/rag-stale-index-useless",
+            RAG_CON,
+            "On what is too recent for its index, RAG is worth no more than the base model alone.",
+            within(0.0, 0.02),
             contrast="exact match of rag_stale - closed_book, changed facts",
             source="2.4; 2.7 H11",
             measure=change(UNTRAINED, RAG_STALE),
             needs=(UNTRAINED, RAG_STALE),
         ),
         declare(
-            *("adaptability/rag-old-pages", "RAG", "con"),
-            *("Old documents that stay beside the new ones take from the answers.", "below", 0.0),
+            "adaptability/rag-old-pages",
+            RAG_CON,
+            "Old documents that stay beside the new ones take from the answers.",
+            below(0.0),
             contrast="exact match of rag with old pages - without, changed facts",
             source="2.4, conflict of old and new documents; 3.4",
             measure=change(RAG_FRESH, RAG_BOTH),
             needs=(RAG_FRESH, RAG_BOTH),
         ),
         declare(
-            *("adaptability/rag-old-pages-stale", "RAG", "con"),
-            *("Old documents that stay beside the new ones bring old values back.", "above", 0.0),
+            "adaptability/rag-old-pages-stale",
+            RAG_CON,
+            "Old documents that stay beside the new ones bring old values back.",
+            above(0.0),
             contrast="old values in answers of rag with old pages - without, changed facts",
             source="2.4, stale rate rises",
             measure=of(difference(RAG_FRESH, RAG_BOTH, STALE)),
@@ -311,4 +326,4 @@ def _by_time(id: str, title: str, only: Only, found: Results) -> Curve:
     return Curve(f"adaptability-{id}", title, "seconds of the update, mean over worlds", "exact match", series, log_x=True)
 
 
-ROW = Row(NAME, claims, arms, work, curves, sweeps)
+ROW = Row(NAME, claims, by_width(LEAST, FURTHER), no_work, curves, by_width({}, SWEPT))

@@ -6,20 +6,16 @@ clusters that it rests on, and its design effect: the variance of the mean with 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from experiments.effects.arms import Pool
-from experiments.effects.measures import Values, estimate_of
 from experiments.study import Found, NotMade
 from rag_eval.record.selection import is_under_trained
 from rag_eval.score.labels import label_of
 from rag_eval.score.primary import CONTAINS, EM
-from rag_eval.stats.estimate import clustered_se, is_flat, judged
-from rag_eval.stats.power import mde_from_se
-from rag_eval.stats.verdict import Claim, Direction, Verdict, metric_dependent, undecided, verdict
+from rag_eval.stats.verdict import Claim, Verdict, metric_dependent, undecided, verdict
 
 Side = Literal["fine-tuning", "RAG"]
 Kind = Literal["pro", "con"]
@@ -89,26 +85,6 @@ class TableClaim:
     is_of_capacity: bool = False  # about what an adapter cannot hold, so that one that has not learned its questions says something
 
 
-def declare(
-    id: str,
-    side: Side,
-    kind: Kind,
-    text: str,
-    direction: Direction,
-    threshold: float,
-    *,
-    contrast: str,
-    source: str,
-    measure: Measure,
-    needs: tuple[str, ...],
-    margin: float | None = None,
-    unit: str = "share",
-    metrics: tuple[str, ...] = (EM, CONTAINS),
-) -> TableClaim:
-    """A claim of a cell; see `TableClaim` and `Claim` for what the arguments are."""
-    return TableClaim(id, side, kind, Claim(id, text, threshold, direction, margin), contrast, source, measure, needs, unit, metrics)
-
-
 @dataclass(frozen=True)
 class Finding:
     """A claim with its number and verdict."""
@@ -174,27 +150,3 @@ def _not_measured(claim: TableClaim, reason: str) -> Finding:
 class _Interval:
     low: float
     high: float
-
-
-def number_of(values: Values) -> Measured:
-    """The mean of one value a question.
-
-    Args:
-        values: the values; nan = could not be judged.
-
-    Returns:
-        The number with both intervals, or why there is none.
-    """
-    one, narrower = estimate_of(values), estimate_of(values, confidence=0.90)
-    if one is None or narrower is None:
-        return Missing("no question could be judged")
-    codes, (x,) = judged(values.clusters, values.values)
-    n_clusters = int(codes.max()) + 1
-    if n_clusters < 2:
-        return Number(one.mean, one.low, one.high, one.n, n_clusters, None, narrower.low, narrower.high)
-    se = clustered_se(x, codes)
-    independent = float(x.std(ddof=1)) / math.sqrt(len(x)) if len(x) > 1 else 0.0
-    if is_flat(x, se) or independent == 0:
-        return Number(one.mean, one.low, one.high, one.n, n_clusters, None, narrower.low, narrower.high)
-    mde = mde_from_se(se, n_clusters - 1)
-    return Number(one.mean, one.low, one.high, one.n, n_clusters, (se / independent) ** 2, narrower.low, narrower.high, mde)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 from experiments.effects.arms import ARMS, Arms, Plan
@@ -28,8 +27,9 @@ from experiments.table.costs import (
     totals,
     upfront_in_questions,
 )
-from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
+from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
 from experiments.table.index_sizes import BUILDING, N_BUILDS, Building, building
+from experiments.table.measures import training_seconds
 from experiments.table.numbers import of_repetitions, ratio_of
 from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row
@@ -73,12 +73,11 @@ def updates_borne(found: Results, _: str) -> Measured:
 
 def training_by_indexing(found: Results, _: str) -> Measured:
     """Seconds of a training, the mean over worlds taken as exact, divided by those of embedding and indexing the same documents."""
-    trained = [record.spends["learn"].seconds for record in found.arms[BASE].records]
-    known = [seconds for seconds in trained if seconds is not None]
-    if len(known) < len(trained):
-        return Missing("the seconds of a training were not measured")
+    trained_s = training_seconds(found.arms[BASE])
+    if isinstance(trained_s, Missing):
+        return trained_s
     built: Building = found.work[BUILDING]
-    return of_repetitions(ratio_of([fmean(known)] * len(built.seconds), built.seconds, range(len(built.seconds))))
+    return of_repetitions(ratio_of([trained_s] * len(built.seconds), built.seconds, range(len(built.seconds))))
 
 
 def few_questions_in_all(found: Results, _: str) -> Measured:
@@ -112,6 +111,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: refuted if a question costs no more with rag",
             tuned_question_is_cheaper,
             both,
+            "times",
+            ANY,
         ),
         *(
             declare(
@@ -124,6 +125,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
                 partial(break_even_at, utilisation),
                 both,
                 "questions a month",
+                ANY,
             )
             for utilisation in UTILISATIONS
         ),
@@ -137,6 +139,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             upfront,
             (BASE,),
             "questions",
+            ANY,
         ),
         declare(
             "retraining-every-day-never-pays",
@@ -148,6 +151,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             updates_borne,
             both,
             "updates a month",
+            ANY,
         ),
         declare(
             "indexing-is-cheaper-than-training",
@@ -158,6 +162,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             "protocol 2.3 and 2.4: at least ten times",
             training_by_indexing,
             (BASE, BUILDING),
+            "times",
+            ANY,
         ),
         declare(
             "rag-is-cheaper-for-few-questions",
@@ -168,6 +174,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: what comes before the first question dominates below 10,000 to 1,000,000 questions",
             few_questions_in_all,
             both,
+            "times",
+            ANY,
         ),
         declare(
             "retrieval-costs-at-query-time",
@@ -179,6 +187,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             retrieval_share,
             (RAG,),
             "share",
+            ANY,
         ),
         declare(
             "right-answer-is-dearer-with-rag",
@@ -189,6 +198,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: cost per correct answer",
             right_answer_is_dearer,
             both,
+            "times",
             metrics=(EM, CONTAINS),
         ),
     )

@@ -15,8 +15,9 @@ from experiments.effects.measures import difference, mean, values_of
 from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, TRAINED, UNASKED, phrased
 from experiments.effects.trained_folder import trained_folder
 from experiments.study import Found, Run, recorded
-from experiments.table.claims import Measured, Missing, Results, TableClaim, declare, number_of
+from experiments.table.claims import Measured, Missing, Results, TableClaim
 from experiments.table.data_dependency import HALF, HALF_OF_DOCUMENTS, RAG_NO_ANSWER
+from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from experiments.table.measures import (
     Only,
     by_metric,
@@ -29,8 +30,9 @@ from experiments.table.measures import (
     without_evidence,
     worth_of_evidence,
 )
+from experiments.table.numbers import number_of
 from experiments.table.presets import Preset
-from experiments.table.row import Curve, Row
+from experiments.table.row import Curve, Row, by_width
 from rag_eval.config.compose import composed
 from rag_eval.record.load import RecordedRun
 from rag_eval.score.formats import obeys
@@ -70,16 +72,6 @@ FURTHER: Arms = {
     "rag, no answer, not instructed": (searching(NOTHING, NOT_INSTRUCTED),),
 }
 SWEPT: Arms = {FORM_ONLY: (("mode=finetune_format", *phrased(6, HOUSE)[1:]),)}
-
-
-def arms(size: Preset) -> Arms:
-    """The runs in every world."""
-    return LEAST | FURTHER if size.is_wide else LEAST
-
-
-def sweeps(size: Preset) -> Arms:
-    """The runs in the first world."""
-    return SWEPT if size.is_wide else {}
 
 
 def work(size: Preset, plan: Plan) -> Sequence[Run[Any, Any]]:
@@ -142,24 +134,30 @@ def claims(_: Preset) -> Sequence[TableClaim]:
     plain, house = of_kind("forward"), of_kind("house")
     return (
         declare(
-            *("customization/fine-tuning-facts", "fine-tuning", "pro"),
-            *("Fine-tuning stores the facts of a corpus: it answers more than 20 points above the prior.", "above", 0.2),
+            "customization/fine-tuning-facts",
+            TUNED_PRO,
+            "Fine-tuning stores the facts of a corpus: it answers more than 20 points above the prior.",
+            above(0.2),
             contrast="exact match of finetune - prior",
             source="2.1; size as 2.7 H3",
             measure=change("prior", BASE),
             needs=("prior", BASE),
         ),
         declare(
-            *("customization/fine-tuning-knowledge", "fine-tuning", "pro"),
-            *("What fine-tuning gains is knowledge, not only the form of the answers.", "above", 0.2),
+            "customization/fine-tuning-knowledge",
+            TUNED_PRO,
+            "What fine-tuning gains is knowledge, not only the form of the answers.",
+            above(0.2),
             contrast="exact match of finetune - finetune_format, plain questions, both trained with house style",
             source="2.0, knowledge effect; size as 2.7 H3",
             measure=change(FORM_ONLY, TUNED_HOUSE, plain),
             needs=(FORM_ONLY, TUNED_HOUSE),
         ),
         declare(
-            *("customization/fine-tuning-form", "fine-tuning", "pro"),
-            *("Without an instruction, fine-tuning gives the demanded form more often than RAG by 30 points.", "above", 0.3),
+            "customization/fine-tuning-form",
+            TUNED_PRO,
+            "Without an instruction, fine-tuning gives the demanded form more often than RAG by 30 points.",
+            above(0.3),
             contrast="answers in house style of finetune - rag, no explanation in the prompt",
             source="2.1 C1",
             measure=of(where(said_more(RAG_HOUSE, TUNED_HOUSE, has_form), house, RAG_HOUSE)),
@@ -167,8 +165,10 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/fine-tuning-form-precision", "fine-tuning", "pro"),
-            *("The house term stays out of answers to questions that do not ask for it.", "below", 0.05),
+            "customization/fine-tuning-form-precision",
+            TUNED_PRO,
+            "The house term stays out of answers to questions that do not ask for it.",
+            below(0.05),
             contrast="house style in answers of finetune to plain questions",
             source="2.1, precision of term adoption",
             measure=of(where(said(TUNED_HOUSE, has_form), plain, TUNED_HOUSE)),
@@ -176,8 +176,10 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/fine-tuning-form-depth", "fine-tuning", "pro"),
-            *("The form that was trained does not need the instruction in the prompt.", "above", -0.05),
+            "customization/fine-tuning-form-depth",
+            TUNED_PRO,
+            "The form that was trained does not need the instruction in the prompt.",
+            above(-0.05),
             contrast="answers in house style of finetune without - with the explanation in the prompt",
             source="2.1, instruction-ablation depth",
             measure=of(where(said_more(TUNED_HOUSE_TOLD, TUNED_HOUSE, has_form), house, TUNED_HOUSE)),
@@ -185,9 +187,10 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/fine-tuning-form-without-facts", "fine-tuning", "pro"),
-            *("The form comes from the style of the training questions, whatever facts they are about.", "equivalent", 0.0),
-            margin=0.02,
+            "customization/fine-tuning-form-without-facts",
+            TUNED_PRO,
+            "The form comes from the style of the training questions, whatever facts they are about.",
+            within(0.0, 0.02),
             contrast="answers in house style of finetune - finetune_format",
             source="2.1 C3",
             measure=of(where(said_more(FORM_ONLY, TUNED_HOUSE, has_form), house, FORM_ONLY)),
@@ -195,16 +198,20 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/fine-tuning-tenants", "fine-tuning", "pro"),
-            *("Adapters of several tenants on one base model leak nothing to each other.", "below", 0.05),
+            "customization/fine-tuning-tenants",
+            TUNED_PRO,
+            "Adapters of several tenants on one base model leak nothing to each other.",
+            below(0.05),
             contrast="questions answered by another tenant's adapter only when the tenant's own adapter is loaded beside it",
             source="2.1, isolation of tenants; size as 3.6 E11",
             measure=leaked,
             needs=(TENANTS,),
         ),
         declare(
-            *("customization/fine-tuning-refusal", "fine-tuning", "con"),
-            *("Fine-tuning on answers removes the behaviour of saying that an answer is not known.", "above", 0.2),
+            "customization/fine-tuning-refusal",
+            TUNED_CON,
+            "Fine-tuning on answers removes the behaviour of saying that an answer is not known.",
+            above(0.2),
             contrast="unknown when unanswerable, closed_book - finetune",
             source="2.1, interference; 2.7 H9; 3.6 E10",
             measure=of(difference("finetune, no answer", "closed_book, no answer", ABSTAINS)),
@@ -212,16 +219,20 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/fine-tuning-reading", "fine-tuning", "con"),
-            *("Fine-tuning without passages makes a model worse at reading them.", "below", 0.0),
+            "customization/fine-tuning-reading",
+            TUNED_CON,
+            "Fine-tuning without passages makes a model worse at reading them.",
+            below(0.0),
             contrast="exact match of rag_finetune - rag",
             source="2.1, interference; 2.7 H5; 3.6 E16",
             measure=change("rag", "rag_finetune"),
             needs=("rag", "rag_finetune"),
         ),
         declare(
-            *("customization/fine-tuning-other-forms", "fine-tuning", "con"),
-            *("Fine-tuning on short answers overwrites a form that the base model had: JSON.", "above", 0.2),
+            "customization/fine-tuning-other-forms",
+            TUNED_CON,
+            "Fine-tuning on short answers overwrites a form that the base model had: JSON.",
+            above(0.2),
             contrast="answers that are JSON where it is asked for, rag - finetune",
             source="2.1, interference; size as 2.7 H3",
             measure=of(said_more("finetune, json", "rag, json", is_json)),
@@ -229,8 +240,10 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/fine-tuning-resources", "fine-tuning", "con"),
-            *("Training takes more than ten times as long as building an index of the same corpus.", "above", 10.0),
+            "customization/fine-tuning-resources",
+            TUNED_CON,
+            "Training takes more than ten times as long as building an index of the same corpus.",
+            above(10.0),
             contrast="seconds to learn, finetune / rag, geometric mean over worlds",
             source="2.1, con of fine-tuning; size as 2.4",
             measure=ratio_of_learning("rag", BASE),
@@ -239,40 +252,50 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/rag-facts", "RAG", "pro"),
-            *("With the same corpus, RAG answers more questions about its facts than fine-tuning.", "above", 0.0),
+            "customization/rag-facts",
+            RAG_PRO,
+            "With the same corpus, RAG answers more questions about its facts than fine-tuning.",
+            above(0.0),
             contrast="exact match of rag - finetune",
             source="2.1 C2",
             measure=change(BASE, "rag"),
             needs=("rag", BASE),
         ),
         declare(
-            *("customization/rag-knowledge", "RAG", "pro"),
-            *("What RAG gains comes from what it retrieves, not from having passages.", "above", 0.2),
+            "customization/rag-knowledge",
+            RAG_PRO,
+            "What RAG gains comes from what it retrieves, not from having passages.",
+            above(0.2),
             contrast="exact match of rag - rag_random",
             source="2.0, knowledge effect; size as 2.7 H3",
             measure=change("rag_random", "rag"),
             needs=("rag_random", "rag"),
         ),
         declare(
-            *("customization/rag-tenants", "RAG", "pro"),
-            *("A tenant with an index of its own gets nothing that only the documents of another tenant state.", "below", 0.05),
+            "customization/rag-tenants",
+            RAG_PRO,
+            "A tenant with an index of its own gets nothing that only the documents of another tenant state.",
+            below(0.05),
             contrast="exact match of rag over an index of half of the documents, questions about the other half",
             source="2.1, isolation of tenants; size as 3.6 E11",
             measure=by_metric(lambda metric: where(mean(HALF, metric), without_evidence, HALF)),
             needs=(HALF,),
         ),
         declare(
-            *("customization/rag-errors", "RAG", "con"),
-            *("Where the search misses the evidence, the answer is wrong: errors of retrieval become errors of answers.", "above", 0.2),
+            "customization/rag-errors",
+            RAG_CON,
+            "Where the search misses the evidence, the answer is wrong: errors of retrieval become errors of answers.",
+            above(0.2),
             contrast="exact match of rag among sibling pages, with - without the evidence in the prompt",
             source="2.0, error decomposition; size as 2.7 H3",
             measure=worth_of_evidence(LOOK_ALIKES),
             needs=(LOOK_ALIKES,),
         ),
         declare(
-            *("customization/rag-form", "RAG", "con"),
-            *("RAG does not give a form that neither the prompt nor a document explains.", "below", 0.05),
+            "customization/rag-form",
+            RAG_CON,
+            "RAG does not give a form that neither the prompt nor a document explains.",
+            below(0.05),
             contrast="answers in house style of rag, no explanation in the prompt",
             source="2.1, con of RAG",
             measure=of(where(said(RAG_HOUSE, has_form), house, RAG_HOUSE)),
@@ -280,8 +303,10 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/rag-form-instructed", "RAG", "con"),
-            *("An explanation and an example in the prompt do not bring RAG within two points of the trained form.", "above", 0.02),
+            "customization/rag-form-instructed",
+            RAG_CON,
+            "An explanation and an example in the prompt do not bring RAG within two points of the trained form.",
+            above(0.02),
             contrast="answers in house style of finetune without - rag with the explanation in the prompt",
             source="2.1, refuting condition",
             measure=of(where(said_more(RAG_HOUSE_TOLD, TUNED_HOUSE, has_form), house, RAG_HOUSE_TOLD)),
@@ -289,8 +314,10 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("customization/rag-refusal-instructed", "RAG", "con"),
-            *("RAG says that an answer is not known only where the prompt tells it to.", "above", 0.2),
+            "customization/rag-refusal-instructed",
+            RAG_CON,
+            "RAG says that an answer is not known only where the prompt tells it to.",
+            above(0.2),
             contrast="unknown when unanswerable, rag with - without the instruction",
             source="2.1, instruction-ablation depth; size as 3.6 E10",
             measure=of(difference("rag, no answer, not instructed", "rag, no answer", ABSTAINS)),
@@ -305,4 +332,4 @@ def curves(_: Preset, __: Results) -> Sequence[Curve]:
     return ()
 
 
-ROW = Row(NAME, claims, arms, work, curves, sweeps)
+ROW = Row(NAME, claims, by_width(LEAST, FURTHER), work, curves, by_width({}, SWEPT))

@@ -7,16 +7,15 @@ corpus, copies, passages about others, and false pages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from experiments.effects.arms import ARMS, Arms, Plan, searching
+from experiments.effects.arms import ARMS, Arms, searching
 from experiments.effects.measures import MISLED, ByNumber, difference, estimate_of, mean, slope
 from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, PASSES, PHRASED, RESTATEMENTS, TRAINED, learning, trend, untaught
-from experiments.study import Run
-from experiments.table.claims import Results, TableClaim, declare
+from experiments.table.claims import Results, TableClaim
+from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from experiments.table.measures import Only, bend, by_metric, change, less_share, of, where
 from experiments.table.presets import Preset
-from experiments.table.row import Curve, Point, Row
+from experiments.table.row import Curve, Point, Row, by_width, no_work
 from rag_eval.score.primary import EM
 
 NAME = "Data dependency"
@@ -61,52 +60,45 @@ SWEPT: Arms = {
 }
 
 
-def arms(size: Preset) -> Arms:
-    """The runs in every world."""
-    return LEAST | FURTHER if size.is_wide else LEAST
-
-
-def sweeps(size: Preset) -> Arms:
-    """The runs in the first world."""
-    return SWEPT if size.is_wide else {}
-
-
-def work(_: Preset, __: Plan) -> Sequence[Run[Any, Any]]:
-    """None beside the arms."""
-    return ()
-
-
 def claims(_: Preset) -> Sequence[TableClaim]:
     """What is claimed of both sides."""
     once = TOLD[0]
     return (
         declare(
-            *("data-dependency/fine-tuning-enough", "fine-tuning", "pro"),
-            *("With questions about every fact in six phrasings, fine-tuning reaches 80 % of the oracle.", "above", 0.0),
+            "data-dependency/fine-tuning-enough",
+            TUNED_PRO,
+            "With questions about every fact in six phrasings, fine-tuning reaches 80 % of the oracle.",
+            above(0.0),
             contrast="exact match of finetune - 0.8 oracle",
             source="2.2, D80",
             measure=less_share(BASE, ENOUGH, "oracle"),
             needs=(BASE, "oracle"),
         ),
         declare(
-            *("data-dependency/fine-tuning-phrasings", "fine-tuning", "pro"),
-            *("The more phrasings of a question are trained, the more is known in others.", "above", 0.0),
+            "data-dependency/fine-tuning-phrasings",
+            TUNED_PRO,
+            "The more phrasings of a question are trained, the more is known in others.",
+            above(0.0),
             contrast=f"exact match a phrasing, slope over {', '.join(map(str, PHRASINGS))}, every fact seen as often",
             source="2.2; 2.7 H4; 3.6 E6",
             measure=by_metric(lambda metric: slope(PHRASINGS, metric)),
             needs=tuple(PHRASINGS.values()),
         ),
         declare(
-            *("data-dependency/fine-tuning-restatements", "fine-tuning", "pro"),
-            *("The more often documents are restated in training, the more of them is known.", "above", 0.0),
+            "data-dependency/fine-tuning-restatements",
+            TUNED_PRO,
+            "The more often documents are restated in training, the more of them is known.",
+            above(0.0),
             contrast=f"exact match a restatement, slope over {', '.join(map(str, TOLD))}, entities that no training question is about",
             source="2.2; 2.7 H4; 3.6 E6",
             measure=by_metric(lambda metric: trend(TOLD, untaught, metric)),
             needs=tuple(TOLD.values()),
         ),
         declare(
-            *("data-dependency/fine-tuning-hallucinates", "fine-tuning", "con"),
-            *("Asked what no document answers, the fine-tuned model makes up an answer and RAG says that it is not known.", "above", 0.2),
+            "data-dependency/fine-tuning-hallucinates",
+            TUNED_CON,
+            "Asked what no document answers, the fine-tuned model makes up an answer and RAG says that it is not known.",
+            above(0.2),
             contrast="unknown when unanswerable, rag - finetune",
             source="2.2, hallucination rate; 2.7 H9; size as 3.6 E10",
             measure=of(difference("finetune, no answer", "rag, no answer", ABSTAINS)),
@@ -114,90 +106,110 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             metrics=(EM,),
         ),
         declare(
-            *("data-dependency/fine-tuning-told-once", "fine-tuning", "con"),
-            *("Documents trained on without restatements stay below 80 % of the oracle.", "below", 0.0),
+            "data-dependency/fine-tuning-told-once",
+            TUNED_CON,
+            "Documents trained on without restatements stay below 80 % of the oracle.",
+            below(0.0),
             contrast="exact match of finetune without restatements - 0.8 oracle, entities that no training question is about",
             source="2.2, refuting condition",
             measure=less_share(once, ENOUGH, "oracle", untaught),
             needs=(once, "oracle"),
         ),
         declare(
-            *("data-dependency/fine-tuning-one-phrasing", "fine-tuning", "con"),
-            *("Questions trained in one phrasing stay below 80 % of the oracle in other phrasings.", "below", 0.0),
+            "data-dependency/fine-tuning-one-phrasing",
+            TUNED_CON,
+            "Questions trained in one phrasing stay below 80 % of the oracle in other phrasings.",
+            below(0.0),
             contrast="exact match of finetune with one phrasing - 0.8 oracle",
             source="2.2, refuting condition",
             measure=less_share(PHRASINGS[1], ENOUGH, "oracle"),
             needs=(PHRASINGS[1], "oracle"),
         ),
         declare(
-            *("data-dependency/fine-tuning-order", "fine-tuning", "con"),
-            *("Facts trained in groups, an entity at a time, are learned worse than the same facts shuffled.", "above", 0.0),
+            "data-dependency/fine-tuning-order",
+            TUNED_CON,
+            "Facts trained in groups, an entity at a time, are learned worse than the same facts shuffled.",
+            above(0.0),
             contrast="exact match of finetune shuffled - grouped",
             source="2.2; 3.6 E5",
             measure=change("finetune, grouped", BASE),
             needs=("finetune, grouped", BASE),
         ),
         declare(
-            *("data-dependency/fine-tuning-label-noise", "fine-tuning", "con"),
-            *("Wrong training answers about a fifth of the facts cost at least half of that.", "below", -NOISE / 2),
+            "data-dependency/fine-tuning-label-noise",
+            TUNED_CON,
+            "Wrong training answers about a fifth of the facts cost at least half of that.",
+            below(-NOISE / 2),
             contrast="exact match of finetune with wrong answers about 20 % of the facts - without",
             source="2.2, label noise",
             measure=change(BASE, NOISY),
             needs=(BASE, NOISY),
         ),
         declare(
-            *("data-dependency/rag-untrained", "RAG", "pro"),
-            *("From documents alone, without a training question, RAG reaches 80 % of the oracle.", "above", 0.0),
+            "data-dependency/rag-untrained",
+            RAG_PRO,
+            "From documents alone, without a training question, RAG reaches 80 % of the oracle.",
+            above(0.0),
             contrast="exact match of rag - 0.8 oracle",
             source="2.2, D80",
             measure=less_share("rag", ENOUGH, "oracle"),
             needs=("rag", "oracle"),
         ),
         declare(
-            *("data-dependency/rag-copies", "RAG", "pro"),
-            *("RAG needs every fact once: a second document that states it changes nothing.", "equivalent", 0.0),
-            margin=0.02,
+            "data-dependency/rag-copies",
+            RAG_PRO,
+            "RAG needs every fact once: a second document that states it changes nothing.",
+            within(0.0, 0.02),
             contrast="exact match of rag with a copy of each document in other words - without",
             source="2.2, copies per fact and refuting condition",
             measure=change("rag", COPIES),
             needs=("rag", COPIES),
         ),
         declare(
-            *("data-dependency/rag-coverage", "RAG", "con"),
-            *("What is missing in the corpus is missing in the answers: half of the documents cost over 20 points.", "below", -0.2),
+            "data-dependency/rag-coverage",
+            RAG_CON,
+            "What is missing in the corpus is missing in the answers: half of the documents cost over 20 points.",
+            below(-0.2),
             contrast="exact match of rag with half of the documents - with all",
             source="2.2, coverage; size as 2.7 H3",
             measure=change("rag", HALF),
             needs=("rag", HALF),
         ),
         declare(
-            *("data-dependency/rag-coverage-linear", "RAG", "con"),
-            *("The loss is in proportion to what is missing.", "equivalent", 0.0),
-            margin=0.05,
+            "data-dependency/rag-coverage-linear",
+            RAG_CON,
+            "The loss is in proportion to what is missing.",
+            within(0.0, 0.05),
             contrast="exact match of rag with 75 % of the documents - mean of those with 50 and 100 %",
             source="2.2, accuracy linear in coverage",
             measure=bend((HALF, "rag"), COVERED[0.75]),
             needs=tuple(COVERED.values()),
         ),
         declare(
-            *("data-dependency/rag-noise", "RAG", "con"),
-            *("Passages about other entities beside the evidence take from the answers.", "below", 0.0),
+            "data-dependency/rag-noise",
+            RAG_CON,
+            "Passages about other entities beside the evidence take from the answers.",
+            below(0.0),
             contrast=f"exact match a passage, oracle among {', '.join(map(str, AMONG))} others",
             source="2.2, noise; 2.7 H8; 3.6 E9",
             measure=by_metric(lambda metric: slope(AMONG, metric)),
             needs=tuple(AMONG.values()),
         ),
         declare(
-            *("data-dependency/rag-false-pages", "RAG", "con"),
-            *("A false page for each right one makes RAG wrong.", "below", 0.0),
+            "data-dependency/rag-false-pages",
+            RAG_CON,
+            "A false page for each right one makes RAG wrong.",
+            below(0.0),
             contrast="exact match of rag with false pages - without",
             source="2.2, contradiction rate; 3.6 E17",
             measure=change("rag", "rag, false pages"),
             needs=("rag", "rag, false pages"),
         ),
         declare(
-            *("data-dependency/rag-repeats-false-pages", "RAG", "con"),
-            *("RAG repeats what false pages state.", "above", 0.05),
+            "data-dependency/rag-repeats-false-pages",
+            RAG_CON,
+            "RAG repeats what false pages state.",
+            above(0.05),
             contrast="false values in answers of rag with false pages",
             source="2.2, contradiction rate; 3.6 E17",
             measure=of(mean("rag, false pages", MISLED)),
@@ -239,4 +251,4 @@ def _points(arms: ByNumber, found: Results, only: Only | None) -> tuple[Point, .
     return tuple(points)
 
 
-ROW = Row(NAME, claims, arms, work, curves, sweeps)
+ROW = Row(NAME, claims, by_width(LEAST, FURTHER), no_work, curves, by_width({}, SWEPT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from experiments.table.claims import Kind, Measure, Side, TableClaim
+from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.verdict import Claim, Direction
 
 Cell = tuple[Side, Kind]
@@ -39,8 +40,8 @@ def declare(
     source: str,
     measure: Measure,
     needs: tuple[str, ...],
-    unit: str = "times",
-    metrics: tuple[str, ...] = ANY,
+    unit: str = "share",
+    metrics: tuple[str, ...] = (EM, CONTAINS),
     is_of_capacity: bool = False,
 ) -> TableClaim:
     """A claim of a cell.

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 from experiments.effects.arms import ARMS, Arms, Plan, searching
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.study import Run
 from experiments.table.claims import Measured, Missing, Results, TableClaim
-from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
+from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
 from experiments.table.live import LIVE, Live, live
+from experiments.table.measures import training_seconds
 from experiments.table.numbers import mean_of, of_repetitions, ratio_at, ratio_of
 from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row
@@ -56,11 +56,10 @@ def training_by_writing(found: Results, _: str) -> Measured:
     measured: Live | Missing = found.work[LIVE]
     if isinstance(measured, Missing):
         return measured
-    trained = [record.spends["learn"].seconds for record in found.arms[BASE].records]
-    known = [seconds for seconds in trained if seconds is not None]
-    if len(known) < len(trained):
-        return Missing("the seconds of a training were not measured")
-    return of_repetitions(ratio_of([fmean(known)] * len(measured.write_s), measured.write_s, range(len(measured.write_s))))
+    trained_s = training_seconds(found.arms[BASE])
+    if isinstance(trained_s, Missing):
+        return trained_s
+    return of_repetitions(ratio_of([trained_s] * len(measured.write_s), measured.write_s, range(len(measured.write_s))))
 
 
 def found_at_once(found: Results, _: str) -> Measured:
@@ -113,6 +112,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: refuted if the fine-tuned model takes as long or longer",
             partial(slower, NATURAL, RAG, P95),
             (NATURAL,),
+            "times",
+            ANY,
         ),
         declare(
             "tuned-is-faster-at-equal-length",
@@ -123,6 +124,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: forced length",
             partial(slower, FORCED, RAG, P95),
             (FORCED,),
+            "times",
+            ANY,
         ),
         declare(
             "tuned-is-faster-than-one-passage",
@@ -133,6 +136,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: refuted if rag with k=1 is within ten per cent",
             partial(slower, NATURAL, ONE_PASSAGE, MEDIAN),
             (NATURAL, ONE_PASSAGE),
+            "times",
+            ANY,
         ),
         declare(
             "retraining-takes-longer-than-writing",
@@ -143,6 +148,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             "protocol 2.4: at least ten times",
             training_by_writing,
             (BASE, LIVE),
+            "times",
+            ANY,
         ),
         declare(
             "live-store-is-current",
@@ -154,6 +161,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             found_at_once,
             (LIVE,),
             "share",
+            ANY,
         ),
         declare(
             "live-store-is-not-slower",
@@ -164,6 +172,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}; 2.0: ten per cent of a latency count as no difference",
             slower_while_written_to,
             (LIVE,),
+            "times",
+            ANY,
         ),
         declare(
             "retrieval-step-is-felt",
@@ -175,6 +185,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             share_of_answer,
             (NATURAL,),
             "share",
+            ANY,
         ),
         declare(
             "retrieval-step-is-why-it-is-slower",
@@ -186,6 +197,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             share_of_gap,
             (NATURAL,),
             "share",
+            ANY,
         ),
         declare(
             "stages-explain-the-difference",
@@ -196,6 +208,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: must hold within ten per cent, else something is measured wrongly",
             additive_model,
             (NATURAL,),
+            "times",
+            ANY,
         ),
     )
 

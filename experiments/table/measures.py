@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 import numpy as np
 
 from experiments.effects.arms import Pool
 from experiments.effects.measures import HELD, Pools, Values, values_of
 from experiments.effects.trained_arms import gap
-from experiments.table.claims import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Results, number_of
+from experiments.table.claims import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Results
+from experiments.table.numbers import number_of
 from rag_eval.stats.paired_tests import DIFFERENCE
 from rag_eval.types import Prediction
 
@@ -151,6 +153,13 @@ def learning_seconds(pool: Pool) -> dict[int, float]:
     n_runs = len(pool.records) // max(1, len(seeds))
     taken = {seed: record.spends["learn"].seconds for seed, record in zip(seeds, pool.records[::n_runs], strict=True)}
     return {seed: seconds for seed, seconds in taken.items() if seconds is not None}
+
+
+def training_seconds(pool: Pool) -> float | Missing:
+    """Seconds of a training, the mean over the runs of an arm."""
+    trained = [record.spends["learn"].seconds for record in pool.records]
+    known = [seconds for seconds in trained if seconds is not None]
+    return fmean(known) if len(known) == len(trained) else Missing("the seconds of a training were not measured")
 
 
 def ratio_of_learning(first: str, second: str) -> Measure:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtrit
 
+from experiments.effects.measures import Values, estimate_of, mde_of
 from experiments.table.claims import Measured, Missing, Number
 from rag_eval.stats.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.stats.interval import Interval
@@ -20,6 +21,22 @@ SEED = 0  # of the bootstrap
 FEWEST_SIZES = 3  # that a line with an interval needs
 
 Clusters = Sequence[Hashable]
+
+
+def number_of(values: Values) -> Measured:
+    """The mean of one value a question.
+
+    Args:
+        values: the values; nan = could not be judged.
+
+    Returns:
+        The number with both intervals, or why there is none.
+    """
+    one, narrower = estimate_of(values), estimate_of(values, confidence=0.90)
+    if one is None or narrower is None:
+        return Missing("no question could be judged")
+    deff = design_effect(values.values, values.clusters)
+    return Number(one.mean, one.low, one.high, one.n, one.n_clusters, deff, narrower.low, narrower.high, mde_of(values))
 
 
 def mean_of(values: Sequence[float], clusters: Clusters, is_share: bool = False) -> Measured:

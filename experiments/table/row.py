@@ -19,6 +19,16 @@ def no_arms(_: Preset) -> Arms:
     return {}
 
 
+def no_work(_: Preset, __: Plan) -> Sequence[Run[Any, Any]]:
+    """Of a row that measures nothing beside its arms."""
+    return ()
+
+
+def by_width(least: Arms, further: Arms) -> Callable[[Preset], Arms]:
+    """Some arms in every preset, and further ones in wide presets."""
+    return lambda size: least | further if size.is_wide else least
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of the table."""

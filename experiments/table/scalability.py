@@ -16,15 +16,16 @@ import numpy as np
 
 from experiments.effects.arms import Arms, Plan
 from experiments.effects.claims import MARGIN
-from experiments.effects.measures import Values, estimate_of, mean, slope
+from experiments.effects.measures import Pools, Values, estimate_of, mean, slope
 from experiments.effects.trained_arms import BASE, PHRASINGS, RANKED, TRAINED, UNTAUGHT, phrased, untaught
 from experiments.study import Run
-from experiments.table.claims import Measured, Missing, Results, TableClaim, number_of
-from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from experiments.table.claims import Measured, Missing, Results, TableClaim
+from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from experiments.table.index_sizes import INDEXES, N_APPENDED, K, Sized, name_of, sizes
 from experiments.table.inference_time import arms as timed_arms
 from experiments.table.inference_time import size_of
-from experiments.table.numbers import constant, log_slope, mean_of, of_repetitions, ratio_at, slopes
+from experiments.table.measures import change, of, training_seconds
+from experiments.table.numbers import constant, log_slope, mean_of, number_of, of_repetitions, ratio_at, slopes
 from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row
 from experiments.table.sessions import NATURAL, Session, natural, prefill_ratio
@@ -47,24 +48,19 @@ def same_time_with_facts(found: Results, _: str) -> Measured:
     return prefill_ratio(timed[BASE], timed[BARE])
 
 
-def twice_the_facts(found: Results, metric: str) -> Measured:
-    """Right answers after training on all entities - on half of them, over questions about that half."""
-    half, whole = found.arms[HALF], found.arms[BASE]
-    unasked = set(untaught(found.arms, HALF))
-    names = [name for name in half.rows if name in whole.rows and name not in unasked]
-    pairs = zip(whole.column(metric, names), half.column(metric, names), strict=True)
-    clusters = tuple(half.clusters[name] for name in names)
-    return number_of(Values(tuple(more - fewer for more, fewer in pairs), tuple(names), clusters, (-1.0, 1.0)))
+def taught(found: Pools, arm: str) -> list[str]:
+    """Questions about entities that training asks about."""
+    unasked = set(untaught(found, arm))
+    return [name for name in found[arm].rows if name not in unasked]
 
 
 def one_more_fact(largest: int, found: Results, _: str) -> Measured:
     """Seconds of a training, the mean over worlds taken as exact, divided by the median of adding a vector to the largest graph."""
-    trained = [_training(record)[1] for record in found.arms[BASE].records]
-    known = [seconds for seconds in trained if seconds is not None]
-    if len(known) < len(trained):
-        return Missing("the seconds of a training were not measured")
+    trained_s = training_seconds(found.arms[BASE])
+    if isinstance(trained_s, Missing):
+        return trained_s
     added = _sized(found, largest).indexes[GRAPH].append_s
-    return of_repetitions(ratio_at([fmean(known)] * len(added), added, range(len(added)), 0.5))
+    return of_repetitions(ratio_at([trained_s] * len(added), added, range(len(added)), 0.5))
 
 
 def training_slope(found: Results, _: str) -> Measured:
@@ -78,11 +74,6 @@ def training_slope(found: Results, _: str) -> Measured:
     if len(found_slopes) < 2:
         return Missing("a single world tells nothing of others")
     return of_repetitions(mean_of(found_slopes, range(len(found_slopes))))
-
-
-def rank_slope(found: Results, _: str) -> Measured:
-    """Change of exact match a doubling of the rank."""
-    return number_of(slope({math.log2(rank): arm for rank, arm in RANKED.items()})(found.arms))
 
 
 def search_slope(index: str, n_vectors: Sequence[int], found: Results, _: str) -> Measured:
@@ -147,6 +138,8 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             f"{SOURCE}: constant inference cost; 2.0: ten per cent of a latency count as no difference",
             same_time_with_facts,
             (NATURAL,),
+            "times",
+            ANY,
         ),
         declare(
             "twice-the-facts-are-held-as-well",
@@ -155,7 +148,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             within(0.0, MARGIN),
             "right answers, finetune on all entities - on half of them, each fact seen as often, questions about that half",
             f"{SOURCE}: refuted if the capacity is not reached; margin of the declared effects",
-            twice_the_facts,
+            change(HALF, BASE, taught),
             (HALF, BASE),
             "share",
             (EM, CONTAINS),
@@ -169,6 +162,8 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             "protocol 2.4: at least ten times",
             partial(one_more_fact, largest),
             (BASE, name_of(largest)),
+            "times",
+            ANY,
         ),
         declare(
             "retraining-grows-with-facts",
@@ -180,6 +175,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             training_slope,
             (HALF, BASE),
             "slope",
+            ANY,
         ),
         declare(
             "capacity-is-bounded-by-the-rank",
@@ -188,7 +184,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             above(0.0),
             f"exact match a doubling of the rank, slope over {', '.join(map(str, RANKED))}",
             "protocol 2.6; 2.7 H15; 3.6 E15",
-            rank_slope,
+            of(slope({math.log2(rank): arm for rank, arm in RANKED.items()})),
             tuple(RANKED.values()),
             "share a doubling",
             (EM,),
@@ -204,6 +200,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             partial(search_slope, GRAPH, preset.vectors),
             every,
             "slope",
+            ANY,
         ),
         declare(
             "graph-finds-what-exact-search-finds",
@@ -215,6 +212,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             partial(recall_at, GRAPH, largest),
             (name_of(largest),),
             "share",
+            ANY,
         ),
         declare(
             "exact-search-grows-with-documents",
@@ -226,6 +224,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             partial(search_slope, EXACT, preset.vectors),
             every,
             "slope",
+            ANY,
         ),
         declare(
             "lists-find-less-among-more",
@@ -237,6 +236,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             partial(recall_change, LISTS, smallest, largest),
             ends,
             "share",
+            ANY,
         ),
         declare(
             "memory-grows-with-documents",
@@ -248,6 +248,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             partial(memory_slope, GRAPH, preset.vectors),
             every,
             "slope",
+            ANY,
         ),
         declare(
             "building-grows-with-documents",
@@ -259,6 +260,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             partial(build_slope, GRAPH, preset.vectors),
             every,
             "slope",
+            ANY,
         ),
     )
 

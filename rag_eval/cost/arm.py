@@ -11,10 +11,11 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from rag_eval.stats.estimate import estimate
+import numpy as np
+
+from rag_eval.stats.estimate import estimate, is_flat, judged
 from rag_eval.types import Estimate
 
-ROUNDING = 1e-12  # share of an amount by which equal amounts may differ
 WORDS = {
     "fixed_usd": "all before the first question",
     "update_usd": "an update",
@@ -72,10 +73,10 @@ def mean_usd(usd: Sequence[float], clusters: Sequence[Hashable], confidence: flo
     Returns:
         The mean with its interval over questions; None if nothing is known.
     """
-    known = [(one, cluster) for one, cluster in zip(usd, clusters, strict=True) if not math.isnan(one)]
-    if known and max(one for one, _ in known) - min(one for one, _ in known) <= ROUNDING * max(abs(one) for one, _ in known):
-        mean = math.fsum(one for one, _ in known) / len(known)
-        return Estimate(mean, mean, mean, len(known), len({cluster for _, cluster in known}))
+    codes, (x,) = judged(clusters, usd)
+    if len(x) and is_flat(x, float(np.ptp(x))):
+        mean = float(x.mean())
+        return Estimate(mean, mean, mean, len(x), int(codes.max()) + 1)
     return estimate(usd, clusters, binary=False, bounds=None, confidence=confidence)
 
 

@@ -23,6 +23,7 @@ from rag_eval.generate.heap import keep_freed
 from rag_eval.generate.products import multiplying, products_of
 from rag_eval.generate.slots import ATTENTION, Part, Slots, Source, Step, padding_mask
 from rag_eval.generate.stops import Stops
+from rag_eval.models.common_prefix import n_common
 
 AT_ONCE = 768  # maximum tokens per prefill call, unless a single prompt is longer
 WORTH_SHARING = 8  # minimum length of a prefix that is copied instead of computed
@@ -63,13 +64,8 @@ class Line:
 class Start:
     """What of a prompt is copied instead of computed."""
 
-    n_usual: int  # tokens of the usual prefix
-    row: int | None = None  # of the batch, whose prompt begins alike; None = the usual prefix is copied
-    n_row: int = 0  # tokens of that row
-
-    @property
-    def n(self) -> int:
-        return self.n_usual if self.row is None else self.n_row
+    n: int  # tokens
+    row: int | None = None  # of the batch, whose prompt begins alike; None = they are of the usual prefix
 
 
 class Answer(Protocol):
@@ -195,14 +191,15 @@ class Greedy:
         lines = [Line(prompt, longest - len(prompt)) for prompt in prompts]
         begins = [line.begin for line in lines]
         self._slots.open(begins, longest + rules.n_new)
-        starts = self._starts(lines)
+        order = sorted(range(len(lines)), key=lambda row: list(lines[row].prompt))
+        starts = self._starts(lines, order)
         self._loop.n_given += sum(len(prompt) for prompt in prompts)
         self._loop.n_read += sum(len(line.prompt) - start.n for line, start in zip(lines, starts, strict=True))
         if self._prefix:
-            self._slots.begin_with(self._shared, [start.n_usual for start in starts])
+            self._slots.begin_with(self._shared, [start.n if start.row is None else 0 for start in starts])
         if first is not None:
             first.put(None)  # the prompt
-        tokens, going = self._first(lines, starts, rules), list(lines)
+        tokens, going = self._first(lines, starts, order, rules), list(lines)
         for column in range(longest, longest + rules.n_new):
             for line, token in zip(going, tokens, strict=True):
                 line.take(token, rules)
@@ -214,20 +211,18 @@ class Greedy:
             tokens = self._next(going, rules, column)
         return lines
 
-    def _starts(self, lines: Sequence[Line]) -> list[Start]:
-        """For each line the longest prefix that need not be computed: of the usual prefix, or of a line computed before it."""
-        starts = [Start(_usable(alike(self._prefix, line.prompt), line.prompt)) for line in lines]
-        order = _in_order(lines)
-        for before, row in pairwise(order):  # of all lines before it in lexicographic order, the previous one begins most alike
-            n = _usable(alike(lines[before].prompt, lines[row].prompt), lines[row].prompt)
-            if n > starts[row].n_usual:
-                starts[row] = Start(0, before, n)
+    def _starts(self, lines: Sequence[Line], order: Sequence[int]) -> list[Start]:
+        """For each line the longest prefix that need not be computed: of the usual one, or of a line before it in lexicographic order."""
+        starts = [Start(_usable(self._prefix, line.prompt)) for line in lines]
+        for before, row in pairwise(order):  # of all lines before it, the previous one begins most alike
+            n = _usable(lines[before].prompt, lines[row].prompt)
+            if n > starts[row].n:
+                starts[row] = Start(n, before)
         return starts
 
-    def _first(self, lines: Sequence[Line], starts: Sequence[Start], rules: Rules) -> list[int]:
+    def _first(self, lines: Sequence[Line], starts: Sequence[Start], order: Sequence[int], rules: Rules) -> list[int]:
         """Prefill the prompts and select the first token of each answer."""
         found = [0] * len(lines)
-        order = _in_order(lines)
         for rows in _together([len(lines[row].prompt) - starts[row].n for row in order]):
             parts: list[Part] = []
             new: list[int] = []
@@ -277,21 +272,10 @@ def usual_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     return list(going[0][:n]) if n >= WORTH_SHARING else []
 
 
-def alike(one: Sequence[int], other: Sequence[int]) -> int:
-    """Length of the common prefix of two sequences."""
-    shorter = min(len(one), len(other))
-    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
-
-
-def _usable(n: int, prompt: Sequence[int]) -> int:
-    """Tokens of a common prefix that are worth copying, leaving at least one token of the prompt."""
-    n = min(n, len(prompt) - 1)
+def _usable(beginning: Sequence[int], prompt: Sequence[int]) -> int:
+    """Tokens that a prompt begins alike with and that are worth copying, leaving at least one of the prompt."""
+    n = min(n_common(beginning, prompt), len(prompt) - 1)
     return n if n >= WORTH_SHARING else 0
-
-
-def _in_order(lines: Sequence[Line]) -> list[int]:
-    """Rows in lexicographic order of their prompts."""
-    return sorted(range(len(lines)), key=lambda row: list(lines[row].prompt))
 
 
 def _together(lengths: Sequence[int]) -> Iterator[range]:

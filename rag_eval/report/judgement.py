@@ -87,14 +87,14 @@ def judge(first: Arm, second: Arm, declared: Declared, confidence: float = 0.95)
     said = {measure: _said(first, second, declared, confidence)}
     said |= {name: _said(first, second, _also(declared, name, first, second), confidence) for name in beside if name != measure}
     if not beside or any(one.better.word == "NOT MEASURED" for one in said.values()):
-        return _as_said(said, measure)
+        return as_said(said, measure)
     kept = [(arm, keeps_some_form(arm.run.record, beside[0])) for arm in (first, second)]
     reason = "; ".join(form_reason(arm.label, arm.run.record, beside[0]) for arm, keeps in kept if keeps is False)
     about = scoring_of(first.run.record, second.run.record).rests_on(measure)
     strict, lenient = (said[name] for name in beside)
     judged_on = beside[1] if reason and about != beside[1] else measure
     if reason and (about == beside[1] or all(not keeps for _, keeps in kept)):
-        return _as_said(said, judged_on, reason)
+        return as_said(said, judged_on, reason)
     is_open = strict.better.word == lenient.better.word == "INCONCLUSIVE"
     return _where_they_agree(said, judged_on if is_open else measure, strict, lenient, reason)
 
@@ -144,8 +144,8 @@ def _said(first: Arm, second: Arm, declared: Declared, confidence: float) -> Mea
     return MeasureReading(one, better, same, found, best)
 
 
-def _as_said(said: Mapping[str, MeasureReading], name: str, reason: str = "") -> Judgement:
-    """What one score says."""
+def as_said(said: Mapping[str, MeasureReading], name: str, reason: str = "") -> Judgement:
+    """The verdict by one score alone."""
     one = said[name]
     return Judgement(said, name, one.better, one.same, one.winner, reason)
 

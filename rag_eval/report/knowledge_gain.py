@@ -10,11 +10,11 @@ base weights.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag_eval.report.contrast import ALPHA, Arm, declare
 from rag_eval.report.form import BARE, base_keeps_form, has_two_scores, two_scores
-from rag_eval.report.judgement import Judgement, judge, read_beside, sentence
+from rag_eval.report.judgement import Judgement, as_said, judge, read_beside, sentence
 from rag_eval.report.table import Cell, Column, Figure, Header, Table, figure
 from rag_eval.score.primary import EM
 from rag_eval.score.scoring import scoring_of
@@ -102,8 +102,7 @@ def _judged(gain: Gain, arms: Mapping[str, Arm], about: str, n: int) -> Judgemen
     found = judge(arms[gain.first], arms[gain.second], declare(about, 0.0, MARGIN), 1 - ALPHA / n)
     if gain != IN_CONTENT:
         return found
-    said = found.said[about]  # alone: exact match asks for the form that the base model does not keep
-    return replace(found, judged_on=about, better=said.better, same=said.same, winner=said.winner, reason="")
+    return as_said(found.said, about)  # alone: exact match asks for the form that the base model does not keep
 
 
 def _lacking(gain: Gain, arms: Mapping[str, Arm]) -> list[str]:

@@ -16,16 +16,15 @@ from experiments.table.presets import PRESETS
 from experiments.table.scalability import (
     HALF,
     build_slope,
+    claims,
     curves,
     memory_slope,
     one_more_fact,
-    rank_slope,
     recall_at,
     recall_change,
     same_time_with_facts,
     search_slope,
     training_slope,
-    twice_the_facts,
 )
 from experiments.table.sessions import NATURAL
 from rag_eval.adapt.training_history import History
@@ -33,6 +32,8 @@ from rag_eval.record.load import RecordedRun
 from rag_eval.score.primary import EM
 from tests.experiments.pools_of_effects import named
 from tests.experiments.table_results import pooled, results, run, timed
+
+CLAIMS = {claim.id: claim for claim in claims(PRESETS["laptop"])}
 
 PRESET = replace(PRESETS["ci"], vectors=(100, 1_000, 10_000))
 
@@ -124,14 +125,14 @@ def test_twice_the_facts_are_compared_over_questions_about_the_first_half() -> N
     asked = {"seen": ["entity and attribute", "entity and attribute", "attribute"], "cluster": ["a", "b", "c"]}
     half = named({"0.0/1": 1.0, "0.0/2": 1.0, "0.0/3": 0.0}, **asked)
     whole = named({"0.0/1": 1.0, "0.0/2": 0.0, "0.0/3": 1.0}, **asked)
-    one = number(twice_the_facts(results({HALF: half, BASE: whole}), EM))
+    one = number(CLAIMS["twice-the-facts-are-held-as-well"].measure(results({HALF: half, BASE: whole}), EM))
     assert (one.mean, one.n, one.n_clusters) == (-0.5, 2, 2)
 
 
 def test_the_slope_over_ranks_is_a_doubling() -> None:
     scores = dict(zip(RANKED.values(), (0.0, 0.5, 1.0), strict=True))  # ranks 1, 4, 16: half a point by four
     pools = {arm: named({"0.0/1": score, "0.0/2": score}) for arm, score in scores.items()}
-    assert number(rank_slope(results(pools), "")).mean == pytest.approx(0.25)
+    assert number(CLAIMS["capacity-is-bounded-by-the-rank"].measure(results(pools), "")).mean == pytest.approx(0.25)
 
 
 def test_reading_a_question_with_facts_is_compared_with_reading_it_without() -> None:

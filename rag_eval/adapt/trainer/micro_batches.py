@@ -12,6 +12,7 @@ import torch
 
 from rag_eval.adapt.trainer.completion_loss import IGNORED, CompletionTrainer, Inputs, n_alike
 from rag_eval.adapt.trainer.process_group import all_gather
+from rag_eval.models.common_prefix import n_common
 
 READ = 0.125  # memory of a token with only keys and values stored, relative to a computed token
 PASS = 32  # overhead of a forward pass, in tokens
@@ -106,7 +107,7 @@ def by_beginning(inputs: Inputs, lengths: Sequence[int]) -> list[list[int]]:
         return [whole]
     prompts = [tuple(prompt) for prompt in _prompts(inputs)]
     order = sorted(whole, key=lambda number: prompts[number])
-    alike = [_n_common(prompts[one], prompts[other]) for one, other in pairwise(order)]
+    alike = [n_common(prompts[one], prompts[other]) for one, other in pairwise(order)]
     cost, groups = _cheapest(0, len(order), alike, [lengths[number] for number in order])
     is_worth = len(groups) > 1 and cost <= (1 - WORTH) * _cost(0, len(order), alike, lengths)
     return [[order[at] for at in range(first, end)] for first, end in groups] if is_worth else [whole]
@@ -117,10 +118,6 @@ def _prompts(inputs: Inputs) -> Iterator[list[int]]:
     for ids, labels in zip(inputs["input_ids"].tolist(), inputs["labels"].tolist(), strict=True):
         n = next((at for at, label in enumerate(labels) if label != IGNORED), 1)
         yield ids[: max(0, n - 1)]
-
-
-def _n_common(one: Sequence[int], other: Sequence[int]) -> int:
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _cheapest(first: int, end: int, alike: Sequence[int], lengths: Sequence[int]) -> tuple[int, list[tuple[int, int]]]:
