@@ -295,3 +295,40 @@ def test_a_password_in_the_uri_is_refused() -> None:
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(EnvironmentFault, match=r"postgresql://127\.0\.0\.1:1/x is not PostgreSQL with pgvector"):
         filled(Postgres("postgresql://127.0.0.1:1/x", "exact"), unit(3))
+
+
+def copied(n: int) -> Vectors:
+    """The first of 2,000 vectors, n times more, before all of them."""
+    rows = unit(2_000, dim=64)
+    return np.vstack([np.repeat(rows[:1], n, axis=0), rows])
+
+
+def test_copies_of_a_passage_hide_nothing_from_a_graph() -> None:
+    rows, queries = copied(1_000), unit(100, dim=64, seed=1)
+    tenth = np.sort(queries @ rows.T, axis=1)[:, -10]
+    found, _ = filled(Faiss("HNSW32,Flat", "inner_product", {"efSearch": 64}, "cpu"), rows).search(queries, 10)
+    assert (found >= tenth[:, None] - 1e-6).mean() >= 0.95
+
+
+@pytest.mark.parametrize("is_loaded", [False, True], ids=["filled", "loaded"])
+def test_a_graph_finds_every_copy_in_order_of_number_also_of_later_ones(is_loaded: bool, tmp_path: Path) -> None:
+    rows = unit(50)
+    index: Index = filled(Faiss("HNSW32,Flat", "l2", {"efSearch": 64}, "cpu"), np.vstack([rows, rows[:1], rows[:1]]))
+    if is_loaded:
+        index.save(tmp_path)
+        index = Faiss("HNSW32,Flat", "l2", {"efSearch": 64}, "cpu")
+        index.load(tmp_path)
+    index.add(np.array([52, 53]), np.vstack([rows[:1], unit(1, seed=5)]))
+    scores, found = index.search(rows[:1], 6)
+    assert found[0, :4].tolist() == [0, 50, 51, 52]
+    assert scores[0, :4].tolist() == [0.0] * 4
+    assert nearest(index, unit(1, seed=5)) == [53]
+    scores, found = index.search(rows[:1], 100)
+    assert sorted(found[0].tolist()) == list(range(54))
+
+
+def test_a_graph_of_copies_alone_is_searched() -> None:
+    index = filled(Faiss("HNSW32,Flat", "inner_product", {}, "cpu"), np.repeat(unit(1), 30, axis=0))
+    assert index.search(unit(1), 3)[1].tolist() == [[0, 1, 2]]
+    index.clear()
+    assert nearest(filled(index, unit(3)), unit(3)) == [0, 1, 2]

@@ -17,6 +17,7 @@ from pydantic import PositiveInt
 
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.protocols import Numbers, Similarity, Vectors
+from rag_eval.retrieve.index.copies import Copies
 from rag_eval.retrieve.index.ties import Hits, in_order, search_with_ties
 from rag_eval.source import code_sha
 
@@ -82,7 +83,7 @@ class Faiss:
 
     "Flat" is exact: scores of identical rows may differ in the last bit, depending on the number of queries in a batch; equal scores
     are sorted by number, also across the cut-off. All other indexes are approximate, are trained on the first vectors added, and
-    may return fewer results than requested.
+    may return fewer results than requested. Graphs (HNSW, NSG) hold equal vectors once.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Faiss:
         self._is_graph = any(graph in self._factory for graph in ("HNSW", "NSG"))
         self.can_remove = device == "cpu" and (self.is_exact or re.fullmatch(r"IVF[^,]*,(Flat|PQ\w+|SQ\w+)", self._factory) is not None)
         self._index: Any = None  # created by the first add, which determines the dimension
+        self._copies = Copies()  # of a graph
 
     def identity(self) -> Mapping[str, Any]:
         """Everything that determines the results."""
@@ -145,6 +147,10 @@ class Faiss:
         if not len(numbers):
             return
         rows = np.ascontiguousarray(vectors)
+        if self._is_graph:
+            numbers, rows = self._copies.without_copies(numbers, rows)
+            if not len(numbers):
+                return
         if self._index is None:
             self._index = self._made(rows)
         with _threads(1 if self._is_graph else None):  # with several threads the links of a graph are not deterministic
@@ -165,7 +171,7 @@ class Faiss:
 
     def clear(self) -> None:
         """Remove all vectors."""
-        self._index = None
+        self._index, self._copies = None, Copies()
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Nearest vectors of each query.
@@ -198,15 +204,20 @@ class Faiss:
             return search_with_ties(nearest, k, index.ntotal)
         if not np.isfinite(asked).all():
             raise ValueError("expected finite queries, found one that is not")
-        return in_order(*nearest(min(k, index.ntotal)))
+        hits = nearest(min(k, index.ntotal))
+        return self._copies.with_copies(*hits, min(k, len(self._copies))) if self._is_graph else in_order(*hits)
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder."""
         faiss.write_index(self._index, str(folder / FILE))
+        if self._is_graph:
+            self._copies.save(folder)
 
     def load(self, folder: Path) -> None:
         """Read a saved index."""
         self._index = faiss.read_index(str(folder / FILE))
+        if self._is_graph:
+            self._copies.load(folder)
         self._set()
 
     def _made(self, rows: Vectors) -> Any:
