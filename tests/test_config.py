@@ -10,6 +10,7 @@ import pytest
 import yaml
 from omegaconf import open_dict
 
+import rag_eval
 from rag_eval.config.build import build
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
@@ -153,6 +154,20 @@ def test_a_secret_is_not_repeated() -> None:
 def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize("line", ['context = "retrieved"', 'context: Context = "retreived"'])
+def test_a_retriever_without_a_context_in_its_body_is_told_the_line_to_write(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"undeclared_{len(line)}"  # a source is read once a session
+    body = f"class Mine:\n    {line}\n    k = depth = 0\n\n    def add(self): ...\n    def remove(self): ...\n    def search(self): ...\n"
+    (tmp_path / f"{module}.py").write_text(body, encoding="utf-8")
+    monkeypatch.setattr(rag_eval, "__path__", [*rag_eval.__path__, str(tmp_path)])
+    message = refusal("mode=rag", "retriever=none", f"retriever._target_=rag_eval.{module}.Mine")
+    assert message.startswith("retriever: the mode is checked")
+    assert 'expected `context: Context = "retrieved"` in the class body' in message
+    assert "use mode=" not in message
 
 
 def test_a_dataset_without_what_a_mode_sets_is_refused_with_those_that_have_it() -> None:
