@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,14 @@ def test_a_secret_is_not_repeated() -> None:
 def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize("override", ["generator=null", "dataset=3", "retriever/embedder=1.5", "prompt=true", "mode="])
+def test_a_choice_that_is_no_name_is_refused_with_the_choices(override: str) -> None:
+    group, _, _ = override.partition("=")
+    names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    with pytest.raises(ConfigError, match=re.escape(f"{override} names no choice; choices: {', '.join(names)}.")):
+        composed([override])
 
 
 @pytest.mark.parametrize("line", ['context = "retrieved"', 'context: Context = "retreived"'])
