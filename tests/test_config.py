@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.errors import HydraException
 from omegaconf import open_dict
 
 import rag_eval
 from rag_eval.config.build import build
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.config.expected import expected
 from rag_eval.config.modes import modes
 from rag_eval.config.secrets import is_secret, refuse_secrets
 from rag_eval.config.signature import signature
@@ -155,6 +158,21 @@ def test_a_secret_is_not_repeated() -> None:
 def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert [word for word in words if word not in message] == []
+
+
+def test_any_factory_string_of_faiss_is_given_in_quotes_as_the_documentation_says() -> None:
+    line = "'retriever.index.factory=\"IVF{nlist},PQ48np\"'"
+    assert line in (CONF.parent / "docs" / "retrieval.md").read_text(encoding="utf-8")
+    assert checked("mode=rag", *shlex.split(line)).retriever.params["index"].get("factory") == "IVF{nlist},PQ48np"
+
+
+def test_a_part_of_a_retriever_that_has_none_is_refused_with_the_retrievers_that_have() -> None:
+    with pytest.raises(HydraException) as raised:
+        composed(["mode=rag", "retriever=bm25", "retriever/embedder=hashed"])
+    message = str(expected(raised.value))
+    assert message == (
+        "retriever/embedder chooses a part that this retriever does not have; leave it out, or choose retriever=<one of dense>"
+    )
 
 
 @pytest.mark.parametrize("override", ["generator=null", "dataset=3", "retriever/embedder=1.5", "prompt=true", "mode="])

@@ -61,8 +61,9 @@ def _pair_table(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Tab
     how = one.protocol
     length = "natural" if how["forced_tokens"] is None else f"forced to {how['forced_tokens']} tokens"
     questions, blocks = counted(how["n_queries"], "question", "questions"), counted(how["n_blocks"], "block", "blocks")
+    threads = counted(how["threads"], "thread", "threads")
     reading = (
-        f"{how['scenario']}, {questions} in {blocks}, arms in alternation, {how['device']}, {counted(how['threads'], 'thread', 'threads')}, "
+        f"{how['scenario']}, {questions} in {blocks}, arms in alternation, {how['device']}, {threads}, "
         f"caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and tokens within 10 %. Where the "
         "slowest block is far from the fastest, the machine was not quiet: measure again."
     )
