@@ -93,11 +93,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def repeated_work() -> Iterator[None]:
     """Do once in a session what every command does for itself; commands in processes of their own show that they can.
 
-    Configurations are composed (tests/composing.py), and the invented world is drawn (tests/worlds.py).
+    Configurations are composed (tests/composing.py), and the invented world is drawn (tests/worlds.py). Nor is a file of a test made to
+    outlast a loss of power, which takes milliseconds each time; tests/record/test_atomic_io.py shows that those of users are.
     """
     with pytest.MonkeyPatch.context() as patch:
         share_compositions(patch)
         patch.setattr(dataset, "world", world)
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 
