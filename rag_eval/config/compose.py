@@ -52,6 +52,12 @@ def composed(overrides: Sequence[str]) -> DictConfig:
 
     Hydra's global state is afterwards what it was before, so that a program may have initialised Hydra for itself.
 
+    Args:
+        overrides: arguments of a command line.
+
+    Returns:
+        The configuration.
+
     Raises:
         ConfigError: if a choice is no name.
     """
