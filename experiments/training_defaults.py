@@ -22,6 +22,7 @@ from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.facts import History
 from rag_eval.record.load import RecordedRun
 from rag_eval.report.table import Cell, Table, figure
+from rag_eval.text.counted import counted
 from rag_eval.types import Estimate, Example
 from synthworld.dataset import world
 
@@ -206,7 +207,7 @@ def _cells(one: Tried) -> tuple[Cell, ...]:
         f"{settings['learning_rate']:g}",
         settings.get("rank", "all"),
         settings["batch_size"],
-        f"{training.epochs:g} passes" if training.until_learned is None else f"{training.until_learned:g}",
+        counted(training.epochs, "pass", "passes") if training.until_learned is None else f"{training.until_learned:g}",
         f"{training.epochs:g}",
         training.n_steps,
         one.passes_to(0.5),

@@ -19,6 +19,7 @@ from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_directory import CONFIG
 from rag_eval.report.html.texts import Texts
 from rag_eval.run_spec import RunSpec
+from rag_eval.text.counted import counted
 from rag_eval.types import Document, Example, Prompt, QADataset
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ def _texts(run: RecordedRun, spec: RunSpec, dataset: QADataset) -> Texts:
     writer: PromptWriter = build(spec.prompt).learn(dataset)
     prompts = {id: prompt for id, one in examples.items() if (prompt := _prompt(run, one, documents, writer)) is not None}
     n_lacking = len(run.rows) - len(prompts)
-    return Texts(examples, documents, prompts, f"the prompts of {n_lacking} questions could not be written again" if n_lacking else "")
+    lacking = f"the prompts of {counted(n_lacking, 'question', 'questions')} could not be written again" if n_lacking else ""
+    return Texts(examples, documents, prompts, lacking)
 
 
 def _prompt(run: RecordedRun, example: Example, documents: dict[str, Document], writer: PromptWriter) -> Prompt | None:

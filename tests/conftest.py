@@ -12,7 +12,6 @@ import pytest
 
 from synthworld import dataset
 from tests.commands import Ended
-from tests.composing import share_compositions
 from tests.tiers import TIERS, Watch, is_heavy, tier
 from tests.worlds import world
 
@@ -90,14 +89,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def repeated_work() -> Iterator[None]:
+def repeated_work(request: pytest.FixtureRequest) -> Iterator[None]:
     """Do once in a session what every command does for itself; commands in processes of their own show that they can.
 
-    Configurations are composed (tests/composing.py), and the invented world is drawn (tests/worlds.py).
+    Configurations are composed (tests/composing.py), and the invented world is drawn (tests/worlds.py). Nor is a file of a test made to
+    outlast a loss of power, which takes milliseconds each time; tests/record/test_atomic_io.py shows that those of users are.
     """
     with pytest.MonkeyPatch.context() as patch:
-        share_compositions(patch)
+        if request.config.option.markexpr != "unit":  # these compose nothing, and do not wait until Hydra is loaded
+            from tests.composing import share_compositions
+
+            share_compositions(patch)
         patch.setattr(dataset, "world", world)
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 

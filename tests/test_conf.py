@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from omegaconf import open_dict
 
 from rag_eval.conf_folder import conf_dir
 from rag_eval.config.check import check
-from rag_eval.config.compose import composed
+from rag_eval.config.compose import composed, register_resolvers
 from rag_eval.config.modes import modes
+from rag_eval.errors import ConfigError
 from rag_eval.run_spec import RunSpec
 from rag_eval.targets import is_ours
 
@@ -26,40 +30,8 @@ ELSEWHERE = ("config.yaml", "mode", "experiment", "hardware", "recipe", "adapter
 CHOICES = [path for path in FILES if not path.relative_to(CONF).as_posix().startswith(ELSEWHERE)]
 PARTS = [path for path in FILES if "_target_" in CONTENT[path]]
 
-# The mode that fits a choice; any mode fits the others.
-FITS = {
-    "retriever=dense": "rag",
-    "retriever=bm25": "rag",
-    "retriever=sparse": "rag",
-    "retriever=hybrid": "rag",
-    "retriever=reranked": "rag",
-    "retriever=multi_query": "rag",
-    "retriever=oracle": "oracle",
-    "retriever=oracle_distract": "oracle_distract",
-    "retriever=random": "rag_random",
-    "retriever=all": "long_context",
-    "adapter=lora": "finetune",
-    "adapter=dora": "finetune",
-    "adapter=rslora": "finetune",
-    "adapter=qlora": "finetune",
-    "adapter=full": "finetune",
-    "adapter=given": "finetune",
-    "adapter/data=raft": "raft",
-    "adapter=majority": "prior",
-    "retriever=recorded": "replay",
-    "generator=replay": "replay",
-    "replay=jsonl": "replay",
-    "replay=lara": "replay",
-}
-GIVEN = {"replay.system": "rag"}  # keys without a value of their own that are not any text
-# What a choice needs beside it: the part that it is a part of, or a value that a part inside it lacks.
-NEEDS = {
-    "retriever/encoder": ["retriever=sparse"],
-    "retriever/reranker": ["retriever=reranked"],
-    "retriever=sparse": ["retriever.encoder.model=given"],
-    "dataset=generated": ["dataset.of.documents=given", "dataset.of.questions=given"],
-}
 NO_ARMS = ("replay", "retrieval", "rag_stale", "finetune_stale")  # no answers, or of a world that has changed
+COMMAND = re.compile(r"(?:python run\.py|rag-eval latency) (?P<overrides>[^&]+)")
 FIRST_LINE = ("python run.py", "rag-eval latency", "python -m rag_eval.report", "python -m experiments.recipes verify")
 
 
@@ -67,10 +39,12 @@ def choice(path: Path) -> str:
     return f"{path.parent.relative_to(CONF).as_posix()}={path.stem}"
 
 
-def mode(path: Path) -> str:
-    inside = path.relative_to(CONF).parts
-    parts = {"retriever": "rag", "adapter": "finetune"}  # modes whose part has parts of its own
-    return FITS.get(choice(path)) or (parts[inside[0]] if len(inside) == 3 else "closed_book")
+def first_command(path: Path) -> list[str]:
+    """The overrides of the command in a file's first line; of `mode=a,b` the first."""
+    found = COMMAND.search(path.read_text(encoding="utf-8").splitlines()[0])
+    assert found, f"{choice(path)}: the first line must end with a command, as in `# What it is: python run.py mode=rag {choice(path)}`."
+    given = shlex.split(found["overrides"])
+    return [one.partition(",")[0] if one.startswith("mode=") else one for one in given]
 
 
 def checked(*overrides: str) -> RunSpec:
@@ -104,16 +78,20 @@ def test_a_file_begins_with_what_it_is_and_a_command_that_uses_it(path: Path) ->
 
 
 @pytest.mark.parametrize("path", CHOICES, ids=choice)
-def test_a_choice_composes_and_passes_the_check(path: Path) -> None:
-    node = path.parent.relative_to(CONF).as_posix().replace("/", ".")
-    missing = [f"{key}={GIVEN.get(key, 'given')}" for name, value in CONTENT[path].items() if value == "???" for key in [f"{node}.{name}"]]
-    if mode(path) == "replay" and "replay.path=given" not in missing:
-        missing += ["dataset=lara", "dataset.path=given"] if choice(path) == "replay=lara" else ["replay.path=given"]
-    needed = [*NEEDS.get(choice(path).partition("=")[0], []), *NEEDS.get(choice(path), [])]
-    found: Any = checked(f"mode={mode(path)}", *needed, choice(path), *missing).to_config()
-    for name in node.split("."):
-        found = found[name]
-    assert found.get("_target_") == CONTENT[path].get("_target_", found.get("_target_"))
+def test_the_command_in_a_first_line_uses_the_file_and_passes_the_check(path: Path) -> None:
+    """The command names a mode, and the check compares the mode with what the classes of the parts declare."""
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=first_command(path), return_hydra_config=True)
+    chosen = {(key.partition("@")[0].strip("/"), name) for key, name in cfg.hydra.runtime.choices.items()}
+    assert (path.parent.relative_to(CONF).as_posix(), path.stem) in chosen, f"the command does not use the file; add {choice(path)} to it"
+    with open_dict(cfg):
+        del cfg["hydra"]
+    try:
+        check(cfg)
+    except ConfigError as error:
+        advice = "Mend the command in the first line of the file, or what the class of the part declares."
+        pytest.fail(f"{choice(path)}: {error} {advice}", pytrace=False)
 
 
 @pytest.mark.parametrize("name", [mode.name for mode in modes()])

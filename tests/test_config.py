@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.errors import HydraException
 from omegaconf import open_dict
 
+import rag_eval
 from rag_eval.config.build import build
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.config.expected import expected
 from rag_eval.config.modes import modes
 from rag_eval.config.secrets import is_secret, refuse_secrets
 from rag_eval.config.signature import signature
@@ -153,6 +158,43 @@ def test_a_secret_is_not_repeated() -> None:
 def test_a_mode_that_contradicts_its_parts_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert [word for word in words if word not in message] == []
+
+
+def test_any_factory_string_of_faiss_is_given_in_quotes_as_the_documentation_says() -> None:
+    line = "'retriever.index.factory=\"IVF{nlist},PQ48np\"'"
+    assert line in (CONF.parent / "docs" / "retrieval.md").read_text(encoding="utf-8")
+    assert checked("mode=rag", *shlex.split(line)).retriever.params["index"].get("factory") == "IVF{nlist},PQ48np"
+
+
+def test_a_part_of_a_retriever_that_has_none_is_refused_with_the_retrievers_that_have() -> None:
+    with pytest.raises(HydraException) as raised:
+        composed(["mode=rag", "retriever=bm25", "retriever/embedder=hashed"])
+    message = str(expected(raised.value))
+    assert message == (
+        "retriever/embedder chooses a part that this retriever does not have; leave it out, or choose retriever=<one of dense>"
+    )
+
+
+@pytest.mark.parametrize("override", ["generator=null", "dataset=3", "retriever/embedder=1.5", "prompt=true", "mode="])
+def test_a_choice_that_is_no_name_is_refused_with_the_choices(override: str) -> None:
+    group, _, _ = override.partition("=")
+    names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    with pytest.raises(ConfigError, match=re.escape(f"{override} names no choice; choices: {', '.join(names)}.")):
+        composed([override])
+
+
+@pytest.mark.parametrize("line", ['context = "retrieved"', 'context: Context = "retreived"'])
+def test_a_retriever_without_a_context_in_its_body_is_told_the_line_to_write(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"undeclared_{len(line)}"  # a source is read once a session
+    body = f"class Mine:\n    {line}\n    k = depth = 0\n\n    def add(self): ...\n    def remove(self): ...\n    def search(self): ...\n"
+    (tmp_path / f"{module}.py").write_text(body, encoding="utf-8")
+    monkeypatch.setattr(rag_eval, "__path__", [*rag_eval.__path__, str(tmp_path)])
+    message = refusal("mode=rag", "retriever=none", f"retriever._target_=rag_eval.{module}.Mine")
+    assert message.startswith("retriever: the mode is checked")
+    assert 'expected `context: Context = "retrieved"` in the class body' in message
+    assert "use mode=" not in message
 
 
 def test_a_dataset_without_what_a_mode_sets_is_refused_with_those_that_have_it() -> None:

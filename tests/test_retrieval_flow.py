@@ -47,6 +47,8 @@ def test_a_retrieval_run_scores_what_is_found_and_no_answers(command: Command) -
     assert record["spends"]["learn"]["seconds"] > 0
     assert record["spends"]["learn"]["stored_bytes"] > 0
     assert "nDCG@10" in ended.out
+    assert "in the prompt" not in ended.out  # there is none
+    assert "first retriever.k" in ended.out
     assert "questions searched a second" in ended.out
 
 

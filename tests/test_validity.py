@@ -133,7 +133,7 @@ def test_m03_a_template_of_the_adapters_own_and_control_tokens_in_texts_are_said
     own = run("finetune", weights="trained", brings_prompting=True)
     assert "is asked through the tokenizer or the chat template of its adapter" in said(own)
     spelled = run("rag", audit={"n_documents_with_control_tokens": 3, "n_questions_with_control_tokens": 1})
-    assert "3 documents and 1 questions spell a control token of the model: it is given to it as text" in said(spelled)
+    assert "3 documents and 1 question spell a control token of the model: it is given to it as text" in said(spelled)
     assert "control token" not in said(run("rag", audit={"n_documents_with_control_tokens": 0, "n_questions_with_control_tokens": 0}))
 
 

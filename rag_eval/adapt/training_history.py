@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from rag_eval.text.counted import counted
 from rag_eval.types import Cached
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,10 @@ def warn_unlearned(kept: Cached) -> None:
     found = history_of(kept)
     if found and found.stopped == "max_epochs":
         log.warning(
-            "under-trained: %.3f of %d training questions were learned after adapter.max_epochs=%g passes, adapter.until_learned is %g; "
+            "under-trained: %.3f of %d training questions were learned after %s (adapter.max_epochs), adapter.until_learned is %g; "
             "raise adapter.max_epochs or adapter.learning_rate",
             found.curve[-1].share,
             found.n_asked,
-            found.epochs,
+            counted(found.epochs, "pass", "passes"),
             found.until_learned,
         )

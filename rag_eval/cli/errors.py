@@ -21,9 +21,27 @@ RESUMES = (
 def prepare() -> None:
     """Set up a command's process: warnings as one line on standard error, SIGTERM as an exception, errors of Hydra handed to us."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of ending the process
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(OnceAProcess())
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     warnings.simplefilter("ignore", FutureWarning)  # of libraries about themselves
     signal.signal(signal.SIGTERM, _terminate)
+
+
+class OnceAProcess(logging.Filter):
+    """Lets each warning about data through once: every run of a sweep reads the same files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[tuple[str, str]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("rag_eval.data."):
+            return True
+        said = (record.name, record.getMessage())
+        is_new = said not in self._said
+        self._said.add(said)
+        return is_new
 
 
 def fail(error: BaseException, prefix: str = "", is_debug: bool = False) -> int:

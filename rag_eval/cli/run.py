@@ -78,9 +78,11 @@ def _run(arguments: list[str]) -> int:
     try:
         from hydra.core.hydra_config import HydraConfig
 
+        from rag_eval.config.compose import refuse_unnamed_choices
         from rag_eval.config.secrets import refuse_secrets
 
         refuse_secrets(arguments)
+        refuse_unnamed_choices(arguments)
         _hydra(job, arguments)
         if left_out is not None and (unused := left_out.unused()) is not None:
             codes.append(fail(unused, "", is_debug=False))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.version import VersionBase
@@ -18,6 +19,7 @@ from rag_eval.errors import ConfigError
 from rag_eval.processes import n_processes
 
 QUESTION_SHARE = 0.5  # of the questions of an article, for training, whether an arm trains or not: all are asked the same
+CHOICE = re.compile(r"\+{0,2}(?P<group>\w+(?:/\w+)*)(?:@[\w.]+)?=(?P<value>.*)", re.DOTALL)
 
 
 def register_resolvers() -> None:
@@ -49,10 +51,45 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     """conf/config.yaml with these overrides, not yet checked.
 
     Hydra's global state is afterwards what it was before, so that a program may have initialised Hydra for itself.
+
+    Args:
+        overrides: arguments of a command line.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: if a choice is no name.
     """
+    refuse_unnamed_choices(overrides)
     register_resolvers()
     with _uninitialised_hydra(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return compose("config", overrides=list(overrides))
+
+
+def refuse_unnamed_choices(overrides: Sequence[str]) -> None:
+    """Refuse null, numbers and the like where a file of conf/ is chosen, which Hydra reports as a fault of a program.
+
+    Args:
+        overrides: arguments of a command line.
+
+    Raises:
+        ConfigError: naming the choices.
+    """
+    for one in overrides:
+        found = CHOICE.fullmatch(one)
+        folder = conf_dir() / found["group"] if found else None
+        if found and folder and folder.is_dir() and not _is_name(found["value"]):
+            choices = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+            raise ConfigError(f"{one} names no choice; choices: {choices}.")
+
+
+def _is_name(value: str) -> bool:
+    """Whether Hydra reads a value as a text, or as a list or a sweep, whose parts it checks."""
+    try:
+        return isinstance(yaml.safe_load(value), str | list)
+    except yaml.YAMLError:
+        return True  # for Hydra to refuse
 
 
 @contextmanager

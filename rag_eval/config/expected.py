@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import yaml
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -44,9 +45,21 @@ def _explained(error: BaseException) -> str:
         hint = near if "did you mean" in near else ""  # else it is the choices, which follow
         return f"{group}={choice} does not exist{hint}; choices: {', '.join(sorted(error.options))}."
     if found := re.search(r"(?:Could not override|Key) '([^']+)'", str(error)):
+        if (conf_dir() / found[1]).is_dir():
+            return _no_such_part(found[1])
         known = [*keys(composed([])), *(path.name for path in conf_dir().iterdir() if path.is_dir())]
         known = [key for key in known if key != found[1]]  # the default mode may know what the chosen one does not
         return f"{found[1]} is unknown{suggest(found[1], known)}"
     if found := re.match(r"Ambiguous value for argument '(.+)'", text):
         return f"{found[1]} gives several values: a sweep has -m on the command line and is one call a value in Python; a list is [a,b]."
     return text
+
+
+def _no_such_part(group: str) -> str:
+    """What to say where a part is chosen of something that has none of this kind, as retriever/embedder of retriever=bm25."""
+    whole, _, part = group.rpartition("/")
+    files = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((conf_dir() / whole).glob("*.yaml"))}
+    having = [name for name, node in files.items() if any(isinstance(one, dict) and part in one for one in node.get("defaults", ()))]
+    if not whole or not having:
+        return f"{group} cannot be chosen here; leave it out"
+    return f"{group} chooses a part that this {whole} does not have; leave it out, or choose {whole}=<one of {', '.join(having)}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -11,6 +11,9 @@ from rag_eval.conf_folder import conf_dir
 from rag_eval.config.signature import signature
 from rag_eval.errors import ConfigError
 from rag_eval.run_spec import Mode, Part, RunSpec
+from rag_eval.types import Context, Weights
+
+EXAMPLES = {"context": "retrieved", "weights": "trained"}  # of what a class declares, for messages
 
 
 def modes() -> list[Mode]:
@@ -25,12 +28,13 @@ def check_mode(spec: RunSpec) -> None:
         spec: the run, with valid parts.
 
     Raises:
-        ConfigError: if a part contradicts the mode; names the mode with these parts if there is one.
+        ConfigError: if a part contradicts the mode; names the mode with these parts if there is one. Also if the class of a part does
+            not declare what modes go by.
     """
     mode = spec.mode
     found = {
-        "context": str(signature(spec.retriever.target).constants.get("context")),
-        "weights": str(signature(spec.adapter.target).constants.get("weights")),
+        "context": _declared(spec.retriever, "retriever", "context", Context),
+        "weights": _declared(spec.adapter, "adapter", "weights", Weights),
         "has_passages": _has_passages(spec.adapter),
     }
     demanded = {"context": "retriever", "weights": "adapter", "has_passages": "adapter.data"}
@@ -68,6 +72,31 @@ def check_dataset_suits(mode: str, dataset: Mapping[str, Any]) -> None:
                 f"mode={mode} sets dataset.{name}, which this dataset does not have; use another mode, or one of the datasets that have "
                 f"it: {', '.join(having)}."
             )
+
+
+def _declared(part: Part, where: str, name: str, kind: Any) -> str:
+    """What the class of a part declares of it, as its source says it.
+
+    Args:
+        part: the part.
+        where: dotted key of the part.
+        name: of the class attribute.
+        kind: the Literal of the words that it may be.
+
+    Returns:
+        The word.
+
+    Raises:
+        ConfigError: if the body of the class has no annotated assignment of one of the words to the attribute.
+    """
+    found, words = signature(part.target).constants.get(name), get_args(kind)
+    if found in words:
+        return str(found)
+    line = f'{name}: {name.capitalize()} = "{EXAMPLES[name]}"'
+    raise ConfigError(
+        f"{where}: the mode is checked against what {part.target} declares, and it declares no valid {name}; expected `{line}` in the "
+        f"class body, with the annotation, the value one of {', '.join(map(repr, words))}."
+    )
 
 
 def _takes(target: str, name: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +47,15 @@ class Sizes:
         return self.n_layers * (attention + 3 * self.n_experts * self.hidden * self.inner) + 2 * self.vocabulary * self.hidden
 
 
+@dataclass(frozen=True)
+class Selected:
+    """A dtype and why it was selected, as it is cached."""
+
+    dtype: Found
+    why: str
+    seconds: Mapping[str, float] = field(default_factory=dict)  # of an answer, by dtype; {} = not measured
+
+
 def dtype_of(model: str, revision: str | None, device: str, cache: Cache | None) -> Found:
     """The dtype selected by `auto`.
 
@@ -73,10 +82,9 @@ def dtype_of(model: str, revision: str | None, device: str, cache: Cache | None)
         found = measured(model, revision, uses_gpu)
     else:
         kept = cache.build("dtype", key, lambda path: _write(path, measured(model, revision, uses_gpu)))
-        found = json.loads((kept.path / FOUND).read_text(encoding="utf-8"))
-    log.warning("generator.dtype=auto is %s on this machine: %s", found["dtype"], found["why"])
-    dtype: Found = found["dtype"]
-    return dtype
+        found = Selected(**json.loads((kept.path / FOUND).read_text(encoding="utf-8")))
+    log.warning("generator.dtype=auto is %s on this machine: %s", found.dtype, found.why)
+    return found.dtype
 
 
 def sizes_of(config: Mapping[str, Any]) -> Sizes:
@@ -100,7 +108,7 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes:
     )
 
 
-def measured(model: str, revision: str | None, uses_gpu: bool) -> dict[str, Any]:
+def measured(model: str, revision: str | None, uses_gpu: bool) -> Selected:
     """Select a dtype by measurement.
 
     Args:
@@ -109,20 +117,20 @@ def measured(model: str, revision: str | None, uses_gpu: bool) -> dict[str, Any]
         uses_gpu: whether the model runs on a GPU.
 
     Returns:
-        `dtype`, `why`, and `seconds` by dtype if they were measured.
+        The dtype.
     """
     from rag_eval.device import choose_device, faster_dtype  # torch
 
     if uses_gpu and choose_device("auto").type == "cuda":
         found = faster_dtype("cuda")
-        return {"dtype": found, "why": f"large products are {'' if found == 'bfloat16' else 'not '}clearly faster in bfloat16"}
+        return Selected(found, f"large products are {'' if found == 'bfloat16' else 'not '}clearly faster in bfloat16")
     sizes, memory = _sizes(model, revision), memory_bytes()
     if memory is not None and 4 * sizes.n_parameters > SHARE_OF_MEMORY * memory:
-        return {"dtype": "bfloat16", "why": f"float32 weights would take {4 * sizes.n_parameters / memory:.0%} of the memory"}
+        return Selected("bfloat16", f"float32 weights would take {4 * sizes.n_parameters / memory:.0%} of the memory")
     seconds = {name: answer_seconds(sizes, name) for name in ("float32", "bfloat16")}
-    dtype = "bfloat16" if seconds["float32"] > GAIN * seconds["bfloat16"] else "float32"
+    dtype: Found = "bfloat16" if seconds["float32"] > GAIN * seconds["bfloat16"] else "float32"
     told = ", ".join(f"{name} {one:.3g} s" for name, one in seconds.items())
-    return {"dtype": dtype, "why": f"products of an answer of {N_NEW} tokens take {told}", "seconds": seconds}
+    return Selected(dtype, f"products of an answer of {N_NEW} tokens take {told}", seconds)
 
 
 def answer_seconds(sizes: Sizes, dtype: str) -> float:
@@ -157,5 +165,5 @@ def _read(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _write(folder: Path, found: Mapping[str, Any]) -> None:
-    (folder / FOUND).write_text(json.dumps(found), encoding="utf-8")
+def _write(folder: Path, found: Selected) -> None:
+    (folder / FOUND).write_text(json.dumps(asdict(found)), encoding="utf-8")

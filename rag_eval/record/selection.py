@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rag_eval.errors import UserError
@@ -98,7 +98,18 @@ def _difference(field: str, records: Sequence[RunRecord]) -> str:
         one, other = (f"{record.facts.comparison.dataset_name}, sha256 {digest[:12]}" for digest, record in ((one, a), (other, b)))
     if field == "primary":
         one, other = (record.scoring.label(name) for name, record in ((one, a), (other, b)))
-    return f"{IN_WORDS.get(field, field)} differs: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
+    why = _other_sample(a, b) if field == "questions" else ""
+    return f"{IN_WORDS.get(field, field)} differs{why}: {one} ({a.mode}, run {a.run_id[:12]}) and {other} ({b.mode}, run {b.run_id[:12]})"
+
+
+def _other_sample(a: RunRecord, b: RunRecord) -> str:
+    """The settings that decide which questions of a dataset are asked, where two runs differ in them."""
+    mine, theirs = _settings(a), _settings(b)
+    names = [name for name in mine | theirs if name in ("limit", "split") or name.startswith("dataset.")]
+    differing = [
+        f"{name} is {_short(mine.get(name))} and {_short(theirs.get(name))}" for name in names if mine.get(name) != theirs.get(name)
+    ]
+    return f" ({', '.join(differing)})" if differing else ""
 
 
 def _arm(record: RunRecord) -> str:
@@ -113,7 +124,7 @@ def _label(record: RunRecord, others: Sequence[RunRecord]) -> str:
     return " ".join([record.mode, *(f"{name.removeprefix(f'{record.mode}.')}={_short(value)}" for name, value in differing.items())])
 
 
-def _settings(record: RunRecord) -> Mapping[str, Choice]:
+def _settings(record: RunRecord) -> dict[str, Choice]:
     return {"seed": record.facts.provenance.seed, **record.facts.provenance.choices}
 
 

@@ -19,6 +19,7 @@ from rag_eval.score.labels import timed_label
 from rag_eval.score.outcome import ABSTAINED
 from rag_eval.score.primary import train_phrasing
 from rag_eval.score.scorer import HOLDS_EVIDENCE
+from rag_eval.text.counted import counted
 
 
 def show_run(result: RunResult) -> None:
@@ -73,7 +74,7 @@ def _said(result: RunResult) -> Iterator[str]:
 def remarks(result: RunRecord | RunResult) -> list[str]:
     """What must be known before the numbers of a run are believed."""
     provenance, outcomes = result.facts.provenance, result.facts.outcomes
-    notes = [f"{n} {what}" for what, n in _problems(outcomes.counts).items() if n]
+    notes = [counted(n, *what) for what, n in _problems(outcomes.counts).items() if n]
     if all(name in result.estimates and result.estimates[name].mean > 0.5 for name in (HOLDS_EVIDENCE, ABSTAINED)):
         notes.append("the passages mostly held the answer and the model mostly said unknown: it may not be able to read these documents")
     if keeps_other_form(result):
@@ -90,17 +91,21 @@ def remarks(result: RunRecord | RunResult) -> list[str]:
 def _trained(training: History) -> str:
     """What a training took and why it ended."""
     curve = training.curve
-    learned = f", {curve[-1].share:.3f} of {training.n_asked} training questions learned word for word" if curve else ""
-    return f"Trained: {training.epochs:g} passes over {training.n_rows:,} rows, {training.n_steps:,} steps{learned}."
+    asked = counted(training.n_asked, "training question", "training questions")
+    learned = f", {curve[-1].share:.3f} of {asked} learned word for word" if curve else ""
+    passes, rows = counted(training.epochs, "pass", "passes"), counted(training.n_rows, "row", "rows")
+    return f"Trained: {passes} over {rows}, {counted(training.n_steps, 'step', 'steps')}{learned}."
 
 
-def _problems(counts: Counts) -> Mapping[str, int | None]:
-    """How many questions something went wrong with, by what it was."""
+def _problems(counts: Counts) -> Mapping[tuple[str, str], int | None]:
+    """How many questions something went wrong with, by what it was, said of one and of several."""
     return {
-        "questions could not be asked": counts.n_error,
-        "questions had passages left out to fit the model": counts.n_truncated_questions,
-        "answers were empty": counts.n_malformed,
-        "answers were cut at the limit of new tokens": counts.n_cut_answers,
+        ("question could not be asked", "questions could not be asked"): counts.n_error,
+        ("question had passages left out to fit the model", "questions had passages left out to fit the model"): (
+            counts.n_truncated_questions
+        ),
+        ("answer was empty", "answers were empty"): counts.n_malformed,
+        ("answer was cut at the limit of new tokens", "answers were cut at the limit of new tokens"): counts.n_cut_answers,
     }
 
 

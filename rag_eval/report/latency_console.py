@@ -12,6 +12,7 @@ from rag_eval.report.cold_start import cold_start_rows
 from rag_eval.report.table import Cell, Table, Term, interval_figure
 from rag_eval.report.terminal import show
 from rag_eval.score.labels import label_of
+from rag_eval.text.counted import counted
 
 
 def latency_tables(records: Sequence[LatencyRecord]) -> list[Table]:
@@ -24,8 +25,9 @@ def latency_tables(records: Sequence[LatencyRecord]) -> list[Table]:
     rows += [(title, *figures) for title, figures in cold_start_rows(records)]
     one = records[0].protocol
     reading = (
-        f"{one['scenario']}, {one['n_queries']} questions after {one['n_warmup']} warm-up requests a shape, {one['n_blocks']} blocks, arms "
-        f"in alternation, {one['device']}, {one['threads']} threads, output "
+        f"{one['scenario']}, {counted(one['n_queries'], 'question', 'questions')} after "
+        f"{counted(one['n_warmup'], 'warm-up request', 'warm-up requests')} a shape, {counted(one['n_blocks'], 'block', 'blocks')}, arms "
+        f"in alternation, {one['device']}, {counted(one['threads'], 'thread', 'threads')}, output "
         f"{'natural' if one['forced_tokens'] is None else one['forced_tokens']}. Brackets: 95 % intervals."
     )
     return [Table("Latency", reading, ("measure", *(record.arm for record in records)), tuple(rows))]

@@ -26,7 +26,7 @@ def show(tables: Sequence[Table], notes: Sequence[str], console: Console) -> Non
     for one in tables:
         print_table(console, one)
     for note in notes:
-        console.print(Text(f"note: {inert(note)}"), soft_wrap=True)
+        console.print(Text(f"note: {inert(note)}"))
 
 
 def print_table(console: Console, table: Table) -> None:

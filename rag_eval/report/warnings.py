@@ -15,6 +15,7 @@ from rag_eval.report.knowledge import knowledge_note
 from rag_eval.report.paired import shared
 from rag_eval.run_spec import is_of_recipe
 from rag_eval.score.scoring import scoring_of
+from rag_eval.text.counted import counted
 from rag_eval.types import DISAGREEMENT
 
 FEW_SEEDS = 3  # training seeds that a claim about a recipe needs
@@ -153,7 +154,8 @@ def _of_data(records: Sequence[RunRecord]) -> Iterator[str]:
         yield from (f"{n} questions {what}" for what, n in _overlaps(audit).items() if n)
         n_documents, n_questions = audit.n_documents_with_control_tokens or 0, audit.n_questions_with_control_tokens or 0
         if n_documents or n_questions:
-            yield f"{n_documents} documents and {n_questions} questions spell a control token of the model: it is given to it as text"
+            documents, questions = counted(n_documents, "document", "documents"), counted(n_questions, "question", "questions")
+            yield f"{documents} and {questions} spell a control token of the model: it is given to it as text"
         if audit.n_before_training:
             yield f"{audit.n_before_training} questions are about a time before that of the last training question"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,12 @@ _MEASURES = tracked(
     Declaration("prompt", "was_given_evidence", "evidence before truncation", judges="evidence"),
     Declaration("prompt", "holds_answer_words", "answer words in the prompt"),
 )
+
+# In place of these where no answer is scored, as in mode=retrieval, so that there is no prompt.
+_WITHOUT_PROMPT = {
+    HOLDS_EVIDENCE: "all evidence in the first retriever.k",
+    HOLDS_ANSWER_WORDS: "answer words in the first retriever.k",
+}
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,10 @@ class Scorer:
         """Declarations of all scores."""
         answer = {one.tracked(name): one for name, metric in self.answer.items() for one in metric.declarations}
         rankings = {name: declaration for name, (declaration, _) in self._rankings.items()}
-        return Scoring({**answer, **OUTCOME_MEASURES, **_MEASURES, **rankings}, self.primary)
+        measures = {**OUTCOME_MEASURES, **_MEASURES}
+        if not self.answer:
+            measures |= {name: replace(measures[name], label=label) for name, label in _WITHOUT_PROMPT.items()}
+        return Scoring({**answer, **measures, **rankings}, self.primary)
 
     def _context(self, prediction: Prediction, example: Example) -> Scores:
         """Whether the prompt contained the evidence (by ids) and the answer (by words, which needs no gold ids)."""
@@ -150,7 +159,8 @@ class Scorer:
         scores: Scores = {}
         is_judged = bool(example.evidence) and self._is_judged(prediction, example)
         for name, ids in ((HOLDS_EVIDENCE, prediction.in_prompt), (WAS_GIVEN_EVIDENCE, wanted(prediction))):
-            scores[name] = float(example.held(ids)) if is_judged else math.nan
+            if self.answer or name == HOLDS_EVIDENCE:  # without a prompt nothing is left out of it
+                scores[name] = float(example.held(ids)) if is_judged else math.nan
         if example.answers and len(held) == len(prediction.in_prompt):
             scores[HOLDS_ANSWER_WORDS] = max((containment(text, example.answers) for text in held), default=0.0)
         return scores

@@ -116,7 +116,7 @@ def test_what_is_not_learned_by_the_last_pass_is_told_each_time_the_adapter_is_u
             _, kept = fit(tmp_path, base, **{**LEARNS, "max_epochs": 2.0})
         assert kept.is_hit == is_hit
         assert history(kept).stopped == "max_epochs"
-        assert "under-trained: 0.000 of 8 training questions were learned after adapter.max_epochs=2 passes" in caplog.text
+        assert "under-trained: 0.000 of 8 training questions were learned after 2 passes (adapter.max_epochs)" in caplog.text
 
 
 def test_a_number_of_passes_that_is_set_is_kept_to_and_nothing_is_asked(base: Path, tmp_path: Path) -> None:

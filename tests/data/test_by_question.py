@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 import pytest
@@ -20,12 +20,13 @@ from rag_eval.data.leakage import check_splits
 from rag_eval.data.rows.assemble import assemble
 from rag_eval.data.rows.split import Split, Splitting
 from rag_eval.data.rows.split_by_question import by_question
+from rag_eval.data.rows.validate import CheckedQuestion
 from rag_eval.errors import DataError
 from rag_eval.exemplars import chosen
 from rag_eval.prompt_form import _asked
 from rag_eval.record import identity
 from rag_eval.run_spec import RunSpec
-from rag_eval.types import Example, QADataset
+from rag_eval.types import Document, Example, QADataset
 from tests.claims import every
 
 BY = Splitting("question")
@@ -52,13 +53,12 @@ def clusters(examples: Sequence[Example]) -> set[str]:
     return {example.cluster for example in examples}
 
 
-def rows(examples: Sequence[Example], split: str = "") -> list[dict[str, Any]]:
-    plain = [{name: value for name, value in vars(one).items() if name != "grading"} for one in examples]
-    return [{**one, "answers": list(one["answers"]), "evidence": list(one["evidence"]), "history": [], "split": split} for one in plain]
+def rows(examples: Sequence[Example], split: Split | Literal[""] = "") -> list[CheckedQuestion]:
+    return [CheckedQuestion(one.id, one.question, one.answers, one.evidence, one.cluster, split, (), one.meta) for one in examples]
 
 
-def assembled(questions: Sequence[dict[str, Any]], splitting: Splitting = BY, share: float = 0.5) -> QADataset:
-    documents = [{"id": name, "title": "", "text": f"About {name}."} for name in sorted({row["cluster"] for row in questions})]
+def assembled(questions: Sequence[CheckedQuestion], splitting: Splitting = BY, share: float = 0.5) -> QADataset:
+    documents = [Document(name, f"About {name}.") for name in sorted({one.cluster for one in questions})]
     return assemble("set", documents, questions, share, 0, splitting)
 
 
@@ -233,7 +233,7 @@ def test_a_row_of_others_is_part_of_what_a_dataset_is_known_by() -> None:
         ),
     ],
 )
-def test_a_control_that_would_be_none_is_refused(questions: list[dict[str, Any]], splitting: Splitting, words: str) -> None:
+def test_a_control_that_would_be_none_is_refused(questions: list[CheckedQuestion], splitting: Splitting, words: str) -> None:
     with pytest.raises(DataError) as raised:
         assembled(questions, splitting)
     assert words in str(raised.value)

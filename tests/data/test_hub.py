@@ -65,7 +65,7 @@ def test_passages_become_documents_once_and_are_the_evidence(tmp_path: Path, cap
         ("b", ("Holland",), (rhine.id,), "Rivers"),
         ("c", (), (), "Rivers"),
     ]
-    assert "left out 1 answers of test that hold no word" in caplog.text
+    assert "left out 1 answer of test without a word" in caplog.text
 
 
 def test_evidence_named_by_a_title_that_two_passages_have_is_refused(tmp_path: Path) -> None:

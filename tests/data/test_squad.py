@@ -1,10 +1,12 @@
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rag_eval.cli.errors import OnceAProcess
 from rag_eval.data.sources.squad import squad
 from rag_eval.errors import DataError
 from rag_eval.types import Document, Example
@@ -22,6 +24,23 @@ def written(folder: Path, content: Any) -> str:
     path = folder / "file.json"
     path.write_text(json.dumps(content))
     return str(path)
+
+
+def test_the_runs_of_a_sweep_say_once_what_they_leave_out_of_the_same_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.addFilter(once := OnceAProcess())
+    for name in ("one.json", "one.json", "other.json"):
+        path = tmp_path / name
+        path.write_text(json.dumps({"data": [article("Normans", FRANCE)]}))
+        squad(str(path), 0.0, 0)
+    caplog.handler.removeFilter(once)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert every("left out 1 of 3 answers that hold no word" in one for one in said)
+
+
+def test_a_warning_of_a_run_is_not_held_back() -> None:
+    records = [logging.LogRecord(name, logging.WARNING, "", 0, "the same", None, None) for name in ("rag_eval.checks",) * 2]
+    assert every(map(OnceAProcess().filter, records))
 
 
 @pytest.fixture

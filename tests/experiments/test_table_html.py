@@ -360,7 +360,7 @@ def test_a_prompt_of_another_digest_is_not_shown(command: Command) -> None:
     said = {**run.predictions, first: replace(run.predictions[first], prompt_sha="another")}
     texts = texts_of(replace(run, predictions=said))
     assert set(run.rows) - set(texts.prompts) == {first}
-    assert texts.lacking == "the prompts of 1 questions could not be written again"
+    assert texts.lacking == "the prompts of 1 question could not be written again"
 
 
 def test_texts_of_another_dataset_are_not_shown(command: Command) -> None:

@@ -131,6 +131,11 @@ def test_a_mode_that_contradicts_its_parts_names_the_mode_that_was_meant(command
     refused(command("mode=rag", "retriever=none"), "use mode=closed_book")
 
 
+def test_a_choice_without_a_name_is_refused_in_one_line(command: Command) -> None:
+    refused(command("generator=null"), "generator=null names no choice", "none", "scripted")
+    refused(command("mode=rag", "dataset=3"), "dataset=3 names no choice", "world")
+
+
 def test_a_secret_in_the_configuration_is_refused_and_not_repeated(command: Command) -> None:
     ended = command("+generator.hf_token=hf_abcdef")
     refused(ended, "hf_token", "environment")

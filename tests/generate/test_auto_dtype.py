@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from rag_eval.generate import auto_dtype
-from rag_eval.generate.auto_dtype import Sizes, answer_seconds, dtype_of, sizes_of
+from rag_eval.generate.auto_dtype import Selected, Sizes, answer_seconds, dtype_of, sizes_of
 from rag_eval.generate.hf import HF
 from rag_eval.record.cache import DirectoryCache
 from rag_eval.testing.models import write_random_model
@@ -57,12 +57,12 @@ def test_bfloat16_is_taken_only_where_it_is_clearly_faster(
 
 
 def test_another_gpu_in_the_same_machine_is_measured_for_itself(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, cache = {"dtype": "bfloat16", "why": "it is faster"}, DirectoryCache(str(tmp_path / "cache"))
+    found, cache = [Selected("bfloat16", "it is faster")], DirectoryCache(str(tmp_path / "cache"))
     monkeypatch.setattr(auto_dtype, "has_gpu", lambda: True)
-    monkeypatch.setattr(auto_dtype, "measured", lambda *_: found)
+    monkeypatch.setattr(auto_dtype, "measured", lambda *_: found[-1])
     monkeypatch.setattr(auto_dtype, "gpus", lambda: ["NVIDIA H200"])
     assert dtype_of(str(model), None, "auto", cache) == "bfloat16"
-    found["dtype"] = "float32"
+    found.append(Selected("float32", "it is no slower"))
     assert dtype_of(str(model), None, "auto", cache) == "bfloat16"
     monkeypatch.setattr(auto_dtype, "gpus", lambda: ["Tesla V100"])
     assert dtype_of(str(model), None, "auto", cache) == "float32"

@@ -27,7 +27,7 @@ def test_the_difference_that_so_many_questions_find_is_the_same_formula_backward
 
 def test_too_few_questions_find_nothing_however_large(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["power", "n=1", "discordant=0.2", "deff=1"]) == 0
-    assert capsys.readouterr().out.startswith("1 questions find no difference, however large")
+    assert capsys.readouterr().out.startswith("1 question finds no difference, however large")
 
 
 def test_help_of_each_command_tells_its_keys(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,6 +156,15 @@ def test_what_differs_is_said_in_words(record: Record, report: Any, field: str, 
     assert said in error
 
 
+def test_other_questions_of_one_dataset_are_told_with_the_settings_that_chose_them(record: Record, report: Any) -> None:
+    choices = {"retriever": "Dense", "split": "test", "dataset.path": "/data/dev.json"}
+    record("a1", choices=choices | {"limit": 50})
+    record("a2", mode="finetune", comparison={"questions": "another"}, choices=choices | {"limit": 100, "retriever": "None"})
+    code, _, error = report()
+    assert code == 2
+    assert "questions differs (limit is 50 and 100): " in error
+
+
 def test_runs_of_before_the_primary_score_was_recorded_were_judged_by_exact_match(record: Record, report: Any) -> None:
     record("a1")
     record("a2", mode="finetune", comparison={"primary": "answer/em"})

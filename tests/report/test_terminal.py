@@ -14,7 +14,7 @@ from rag_eval.record.run_record import RunResult
 from rag_eval.report import console
 from rag_eval.report.__main__ import main
 from rag_eval.report.table import Table
-from rag_eval.report.terminal import print_table
+from rag_eval.report.terminal import print_table, show
 from rag_eval.testing.finished_runs import facts, write_run
 from rag_eval.types import Estimate, Spend
 from tests.claims import every
@@ -55,9 +55,17 @@ def test_one_that_is_too_wide_goes_on_below_with_its_first_column(width: int) ->
     assert every(f"score {at}" in " ".join(cells(text)) for at in range(9))
 
 
-def test_a_question_that_could_not_be_asked_is_called_that_whatever_was_the_reason(tmp_path: Path) -> None:
-    run = write_run(tmp_path, "aaaa", "rag", scored(40, 0.5, 0.5), counts={"n_questions": 40, "n_error": 3})
-    assert "3 questions could not be asked" in console.remarks(run.record)
+def test_a_note_below_tables_breaks_between_words_at_the_width_of_the_terminal() -> None:
+    out, note = StringIO(), "of these 12 runs " * 20
+    show([], [note], Console(file=out, width=WIDTH))
+    assert max(map(len, out.getvalue().splitlines())) <= WIDTH
+    assert out.getvalue().split() == ["note:", *note.split()]
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "1 question could not be asked"), (3, "3 questions could not be asked")])
+def test_a_question_that_could_not_be_asked_is_called_that_whatever_was_the_reason(n: int, said: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path, "aaaa", "rag", scored(40, 0.5, 0.5), counts={"n_questions": 40, "n_error": n})
+    assert said in console.remarks(run.record)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

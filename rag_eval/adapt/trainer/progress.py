@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 
 from rag_eval.adapt.training_config import TrainingConfig
 from rag_eval.progress import Advance, duration, progress
+from rag_eval.text.counted import counted
 
 N_TIMED = 3  # steps after which the duration is estimated; the first is a warm-up and not timed
 TOLD_S = 5.0  # minimum remaining seconds for the estimate to be printed
@@ -68,10 +69,11 @@ class TrainingBar(TrainerCallback):  # type: ignore[misc]
         schedule = self._schedule
         n_learned = sum(sum(label >= 0 for label in labels) for labels in rows["labels"])
         most = "at most " if self._n_asked else ""
-        until = f", until {schedule.until_learned:g} of {self._n_asked} training questions are learned" if self._n_asked else ""
+        asked = counted(self._n_asked, "training question is", "training questions are")
+        until = f", until {schedule.until_learned:g} of {asked} learned" if self._n_asked else ""
         return (
             f"fine-tuning on {len(rows):,} rows of {self._n_tokens:,} tokens, {n_learned:,} of them learned: "
-            f"{most}{state.max_steps:,} steps in {schedule.most_epochs:g} passes{until}"
+            f"{most}{counted(state.max_steps, 'step', 'steps')} in {counted(schedule.most_epochs, 'pass', 'passes')}{until}"
         )
 
     def _estimate(self, state: Any, left_s: float) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
 from datasets import Dataset, Features, List, Value
 
@@ -15,6 +15,7 @@ from rag_eval.data.rows.other_entities import about_others, in_their_place
 from rag_eval.data.rows.problems import shown
 from rag_eval.data.rows.split import Split, Splitting, by_cluster
 from rag_eval.data.rows.split_by_question import by_question
+from rag_eval.data.rows.validate import CheckedQuestion
 from rag_eval.data.rows.visible import is_blank
 from rag_eval.errors import DataError
 from rag_eval.fingerprint import identified
@@ -41,8 +42,8 @@ QUESTION = Features(
 
 def assemble(
     name: str,
-    documents: Sequence[Mapping[str, Any]] | None,
-    questions: Sequence[Mapping[str, Any]],
+    documents: Sequence[Document] | None,
+    questions: Sequence[CheckedQuestion],
     train_share: float,
     seed: int,
     splitting: Splitting = BY_CLUSTER,
@@ -64,7 +65,7 @@ def assemble(
         DataError: if the corpus or the questions are empty, no question is left for testing, no evidence is in the corpus, or
             the questions cannot be split as requested.
     """
-    if documents is not None and all(is_blank(row["text"]) for row in documents):
+    if documents is not None and all(is_blank(document.text) for document in documents):
         raise DataError(f"{name}: the corpus is empty ({len(documents)} documents, none with text). Give documents with text.")
     if not questions:
         raise DataError(f"{name}: 0 examples. Give at least one question.")
@@ -83,24 +84,51 @@ def assemble(
     return identified(control)
 
 
-def _corpus(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, ...]:
-    table = Dataset.from_list([{**row, "meta": json.dumps(row.get("meta", {}))} for row in documents], features=DOCUMENT)
+def _corpus(documents: Sequence[Document]) -> tuple[Document, ...]:
+    table = Dataset.from_list([{**vars(document), "meta": json.dumps(document.meta)} for document in documents], features=DOCUMENT)
     return tuple(Document(row["id"], row["text"], row["title"], json.loads(row["meta"])) for row in table.to_list())
 
 
 def _parts(
-    name: str, questions: Sequence[Mapping[str, Any]], train_share: float, seed: int, splitting: Splitting
+    name: str, questions: Sequence[CheckedQuestion], train_share: float, seed: int, splitting: Splitting
 ) -> dict[Split, tuple[Example, ...]]:
     """Questions by split: their own split, or the one computed for them."""
-    rows = Dataset.from_list([{**row, "meta": json.dumps(row["meta"])} for row in questions], features=QUESTION).to_list()
-    examples = [example_of(name, {**row, "meta": json.loads(row["meta"])}) for row in rows]
-    own: dict[str, Split] = {row["id"]: row["split"] for row in rows if row["split"]}
+    held = _held(questions)
+    examples = [example_of(name, one) for one in held]
+    own: dict[str, Split] = {one.id: one.split for one in held if one.split}
     drawn = own or _divided(name, examples, train_share, seed, splitting)
     parts: dict[Split, list[Example]] = {part: [] for part in get_args(Split)}
     for example in examples:
         if example.id in drawn:
             parts[drawn[example.id]].append(example)
     return {split: tuple(examples) for split, examples in parts.items()}
+
+
+def _held(questions: Sequence[CheckedQuestion]) -> list[CheckedQuestion]:
+    """The same questions, out of a table of `datasets`."""
+    plain = [
+        {
+            **vars(one),
+            "answers": list(one.answers),
+            "evidence": list(one.evidence),
+            "history": [vars(turn) for turn in one.history],
+            "meta": json.dumps(one.meta),
+        }
+        for one in questions
+    ]
+    return [
+        CheckedQuestion(
+            id=row["id"],
+            question=row["question"],
+            answers=tuple(row["answers"]),
+            evidence=tuple(row["evidence"]),
+            cluster=row["cluster"],
+            split=row["split"],
+            history=tuple(Turn(**turn) for turn in row["history"]),
+            meta=json.loads(row["meta"]),
+        )
+        for row in Dataset.from_list(plain, features=QUESTION).to_list()
+    ]
 
 
 def _divided(name: str, examples: Sequence[Example], train_share: float, seed: int, splitting: Splitting) -> dict[str, Split]:
@@ -110,30 +138,30 @@ def _divided(name: str, examples: Sequence[Example], train_share: float, seed: i
     return {example.id: drawn[example.cluster] for example in examples}
 
 
-def example_of(name: str, row: Mapping[str, Any]) -> Example:
-    """Convert a validated row to an Example.
+def example_of(name: str, question: CheckedQuestion) -> Example:
+    """Read the grading of a question out of its meta.
 
     Args:
         name: name of the dataset, for the error message.
-        row: row with every key of `validate.QUESTION`.
+        question: the question, valid by itself.
 
     Returns:
         The question.
 
     Raises:
-        DataError: if the row's meta contains an invalid grading key.
+        DataError: if its meta contains an invalid grading key.
     """
     try:
-        grading, meta = grading_of(row["meta"])
+        grading, meta = grading_of(question.meta)
     except ValueError as error:
-        raise DataError(f"{name}: question {row['id']!r} meta: {error}") from error
+        raise DataError(f"{name}: question {question.id!r} meta: {error}") from error
     return Example(
-        id=row["id"],
-        question=row["question"],
-        answers=tuple(row["answers"]),
-        evidence=tuple(row["evidence"]),
-        cluster=row["cluster"],
-        history=tuple(Turn(**turn) for turn in row["history"]),
+        id=question.id,
+        question=question.question,
+        answers=question.answers,
+        evidence=question.evidence,
+        cluster=question.cluster,
+        history=question.history,
         meta=meta,
         grading=grading,
     )

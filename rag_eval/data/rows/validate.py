@@ -4,44 +4,61 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
 
 from rag_eval.data.rows.problems import Problems, shown
 from rag_eval.data.rows.read import Row, kind
 from rag_eval.data.rows.split import Split
 from rag_eval.data.rows.typed_values import as_text
 from rag_eval.data.rows.visible import is_blank
+from rag_eval.types import Document, Turn
 
 Fields = Mapping[str, Any]
 Check = Callable[[Fields], Any]  # returns the validated value of a field; raises ValueError with the fault
+Checked = TypeVar("Checked")
 
 
-def check_documents(rows: Sequence[Row], problems: Problems) -> list[dict[str, Any]]:
-    """Validate rows of documents: `id`, `title`, `text` and `meta`. Faults are added to the problems."""
-    return _checked(rows, DOCUMENT, {"id", "text"}, problems)
+@dataclass(frozen=True)
+class CheckedQuestion:
+    """A question that is valid by itself, before it is split and before its evidence is looked up in the corpus."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...]  # distinct; () = unanswerable, or for retrieval only
+    evidence: tuple[str, ...]  # ids of documents
+    cluster: str  # by default the first evidence, then the id
+    split: Split | Literal[""]  # "" = the source has no splits
+    history: tuple[Turn, ...]  # oldest first
+    meta: Mapping[str, Any]
 
 
-def check_questions(rows: Sequence[Row], problems: Problems) -> list[dict[str, Any]]:
+def check_documents(rows: Sequence[Row], problems: Problems) -> list[Document]:
+    """Validate rows of documents: `id`, `title`, `text` and `meta`. Faults are added to the problems, and faulty rows left out."""
+    return _checked(Document, rows, DOCUMENT, {"id", "text"}, problems)
+
+
+def check_questions(rows: Sequence[Row], problems: Problems) -> list[CheckedQuestion]:
     """Validate rows of questions and fill in optional fields.
-
-    `split` is "" if a source has no splits. `cluster` defaults to the first evidence, then to the id.
 
     Args:
         rows: rows of questions.
         problems: receives the faults.
 
     Returns:
-        Rows with every key of `QUESTION`.
+        The questions, without those that have a fault.
     """
-    checked = _checked(rows, QUESTION, {"id", "question"}, problems)
+    checked = _checked(CheckedQuestion, rows, QUESTION, {"id", "question"}, problems)
     bare = [row for row in rows if not row.fields.get("split")]
     if bare and any(row.fields.get("split") in get_args(Split) for row in rows):
         problems.add(bare[0].where, f"{_name(bare[0])} split: is missing while other rows have one; give it in every row or in none")
     return checked
 
 
-def _checked(rows: Sequence[Row], checks: Mapping[str, Check], required: set[str], problems: Problems) -> list[dict[str, Any]]:
-    checked: list[dict[str, Any]] = []
+def _checked(
+    kind: Callable[..., Checked], rows: Sequence[Row], checks: Mapping[str, Check], required: set[str], problems: Problems
+) -> list[Checked]:
+    checked: list[Checked] = []
     first: dict[str, Row] = {}
     for row in rows:
         missing = sorted(required - row.fields.keys())
@@ -58,7 +75,8 @@ def _checked(rows: Sequence[Row], checks: Mapping[str, Check], required: set[str
         if "id" in values and (earlier := first.setdefault(values["id"], row)) is not row:
             content = "the same" if earlier.fields == row.fields else "different"
             problems.add(row.where, f"{_name(row)} id: stands at {earlier.where} already, with {content} content")
-        checked.append(values)
+        if len(values) == len(checks):
+            checked.append(kind(**values))
     return checked
 
 
@@ -95,8 +113,8 @@ def _title(fields: Fields) -> str:
     return "" if is_blank(title) else title
 
 
-def _answers(fields: Fields) -> list[str]:
-    """Distinct answers, in order; [] if and only if the row is marked unanswerable or retrieval_only.
+def _answers(fields: Fields) -> tuple[str, ...]:
+    """Distinct answers, in order; () if and only if the row is marked unanswerable or retrieval_only.
 
     Args:
         fields: fields of the row.
@@ -112,7 +130,7 @@ def _answers(fields: Fields) -> list[str]:
         if _flag(fields, mark):
             if value:
                 raise ValueError(f"must be empty in a row marked {mark}: true but is {shown(value)}")
-            return []
+            return ()
     if value is None:
         near = difflib.get_close_matches("answers", [name for name in fields if name != "answers"], n=1)
         hint = f"; is it the field {near[0]!r}?" if near else ""
@@ -121,7 +139,7 @@ def _answers(fields: Fields) -> list[str]:
         raise ValueError(f"must be a text or a list of texts but is {kind(value)}")
     if not value:
         raise ValueError("is empty; mark the row unanswerable: true")
-    return list(dict.fromkeys(map(_filled, [value] if isinstance(value, str) else value)))
+    return tuple(dict.fromkeys(map(_filled, [value] if isinstance(value, str) else value)))
 
 
 def _answer_texts(value: Any) -> Any:
@@ -135,9 +153,9 @@ def _flag(fields: Fields, name: str) -> bool:
     return value
 
 
-def _evidence(fields: Fields) -> list[str]:
+def _evidence(fields: Fields) -> tuple[str, ...]:
     value = _or(fields, "evidence", [])
-    ids = list(dict.fromkeys(map(_id, value if isinstance(value, list) else [value])))
+    ids = tuple(dict.fromkeys(map(_id, value if isinstance(value, list) else [value])))
     if ids and fields.get("unanswerable") is True:
         raise ValueError(f"must be empty in a row marked unanswerable: true but is {shown(value)}")
     if not ids and fields.get("retrieval_only") is True:
@@ -159,11 +177,11 @@ def _split(fields: Fields) -> str:
     return str(value)
 
 
-def _history(fields: Fields) -> list[dict[str, str]]:
+def _history(fields: Fields) -> tuple[Turn, ...]:
     turns = _or(fields, "history", [])
     if not isinstance(turns, list) or not all(isinstance(turn, dict) and turn.keys() == {"question", "answer"} for turn in turns):
         raise ValueError(f'must be a list of {{"question": ..., "answer": ...}}, oldest first, but is {shown(turns)}')
-    return [{"question": _filled(turn["question"]), "answer": _filled(turn["answer"])} for turn in turns]
+    return tuple(Turn(_filled(turn["question"]), _filled(turn["answer"])) for turn in turns)
 
 
 def _meta(fields: Fields) -> dict[str, Any]:

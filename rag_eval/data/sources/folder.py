@@ -58,8 +58,9 @@ def folder(
         DataError: listing every unreadable file and every fault of a question.
     """
     problems = Problems(documents, questions)
-    corpus = check_documents(_documents(documents, problems), problems)
-    rows = FileNames([document["id"] for document in corpus if "id" in document]).named(read_questions(questions, problems), problems)
+    files = _documents(documents, problems)
+    corpus = check_documents(files, problems)
+    rows = FileNames([str(file.fields["id"]) for file in files]).named(read_questions(questions, problems), problems)
     asked = check_questions(rows, problems)
     problems.raise_any()
     return assemble(

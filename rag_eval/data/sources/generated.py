@@ -92,11 +92,11 @@ def _lessons(file: str, of: QADataset) -> tuple[Example, ...]:
     problems.raise_any()
     known, taken = {one.id for one in of.documents}, {one.id for part in (of.train, of.dev, of.test) for one in part}
     for row, lesson in zip(rows, checked, strict=True):
-        strange = [id for id in lesson["evidence"] if id not in known]
+        strange = [id for id in lesson.evidence if id not in known]
         if strange:
             problems.add(row.where, f"is made of {shown(strange[0])}, which is no document of {of.name}")
-        if lesson["id"] in taken:
-            problems.add(row.where, f"id {shown(lesson['id'])} is a question of {of.name} already")
+        if lesson.id in taken:
+            problems.add(row.where, f"id {shown(lesson.id)} is a question of {of.name} already")
     problems.raise_any()
     return tuple(example_of(of.name, lesson) for lesson in checked)
 

@@ -23,6 +23,7 @@ from rag_eval.data.rows.split import Split, Splitting
 from rag_eval.data.rows.validate import check_documents, check_questions
 from rag_eval.data.rows.visible import is_blank
 from rag_eval.errors import ConfigError
+from rag_eval.text.counted import counted
 from rag_eval.text.words import words
 from rag_eval.types import QADataset
 
@@ -173,7 +174,9 @@ def _questions(
         question = {"id": id, "question": fields[columns.question], "answers": answers, "unanswerable": not answers}
         questions.append(Row(row.where, question | {"evidence": evidence if answers else [], "cluster": cluster}))
     if n_left_out:
-        log.warning("%s: left out %d answers of %s that hold no word, where others do.", table.path, n_left_out, split)
+        log.warning(
+            "%s: left out %s of %s without a word, where others have one.", table.path, counted(n_left_out, "answer", "answers"), split
+        )
     return questions
 
 

@@ -23,7 +23,7 @@ from rag_eval.data.rows.fields import has_texts
 from rag_eval.data.rows.problems import Problems, shown
 from rag_eval.data.rows.read import Row, read_jsonl
 from rag_eval.data.rows.split import Split
-from rag_eval.data.rows.validate import check_documents, check_questions
+from rag_eval.data.rows.validate import CheckedQuestion, check_documents, check_questions
 from rag_eval.text.words import words
 from rag_eval.types import QADataset
 
@@ -139,10 +139,10 @@ def _said(passage: str, span: Span) -> str:
     return stands
 
 
-def _apart(path: str, asked: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows without the training questions about articles of test questions."""
-    tested = {row["cluster"] for row in asked if row["split"] == "test"}
-    kept = [row for row in asked if row["split"] == "test" or row["cluster"] not in tested]
+def _apart(path: str, asked: Sequence[CheckedQuestion]) -> list[CheckedQuestion]:
+    """All but the training questions about articles of test questions."""
+    tested = {one.cluster for one in asked if one.split == "test"}
+    kept = [one for one in asked if one.split == "test" or one.cluster not in tested]
     if len(kept) < len(asked):
         log.warning("%s: left out %d training questions about articles of the test.", path, len(asked) - len(kept))
     return kept

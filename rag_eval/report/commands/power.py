@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from rag_eval.errors import UserError
 from rag_eval.report.commands.options import one_number, parsed
 from rag_eval.stats.power import minimum_detectable_effect, required_n
+from rag_eval.text.counted import counted
 
 DEFAULTS = {"effect": "", "n": "", "discordant": "", "deff": "", "alpha": "0.05", "power": "0.8"}
 
@@ -43,13 +44,17 @@ def power(argv: Sequence[str]) -> str:
     try:
         if options["effect"]:
             effect = one_number(options, "effect")
-            return f"{required_n(effect, discordant, deff, **level):,} questions find a difference of {effect:g} ({terms})"
+            return f"{_questions(required_n(effect, discordant, deff, **level))} a difference of {effect:g} ({terms})"
         n = one_number(options, "n")
         if n != round(n):
             raise UserError(f"n: expected a number of questions, got {options['n']!r}.")
         effect = minimum_detectable_effect(round(n), discordant, deff, **level)
         if math.isinf(effect):
-            return f"{n:,.0f} questions find no difference, however large ({terms})"
-        return f"{n:,.0f} questions find a difference of {effect:.4f} ({terms})"
+            return f"{_questions(round(n))} no difference, however large ({terms})"
+        return f"{_questions(round(n))} a difference of {effect:.4f} ({terms})"
     except ValueError as error:
         raise UserError(str(error).replace("p_disc", "discordant")) from None
+
+
+def _questions(n: int) -> str:
+    return counted(n, "question finds", "questions find")

@@ -17,6 +17,7 @@ from rag_eval.report.table import Cell, Figure, Table, Term, figure, interval_fi
 from rag_eval.score.labels import label_of, timed_label
 from rag_eval.stats.hodges_lehmann import hodges_lehmann
 from rag_eval.stats.ratio import ratio_of_percentiles
+from rag_eval.text.counted import counted
 from rag_eval.types import Estimate
 
 SEED = 0  # of the bootstrap
@@ -59,10 +60,12 @@ def _pair_table(a: Arm, b: Arm, one: LatencyRecord, other: LatencyRecord) -> Tab
         rows += _model_rows(one, other)
     how = one.protocol
     length = "natural" if how["forced_tokens"] is None else f"forced to {how['forced_tokens']} tokens"
+    questions, blocks = counted(how["n_queries"], "question", "questions"), counted(how["n_blocks"], "block", "blocks")
+    threads = counted(how["threads"], "thread", "threads")
     reading = (
-        f"{how['scenario']}, {how['n_queries']} questions in {how['n_blocks']} blocks, arms in alternation, {how['device']}, "
-        f"{how['threads']} threads, caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and "
-        "tokens within 10 %. Where the slowest block is far from the fastest, the machine was not quiet: measure again."
+        f"{how['scenario']}, {questions} in {blocks}, arms in alternation, {how['device']}, {threads}, "
+        f"caches {how['cache_state']}, answers {length}. The gap of the means must follow from stages and tokens within 10 %. Where the "
+        "slowest block is far from the fastest, the machine was not quiet: measure again."
     )
     return Table(f"Latency, {how['scenario']}: {b.label} against {a.label}", reading, _header(a, b), tuple(rows))
 

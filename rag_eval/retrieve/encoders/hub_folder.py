@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -22,29 +24,29 @@ _WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]  # neither pickles nor
 _UNWANTED = ["onnx/*", "openvino/*"]
 
 
-def checked_folder(model: str, revision: str | None, key: str, sha256: str | None, check: Callable[[Path], None]) -> Path:
-    """The folder of a model, checked.
+@dataclass(frozen=True)
+class ModelSource:
+    """Where the files of a model come from, and what they are checked for; nothing is read before `folder` is asked for."""
 
-    Args:
-        model: a folder or a hub id.
-        revision: commit of a hub model; None = the newest.
-        key: configuration key of the model, for error messages.
-        sha256: expected hash of model.safetensors; None = not verified.
-        check: raises DataError if the folder is not of the expected kind; called before the weights are read.
+    model: str  # a folder or a hub id
+    revision: str | None  # commit of a hub model; None = the newest
+    sha256: str | None  # expected hash of model.safetensors; None = not verified
+    key: str  # configuration key of the model, for error messages
+    check: Callable[[Path], None]  # raises DataError if the folder is not of the expected kind; called before the weights are read
 
-    Returns:
-        Path of the folder.
+    @cached_property
+    def folder(self) -> Path:
+        """Path of the folder, located and checked once.
 
-    Raises:
-        DataError: if it is neither a folder nor a model of the hub, of another kind, or its weights are not whole or not those expected.
-        EnvironmentFault: if it could not be downloaded.
-    """
-    folder = _hub_folder(model, revision, key)
-    check(folder)
-    check_weights(folder)
-    if sha256 is not None:
-        check_sha256(folder, sha256)
-    return folder
+        Raises DataError if the model is neither a folder nor on the hub, of another kind, or its weights are not whole or not those
+        expected; EnvironmentFault if it could not be downloaded.
+        """
+        folder = _hub_folder(self.model, self.revision, self.key)
+        self.check(folder)
+        check_weights(folder)
+        if self.sha256 is not None:
+            check_sha256(folder, self.sha256)
+        return folder
 
 
 def _hub_folder(model: str, revision: str | None, key: str) -> Path:

@@ -19,7 +19,7 @@ from rag_eval.errors import DataError
 from rag_eval.models.model_files import check_model, fingerprint
 from rag_eval.protocols import Allocate, Similarity, Vectors
 from rag_eval.retrieve.encoders.encoder import Encoder
-from rag_eval.retrieve.encoders.hub_folder import checked_folder
+from rag_eval.retrieve.encoders.hub_folder import ModelSource
 from rag_eval.retrieve.encoders.positions import readable
 from rag_eval.retrieve.encoders.token_batches import Features, Limits, TextReader
 from rag_eval.retrieve.encoders.weights import check_network, loading, resolved
@@ -67,17 +67,15 @@ class MeanPoolEmbedder:
             DataError: if the folder does not exist, or loading it would execute code or unpickle data.
         """
         check_model(model)
-        self._model_name = model
-        self._sha256 = sha256
+        self._source = ModelSource(model, revision, sha256, _KEY, _check_encoder)
         self._device = choose_device(device)
         self._limits = Limits.on(self._device, token_budget, batch_size)
         self._dtype = resolved(dtype, self._device)
-        self._revision = revision
         self._prompts = {"query": query_prefix, "document": document_prefix}
 
     def learn(self, documents: Sequence[Document]) -> None:
         """Locate and check the model folder; the documents are not used."""
-        _ = self._folder
+        _ = self._source.folder
 
     def identity(self) -> Mapping[str, Any]:
         """Everything that determines the vectors bit by bit: files, pooling, dtype, device, batches, library versions."""
@@ -107,16 +105,12 @@ class MeanPoolEmbedder:
         return self._encoder.truncation(documents)
 
     @cached_property
-    def _folder(self) -> Path:
-        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, _check_encoder)
-
-    @cached_property
     def _fingerprint(self) -> str:
-        return fingerprint(self._folder)
+        return fingerprint(self._source.folder)
 
     @cached_property
     def _encoder(self) -> Encoder:
-        network, tokenizer = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
+        network, tokenizer = _loaded(self._source.folder, self._fingerprint, self._device, self._dtype)
         forward, limit = partial(_mean_of_states, network), readable(network, tokenizer.model_max_length)
         documents, questions = (TextReader(tokenizer, forward, self._device, limit, self._prompts[kind]) for kind in ("document", "query"))
         return Encoder(documents, questions, self._limits)

@@ -12,7 +12,6 @@ import torch
 from pydantic import PositiveInt
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Transformer
-from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
@@ -20,10 +19,10 @@ from rag_eval.models.model_files import check_embedder_folder, fingerprint, max_
 from rag_eval.protocols import Allocate, Similarity, Vectors
 from rag_eval.retrieve.encoders.declared import Declared, declared
 from rag_eval.retrieve.encoders.encoder import Encoder
-from rag_eval.retrieve.encoders.hub_folder import checked_folder
+from rag_eval.retrieve.encoders.hub_folder import ModelSource
 from rag_eval.retrieve.encoders.positions import readable
 from rag_eval.retrieve.encoders.token_batches import Features, Limits, TextReader
-from rag_eval.retrieve.encoders.weights import check_network, loading, resolved
+from rag_eval.retrieve.encoders.weights import check_network, loaded, resolved
 from rag_eval.source import code_sha
 from rag_eval.types import Document, Truncation
 
@@ -62,12 +61,10 @@ class SentenceTransformerEmbedder:
             query_prefix: text before every question, such as "query: "; None = as declared by the folder, "" = none.
             document_prefix: text before every document; None = as declared by the folder, "" = none.
         """
-        self._model_name = model
-        self._sha256 = sha256
+        self._source = ModelSource(model, revision, sha256, _KEY, check_embedder_folder)
         self._device = choose_device(device)
         self._limits = Limits.on(self._device, token_budget, batch_size)
         self._dtype = resolved(dtype, self._device)
-        self._revision = revision
         self._query_prefix, self._document_prefix = query_prefix, document_prefix
 
     @property
@@ -77,13 +74,13 @@ class SentenceTransformerEmbedder:
 
     def learn(self, documents: Sequence[Document]) -> None:
         """Locate and check the model folder; the documents are not used."""
-        _ = self._folder
+        _ = self._source.folder
 
     def identity(self) -> Mapping[str, Any]:
         """Everything that determines the vectors bit by bit: files, prompts, similarity, dtype, device, batches, library versions."""
         return {
             "embedder": self._fingerprint,
-            "max_tokens": max_tokens(self._folder),
+            "max_tokens": max_tokens(self._source.folder),
             "similarity": self.similarity,
             "normalised": self.similarity == "cosine",
             "prompts": {"query": self._declared.query_prompt, "document": self._declared.document_prompt},
@@ -107,24 +104,20 @@ class SentenceTransformerEmbedder:
         return self._encoder.truncation(documents)
 
     @cached_property
-    def _folder(self) -> Path:
-        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, check_embedder_folder)
-
-    @cached_property
     def _fingerprint(self) -> str:
-        return fingerprint(self._folder)
+        return fingerprint(self._source.folder)
 
     @cached_property
     def _declared(self) -> Declared:
         """Settings of the folder, with configured prefixes in place of its prompts."""
-        found = declared(self._folder)
+        found = declared(self._source.folder)
         query = found.query_prompt if self._query_prefix is None else self._query_prefix
         document = found.document_prompt if self._document_prefix is None else self._document_prefix
         return Declared(found.similarity, query, document)
 
     @cached_property
     def _encoder(self) -> Encoder:
-        model = _loaded(self._folder, self._fingerprint, self._device, self._dtype)
+        model = _loaded(self._source.folder, self._fingerprint, self._device, self._dtype)
         limit, first = model.max_seq_length, model[0]
         documents = self._reading(model, first.document_length or limit, self._declared.document_prompt)
         return Encoder(documents, self._reading(model, first.query_length or limit, self._declared.query_prompt), self._limits)
@@ -152,15 +145,7 @@ def _sentence_embedding(model: SentenceTransformer, more: Features, features: Fe
 @lru_cache(maxsize=2)  # shared by the jobs of a sweep
 def _loaded(folder: Path, fingerprint: str, device: torch.device, dtype: str) -> SentenceTransformer:
     """Model in eval mode. `fingerprint` is only a cache key, so that changed files are loaded again."""
-    disable_progress_bar()  # of the weights' loading
-    with loading(_KEY, str(folder)):
-        model = SentenceTransformer(
-            str(folder),
-            device=str(device),
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True, "dtype": dtype},
-        )
+    model = loaded(SentenceTransformer, folder, device, dtype, _KEY, str(folder))
     _refuse_other_than_text(model, folder)
     check_network(model[0].model, model[0].tokenizer, _KEY, str(folder))
     return model.to(getattr(torch, dtype)).eval()

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,6 @@ from pydantic import PositiveInt
 from scipy.sparse import csr_array
 from sentence_transformers import SparseEncoder
 from sklearn.preprocessing import normalize
-from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
@@ -22,9 +20,9 @@ from rag_eval.models.control_tokens import Inert
 from rag_eval.models.model_files import check_embedder_folder, check_model, fingerprint, max_tokens
 from rag_eval.protocols import Similarity
 from rag_eval.retrieve.encoders.declared import declared
-from rag_eval.retrieve.encoders.hub_folder import checked_folder
+from rag_eval.retrieve.encoders.hub_folder import ModelSource
 from rag_eval.retrieve.encoders.positions import lower_limits, n_longer
-from rag_eval.retrieve.encoders.weights import loading
+from rag_eval.retrieve.encoders.weights import loaded
 from rag_eval.retrieve.text_of import document_text
 from rag_eval.source import code_sha
 from rag_eval.types import Document
@@ -62,18 +60,16 @@ class SparseTextEncoder:
             DataError: if the folder does not exist, or loading it would execute code or unpickle data.
         """
         check_model(model)
-        self._model_name = model
-        self._sha256 = sha256
+        self._source = ModelSource(model, revision, sha256, _KEY, check_embedder_folder)
         self._batch_size = batch_size
         self._device = choose_device(device)
-        self._revision = revision
 
     def identity(self) -> Mapping[str, Any]:
         """Everything that determines the weights bit by bit: files, length limit, device, batch size and library versions."""
         return {
-            "encoder": fingerprint(self._folder),
+            "encoder": fingerprint(self._source.folder),
             "similarity": self._similarity,
-            "max_tokens": max_tokens(self._folder),
+            "max_tokens": max_tokens(self._source.folder),
             "dtype": "float32",
             "device": self._device.type,
             "batch_size": self._batch_size,  # padding affects rounding
@@ -113,26 +109,13 @@ class SparseTextEncoder:
 
     @cached_property
     def _similarity(self) -> Similarity:
-        found = declared(self._folder, "dot").similarity
+        found = declared(self._source.folder, "dot").similarity
         if found == "euclidean":
-            raise DataError(f"{_KEY}={self._model_name}: expected similarity dot or cosine, found {found!r}. Use another model.")
+            raise DataError(f"{_KEY}={self._source.model}: expected similarity dot or cosine, found {found!r}. Use another model.")
         return found
 
     @cached_property
-    def _folder(self) -> Path:
-        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, check_embedder_folder)
-
-    @cached_property
     def _model(self) -> SparseEncoder:
-        disable_progress_bar()  # of the weights' loading
-        folder = self._folder
-        with loading(_KEY, self._model_name):
-            model = SparseEncoder(
-                str(folder),
-                device=str(self._device),
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
-            )
+        model = loaded(SparseEncoder, self._source.folder, self._device, "float32", _KEY, self._source.model)
         lower_limits(model)
         return model

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError
+from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import faster_dtype
 from rag_eval.errors import DataError, EnvironmentFault
+
+Model = TypeVar("Model")
 
 
 def resolved(dtype: Literal["auto", "float32", "bfloat16"], device: torch.device) -> Literal["float32", "bfloat16"]:
@@ -40,6 +44,35 @@ def loading(key: str, model: str) -> Iterator[None]:
         if getattr(error, "errno", None) is not None:
             raise EnvironmentFault(said) from error
         raise DataError(said) from error
+
+
+def loaded(kind: Callable[..., Model], folder: Path, device: torch.device, dtype: str, key: str, model: str) -> Model:
+    """Load a model of sentence-transformers from safetensors, without executing code of the model and without the hub.
+
+    Args:
+        kind: class of the model, such as SentenceTransformer.
+        folder: checked folder of the model.
+        device: device of the model.
+        dtype: dtype of the weights.
+        key: configuration key of the model, for error messages.
+        model: model name or folder, for error messages.
+
+    Returns:
+        The model.
+
+    Raises:
+        DataError: if the model is faulty.
+        EnvironmentFault: if a file cannot be read.
+    """
+    disable_progress_bar()  # of the weights' loading
+    with loading(key, model):
+        return kind(
+            str(folder),
+            device=str(device),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True, "dtype": dtype},
+        )
 
 
 def check_network(network: Any, tokenizer: Any, key: str, model: str) -> None:

@@ -14,15 +14,14 @@ import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 from sentence_transformers import CrossEncoder
-from transformers.utils.logging import disable_progress_bar
 
 from rag_eval.device import choose_device
 from rag_eval.errors import DataError
 from rag_eval.models.control_tokens import Inert
 from rag_eval.models.model_files import check_embedder_folder, check_model, fingerprint
-from rag_eval.retrieve.encoders.hub_folder import checked_folder
+from rag_eval.retrieve.encoders.hub_folder import ModelSource
 from rag_eval.retrieve.encoders.positions import lower_limits, n_longer
-from rag_eval.retrieve.encoders.weights import loading
+from rag_eval.retrieve.encoders.weights import loaded
 from rag_eval.retrieve.text_of import document_text
 from rag_eval.source import code_sha
 from rag_eval.types import Document
@@ -60,20 +59,18 @@ class CrossEncoderReranker:
             DataError: if the folder does not exist, or loading it would execute code or unpickle data.
         """
         check_model(model)
-        self._model_name = model
-        self._sha256 = sha256
+        self._source = ModelSource(model, revision, sha256, _KEY, _check_reranker)
         self._batch_size = batch_size
         self._device = choose_device(device)
-        self._revision = revision
 
     def learn(self, documents: Sequence[Document]) -> None:
         """Locate and check the model folder, so that errors occur before indexing; the documents are not used."""
-        _ = self._folder
+        _ = self._source.folder
 
     def identity(self) -> Mapping[str, Any]:
         """Everything that determines the scores bit by bit: files, device, batch size and library versions."""
         return {
-            "reranker": fingerprint(self._folder),
+            "reranker": fingerprint(self._source.folder),
             "dtype": "float32",
             "device": self._device.type,
             "batch_size": self._batch_size,  # padding affects rounding
@@ -112,23 +109,10 @@ class CrossEncoderReranker:
         return Inert(self._model.tokenizer)
 
     @cached_property
-    def _folder(self) -> Path:
-        return checked_folder(self._model_name, self._revision, _KEY, self._sha256, _check_reranker)
-
-    @cached_property
     def _model(self) -> CrossEncoder:
-        disable_progress_bar()  # of the weights' loading
-        folder = self._folder
-        with loading(_KEY, self._model_name):
-            model = CrossEncoder(
-                str(folder),
-                device=str(self._device),
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
-            )
+        model = loaded(CrossEncoder, self._source.folder, self._device, "float32", _KEY, self._source.model)
         if model.num_labels != 1:
-            raise DataError(f"{self._model_name} gives {model.num_labels} scores a pair, expected 1. Use a model made for ranking.")
+            raise DataError(f"{self._source.model} gives {model.num_labels} scores a pair, expected 1. Use a model made for ranking.")
         lower_limits(model)
         return model
 
