@@ -5,7 +5,6 @@ Without them an adapter that is trained on questions without passages unlearns r
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Iterable, Sequence
 
@@ -15,8 +14,6 @@ from rag_eval.adapt.data.question_rows import general_row, n_beside, row_of
 from rag_eval.exemplars import unasked
 from rag_eval.protocols import PromptWriter, Trainable
 from rag_eval.types import Example, ExerciseCounts, QADataset, TrainingRow
-
-log = logging.getLogger(__name__)
 
 Rows = tuple[list[TrainingRow], ExerciseCounts]
 
@@ -44,14 +41,6 @@ def reading_rows(
     if not n:
         return [], ExerciseCounts()
     return _made(generator, prompt, dataset, n, n_documents, seed)
-
-
-def warn_lacking(dataset: QADataset, counts: ExerciseCounts | None) -> None:
-    """Log why there are no exercises where some are wanted, or how many are left out."""
-    if counts is not None and counts.why_none:
-        log.warning("%s: trained without reading exercises: %s. Such a model unlearns reading passages.", dataset.name, counts.why_none)
-    elif counts is not None and counts.n_too_long:
-        log.warning("%s: left out %d reading exercises that are longer than the model reads.", dataset.name, counts.n_too_long)
 
 
 def _made(generator: Trainable, prompt: PromptWriter, dataset: QADataset, n: int, n_documents: int, seed: int) -> Rows:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from rag_eval.adapt.data.leaks import check_leaks
 from rag_eval.adapt.data.length_check import check_length
-from rag_eval.adapt.data.reading import warn_lacking
 from rag_eval.models.tokenization import Tokenization
 from rag_eval.prompt import n_shared
 from rag_eval.protocols import PromptWriter, Trainable, TrainingData
-from rag_eval.types import QADataset, TrainingRow, TrainingSet
+from rag_eval.types import ExerciseCounts, QADataset, TrainingRow, TrainingSet
+
+log = logging.getLogger(__name__)
 
 LabelledTokens = dict[str, list[int]]  # input_ids and labels
 
@@ -54,8 +56,16 @@ def training_set(data: TrainingData, generator: Trainable, prompt: PromptWriter,
     made = data.training_set(generator, prompt, dataset, seed)
     check_length(made.rows, generator)
     check_leaks(made.rows, dataset)
-    warn_lacking(dataset, made.exercises)
+    _warn_lacking(dataset, made.exercises)
     return made
+
+
+def _warn_lacking(dataset: QADataset, counts: ExerciseCounts | None) -> None:
+    """Log why there are no exercises where some are wanted, or how many are left out."""
+    if counts is not None and counts.why_none:
+        log.warning("%s: trained without reading exercises: %s. Such a model unlearns reading passages.", dataset.name, counts.why_none)
+    elif counts is not None and counts.n_too_long:
+        log.warning("%s: left out %d reading exercises that are longer than the model reads.", dataset.name, counts.n_too_long)
 
 
 def tokenized(tokenizer: Any, rows: Sequence[TrainingRow]) -> list[LabelledTokens]:
