@@ -55,8 +55,8 @@ class ExercisePassages:
             The passages; () if not all of the evidence may be shown, or there is none.
         """
         shelf = self._apart if example.id in self._others else self._every
-        gold = [shelf.by_id[id] for id in example.evidence if id in shelf.by_id] if example.answers else []
-        if example.answers and len(gold) < max(1, len(example.evidence)):
+        gold = [shelf.by_id[id] for id in dict.fromkeys(example.evidence) if id in shelf.by_id] if example.answers else []
+        if example.answers and len(gold) < max(1, len(set(example.evidence))):
             return ()
         rng = random.Random(f"reading exercise/{self._seed}/{example.id}")
         near, far = shelf.beside(example, gold, self._n, rng)
