@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rag_eval.errors import DataError
@@ -57,8 +57,13 @@ def _pools(dataset: QADataset) -> Sequence[list[ReadingExercise]]:
 
 def _not_asked(dataset: QADataset) -> list[Example]:
     """Solved questions that neither the test nor dev asks in the same words: the answer would be shown."""
+    return [one for one in unasked(dataset, dataset.others or dataset.train) if one.answers]
+
+
+def unasked(dataset: QADataset, examples: Iterable[Example]) -> list[Example]:
+    """Those of some questions that neither the test nor dev asks in the same words."""
     asked = {_words(one) for one in (*dataset.test, *dataset.dev)}
-    return [one for one in dataset.others or dataset.train if one.answers and _words(one) not in asked]
+    return [one for one in examples if _words(one) not in asked]
 
 
 def _words(example: Example) -> tuple[tuple[Turn, ...], str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from omegaconf import DictConfig, OmegaConf
 
-from rag_eval.adapt.knowledge_budget import budget, taught_rows
+from rag_eval.adapt.knowledge_budget import budget, taught_by
 from rag_eval.checks import check_adapter, check_questions, check_recorded, noted_overlap
 from rag_eval.config.build import build, dataset_of, system_of
 from rag_eval.config.check import check
@@ -118,10 +118,11 @@ def begun(spec: RunSpec, dataset: QADataset, questions: tuple[Example, ...], ans
     _ = system.generator.max_prompt_tokens  # refused before anything is learned, if there is no room for a prompt
     prompt = system.prompt.learn(dataset)
     _ = system.generator.count_tokens([prompt.render(one, ()) for one in questions])  # or if its chat template cannot put one
-    taught = taught_rows(system.adapter, system.generator, prompt, dataset, spec.seed)
-    knowledge = None if taught is None else budget(replace(dataset, test=questions), taught)
+    taught = taught_by(system.adapter, system.generator, prompt, dataset, spec.seed)
+    knowledge = None if taught is None else budget(replace(dataset, test=questions), taught.rows, taught.exercises)
     facts = known_before(spec, dataset, questions, system, prompt, overlap, form, knowledge)
     if taught is not None and isinstance(system.adapter, Teaching):
-        system = replace(system, adapter=system.adapter.with_rows(taught))
+        system = replace(system, adapter=system.adapter.with_rows(taught.rows))
     directory.begin(OmegaConf.to_yaml(OmegaConf.create(spec.to_config())), facts)
-    return Run(spec, dataset, questions, system, taught, answers, overlap.strata, facts, directory)
+    rows = None if taught is None else taught.rows
+    return Run(spec, dataset, questions, system, rows, answers, overlap.strata, facts, directory)

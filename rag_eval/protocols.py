@@ -26,6 +26,7 @@ from rag_eval.types import (
     Style,
     Timed,
     TrainingRow,
+    TrainingSet,
     Truncation,
     Weights,
 )
@@ -390,7 +391,7 @@ class TrainingData(Protocol):
 
     keeps_order: bool  # True: the rows are to be trained on in their order; False: in any, for it is random
 
-    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[TrainingRow]:
+    def training_set(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingSet:
         """One pass over the data.
 
         Args:
@@ -400,7 +401,7 @@ class TrainingData(Protocol):
             seed: seed of all choices and of the order.
 
         Returns:
-            The rows, in training order.
+            The rows, in training order, and where their reading exercises come from.
 
         Raises:
             DataError: if the dataset lacks what is to be trained on.

@@ -23,8 +23,8 @@ ABSTENTION = "unknown"  # what a system says, and gold says, where no document h
 Context = Literal["none", "retrieved", "gold", "gold among distractors", "random", "corpus", "recorded"]
 Weights = Literal["none", "base", "trained"]
 # Of a training row: a training question, a document, one in other words, something general, a question with
-# passages, a question about somebody of whom no document of the corpus tells.
-Source = Literal["qa", "documents", "paraphrase", "replay", "raft", "unknown"]
+# passages, a question about somebody of whom no document of the corpus tells, a reading exercise made of a training question.
+Source = Literal["qa", "documents", "paraphrase", "replay", "raft", "unknown", "reading"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,17 @@ class ReadingExercise:
 
     example: Example
     documents: tuple[Document, ...]  # in the order of the prompt
+
+
+@dataclass(frozen=True)
+class ExerciseCounts:
+    """How many reading exercises are trained on, and where they come from."""
+
+    n_brought: int = 0  # by the dataset, about documents that are not in its corpus
+    n_made: int = 0  # of training questions and passages of the corpus
+    n_unanswered: int = 0  # of those made, with passages that hold no answer
+    n_too_long: int = 0  # made and left out, because the model has fewer positions
+    why_none: str = ""  # none could be made; "" = some were, or none was wanted
 
 
 @dataclass(frozen=True)
@@ -387,6 +398,7 @@ class KnowledgeBudget:
     n_neither: int
     rows: Mapping[str, int] = field(default_factory=dict)  # trained on, by source; empty also where an earlier version did not count them
     n_beside_trained: int | None = None  # only retrievable, with all evidence asked about otherwise in training; None = not counted
+    exercises: ExerciseCounts | None = None  # None = this kind of training has none, or an earlier version did not count them
 
 
 @dataclass(frozen=True)
@@ -452,6 +464,14 @@ class TrainingRow:
         n = len(self.prompt)
         inside = None if self.literal is None else tuple((start, min(end, n)) for start, end in self.literal if start < n)
         return Formatted(self.prompt, self.is_templated, inside)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The rows of one pass over the training data."""
+
+    rows: Sequence[TrainingRow]  # in training order
+    exercises: ExerciseCounts | None = None  # None = this kind of training data has no reading exercises
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag_eval.adapt.data.documents import origin
-from rag_eval.adapt.data.tokenize import training_rows
+from rag_eval.adapt.data.tokenize import training_set
 from rag_eval.protocols import Adapter, Generator, PromptWriter, Teaching
 from rag_eval.text.normalize import normalize
-from rag_eval.types import Example, KnowledgeBudget, QADataset, TrainingRow
+from rag_eval.types import Example, ExerciseCounts, KnowledgeBudget, QADataset, TrainingRow, TrainingSet
 
 Asked = tuple[str, str]  # cluster, answer in normal form
 
 
-def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[TrainingRow] | None:
-    """Training rows of an adapter.
+def taught_by(adapter: Adapter, generator: Generator, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingSet | None:
+    """What an adapter trains on.
 
     Args:
         adapter: the adapter.
@@ -26,17 +26,17 @@ def taught_rows(adapter: Adapter, generator: Generator, prompt: PromptWriter, da
         seed: seed of the rows.
 
     Returns:
-        The rows; None if the adapter does not train.
+        The rows and the origin of their reading exercises; None if the adapter does not train.
 
     Raises:
         DataError: for any fault of the rows, before a model is loaded.
     """
     if not isinstance(adapter, Teaching):
         return None
-    return training_rows(adapter.data, generator, prompt, dataset, seed)  # type: ignore[arg-type]  # the configuration is checked for that
+    return training_set(adapter.data, generator, prompt, dataset, seed)  # type: ignore[arg-type]  # the configuration is checked for that
 
 
-def budget(dataset: QADataset, rows: Sequence[TrainingRow]) -> KnowledgeBudget:
+def budget(dataset: QADataset, rows: Sequence[TrainingRow], exercises: ExerciseCounts | None = None) -> KnowledgeBudget:
     """Coverage of the test questions by retrieval and by training. A fact is an answer about a cluster, as in the audit.
 
     Whether a model generalises from a trained question to another form of it (reversed, or combining several facts) is unknown. Such
@@ -45,6 +45,7 @@ def budget(dataset: QADataset, rows: Sequence[TrainingRow]) -> KnowledgeBudget:
     Args:
         dataset: the dataset as the system gets it.
         rows: the training rows.
+        exercises: counts of the reading exercises among them.
 
     Returns:
         The counts.
@@ -71,6 +72,7 @@ def budget(dataset: QADataset, rows: Sequence[TrainingRow]) -> KnowledgeBudget:
         n_neither=sides.count((False, False)),
         rows=dict(sorted(Counter(row.source for row in rows).items())),
         n_beside_trained=sum(one.held(beside) for one in only_retrievable),
+        exercises=exercises,
     )
 
 

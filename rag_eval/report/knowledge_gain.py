@@ -149,8 +149,8 @@ def _reading(keeps: bool | None, bare: Sequence[Arm], n: int, lost: str | None) 
         return (
             f"{form} What fine-tuning gains is compared between arms that were trained on the form. rag_format is no control of what "
             f"retrieval gains, for its adapter reads passages worse than the base model ({lost}); that gain is of the base model, by "
-            "a score that asks for no form. Reading exercises in training (adapter.data.reading_share, where the dataset has some) keep "
-            "an adapter reading. "
+            "a score that asks for no form. Reading exercises in training (adapter.data.reading_share; the dataset brings some, or "
+            "its training questions name their evidence) keep an adapter reading. "
             f"{intervals}"
         )
     return (

@@ -9,8 +9,8 @@ from typing import Any
 from rag_eval.adapt.data.documents import Documents
 from rag_eval.adapt.data.qa import QA
 from rag_eval.adapt.data.raft import Raft
-from rag_eval.adapt.data.tokenize import training_rows
-from rag_eval.adapt.knowledge_budget import asked_as_trained, budget, taught_rows
+from rag_eval.adapt.data.tokenize import training_rows, training_set
+from rag_eval.adapt.knowledge_budget import asked_as_trained, budget, taught_by
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.protocols import TrainingData
 from rag_eval.types import Document, Example, KnowledgeBudget, QADataset
@@ -69,8 +69,8 @@ def test_questions_in_another_form_than_training_asks_are_counted_apart_where_th
 
 def test_what_is_trained_on_is_known_of_adapters_that_train_and_of_no_other() -> None:
     adapter: Any = SimpleNamespace(data=QA(0.5), with_rows=list)
-    assert taught_rows(adapter, GENERATOR, PROMPT, PEOPLE_DATASET, 3) == training_rows(QA(0.5), GENERATOR, PROMPT, PEOPLE_DATASET, 3)
-    assert taught_rows(NoAdapter(), GENERATOR, PROMPT, PEOPLE_DATASET, 3) is None
+    assert taught_by(adapter, GENERATOR, PROMPT, PEOPLE_DATASET, 3) == training_set(QA(0.5), GENERATOR, PROMPT, PEOPLE_DATASET, 3)
+    assert taught_by(NoAdapter(), GENERATOR, PROMPT, PEOPLE_DATASET, 3) is None
 
 
 def test_whether_questions_were_learned_is_asked_of_those_alone_that_are_trained_on_without_passages() -> None:

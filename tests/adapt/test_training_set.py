@@ -18,10 +18,12 @@ import pytest
 from transformers import AutoTokenizer
 
 from rag_eval.adapt.data.documents import Documents, clusters_of
+from rag_eval.adapt.data.leaks import check_leaks
 from rag_eval.adapt.data.mixed import Mixed
-from rag_eval.adapt.data.qa import QA, row_of
+from rag_eval.adapt.data.qa import QA
+from rag_eval.adapt.data.question_rows import row_of
 from rag_eval.adapt.data.raft import Raft
-from rag_eval.adapt.data.tokenize import check_leaks, tokenized, training_rows
+from rag_eval.adapt.data.tokenize import tokenized, training_rows
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.generate.hf import HF
 from rag_eval.prompt import PromptTemplate
@@ -177,7 +179,7 @@ def test_a_document_that_is_too_long_stands_in_windows_that_fit_and_each_is_unde
 def test_a_window_has_room_for_its_title_and_for_a_begin_and_an_end_token() -> None:
     letters: Any = SimpleNamespace(n_positions=20, count_row_tokens=lambda rows: [len(row.completion) + 2 for row in rows])
     dataset = replace(PEOPLE_DATASET, documents=(Document("a", "abcd efgh ijkl", "Ada"), Document("b", "abcd efgh ijklm", "Ada")))
-    found = sorted((row.id, row.completion) for row in Documents(True, 0, "shuffled").rows(letters, PROMPT, dataset, 0))
+    found = sorted((row.id, row.completion) for row in Documents(True, 0, "shuffled").training_set(letters, PROMPT, dataset, 0).rows)
     assert found == [("a", "Ada\nabcd efgh ijkl"), ("b", "Ada\nabcd "), ("b", "Ada\nefgh ijklm")]
 
 
@@ -370,7 +372,12 @@ def test_what_a_question_has_in_common_by_chance_is_no_leak() -> None:
         (Documents(True, 4, "shuffled"), {}, r"expected 4 restatements of each document, found 3\. Set dataset\.n_restatements=4"),
         (Documents(False, None, "shuffled"), {"restated": {}}, "expected 1 restatements of each document, found 0"),
         (Mixed(0, 1.0, "others", 0.1), {"others": ()}, r"adapter\.data\.replay_share=0"),
-        (Mixed(0, 1.0, "reading", 0.1), {"reading": ()}, r"adapter\.data\.replay_share=0"),
+        (
+            Mixed(0, 1.0, "reading", 0.1),
+            {"reading": (), "train": tuple(replace(one, evidence=()) for one in TRAIN)},
+            r"to mix in: no training question .* names evidence in the corpus\. Set adapter\.data\.replay_share=0",
+        ),
+        (QA(0.0), {"train": (Example("n", "Where does Zoe live?", ()),)}, r"none of 1 training questions has an answer.*set it to null"),
         (Raft(3, 0.5), {"train": (replace(TRAIN[0], evidence=()),)}, "'train-Ada'.*mode=rag_finetune"),
         (Raft(3, 0.5), {"train": (replace(TRAIN[0], evidence=("gone",)),)}, "'train-Ada'.*mode=rag_finetune"),
     ],

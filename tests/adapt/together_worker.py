@@ -22,7 +22,7 @@ from rag_eval.adapt.trainer.job import take_part
 from rag_eval.adapt.trainer.process_group import all_gather, end_trainings
 from rag_eval.errors import RagEvalError
 from rag_eval.processes import n_processes, rank
-from rag_eval.types import TrainingRow
+from rag_eval.types import TrainingSet
 from tests.adapt.tiny_training import fitted, full, hf, lora
 
 
@@ -31,15 +31,16 @@ class Ordered:
 
     keeps_order = True
 
-    def rows(self, *given: Any) -> list[TrainingRow]:
-        return QA(0.0).rows(*given)
+    def training_set(self, *given: Any) -> TrainingSet:
+        return QA(0.0).training_set(*given)
 
 
 class Uneven(Ordered):
     """Of the first batch, the first process's rows begin with different words and the second's alike."""
 
-    def rows(self, *given: Any) -> list[TrainingRow]:
-        return [replace(row, prompt=f"{row.id} {row.prompt}") if at < 3 else row for at, row in enumerate(super().rows(*given))]
+    def training_set(self, *given: Any) -> TrainingSet:
+        rows = super().training_set(*given).rows
+        return TrainingSet([replace(row, prompt=f"{row.id} {row.prompt}") if at < 3 else row for at, row in enumerate(rows)])
 
 
 # Batches of six rows of eight: the second of an epoch holds two, so the second process is shown none of them.

@@ -13,7 +13,7 @@ from rag_eval.adapt.data.length_check import fits
 from rag_eval.errors import ConfigError, DataError
 from rag_eval.protocols import PromptWriter, Trainable
 from rag_eval.text.spans import span_of
-from rag_eval.types import Document, QADataset, TrainingRow
+from rag_eval.types import Document, QADataset, TrainingRow, TrainingSet
 
 _UNITS = re.compile(r"\S{1,40}\s*|\s+")  # units between which a text may be split
 
@@ -43,12 +43,12 @@ class Documents:
         self.has_originals, self.n_restated, self.order = has_originals, n_restated, order
         self.keeps_order = order == "grouped"
 
-    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[TrainingRow]:
+    def training_set(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingSet:
         self._check(dataset)
         rng = random.Random(f"documents/{seed}")
         rows = list(self._rows(dataset, generator))
         rng.shuffle(rows)
-        return grouped(rows) if self.keeps_order else rows
+        return TrainingSet(grouped(rows) if self.keeps_order else rows)
 
     def _rows(self, dataset: QADataset, generator: Trainable) -> Iterator[TrainingRow]:
         clusters = clusters_of(dataset)
@@ -103,7 +103,10 @@ def clusters_of(dataset: QADataset) -> Mapping[str, str]:
 
 def origin(document: Document) -> str:
     """Id of the document that a chunk belongs to; the own id of a whole document."""
-    place = span_of(document.meta)
+    try:
+        place = span_of(document.meta)
+    except ValueError:  # these words mean something else to its author
+        place = None
     return place.source if place else document.id
 
 

@@ -9,11 +9,12 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 
 from rag_eval.adapt.data.documents import clusters_of
-from rag_eval.adapt.data.qa import check_taught, row_of
+from rag_eval.adapt.data.qa import check_taught
+from rag_eval.adapt.data.question_rows import row_of
 from rag_eval.errors import DataError
 from rag_eval.protocols import PromptWriter, Trainable
 from rag_eval.text.normalize import normalize
-from rag_eval.types import Document, Example, QADataset, TrainingRow
+from rag_eval.types import Document, Example, QADataset, TrainingSet
 
 N_CANDIDATES = 64  # documents sampled per question; those with the most words in common with it become distractors
 
@@ -37,7 +38,7 @@ class Raft:
         """
         self.n_documents, self.gold_share = n_documents, gold_share
 
-    def rows(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> list[TrainingRow]:
+    def training_set(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingSet:
         check_taught(dataset)
         rng = random.Random(f"raft/{seed}")
         documents = {document.id: document for document in dataset.documents}
@@ -54,7 +55,7 @@ class Raft:
             rng.shuffle(passages)
             rows.append(row_of(generator, prompt, example, passages, "raft"))
         rng.shuffle(rows)
-        return rows
+        return TrainingSet(rows)
 
 
 def _distractors(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+from rag_eval.adapt.data.leaks import check_leaks
 from rag_eval.adapt.data.length_check import check_length
-from rag_eval.errors import DataError
 from rag_eval.models.tokenization import Tokenization
 from rag_eval.prompt import n_shared
 from rag_eval.protocols import PromptWriter, Trainable, TrainingData
-from rag_eval.text.normalize import normalize
-from rag_eval.text.quotation import quotations
-from rag_eval.types import QADataset, TrainingRow
+from rag_eval.types import ExerciseCounts, QADataset, TrainingRow, TrainingSet
+
+log = logging.getLogger(__name__)
 
 LabelledTokens = dict[str, list[int]]  # input_ids and labels
 
@@ -33,34 +34,38 @@ def training_rows(data: TrainingData, generator: Trainable, prompt: PromptWriter
     Raises:
         DataError: if a row contains a test or dev question or is too long, or the dataset lacks the required data.
     """
-    rows = data.rows(generator, prompt, dataset, seed)
-    check_length(rows, generator)
-    check_leaks(rows, dataset)
-    return rows
+    return list(training_set(data, generator, prompt, dataset, seed).rows)
 
 
-def check_leaks(rows: Sequence[TrainingRow], dataset: QADataset) -> None:
-    """Check that no row contains a test or dev question verbatim, ignoring case, punctuation and articles.
-
-    Not checked are very short questions, follow-up questions, and those that are also training questions, which `check_splits` handles.
+def training_set(data: TrainingData, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingSet:
+    """Rows of one epoch, checked for leaks and length, and the origin of their reading exercises.
 
     Args:
-        rows: training rows.
+        data: training data.
+        generator: the generator to be trained.
+        prompt: renders prompts.
         dataset: the dataset.
+        seed: seed of the rows.
+
+    Returns:
+        The rows with the counts of their reading exercises.
 
     Raises:
-        DataError: naming the first row and its question.
+        DataError: if a row contains a test or dev question or is too long, or the dataset lacks the required data.
     """
-    taught = {normalize(example.question) for example in dataset.train}
-    hidden = [one for one in (*dataset.test, *dataset.dev) if not one.history and normalize(one.question) not in taught]
-    texts = {str(at): f"{row.prompt} {row.completion}" for at, row in enumerate(rows)}
-    found = next(quotations(texts, {str(at): example.question for at, example in enumerate(hidden)}), None)
-    if found:
-        row, example = rows[int(found[0])], hidden[int(found[1])]
-        raise DataError(
-            f"{dataset.name}: leak: the training row of {row.source} {row.id!r} holds the question {example.id!r} word for word "
-            f"({example.question!r}). Take the question out of the test, or that text out of what is trained on (adapter/data=qa)."
-        )
+    made = data.training_set(generator, prompt, dataset, seed)
+    check_length(made.rows, generator)
+    check_leaks(made.rows, dataset)
+    _warn_lacking(dataset, made.exercises)
+    return made
+
+
+def _warn_lacking(dataset: QADataset, counts: ExerciseCounts | None) -> None:
+    """Log why there are no exercises where some are wanted, or how many are left out."""
+    if counts is not None and counts.why_none:
+        log.warning("%s: trained without reading exercises: %s. Such a model unlearns reading passages.", dataset.name, counts.why_none)
+    elif counts is not None and counts.n_too_long:
+        log.warning("%s: left out %d reading exercises that are longer than the model reads.", dataset.name, counts.n_too_long)
 
 
 def tokenized(tokenizer: Any, rows: Sequence[TrainingRow]) -> list[LabelledTokens]:

@@ -24,7 +24,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from rag_eval.adapt.data.length_check import check_length
-from rag_eval.adapt.data.qa import row_of
+from rag_eval.adapt.data.question_rows import dev_rows
 from rag_eval.adapt.data.tokenize import tokenized, training_rows
 from rag_eval.adapt.trainer.checkpoints import Checkpoints, Unsaved, trained_weights
 from rag_eval.adapt.trainer.distributed_trainer import DistributedTrainer, filled, part_randomly
@@ -99,7 +99,7 @@ class TrainingJob:
             DataError: if the dataset lacks the required data, or a row does not fit the model's context.
         """
         rows = training_rows(data, generator, prompt, dataset, seed) if made is None else made
-        dev = [row_of(generator, prompt, example, ()) for example in dataset.dev] if schedule.eval_every else []
+        dev = dev_rows(generator, prompt, dataset, rows) if schedule.eval_every else []
         if schedule.eval_every and not dev:
             raise DataError(
                 f"{dataset.name}: adapter.eval_every needs dev questions, found none. Set it to 0, or dataset.dev_share above 0."
