@@ -34,24 +34,30 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def open_page(chromium: Any) -> Iterator[Open]:
+def kept() -> dict[tuple[str, int, str], Watched]:
+    """Pages that tests have in common, by address, width and scheme."""
+    return {}
+
+
+@pytest.fixture
+def open_page(chromium: Any, kept: dict[tuple[str, int, str], Watched]) -> Iterator[Open]:
     """`open_page(address, width=380, scheme="dark")` opens a page in a window of its own.
 
-    A page that is asked for again is the same one, as the last test left it; `is_fresh` opens another.
+    A page that is asked for again is the same one, as the last test left it; `is_fresh` opens another, which is closed after the test.
     """
-    kept: dict[tuple[str, int, str], Watched] = {}
     with ExitStack() as stack:
 
         def call(address: str, width: int = 1100, scheme: str = "light", is_fresh: bool = False) -> Watched:
             key = (address, width, scheme)
-            if is_fresh or key not in kept:
-                context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            if key in kept and not is_fresh:
+                return kept[key]
+            context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            if is_fresh:
                 stack.callback(context.close)
-                made = watched(context.new_page(), address)
-                if is_fresh:
-                    return made
-                kept[key] = made
-            return kept[key]
+            found = watched(context.new_page(), address)
+            if not is_fresh:
+                kept[key] = found
+            return found
 
         yield call
 

@@ -97,7 +97,8 @@ def test_figures_are_seen(open_page: Open, address: str, made: Summary, width: i
     inside = """
     [...document.querySelectorAll('figure > svg text')].every(text => {
       const box = text.getBoundingClientRect(), svg = text.ownerSVGElement.getBoundingClientRect();
-      return box.width > 0 && box.left >= svg.left - 1 && box.right <= svg.right + 1 && box.bottom <= svg.bottom + 1;
+      return box.width > 0 && box.left >= svg.left - 1 && box.right <= svg.right + 1 && box.top >= svg.top - 1
+        && box.bottom <= svg.bottom + 1;
     })
     """
     assert one.of(inside)
