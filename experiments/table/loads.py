@@ -72,7 +72,7 @@ def loads(runs: Mapping[str, RecordedRun]) -> Loads | str:
     terms = (
         f"Right answers are told by {scoring_of(*records).label(measure)}. Costs are those of a month of {MONTH_H:g} hours at utilisation "
         f"{UTILISATION:g}, what is spent before the first question included; an update replaces a document in the index or trains anew. "
-        f"95 % of the answers come within {P95_MS / 1000:g} s. Prices {sheet.name} of {sheet.date}: {sheet.source}"
+        f"The 95th percentile of the time to an answer may be {P95_MS / 1000:g} s. Prices {sheet.name} of {sheet.date}: {sheet.source}"
     )
     return Loads(_sides(found), [_map(found, bound) for bound in BOUNDS], terms)
 

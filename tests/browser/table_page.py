@@ -65,7 +65,9 @@ def _curve(name: str) -> Curve:
         arm: tuple(Point(10.0**at, 0.9 - at / 10 - shift, 0.8 - at / 10 - shift, 0.95 - at / 10 - shift, 200) for at in range(1, 5))
         for arm, shift in (("rag", 0.0), ("hnsw", 0.1), *further)
     }
-    return Curve(f"curve-{name}", f"{name} by size", "documents", "exact match", series, log_x=True)
+    return Curve(
+        f"curve-{name}", f"{name} by size", "stage: 1 embed, 2 search, 3 prompt, 4 prefill, 5 decode", "exact match", series, log_x=True
+    )
 
 
 def _loads() -> Loads:

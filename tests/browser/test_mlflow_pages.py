@@ -115,9 +115,8 @@ def test_the_experiment_shows_its_runs(served: Served, open_page: Open, screensh
 
 
 def test_a_run_shows_its_metrics(served: Served, open_page: Open, screenshots: Path) -> None:
-    run, name = next(
-        (run, name) for run in served.runs.values() for name, value in sorted(run.data.metrics.items()) if is_telling(name, value)
-    )
+    scores = [(run, name) for run in served.runs.values() for name, value in sorted(run.data.metrics.items()) if is_telling(name, value)]
+    run, name = scores[0]
     one = open_page(served.page(run), is_fresh=True)
     one.page.get_by_placeholder("Search metrics").fill(name, timeout=1000 * PATIENCE_S)
     assert shown(one, name)
