@@ -110,7 +110,7 @@ def _sides(candidates: Sequence[Candidate]) -> Table:
     for one in candidates:
         cost = one.cost(UTILISATION)
         question = cost.query_usd
-        million = Figure(None) if question is None else Figure(*(1e6 * value for value in (question.mean, question.low, question.high)))
+        million = Figure(None) if question is None else Figure(1e6 * question.mean, 1e6 * question.low, 1e6 * question.high)
         size = "" if one.accuracy is None else f"{one.accuracy.n} ({one.accuracy.n_clusters})"
         accuracy, p95 = figure(one.accuracy), interval_figure(one.p95_ms)
         rows.append((one.name, accuracy, size, p95, Figure(cost.fixed_usd), million, Figure(cost.update_usd)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from experiments.effects.arms import ArmRun
 from experiments.study import Found
 from experiments.table.loads import Loads, first_world, loads
 from rag_eval.latency.record import CONDITIONS, LatencyRecord
 from rag_eval.latency.store import write_latency
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.table import Figure
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
 from tests.claims import every
@@ -79,6 +82,11 @@ def test_the_maps_stand_beside_what_they_rest_on(tmp_path: Path) -> None:
     assert [row[0] for row in made.sides.rows] == ["rag", "finetune"]
     texts = made.sides.texts(range(len(made.sides.columns)))
     assert every("0.983 [" in row[1] and row[2] == "120 (60)" for row in texts[1:])
+    # A second costs 0.15 / 3,600 / 0.5 for the machine and 0.045 * 0.18 / 3,600 for its electricity.
+    dear, cheap = (row[5] for row in made.sides.rows)
+    assert isinstance(dear, Figure)
+    assert isinstance(cheap, Figure)
+    assert (dear.value, cheap.value) == (pytest.approx(85.58, rel=1e-3), pytest.approx(85.58 / 4, rel=1e-3))
     assert every(part in made.terms for part in ("exact match", "utilisation 0.5", "may be 10 s", "laptop_cpu"))
 
 
