@@ -1,9 +1,10 @@
 """Tests by tier, told from what they need; a unit test that needs more than its tier allows fails.
 
-    unit   no model, no command, no process, none of the libraries that take seconds to load
-    flow   all others that make up the first look: commands, models that answer, a few that train
-    train  further trainings
-    slow   longer than half a minute
+    unit     no model, no command, no process, none of the libraries that take seconds to load
+    flow     all others that make up the first look: commands, models that answer, a few that train
+    train    further trainings
+    slow     longer than half a minute
+    browser  pages in a headless Chromium
 
 A test is in the tier that it or its file is marked with. Without a mark it is `flow` where it runs a command or its file imports one of
 those libraries, else `unit`.
@@ -21,7 +22,7 @@ from typing import Any
 
 import pytest
 
-TIERS = ("unit", "flow", "train", "slow")
+TIERS = ("unit", "flow", "train", "slow", "browser")
 ROOT = Path(__file__).parents[1]
 IMPORT = re.compile(r"^(?:import (?P<modules>[^#\n]+)|from (?P<source>\S+) import (?P<names>\([^)]*\)|[^#\n]+))", re.MULTILINE)
 MODELS = {"torch", "transformers", "peft", "trl", "accelerate", "sentence_transformers", "torchmetrics"}  # all load torch

@@ -22,6 +22,7 @@ from experiments.options import choice, several
 from experiments.study import Found, Report, Run, Study, form_notes
 from experiments.table.claims import Finding, Results, judge
 from experiments.table.html.summary import Summary, write_summary
+from experiments.table.loads import first_world, loads
 from experiments.table.presets import PRESETS, Preset
 from experiments.table.report import as_data, cells_section, claims_section
 from experiments.table.row import Row
@@ -170,7 +171,8 @@ def report(options: Options, found: Found[Any, Any]) -> Report:
     def files(out: Path, told: Sequence[str]) -> list[Path]:
         blocks = blocks_of(found)
         arms = {arm: run.record for block in reversed(blocks) for arm, run in block.runs.items()}
-        page = Summary(STUDY.title, size.measured_on, findings, curves, matrix(blocks), arms, told)
+        by_load = loads(first_world(found, size.seeds[0]))
+        page = Summary(STUDY.title, size.measured_on, findings, curves, matrix(blocks), arms, told, by_load)
         write_atomically(out / DATA, json.dumps({"schema_version": 1, "notes": list(told), **data}, indent=1, allow_nan=False) + "\n")
         return [*write_summary(page, out), out / DATA]
 

@@ -20,23 +20,25 @@ from experiments.table.claims import Finding, Kind, Missing, Number, Results, Si
 from experiments.table.html.answer import answer, speaks_for, winner
 from experiments.table.html.questions import QUESTIONS, Asked, answered
 from experiments.table.html.summary import Summary, html_of, not_measured, write_summary
+from experiments.table.loads import LoadMap, Loads
 from experiments.table.presets import PRESETS
 from experiments.table.rows import ROWS
-from rag_eval.record.load import RecordedRun, read_run
+from rag_eval.record.load import read_run
 from rag_eval.recorded_texts import texts_of
 from rag_eval.report.curve import Curve, Point
-from rag_eval.report.html.matrix import Block, Matrix, matrix
+from rag_eval.report.decision.decision import WinnerMap
+from rag_eval.report.html.matrix import Matrix, matrix
 from rag_eval.report.html.texts import Texts
+from rag_eval.report.table import Figure, Table
 from rag_eval.stats.verdict import Claim, Word
 from rag_eval.testing.finished_runs import write_run
-from rag_eval.types import Document, Example, Prompt
 from tests.claims import every, none_of
 from tests.commands import Ended
+from tests.experiments.made_matrix import hand_made
 
 Command = Callable[..., Ended]
 VOID = {"meta", "link", "input", "br"}
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\u202egnp.exe</script>"
-SCORES = ("answer/em", "answer/contains", "answer/f1")
 NUMBERS: Mapping[Word, Number | Missing] = {
     "SUPPORTED": Number(0.4, 0.3, 0.5, 200, 60, 1.2, 0.32, 0.48, 0.1),
     "REFUTED": Number(-0.4, -0.5, -0.3, 200, 60, 1.2, -0.48, -0.32, 0.1),
@@ -94,31 +96,17 @@ def summary(found: Matrix, text: str = "It is so.") -> Summary:
         "Inference time": [finding("INCONCLUSIVE", "RAG", "con", "tuned-is-faster", text)],
     }
     curve = Curve("recall-by-size", text, text, "recall", {text: (Point(1e3, 0.9, 0.8, 1.0, 9), Point(1e4, 0.8)), "b": (Point(1e3, 0.5),)})
-    return Summary("Fine-tuning versus RAG", text, rows, {"Customization": [curve]}, found, {}, [text])
+    return Summary("Fine-tuning versus RAG", text, rows, {"Customization": [curve]}, found, {}, [text], LOADS)
 
 
-def hand_made(root: Path, n: int = 4, text: str = "x y", passage: str = "A passage.") -> Matrix:
-    """Questions of which a searching arm answers every other one and a trained arm the rest."""
-    example = {f"q{at}": Example(f"q{at}", f"{text}? {at}", (text,), evidence=(f"d{at}",)) for at in range(n)}
-    documents = {f"d{at}": Document(f"d{at}", f"{at} {passage}", title=f"{text} {at}") for at in range(n + 2)}
-    blocks: dict[str, RecordedRun] = {}
-    for arm, (context, weights) in ARMS.items():
-        rows = [{**dict.fromkeys(SCORES, float((at + len(arm)) % 2)), "prompt/holds_evidence": float(at % 3 > 0)} for at in range(n)]
-        shown = [(f"d{at}", f"d{at + 1}", f"d{at + 2}") if context != "none" else () for at in range(n)]
-        said = {f"q{at}": {"text": f"{text} {arm}", "in_prompt": shown[at]} for at in range(n)}
-        blocks[arm] = write_run(root, arm, arm, rows, predictions=said, context=context, weights=weights)
-    prompts = {id: Prompt((("user", f"{text} {one.question}"),), "", "") for id, one in example.items()}
-    return matrix([Block("", blocks, {arm: Texts(example, documents, prompts) for arm in blocks})])
-
-
-ARMS = {
-    "closed_book": ("none", "base"),
-    "finetune": ("none", "trained"),
-    "rag": ("retrieved", "base"),
-    "rag_finetune": ("retrieved", "trained"),
-    "raft": ("retrieved", "trained"),
-    "oracle": ("gold", "base"),
-}
+LOADS = Loads(
+    Table("What the maps rest on", "Of the first world.", ("side", "p95, ms"), (("rag", Figure(60.0)),)),
+    [
+        LoadMap("Which side costs less", WinnerMap((10.0, 1e3), (0.1, 1e3), (("rag", "finetune"), ("rag", "no winner")))),
+        LoadMap("Which side is right and costs less", None, "neither side meets it"),
+    ],
+    "Costs are those of a month.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +239,7 @@ def test_colours_of_text_have_contrast(page: str, scheme: int) -> None:
     colors = dict(re.findall(r"--(\w+):(#\w+)", re.findall(r":root\{([^}]*)\}", page)[scheme]))
     backgrounds, inks = ("bg", "box"), ("ink", "soft", "link", "good", "bad", "mid", "none")
     assert every(contrast(colors[one], colors[other]) >= 4.5 for one in inks for other in backgrounds)
-    assert every(contrast(colors["ink"], colors[other]) >= 4.5 for other in ("mark", "gold"))
+    assert every(contrast(colors["ink"], colors[other]) >= 4.5 for other in ("mark", "gold", "first", "second"))
 
 
 def contrast(one: str, other: str) -> float:
@@ -268,7 +256,7 @@ def luminance(color: str) -> float:
 
 
 def test_contents_stand_in_their_order(page: str) -> None:
-    titles = ["The answer", "Row by row", "Question by question", "Conditions", "What people ask"]
+    titles = ["The answer", "Row by row", "Question by question", "Conditions", "What people ask", "Which side at which load"]
     assert re.findall(r"<h2[^>]*>([^<]*)</h2>", page) == titles
 
 
@@ -282,8 +270,30 @@ def test_a_cell_says_verdict_number_interval_n_and_clusters_and_leads_to_its_cla
 
 def test_what_no_claim_answers_is_not_measured(page: str) -> None:
     asked = page[page.index('id="asked"') :]
-    assert re.search(r"below 100 examples use RAG&#34;\?</dt>\s*<dd>not measured</dd>", asked)
-    assert re.search(r"How much slower is RAG\?</dt>\s*<dd><span[^>]*>INCONCLUSIVE", asked)
+    assert re.search(r"Does a fine-tuned model forget\?</dt>\s*<dd>not measured</dd>", asked)
+    assert re.search(r"How much slower is RAG\?</dt>\s*<dd><ul>\s*<li><span[^>]*>INCONCLUSIVE", asked)
+    assert re.search(r"below 100 examples use RAG&#34;\?</dt>\s*<dd><p>No training has so few examples", asked)
+
+
+def test_a_claim_of_the_table_without_a_number_is_folded_behind_its_count(page: str) -> None:
+    cell = page[page.index('data-cell="fine-tuning, pro"') : page.index('data-cell="fine-tuning, con"')]
+    assert re.search(r"<details><summary><span[^>]*>1 NOT MEASURED</span></summary><ul>\s*<li><a href=\"#claim-c\"", cell)
+    assert cell.index("SUPPORTED") < cell.index("NOT MEASURED")
+
+
+def test_the_page_says_which_side_costs_less_at_which_load(page: str) -> None:
+    loads = page[page.index('id="loads"') :]
+    assert "Costs are those of a month." in loads
+    assert every(f'<th scope="col">{n} a day</th>' in loads for n in ("10", "1,000"))
+    assert re.search(r'<th scope="row">0.1</th><td class="first">rag</td><td class="second">finetune</td>', loads)
+    assert re.search(r'<th scope="row">1,000</th><td class="first">rag</td><td class="none">no winner</td>', loads)
+    assert "No winner at any load: neither side meets it." in loads
+    assert "Of the first world." in loads
+
+
+def test_where_the_loads_were_not_decided_the_page_says_why(tmp_path: Path) -> None:
+    page = html_of(replace(summary(hand_made(tmp_path)), loads="finetune: not run"))
+    assert "Not measured: finetune: not run." in page[page.index('id="loads"') :]
 
 
 def test_filters_need_no_script(page: str) -> None:

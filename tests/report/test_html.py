@@ -176,6 +176,13 @@ def test_everything_of_a_figure_stands_inside_it() -> None:
     assert every(0 <= x <= width and 0 <= y <= height for x, y in places)
 
 
+def test_a_long_title_of_the_lower_axis_is_told_on_two_lines() -> None:
+    title = "stage: 1 embed, 2 search, 3 prompt, 4 prefill, 5 decode"
+    chart = line_chart(Curve("a", "a", title, "y", {"b": (Point(1, 1), Point(2, 2))}))
+    assert ">stage: 1 embed, 2 search, 3 prompt, 4<" in chart
+    assert ">prefill, 5 decode<" in chart
+
+
 def test_a_figure_of_nothing_is_drawn() -> None:
     empty = Curve("none", "None", "x", "y", {"a": (Point(math.nan, 1.0), Point(1.0, math.inf))})
     assert ElementTree.fromstring(line_chart(empty)).findall(f"{SVG}g")

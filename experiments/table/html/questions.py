@@ -14,6 +14,7 @@ class Asked:
 
     text: str
     claims: tuple[str, ...]  # ids of those that answer it; () = none does
+    remark: str = ""  # what these claims leave open
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Answered:
     """A question with the claims that answer it."""
 
     text: str
-    findings: tuple[tuple[str, Finding], ...]  # each with its row; () = not measured
+    findings: tuple[tuple[str, Finding], ...]  # each with its row, those with a number first; () = no claim of these rows answers it
+    remark: str
 
 
 QUESTIONS = (
@@ -61,10 +63,17 @@ QUESTIONS = (
         "Train on documents or on question-answer pairs?",
         ("data-dependency/fine-tuning-told-once", "data-dependency/fine-tuning-restatements", "data-dependency/fine-tuning-enough"),
     ),
-    Asked("How many examples does it take?", ("data-dependency/fine-tuning-one-phrasing", "data-dependency/fine-tuning-phrasings")),
+    Asked(
+        "How many examples does it take?",
+        ("data-dependency/fine-tuning-enough", "data-dependency/fine-tuning-one-phrasing", "data-dependency/fine-tuning-phrasings"),
+    ),
     Asked("Are both together better?", ("customization/fine-tuning-reading",)),
     Asked("How much slower is RAG?", ("tuned-is-faster", "tuned-is-faster-at-equal-length", "retrieval-step-is-felt")),
-    Asked('Is it true that "below 100 examples use RAG"?', ()),
+    Asked(
+        'Is it true that "below 100 examples use RAG"?',
+        ("data-dependency/rag-untrained", "data-dependency/fine-tuning-told-once", "data-dependency/fine-tuning-one-phrasing"),
+        "No training has so few examples; measured is each side without examples about what is asked, and with one of each fact.",
+    ),
     Asked(
         'Is it true that "fine-tuning pays from 100,000 queries a month"?',
         ("pays-at-utilisation-10", "pays-at-utilisation-50", "pays-at-utilisation-100"),
@@ -83,4 +92,5 @@ def answered(findings: Mapping[str, Sequence[Finding]], questions: Sequence[Aske
         One for each question, in their order.
     """
     by_id = {one.claim.id: (name, one) for name, those in findings.items() for one in those}
-    return [Answered(asked.text, tuple(by_id[id] for id in asked.claims if id in by_id)) for asked in questions]
+    known = [(asked, [by_id[id] for id in asked.claims if id in by_id]) for asked in questions]
+    return [Answered(asked.text, tuple(sorted(those, key=lambda one: one[1].number is None)), asked.remark) for asked, those in known]

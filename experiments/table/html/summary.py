@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.table.claims import Finding, Kind, Side
-from experiments.table.html.answer import SIDES, WORDS, answer
+from experiments.table.html.answer import SIDES, answer
 from experiments.table.html.questions import answered
+from experiments.table.loads import ARMS, Loads
 from experiments.table.report import declared
 from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
@@ -47,6 +48,7 @@ class Summary:
     matrix: Matrix
     arms: Mapping[str, RunRecord] = field(default_factory=dict)  # a run of each arm of the matrix
     notes: Sequence[str] = ()  # where the numbers come from, and what failed
+    loads: Loads | str = "no side was run"  # which side costs less at which load, or why that is not known
 
 
 def html_of(summary: Summary) -> str:
@@ -61,7 +63,14 @@ def html_of(summary: Summary) -> str:
     made = environment(Path(__file__).parent / "templates")
     made.filters["label"] = label_of
     made.globals.update(
-        cell=_cell, claim_id=_claim_id, declared=declared, found=found, size=size, tone_of=TONES.__getitem__, words=WORDS, CELLS=CELLS
+        cell=_cell,
+        claim_id=_claim_id,
+        declared=declared,
+        found=found,
+        size=size,
+        tints=dict(zip(ARMS, ("first", "second"), strict=True)),
+        tone_of=TONES.__getitem__,
+        CELLS=CELLS,
     )
     return made.get_template("summary.html").render(
         summary=summary,

@@ -28,7 +28,7 @@ def differing_settings(arms: Mapping[str, RunRecord]) -> Table:
     names = dict.fromkeys(name for those in settings.values() for name in those)
     rows = [(name, *(_value(those, name) for those in settings.values())) for name in names]
     header = (Column("setting", kind="text"), *(Column(arm, kind="text") for arm in arms))
-    reading = f"Settings in which the arms differ; {NOT_SET}: the arm has no such setting. Folders are told by their last name."
+    reading = f"Those in which the arms differ; {NOT_SET}: the arm has no such setting. Folders are told by their last name."
     return Table("Settings", reading, header, tuple(row for row in rows if len(set(row[1:])) > 1))
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from xml.sax.saxutils import escape
 
 from rag_eval.report.curve import Curve, Point
 from rag_eval.report.html.axis import Axis, axis, tick_text
 from rag_eval.report.html.visible import element_id, visible
 
-WIDTH, HEIGHT = 520, 340
-LEFT, TOP, BOTTOM = 58, 14, 52
-LONGEST_NAME = 18  # characters of a name beside its line; the legend has it in full
-LONGEST_TITLE = 52  # of an axis
-CHARACTER = 7.2  # width of one, about
+WIDTH, HEIGHT = 440, 328
+LEFT, TOP, BOTTOM = 58, 14, 60
+LONGEST_NAME = 16  # characters of a name beside its line; the legend has it in full
+LONGEST_TITLE = 44  # of an axis; of the lower one a line, of which there are two
+CHARACTER = 8.4  # width of one, of wide ones
 LINE = 15  # height of a line of text
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 5", "4 2 1 2")
 N_COLORS = len(DASHES)
@@ -133,8 +134,9 @@ def _axes(curve: Curve, across: Axis, up: Axis) -> Iterator[str]:
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM + 5}"/>'
         yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 19}" text-anchor="middle">{tick_text(value)}</text>'
     yield f'<line class="axis" x1="{LEFT}" x2="{across.end:.1f}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
-    x_title, y_title = _text(_short(curve.x, LONGEST_TITLE)), _text(_short(curve.y, LONGEST_TITLE - 14))
-    yield f'<text x="{(LEFT + across.end) / 2:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{x_title}</text>'
+    for at, line in enumerate(wrap(visible(curve.x), LONGEST_TITLE, max_lines=2, placeholder="…")):
+        yield f'<text x="{(LEFT + across.end) / 2:.1f}" y="{HEIGHT - 22 + LINE * at}" text-anchor="middle">{escape(line)}</text>'
+    y_title = _text(_short(curve.y, LONGEST_TITLE - 6))
     middle = (TOP + HEIGHT - BOTTOM) / 2
     yield f'<text transform="translate(14 {middle:.1f}) rotate(-90)" text-anchor="middle">{y_title}</text>'
 
