@@ -118,22 +118,50 @@ def dense(spec: RunSpec, embedder: Embedder, index: Index, cache: Path) -> Dense
 def timed(system: System, dataset: QADataset, size: Size, run_id: str) -> dict[str, LatencyRecord]:
     """The same questions with nothing else going on and with a document written beside each, in alternation.
 
-    The writer is one thread; what it cannot finish beside a question it goes on with beside the next.
+    A document is written by one thread from when a question is asked. The next question is asked when it has been written, so that no
+    question meets a write of another one.
     """
     protocol = LatencyProtocol("single_stream", size.n_queries, N_WARM_UP, size.n_blocks, None, None, "warm", 0)
-    documents = _revised(dataset.documents)
-    pending: list[Future[object]] = []
-    with ThreadPoolExecutor(1) as writer:
-
-        def write() -> None:
-            pending.append(writer.submit(system.retriever.add, [next(documents)]))
-
-        receiving = Receiving(system.retriever, system.prompt, system.adapter, system.generator, write)
+    with ThreadPoolExecutor(1) as thread:
+        writer = Writer(thread, system.retriever.add, _revised(dataset.documents))
+        receiving = Receiving(system.retriever, system.prompt, system.adapter, system.generator, writer.begin)
         systems = {QUIET: system, BUSY: receiving}
-        records = measure(systems, dataset.test, protocol, "live", dict.fromkeys(systems, run_id))
-    for one in pending:
-        one.result()  # raises what the writer met
+        records = measure(systems, dataset.test, protocol, "live", dict.fromkeys(systems, run_id), now=writer.clock)
     return {one.arm: one for one in records}
+
+
+class Writer:
+    """Writes documents in a thread, one beside each question that is timed, and none beside those of the warm-up."""
+
+    def __init__(self, thread: ThreadPoolExecutor, add: Callable[[list[Document]], object], documents: Iterator[Document]) -> None:
+        """Configure the writer.
+
+        Args:
+            thread: runs the writes.
+            add: writes documents.
+            documents: written one after the other.
+        """
+        self._thread, self._add, self._documents = thread, add, documents
+        self._pending: list[Future[object]] = []
+        self._is_timing = False
+
+    def begin(self) -> None:
+        """Begin to write the next document, if the clock runs; returns at once."""
+        if self._is_timing:
+            self._pending.append(self._thread.submit(self._add, [next(self._documents)]))
+
+    def clock(self) -> float:
+        """Read the clock, then wait until all has been written that was begun.
+
+        Returns:
+            Seconds, as they were before waiting.
+        """
+        seconds = time.perf_counter()
+        self._is_timing = True
+        for one in self._pending:
+            one.result()  # raises what the write met
+        self._pending.clear()
+        return seconds
 
 
 def written(retriever: Dense, dataset: QADataset) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:

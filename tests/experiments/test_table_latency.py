@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,11 +21,12 @@ from experiments.table.inference_time import (
     slower_while_written_to,
     training_by_writing,
 )
-from experiments.table.live import LIVE, Live
+from experiments.table.live import LIVE, Live, Writer
 from experiments.table.presets import PRESETS
 from experiments.table.sessions import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import write_latency
+from rag_eval.types import Document
 from tests.experiments.table_results import pooled, results, run, timed
 
 SIZE = Size(n_queries=4, n_blocks=2)
@@ -150,3 +155,45 @@ def test_a_session_of_another_protocol_is_not_taken_for_it(folders: dict[str, Pa
     write_latency(folders["finetune"], tuned(100, 200, 100, 200))
     assert recorded_session(folders, lambda record: SIZE.fits(record, None)) is not None
     assert recorded_session(folders, lambda record: size.fits(record, forced_tokens)) is None
+
+
+def test_a_question_is_asked_when_what_was_written_beside_the_one_before_is_done() -> None:
+    written: list[str] = []
+    may_end = threading.Event()
+
+    def add(documents: list[Document]) -> None:
+        may_end.wait(60)
+        written.extend(one.id for one in documents)
+
+    with ThreadPoolExecutor(1) as thread:
+        writer = Writer(thread, add, (Document(f"d{at}", "text") for at in range(9)))
+        writer.begin()  # of the warm-up, beside which nothing is written
+        writer.clock()
+        writer.begin()
+        assert written == []
+        later = thread_of(lambda: may_end.set())
+        before = time.perf_counter()
+        read = writer.clock()
+        later.cancel()
+        assert written == ["d0"]
+        assert read < before + 0.2  # the clock was read before the wait
+        assert time.perf_counter() - read >= 0.2
+
+
+def thread_of(work: Callable[[], None]) -> threading.Timer:
+    """Does the work a little later."""
+    timer = threading.Timer(0.3, work)
+    timer.start()
+    return timer
+
+
+def test_a_write_that_fails_is_raised_at_the_next_reading_of_the_clock() -> None:
+    def add(_: list[Document]) -> None:
+        raise ValueError("no room")
+
+    with ThreadPoolExecutor(1) as thread:
+        writer = Writer(thread, add, iter([Document("d0", "text")]))
+        writer.clock()
+        writer.begin()
+        with pytest.raises(ValueError, match="no room"):
+            writer.clock()
