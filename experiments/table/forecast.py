@@ -29,7 +29,8 @@ class Forecast:
     def text(self) -> str:
         """In a line."""
         taken = "how long they take was not measured" if self.seconds is None else f"about {duration(self.seconds)} on two cores"
-        counted = f"{self.n_runs} runs, {self.n_trainings} trainings among them, and {self.n_other} other measurements"
+        trainings = "1 training" if self.n_trainings == 1 else f"{self.n_trainings} trainings"
+        counted = f"{self.n_runs} runs, {trainings} among them, and {self.n_other} other measurements"
         return f"{counted}: {taken}; what is on disk is taken from there"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,12 +21,13 @@ from experiments.table import adaptability, customization, data_dependency
 from experiments.table.claims import Measured, Missing, Number, Results, TableClaim, detectable, judge
 from experiments.table.command import Options, arms_of, before, left_out, runs, sweeps_of
 from experiments.table.customization import ALONE, TENANTS, TOGETHER, has_form, serving
-from experiments.table.declare import BY_POWER
+from experiments.table.declare import ANY, BY_POWER
 from experiments.table.forecast import forecast, trained_on
 from experiments.table.html.questions import QUESTIONS
 from experiments.table.measures import geometric_mean, learning_seconds, ratio_of_learning
 from experiments.table.numbers import number_of
 from experiments.table.presets import PRESETS, Preset
+from experiments.table.real_text import MEASURE, NAMED, settings_in
 from experiments.table.report import CELLS, as_data
 from experiments.table.row import Point, Row
 from experiments.table.rows import ROWS as EVERY_ROW
@@ -33,7 +35,7 @@ from rag_eval.config.check import check
 from rag_eval.config.compose import composed
 from rag_eval.score.primary import CONTAINS, EM, train_phrasing
 from rag_eval.stats.estimate import estimate
-from rag_eval.testing.finished_runs import facts
+from rag_eval.testing.finished_runs import facts, write_run
 from rag_eval.types import Estimate
 from tests.claims import every, none_of
 from tests.experiments.pools_of_effects import prediction
@@ -171,7 +173,7 @@ def test_a_claim_says_what_is_compared_its_threshold_and_its_source(claim: Table
     assert claim.source.startswith("2.")
     assert claim.needs
     assert math.isfinite(claim.claim.threshold)
-    assert set(claim.metrics) <= {EM, CONTAINS}
+    assert claim.metrics == ANY or set(claim.metrics) <= {EM, CONTAINS}
 
 
 THRESHOLDS = {  # of the protocol, as they were declared, with five points where its two cannot be shown
@@ -335,6 +337,7 @@ ELSEWHERE = {  # claims whose numbers have tests of their own
     "customization/fine-tuning-resources",
     "customization/rag-errors",
     "adaptability/fine-tuning-update-time",
+    *(f"data-dependency/rag-real-text-{name.lower()}" for name in NAMED),
 }
 
 
@@ -559,6 +562,40 @@ def test_versions_are_the_runs_of_an_arm_and_policies_stand_at_their_seconds() -
     ((policy, (point,)),) = found["adaptability-policies-changed"].series.items()
     assert (policy, point.x, point.mean) == ("continue", 20.0, 0.75)
     assert isinstance(point, Point)
+
+
+# On real text
+
+
+def measured(work: Mapping[str, Any]) -> Results:
+    """Measurements that are no runs of arms, by name."""
+    found: Found[str, Any] = Found()
+    found.update(work)
+    return Results(work=found)
+
+
+def test_the_evidence_in_real_text_is_found_as_often_as_the_search_says(tmp_path: Path) -> None:
+    rows = [{MEASURE: float(at % 4 > 0)} for at in range(40)]
+    searched = write_run(tmp_path, "bm25", "bm25", rows)
+    claim = CLAIMS["data-dependency/rag-real-text-gard"]
+    one = number(claim.measure(measured({"search in GARD": searched}), ""))
+    assert (one.mean, one.n, one.n_clusters) == (0.75, 40, 20)
+
+
+def test_without_a_folder_of_real_data_nothing_is_searched_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAG_EVAL_DATA", raising=False)
+    made = {run.key: run.make(Found()) for run in data_dependency.work(WIDE, Options(preset="laptop").plan)}
+    assert set(made) == {"search in GARD", "search in QED", "search in SQuAD2"}
+    found = judge(CLAIMS["data-dependency/rag-real-text-gard"], measured(made))
+    assert (found.verdict.word, found.reason) == ("NOT MEASURED", "RAG_EVAL_DATA names no folder of real data")
+    assert data_dependency.work(CI, Options().plan) == []
+
+
+@pytest.mark.real
+def test_the_searches_in_real_text_are_settings_that_hold_together() -> None:
+    for name in NAMED:
+        spec = check(composed(settings_in(Options(preset="laptop").plan, name, Path(os.environ["RAG_EVAL_DATA"]))))
+        assert spec.mode.name == "retrieval"
 
 
 # What must hold for a number to say anything
