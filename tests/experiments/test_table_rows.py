@@ -121,18 +121,18 @@ def test_margins_are_those_that_the_worlds_of_the_wide_presets_can_show() -> Non
 def test_real_trains_at_most_a_dozen_times_and_three_times_what_the_headline_is_about() -> None:
     options = Options(preset="real")
     arms, sweeps = arms_of(options.chosen, options.size), sweeps_of(options.chosen, options.size)
-    told = forecast(options.size, arms, sweeps, 9)
+    told = forecast(options.size, arms, sweeps, 12)
     assert told.n_trainings <= 12
     assert told.seconds is not None
     assert told.seconds <= 8 * 3600
     assert "finetune" in arms
     assert len(options.size.seeds) == 3
-    assert before(options).startswith(f"{told.n_runs} runs, {told.n_trainings} trainings among them, and 9 other measurements: about ")
+    assert before(options).startswith(f"{told.n_runs} runs, {told.n_trainings} trainings among them, and 12 other measurements: about ")
 
 
 def test_the_laptop_preset_is_told_to_take_no_more_than_75_minutes() -> None:
     options = Options(preset="laptop")
-    told = forecast(options.size, arms_of(options.chosen, options.size), sweeps_of(options.chosen, options.size), 9)
+    told = forecast(options.size, arms_of(options.chosen, options.size), sweeps_of(options.chosen, options.size), 12)
     assert told.seconds is not None
     assert told.seconds <= 75 * 60
 
