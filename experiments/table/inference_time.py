@@ -228,7 +228,7 @@ def work(preset: Preset, plan: Plan) -> Sequence[Run[Any, Any]]:
 
 def size_of(preset: Preset) -> Size:
     """Of the sessions of a preset."""
-    return WIDE if preset.is_wide else NARROW
+    return WIDE if preset.is_wide and preset.n_questions >= WIDE.n_queries else NARROW
 
 
 def curves(_: Preset, found: Results) -> Sequence[Curve]:

@@ -35,6 +35,7 @@ class Preset:
     overrides: tuple[str, ...] = ()  # settings of every run
     recipe: tuple[str, ...] = ()  # settings of every training, in place of those of the embedded model
     n_phrasings: int = 6  # training questions a fact, where they are not swept
+    n_questions: int = 160  # that are asked about a world, at least
     first_world: tuple[str, ...] = ()  # arms that are run in the first world alone, so that they have one training
     left_out: tuple[str, ...] = ()  # arms and measurements of wide presets that would take too long
     pace: Pace | None = None  # None = not measured
@@ -66,9 +67,10 @@ PRESETS: dict[str, Preset] = {
         True,
         SIZES,
         "SmolLM2-135M-Instruct",
-        overrides=("dataset.n_phrasings=1", "limit=100", "generator.dtype=float32"),
+        overrides=("dataset.n_phrasings=1", "dataset.questions.n_answerable=100", "generator.dtype=float32"),
         recipe=("adapter.learning_rate=0.001", "adapter.epochs=null", "adapter.alpha=32", "adapter.batch_size=16", "dataset.n_phrasings=1"),
         n_phrasings=1,
+        n_questions=100,
         first_world=REAL_FIRST_WORLD,
         left_out=REAL_LEFT_OUT,
         pace=Pace(1500, 150, 20, 2400),

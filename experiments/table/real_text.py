@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from experiments.effects.arms import Plan
 from experiments.retrieval import SETS
-from experiments.study import Run, recorded
+from experiments.study import Found, Run, recorded
 from experiments.table.claims import Measure, Measured, Missing, Results
 from experiments.table.numbers import mean_of
 from rag_eval.record.load import RecordedRun
@@ -30,10 +31,10 @@ def work_of(name: str) -> str:
 
 def searches(plan: Plan) -> list[Run[Any, Any]]:
     """A run of each set; Missing where RAG_EVAL_DATA names no folder."""
-    return [Run(work_of(name), lambda _, name=name: _searched(plan, name)) for name in NAMED]
+    return [Run(work_of(name), partial(_searched, plan, name)) for name in NAMED]
 
 
-def _searched(plan: Plan, name: str) -> RecordedRun | Missing:
+def _searched(plan: Plan, name: str, _: Found[Any, Any]) -> RecordedRun | Missing:
     folder = os.environ.get("RAG_EVAL_DATA", "")
     if not folder or not Path(folder).is_dir():
         return Missing("RAG_EVAL_DATA names no folder of real data")

@@ -17,7 +17,7 @@ from experiments.effects.arms import PRIOR, ArmRun, Pool, settings_of
 from experiments.effects.measures import HELD, MISLED, STALE, mean
 from experiments.effects.trained_arms import ABSTAINS, TRAINED
 from experiments.study import Found
-from experiments.table import adaptability, customization, data_dependency
+from experiments.table import adaptability, customization, data_dependency, inference_time
 from experiments.table.claims import Measured, Missing, Number, Results, TableClaim, detectable, judge
 from experiments.table.command import Options, arms_of, before, left_out, runs, sweeps_of
 from experiments.table.customization import ALONE, TENANTS, TOGETHER, has_form, serving
@@ -31,6 +31,7 @@ from experiments.table.real_text import MEASURE, NAMED, settings_in
 from experiments.table.report import CELLS, as_data
 from experiments.table.row import Point, Row
 from experiments.table.rows import ROWS as EVERY_ROW
+from rag_eval.config.build import dataset_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
 from rag_eval.score.primary import CONTAINS, EM, train_phrasing
@@ -130,6 +131,13 @@ def test_real_trains_at_most_a_dozen_times_and_three_times_what_the_headline_is_
     assert before(options).startswith(f"{told.n_runs} runs, {told.n_trainings} trainings among them, and 12 other measurements: about ")
 
 
+@pytest.mark.parametrize("name", ["laptop", "real"], ids=lambda name: f"{name}_preset")
+def test_no_more_questions_are_timed_than_a_preset_asks(name: str) -> None:
+    options = Options(preset=name)
+    dataset = dataset_of(check(composed(settings_of(options.plan, 0, ("mode=closed_book",)))))
+    assert len(dataset.test) == options.size.n_questions >= inference_time.size_of(options.size).n_queries
+
+
 def test_the_laptop_preset_is_told_to_take_no_more_than_75_minutes() -> None:
     options = Options(preset="laptop")
     told = forecast(options.size, arms_of(options.chosen, options.size), sweeps_of(options.chosen, options.size), 12)
@@ -162,7 +170,7 @@ def test_a_recipe_takes_the_place_of_the_settings_of_every_training_and_of_no_ot
     assert trained.count("dataset.n_phrasings=1") == 1
     assert none_of(one.startswith("adapter.") for one in settings_of(plan, 1, ("mode=rag",)))
     spec = check(composed(trained))
-    assert (spec.adapter.get("epochs"), spec.dataset.get("n_phrasings"), spec.limit) == (None, 1, 100)
+    assert (spec.adapter.get("epochs"), spec.dataset.get("n_phrasings")) == (None, 1)
     assert none_of(one.startswith("generator") for one in settings_of(plan, 1, PRIOR))
 
 
