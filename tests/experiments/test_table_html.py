@@ -381,4 +381,5 @@ def test_the_command_writes_page_figures_and_data(tmp_path: Path) -> None:
     assert {one.name for one in tmp_path.iterdir() if one.is_file()} == {"summary.html", "summary.md", "table.json"}
     data = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert (data["rows"], data["notes"]) == ([], ["a note"])
+    assert "sections" not in data  # which would say the same again
     assert "closed_book" in (tmp_path / "summary.html").read_text(encoding="utf-8")

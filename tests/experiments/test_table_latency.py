@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,12 +23,12 @@ from experiments.table.inference_time import (
     slower_while_written_to,
     training_by_writing,
 )
-from experiments.table.live import LIVE, Live, Writer
+from experiments.table.live import LIVE, N_WRITES, Live, Writer, written
 from experiments.table.presets import PRESETS
 from experiments.table.sessions import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import write_latency
-from rag_eval.types import Document
+from rag_eval.types import Document, Example
 from tests.experiments.table_results import pooled, results, run, timed
 
 SIZE = Size(n_queries=4, n_blocks=2)
@@ -197,3 +199,28 @@ def test_a_write_that_fails_is_raised_at_the_next_reading_of_the_clock() -> None
         writer.begin()
         with pytest.raises(ValueError, match="no room"):
             writer.clock()
+
+
+class Store:
+    """Finds the document of a question unless it is to be missed, with its first text where it is not to be updated."""
+
+    def __init__(self, documents: list[Document], missed: str, stale: str) -> None:
+        self.texts = {one.id: one for one in documents}
+        self.missed, self.stale = missed, stale
+
+    def add(self, documents: list[Document]) -> None:
+        self.texts |= {one.id: one for one in documents if one.id != self.stale}
+
+    def search(self, questions: list[Example]) -> list[Any]:
+        ids = [question.evidence[0] for question in questions]
+        return [SimpleNamespace(hits=[SimpleNamespace(document=self.texts[id])] if id != self.missed else []) for id in ids]
+
+
+def test_documents_are_written_in_turn_until_the_writes_are_enough_to_tell() -> None:
+    documents = [Document(f"d{at}", f"text {at}") for at in range(11)]
+    questions = [Example(f"q{at}", "?", ("a",), evidence=(f"d{at}",)) for at in range(11)]
+    store: Any = Store(documents, missed="d10", stale="d9")
+    dataset: Any = SimpleNamespace(documents=documents, test=questions)
+    write_s, found_s, is_found = written(store, dataset)
+    assert len(write_s) == len(found_s) == len(is_found) == N_WRITES == 100  # of ten documents, the other one is never found
+    assert sum(is_found) == 90  # one of ten keeps its old text
