@@ -13,9 +13,9 @@ from experiments.effects.arms import ARMS, Arms, Plan, searching
 from experiments.effects.measures import MISLED, ByNumber, difference, estimate_of, mean, slope
 from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, PASSES, PHRASED, RESTATEMENTS, TRAINED, learning, trend, untaught
 from experiments.study import Run
-from experiments.table.claims import Precondition, Results, TableClaim
+from experiments.table.claims import Results, TableClaim
 from experiments.table.declare import ANY, BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
-from experiments.table.measures import Only, answers, bend, by_metric, change, less_share, of, where
+from experiments.table.measures import Only, answers, bend, by_metric, change, less_share, of, says_unknown, where
 from experiments.table.presets import Preset
 from experiments.table.real_text import NAMED, RETRIEVER, K, recall, searches, work_of
 from experiments.table.row import Curve, Point, Row, by_width
@@ -117,7 +117,7 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             measure=of(difference("finetune, no answer", "rag, no answer", ABSTAINS)),
             needs=("finetune, no answer", "rag, no answer"),
             metrics=(EM,),
-            given=(Precondition(RAG_SAYS_UNKNOWN, of(mean("rag, no answer", ABSTAINS)), 0.2, ("rag, no answer",)),),
+            given=(says_unknown("rag, no answer", RAG_SAYS_UNKNOWN),),
         ),
         declare(
             "data-dependency/fine-tuning-told-once",

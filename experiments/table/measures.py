@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.effects.arms import Pool
 from experiments.effects.measures import HELD, Pools, Values, mean, values_of
-from experiments.effects.trained_arms import gap
+from experiments.effects.trained_arms import ABSTAINS, gap
 from experiments.table.claims import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Precondition, Results
 from experiments.table.numbers import number_of
 from rag_eval.stats.paired_tests import DIFFERENCE
@@ -19,6 +19,7 @@ from rag_eval.types import Prediction
 ValuesOf = Callable[[Pools], Values]
 Only = Callable[[Pools, str], list[str]]  # names of the questions of an arm that count
 Test = Callable[[Prediction], bool]
+LARGE = 0.2  # difference of two shares that is claimed where the protocol states no other (2.7 H3, 3.6 E10)
 MOSTLY = 0.5  # share of the questions from which on an arm is taken to do something at all
 
 
@@ -103,6 +104,19 @@ def answers(arm: str, text: str, only: Only | None = None) -> Precondition:
         return where(mean(arm, metric), only, arm) if only else mean(arm, metric)
 
     return Precondition(text, by_metric(of_metric), MOSTLY, (arm,))
+
+
+def says_unknown(arm: str, text: str) -> Precondition:
+    """That an arm says unknown, when unanswerable, to more questions than the `LARGE` share that it is claimed to do so more often.
+
+    Args:
+        arm: the arm.
+        text: the statement, for readers.
+
+    Returns:
+        The precondition.
+    """
+    return Precondition(text, of(mean(arm, ABSTAINS)), LARGE, (arm,))
 
 
 def with_evidence(found: Pools, arm: str) -> list[str]:
