@@ -96,6 +96,7 @@ class Report:
     picture: Picture | None = None
     is_as_expected: bool = True  # False ends with 3
     files: Callable[[Path, Sequence[str]], Sequence[Path]] | None = None  # writes more into the folder, given all notes; returns what
+    data_file: str = ""  # the JSON file, where it has all that the tables say in `more`; "" = NAME.json, with the tables
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Study(Generic[Given, Key, Result]):
     options: type[Given]
     runs: Callable[[Given], Sequence[Run[Key, Result]]]
     report: Callable[[Given, Found[Key, Result]], Report]  # may raise NotMade, by looking up what failed
+    before: Callable[[Given], str] | None = None  # a line that is told before the first run, such as how long all will take
 
     def main(self, argv: Sequence[str]) -> int:
         """Make the runs, print and write; returns the exit code."""
@@ -116,7 +118,10 @@ class Study(Generic[Given, Key, Result]):
     def carry_out(self, options: Given, argv: Sequence[str]) -> int:
         """The same with options that were read; `argv` is what the report says of the command."""
         load = os.getloadavg()[0]
-        found = made(self.runs(options))
+        runs = self.runs(options)
+        if self.before is not None:
+            Console(stderr=True).print(self.before(options), highlight=False, soft_wrap=True)
+        found = made(runs)
         report = self.report(options, found)
         records = [one.record for one in found.values() if isinstance(one, RecordedRun)]
         n_unasked = sum(record.facts.outcomes.counts.n_error or 0 for record in records)
@@ -217,7 +222,7 @@ def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
 
 
 def write_report(out: Path, name: str, title: str, report: Report, notes: Sequence[str]) -> None:
-    """Write NAME.md and NAME.json, and NAME.png if there is a picture, and print the tables and notes.
+    """Write NAME.md and NAME.json or the report's `data_file`, and NAME.png if there is a picture, and print the tables and notes.
 
     Args:
         out: folder; made if it does not exist.
@@ -235,8 +240,10 @@ def write_report(out: Path, name: str, title: str, report: Report, notes: Sequen
     if report.picture is not None:
         report.picture.draw(out / f"{name}.png")
         text += f"\n![{report.picture.text}]({name}.png)\n"
-    plain = {"schema_version": 1, "notes": list(notes), **report.more, "sections": as_json(report.sections)}
-    write_atomically(out / f"{name}.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    data = out / (report.data_file or f"{name}.json")
+    sections = {} if report.data_file else {"sections": as_json(report.sections)}
+    plain = {"schema_version": 1, "notes": list(notes), **report.more, **sections}
+    write_atomically(data, json.dumps(plain, indent=1, allow_nan=False) + "\n")
     write_atomically(out / f"{name}.md", text)
-    written = [out / f"{name}.md", out / f"{name}.json", *(report.files(out, notes) if report.files is not None else ())]
+    written = [out / f"{name}.md", data, *(report.files(out, notes) if report.files is not None else ())]
     show(report.sections, [*notes, f"written: {', '.join(map(str, written))}"], Console())

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.flow
 CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 CONTENT = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
-ELSEWHERE = ("config.yaml", "mode", "experiment", "hardware", "recipe", "adapter/tuned")  # no choices, or checked by themselves
+ELSEWHERE = ("config.yaml", "mode", "experiment", "arm", "hardware", "recipe", "adapter/tuned")  # no choices, or checked by themselves
 CHOICES = [path for path in FILES if not path.relative_to(CONF).as_posix().startswith(ELSEWHERE)]
 PARTS = [path for path in FILES if "_target_" in CONTENT[path]]
 

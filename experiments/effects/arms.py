@@ -41,6 +41,7 @@ class Plan:
     output_dir: Path
     base: Overrides = ()  # the training that those with START go on from
     more: Overrides = ()  # further settings of every run
+    recipe: Overrides = ()  # settings of every training, in place of the arms' own; those of the world stand in `more` as well
 
     @property
     def overrides(self) -> Overrides:
@@ -175,14 +176,28 @@ def settings_of(plan: Plan, seed: int, overrides: Overrides, start: str = "") ->
     Returns:
         Overrides for the command line.
     """
-    given = [one.format(embedder=plan.embedder, start=start) for one in overrides]
+    given = _by_recipe([one.format(embedder=plan.embedder, start=start) for one in overrides], plan.recipe)
     who = [] if overrides == PRIOR else [f"generator={plan.generator}"]
     who += [f"seed={seed}"] if any(one.startswith("adapter.") for one in given) else []
     common = [*plan.overrides, f"dataset.seed={seed}"]
+    if overrides == PRIOR:
+        common = [one for one in common if not one.startswith("generator.")]
     for dataset, node in HOLDS_WORLD.items():
         if dataset in given:
             common = [f"{node}." + one.removeprefix("dataset.") if one.startswith("dataset.") else one for one in common]
     return [*common, *given, *who]
+
+
+def _by_recipe(given: list[str], recipe: Overrides) -> list[str]:
+    """The settings of an arm; of one that is trained with those of the recipe in place of its own."""
+    if not any(one.startswith("adapter.learning_rate=") for one in given):
+        return given
+    keys = {_key(one) for one in recipe}
+    return [*(one for one in given if _key(one) not in keys), *(one for one in recipe if one.startswith("adapter."))]
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0]
 
 
 def pools(found: Found[ArmRun, RecordedRun]) -> Found[str, Pool]:

@@ -1,8 +1,10 @@
 """The table "fine-tuning versus RAG": what is not yet recorded is run, every claim is judged, and the report is written.
 
     python -m experiments preset=ci          # minutes, the embedded model
-    python -m experiments preset=laptop      # an hour, the embedded model
-    python -m experiments preset=real        # hours, SmolLM2-135M-Instruct
+    python -m experiments preset=laptop      # about an hour, the embedded model
+    python -m experiments preset=real        # up to eight hours, SmolLM2-135M-Instruct
+
+How many runs and trainings that is, and how long they take, is told before the first.
 
 Keys: preset=ci, rows= (names with commas between; all where none is given), runs=outputs, out=reports/table. Finished runs are taken
 from disk, so the same command goes on after an interruption. Writes summary.md, summary.html with its figures, and table.json.
@@ -10,7 +12,6 @@ from disk, so the same command goes on after an interruption. Writes summary.md,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.options import choice, several
 from experiments.study import Found, Report, Run, Study, form_notes
 from experiments.table.claims import Finding, Results, judge
+from experiments.table.forecast import forecast
 from experiments.table.html.summary import Summary, write_summary
 from experiments.table.loads import first_world, loads
 from experiments.table.presets import PRESETS, Preset
@@ -28,7 +30,6 @@ from experiments.table.report import as_data, cells_section, claims_section
 from experiments.table.row import Row
 from experiments.table.rows import ROWS
 from rag_eval.errors import ConfigError
-from rag_eval.record.atomic_io import write_atomically
 from rag_eval.record.load import RecordedRun
 from rag_eval.recorded_texts import texts_of
 from rag_eval.report.html.matrix import Block, comparable, matrix
@@ -54,7 +55,7 @@ class Options:
     def plan(self) -> Plan:
         """What all runs in worlds have in common."""
         size = self.size
-        return Plan(size.world, size.seeds, size.generator, size.embedder, self.runs, TRAINED[BASE][0], size.overrides)
+        return Plan(size.world, size.seeds, size.generator, size.embedder, self.runs, TRAINED[BASE][0], size.overrides, size.recipe)
 
     @property
     def chosen(self) -> Sequence[Row]:
@@ -77,7 +78,7 @@ def runs(options: Options) -> list[Run[Any, Any]]:
         raise ConfigError(f"generator={options.size.generator} has no weights to train; choose tiny, smollm2 or hf.")
     plan, size = options.plan, options.size
     first_world = replace(plan, seeds=plan.seeds[:1])
-    work = {run.key: run for row in options.chosen for run in row.work(size, plan)}
+    work = {run.key: run for row in options.chosen for run in row.work(size, plan) if str(run.key) not in size.left_out}
     return [*runs_of(plan, arms_of(options.chosen, size)), *runs_of(first_world, sweeps_of(options.chosen, size)), *work.values()]
 
 
@@ -94,7 +95,8 @@ def arms_of(rows: Sequence[Row], size: Preset) -> Arms:
     Raises:
         ValueError: if two rows give different settings to an arm of one name.
     """
-    return _together(rows, size, lambda row: row.arms)
+    found = _together(rows, lambda row: row.arms(size))
+    return {name: overrides for name, overrides in found.items() if name not in (*size.left_out, *size.first_world)}
 
 
 def sweeps_of(rows: Sequence[Row], size: Preset) -> Arms:
@@ -111,13 +113,14 @@ def sweeps_of(rows: Sequence[Row], size: Preset) -> Arms:
         ValueError: if two rows give different settings to an arm of one name.
     """
     everywhere = arms_of(rows, size)
-    return {name: overrides for name, overrides in _together(rows, size, lambda row: row.sweeps).items() if name not in everywhere}
+    found = _together(rows, lambda row: row.sweeps(size) | row.arms(size))
+    return {name: overrides for name, overrides in found.items() if name not in (*everywhere, *size.left_out)}
 
 
-def _together(rows: Sequence[Row], size: Preset, of: Callable[[Row], Callable[[Preset], Arms]]) -> Arms:
+def _together(rows: Sequence[Row], of: Callable[[Row], Arms]) -> Arms:
     found: Arms = {}
     for row in rows:
-        for name, overrides in of(row)(size).items():
+        for name, overrides in of(row).items():
             if found.setdefault(name, overrides) != overrides:
                 raise ValueError(f"{row.name}: the arm {name!r} has other settings in an earlier row.")
     return found
@@ -125,10 +128,11 @@ def _together(rows: Sequence[Row], size: Preset, of: Callable[[Row], Callable[[P
 
 def left_out(options: Options) -> dict[str, str]:
     """The arms and measurements of a wide preset that this one does not run, with the reason."""
-    wide = replace(options.size, is_wide=True)
+    wide = replace(options.size, is_wide=True, left_out=(), first_world=())
     work = [str(run.key) for row in options.chosen for run in row.work(wide, options.plan)]
     names = {*arms_of(options.chosen, wide), *sweeps_of(options.chosen, wide), *work} - {named_in(run) for run in runs(options)}
-    return {name: f"preset={options.preset} does not run {name!r}; presets with sweeps do" for name in sorted(names)}
+    instead = "it would take too long" if options.size.is_wide else "presets with sweeps do"
+    return {name: f"preset={options.preset} does not run {name!r}; {instead}" for name in sorted(names)}
 
 
 def named_in(run: Run[Any, Any]) -> str:
@@ -166,17 +170,14 @@ def report(options: Options, found: Found[Any, Any]) -> Report:
     worlds = f"worlds: preset {size.world}, seeds {', '.join(map(str, size.seeds))}; embedder {size.embedder}"
     notes = [f"measured on: {size.measured_on}", worlds, *form_notes({name: pool.records for name, pool in gathered.arms.items()})]
     sections = [cells_section(findings), *(claims_section(name, those) for name, those in findings.items())]
-    data = as_data(findings, curves, size)
 
     def files(out: Path, told: Sequence[str]) -> list[Path]:
         blocks = blocks_of(found)
         arms = {arm: run.record for block in reversed(blocks) for arm, run in block.runs.items()}
         by_load = loads(first_world(found, size.seeds[0]))
-        page = Summary(STUDY.title, size.measured_on, findings, curves, matrix(blocks), arms, told, by_load)
-        write_atomically(out / DATA, json.dumps({"schema_version": 1, "notes": list(told), **data}, indent=1, allow_nan=False) + "\n")
-        return [*write_summary(page, out), out / DATA]
+        return write_summary(Summary(STUDY.title, size.measured_on, findings, curves, matrix(blocks), arms, told, by_load), out)
 
-    return Report(sections, notes, data, files=files)
+    return Report(sections, notes, as_data(findings, curves, size), files=files, data_file=DATA)
 
 
 def blocks_of(found: Found[Any, Any]) -> list[Block]:
@@ -193,5 +194,12 @@ def blocks_of(found: Found[Any, Any]) -> list[Block]:
     ]
 
 
-STUDY = Study("summary", "Fine-tuning versus RAG", "experiments", Options, runs, report)
+def before(options: Options) -> str:
+    """How much is run, and how long that takes."""
+    made, size = runs(options), options.size
+    n_other = sum(not isinstance(run.key, ArmRun) for run in made)
+    return forecast(size, arms_of(options.chosen, size), sweeps_of(options.chosen, size), n_other).text
+
+
+STUDY = Study("summary", "Fine-tuning versus RAG", "experiments", Options, runs, report, before)
 main = STUDY.main

@@ -15,18 +15,23 @@ from experiments.effects.measures import difference, mean, values_of
 from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, TRAINED, UNASKED, phrased
 from experiments.effects.trained_folder import trained_folder
 from experiments.study import Found, Run, recorded
-from experiments.table.claims import Measured, Missing, Results, TableClaim
+from experiments.table.claims import Measured, Missing, Precondition, Results, TableClaim
 from experiments.table.data_dependency import HALF, HALF_OF_DOCUMENTS, RAG_NO_ANSWER
-from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from experiments.table.declare import BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from experiments.table.measures import (
+    LARGE,
+    MOSTLY,
     Only,
+    answers,
     by_metric,
     change,
     of,
     ratio_of_learning,
     said,
     said_more,
+    says_unknown,
     where,
+    with_evidence,
     without_evidence,
     worth_of_evidence,
 )
@@ -70,8 +75,8 @@ FURTHER: Arms = {
     "finetune, json": (phrased(6, JSON),),
     "rag, no answer": RAG_NO_ANSWER,
     "rag, no answer, not instructed": (searching(NOTHING, NOT_INSTRUCTED),),
+    FORM_ONLY: (("mode=finetune_format", *phrased(6, HOUSE)[1:]),),
 }
-SWEPT: Arms = {FORM_ONLY: (("mode=finetune_format", *phrased(6, HOUSE)[1:]),)}
 
 
 def work(size: Preset, plan: Plan) -> Sequence[Run[Any, Any]]:
@@ -129,9 +134,19 @@ def of_kind(kind: str) -> Only:
     return lambda found, arm: [name for name, row in found[arm].rows.items() if row.get("kind") == kind]
 
 
+SAYS_UNKNOWN = "the untrained model says unknown when unanswerable more often than training is claimed to remove"
+GIVES_JSON = "the untrained model gives JSON more often than training is claimed to remove"
+INSTRUCTED_SAYS = "rag says unknown when unanswerable where it is told to"
+KNOWN_ALONE = answers(BASE, "the adapter of a tenant knows its facts")
+
+
 def claims(_: Preset) -> Sequence[TableClaim]:
     """What is claimed of both sides."""
     plain, house = of_kind("forward"), of_kind("house")
+    has_learned_form = Precondition(
+        "the trained model gives the house style", of(where(said(TUNED_HOUSE, has_form), house, TUNED_HOUSE)), MOSTLY, (TUNED_HOUSE,)
+    )
+    reads = answers(HALF, "rag answers what its index holds", with_evidence)
     return (
         declare(
             "customization/fine-tuning-facts",
@@ -174,28 +189,31 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             measure=of(where(said(TUNED_HOUSE, has_form), plain, TUNED_HOUSE)),
             needs=(TUNED_HOUSE,),
             metrics=(EM,),
+            given=(has_learned_form,),
         ),
         declare(
             "customization/fine-tuning-form-depth",
             TUNED_PRO,
             "The form that was trained does not need the instruction in the prompt.",
-            above(-0.05),
+            above(-MARGIN),
             contrast="answers in house style of finetune without - with the explanation in the prompt",
-            source="2.1, instruction-ablation depth",
+            source=f"2.1, instruction-ablation depth; {BY_POWER}",
             measure=of(where(said_more(TUNED_HOUSE_TOLD, TUNED_HOUSE, has_form), house, TUNED_HOUSE)),
             needs=(TUNED_HOUSE_TOLD, TUNED_HOUSE),
             metrics=(EM,),
+            given=(has_learned_form,),
         ),
         declare(
             "customization/fine-tuning-form-without-facts",
             TUNED_PRO,
             "The form comes from the style of the training questions, whatever facts they are about.",
-            within(0.0, 0.02),
+            within(0.0, MARGIN),
             contrast="answers in house style of finetune - finetune_format",
-            source="2.1 C3",
+            source=f"2.1 C3; {BY_POWER}",
             measure=of(where(said_more(FORM_ONLY, TUNED_HOUSE, has_form), house, FORM_ONLY)),
             needs=(FORM_ONLY, TUNED_HOUSE),
             metrics=(EM,),
+            given=(has_learned_form,),
         ),
         declare(
             "customization/fine-tuning-tenants",
@@ -206,6 +224,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             source="2.1, isolation of tenants; size as 3.6 E11",
             measure=leaked,
             needs=(TENANTS,),
+            given=(KNOWN_ALONE,),
         ),
         declare(
             "customization/fine-tuning-refusal",
@@ -217,6 +236,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             measure=of(difference("finetune, no answer", "closed_book, no answer", ABSTAINS)),
             needs=("finetune, no answer", "closed_book, no answer"),
             metrics=(EM,),
+            given=(says_unknown("closed_book, no answer", SAYS_UNKNOWN),),
         ),
         declare(
             "customization/fine-tuning-reading",
@@ -238,6 +258,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             measure=of(said_more("finetune, json", "rag, json", is_json)),
             needs=("finetune, json", "rag, json"),
             metrics=(EM,),
+            given=(Precondition(GIVES_JSON, of(said("rag, json", is_json)), LARGE, ("rag, json",)),),
         ),
         declare(
             "customization/fine-tuning-resources",
@@ -280,6 +301,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             source="2.1, isolation of tenants; size as 3.6 E11",
             measure=by_metric(lambda metric: where(mean(HALF, metric), without_evidence, HALF)),
             needs=(HALF,),
+            given=(reads,),
         ),
         declare(
             "customization/rag-errors",
@@ -312,6 +334,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             measure=of(where(said_more(RAG_HOUSE_TOLD, TUNED_HOUSE, has_form), house, RAG_HOUSE_TOLD)),
             needs=(RAG_HOUSE_TOLD, TUNED_HOUSE),
             metrics=(EM,),
+            given=(has_learned_form,),
         ),
         declare(
             "customization/rag-refusal-instructed",
@@ -323,6 +346,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             measure=of(difference("rag, no answer, not instructed", "rag, no answer", ABSTAINS)),
             needs=("rag, no answer, not instructed", "rag, no answer"),
             metrics=(EM,),
+            given=(says_unknown("rag, no answer", INSTRUCTED_SAYS),),
         ),
     )
 
@@ -332,4 +356,4 @@ def curves(_: Preset, __: Results) -> Sequence[Curve]:
     return ()
 
 
-ROW = Row(NAME, claims, by_width(LEAST, FURTHER), work, curves, by_width({}, SWEPT))
+ROW = Row(NAME, claims, by_width(LEAST, FURTHER), work, curves)

@@ -104,7 +104,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
     """The claims of the row."""
     return (
         declare(
-            "tuned-is-faster",
+            "inference-time/fine-tuning-slowest-answers",
             TUNED_PRO,
             "The slowest answers come sooner from the fine-tuned model than with retrieval",
             above(1.0),
@@ -116,7 +116,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "tuned-is-faster-at-equal-length",
+            "inference-time/fine-tuning-equal-length",
             TUNED_PRO,
             "They do so too where all answers have the same length",
             above(1.0),
@@ -128,7 +128,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "tuned-is-faster-than-one-passage",
+            "inference-time/fine-tuning-one-passage",
             TUNED_PRO,
             "Retrieval with a single passage is still more than a tenth slower",
             above(1.1),
@@ -140,7 +140,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "retraining-takes-longer-than-writing",
+            "inference-time/fine-tuning-retraining",
             TUNED_CON,
             "A retraining takes at least ten times as long as writing the changed document into the live store",
             above(10.0),
@@ -152,7 +152,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "live-store-is-current",
+            "inference-time/rag-current",
             RAG_PRO,
             "The question after a document was written finds its new text",
             above(0.95),
@@ -164,11 +164,11 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "live-store-is-not-slower",
+            "inference-time/rag-written-to",
             RAG_PRO,
             "Answers take no longer while documents are written into the store",
             within(1.0, 0.1),
-            "median from question to last token, rag on PostgreSQL, a document written beside each question / none",
+            "median from question to last token, rag on PostgreSQL, a document written beside each question, none beside the next / none",
             f"{SOURCE}; 2.0: ten per cent of a latency count as no difference",
             slower_while_written_to,
             (LIVE,),
@@ -176,7 +176,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "retrieval-step-is-felt",
+            "inference-time/rag-retrieval",
             RAG_CON,
             "The retrieval step takes more than a tenth of the time of an answer",
             above(0.1),
@@ -188,7 +188,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "retrieval-step-is-why-it-is-slower",
+            "inference-time/rag-gap",
             RAG_CON,
             "Most of the time by which rag is slower is spent in the retrieval step",
             above(0.5),
@@ -200,7 +200,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "stages-explain-the-difference",
+            "inference-time/rag-stages",
             RAG_CON,
             "How much slower rag is follows from its stages and tokens",
             within(1.0, 0.1),
@@ -228,7 +228,7 @@ def work(preset: Preset, plan: Plan) -> Sequence[Run[Any, Any]]:
 
 def size_of(preset: Preset) -> Size:
     """Of the sessions of a preset."""
-    return WIDE if preset.is_wide else NARROW
+    return WIDE if preset.is_wide and preset.n_questions >= WIDE.n_queries else NARROW
 
 
 def curves(_: Preset, found: Results) -> Sequence[Curve]:

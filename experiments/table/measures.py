@@ -9,9 +9,9 @@ from statistics import fmean
 import numpy as np
 
 from experiments.effects.arms import Pool
-from experiments.effects.measures import HELD, Pools, Values, values_of
-from experiments.effects.trained_arms import gap
-from experiments.table.claims import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Results
+from experiments.effects.measures import HELD, Pools, Values, mean, values_of
+from experiments.effects.trained_arms import ABSTAINS, gap
+from experiments.table.claims import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Precondition, Results
 from experiments.table.numbers import number_of
 from rag_eval.stats.paired_tests import DIFFERENCE
 from rag_eval.types import Prediction
@@ -19,6 +19,8 @@ from rag_eval.types import Prediction
 ValuesOf = Callable[[Pools], Values]
 Only = Callable[[Pools, str], list[str]]  # names of the questions of an arm that count
 Test = Callable[[Prediction], bool]
+LARGE = 0.2  # difference of two shares that is claimed where the protocol states no other (2.7 H3, 3.6 E10)
+MOSTLY = 0.5  # share of the questions from which on an arm is taken to do something at all
 
 
 def of(values: ValuesOf) -> Measure:
@@ -84,6 +86,42 @@ def without_evidence(found: Pools, arm: str) -> list[str]:
 def where(values: ValuesOf, only: Only, arm: str) -> ValuesOf:
     """The values of the questions that count in an arm."""
     return lambda found: values(found).only(set(only(found, arm)))
+
+
+def answers(arm: str, text: str, only: Only | None = None) -> Precondition:
+    """That an arm answers most questions.
+
+    Args:
+        arm: the arm.
+        text: the statement, for readers.
+        only: which of its questions count; None = all.
+
+    Returns:
+        The precondition.
+    """
+
+    def of_metric(metric: str) -> ValuesOf:
+        return where(mean(arm, metric), only, arm) if only else mean(arm, metric)
+
+    return Precondition(text, by_metric(of_metric), MOSTLY, (arm,))
+
+
+def says_unknown(arm: str, text: str) -> Precondition:
+    """That an arm says unknown, when unanswerable, to more questions than the `LARGE` share that it is claimed to do so more often.
+
+    Args:
+        arm: the arm.
+        text: the statement, for readers.
+
+    Returns:
+        The precondition.
+    """
+    return Precondition(text, of(mean(arm, ABSTAINS)), LARGE, (arm,))
+
+
+def with_evidence(found: Pools, arm: str) -> list[str]:
+    """The questions of an arm in whose prompt the evidence stood."""
+    return [name for name, row in found[arm].rows.items() if row.get(HELD) == 1.0]
 
 
 def said(arm: str, test: Test) -> ValuesOf:

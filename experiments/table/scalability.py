@@ -21,7 +21,7 @@ from experiments.effects.trained_arms import BASE, PHRASINGS, RANKED, TRAINED, U
 from experiments.study import Run
 from experiments.table.claims import Measured, Missing, Results, TableClaim
 from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
-from experiments.table.index_sizes import INDEXES, N_APPENDED, K, Sized, name_of, sizes
+from experiments.table.index_sizes import DIM, INDEXES, N_APPENDED, K, Sized, name_of, sizes
 from experiments.table.inference_time import arms as timed_arms
 from experiments.table.inference_time import size_of
 from experiments.table.measures import change, of, training_seconds
@@ -127,10 +127,10 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
     smallest, largest = preset.vectors[0], preset.vectors[-1]
     every = tuple(name_of(n) for n in preset.vectors)
     ends = (name_of(smallest), name_of(largest))
-    span = f"{smallest:,} to {largest:,} vectors, {BEYOND}"
+    span = f"{smallest:,} to {largest:,} vectors of at most {DIM} numbers, {BEYOND}"
     return (
         declare(
-            "facts-cost-no-time",
+            "scalability/fine-tuning-reading-time",
             TUNED_PRO,
             "A model that holds facts in its weights reads a question as fast as one that holds none",
             within(1.0, 0.1),
@@ -142,7 +142,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "twice-the-facts-are-held-as-well",
+            "scalability/fine-tuning-twice-the-facts",
             TUNED_PRO,
             "Twice as many facts are held as well as half of them",
             within(0.0, MARGIN),
@@ -154,7 +154,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             (EM, CONTAINS),
         ),
         declare(
-            "one-more-fact-is-a-training",
+            "scalability/fine-tuning-one-more-fact",
             TUNED_CON,
             "For one more fact a retraining takes at least ten times as long as adding a vector to the largest index",
             above(10.0),
@@ -166,7 +166,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "retraining-grows-with-facts",
+            "scalability/fine-tuning-retraining",
             TUNED_CON,
             "Seconds of retraining grow in proportion to the facts",
             within(1.0, 0.1),
@@ -178,7 +178,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "capacity-is-bounded-by-the-rank",
+            "scalability/fine-tuning-rank",
             TUNED_CON,
             "An adapter of a lower rank holds fewer facts",
             above(0.0),
@@ -191,7 +191,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             is_of_capacity=True,
         ),
         declare(
-            "graph-search-hardly-grows",
+            "scalability/rag-graph-search",
             RAG_PRO,
             "A search through a graph takes hardly longer among more documents",
             below(0.3),
@@ -203,7 +203,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "graph-finds-what-exact-search-finds",
+            "scalability/rag-graph-recall",
             RAG_PRO,
             "At the largest size a graph still finds what an exact search finds",
             above(0.95),
@@ -215,7 +215,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "exact-search-grows-with-documents",
+            "scalability/rag-exact-search",
             RAG_CON,
             "An exact search takes time in proportion to the documents",
             within(1.0, 0.1),
@@ -227,7 +227,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "lists-find-less-among-more",
+            "scalability/rag-lists-recall",
             RAG_CON,
             "Inverted lists find less of what an exact search finds among more documents",
             below(-0.02),
@@ -239,7 +239,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "memory-grows-with-documents",
+            "scalability/rag-memory",
             RAG_CON,
             "The memory of the index grows in proportion to the documents",
             within(1.0, 0.1),
@@ -251,7 +251,7 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
             ANY,
         ),
         declare(
-            "building-grows-with-documents",
+            "scalability/rag-building",
             RAG_CON,
             "Building the graph takes time at least in proportion to the documents",
             above(0.9),

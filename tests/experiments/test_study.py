@@ -53,6 +53,17 @@ def study(**makes: Make) -> Study[Options, str, float]:
     return Study("small", "Small", "experiments.small", Options, runs, report)
 
 
+def test_what_a_study_will_take_is_told_before_its_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+
+    def one(_: Found[str, float]) -> float:
+        told.append(capsys.readouterr().err)
+        return 0.5
+
+    assert replace(study(one=one), before=lambda options: f"{options.facts} runs").main([f"out={tmp_path}"]) == 0
+    assert "20 runs" in told[0]
+
+
 def raising(error: BaseException) -> Make:
     def make(_: Found[str, float]) -> float:
         raise error

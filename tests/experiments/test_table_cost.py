@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.table import computational_cost
 from experiments.table.claims import Missing, Number, Results
 from experiments.table.computational_cost import (
-    break_even_at,
+    break_even_over_utilisations,
     curves,
     few_questions_in_all,
     retrieval_share,
@@ -50,14 +51,21 @@ def test_a_question_of_twice_the_seconds_costs_twice_as_much(tmp_path: Path) -> 
     assert one.design_effect == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("utilisation", [0.1, 0.5, 1.0])
-def test_fine_tuning_pays_from_its_dearer_preparation_by_its_saving_on(tmp_path: Path, utilisation: float) -> None:
-    one = number(break_even_at(utilisation, found(tmp_path), ""))
+def test_fine_tuning_pays_from_its_dearer_preparation_by_its_saving_on(tmp_path: Path) -> None:
+    one = number(break_even_over_utilisations(found(tmp_path), ""))
     assert [one.mean, one.low, one.high] == pytest.approx([99 / 0.2] * 3)  # every question saves the same
 
 
+def test_the_break_even_holds_those_of_all_utilisations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = {0.1: Number(90.0, 80.0, 99.0, 4), 0.5: Number(100.0, 95.0, 105.0, 4), 1.0: Number(101.0, 96.0, 140.0, 4)}
+    monkeypatch.setattr(computational_cost, "_priced", lambda _, utilisation: (utilisation, None))
+    monkeypatch.setattr(computational_cost, "pays_from", lambda utilisation, _: at[utilisation])
+    one = number(break_even_over_utilisations(results(), ""))
+    assert (one.mean, one.low, one.high) == (100.0, 80.0, 140.0)
+
+
 def test_fine_tuning_that_saves_nothing_never_pays(tmp_path: Path) -> None:
-    one = number(break_even_at(0.5, found(tmp_path, tuned_s=tuple(seconds + 0.1 for seconds in RAG_S)), ""))
+    one = number(break_even_over_utilisations(found(tmp_path, tuned_s=tuple(seconds + 0.1 for seconds in RAG_S)), ""))
     assert (one.mean, one.low, one.high) == (math.inf, math.inf, math.inf)
 
 
@@ -66,12 +74,12 @@ def test_fine_tuning_that_is_cheaper_to_prepare_and_dearer_a_question_pays_from_
     stages = [{"generate": seconds} for seconds in RAG_S]
     rag = run(tmp_path, "rag", (1.0,) * 4, stages, learn_s=100.0, update_s=0.05)
     tuned = run(tmp_path, "finetune", (1.0,) * 4, [{"generate": seconds} for seconds in dear], learn_s=1.0, is_trained=True)
-    one = number(break_even_at(0.5, results(pooled({"rag": [rag], "finetune": [tuned]}), {BUILDING: BUILT}), ""))
+    one = number(break_even_over_utilisations(results(pooled({"rag": [rag], "finetune": [tuned]}), {BUILDING: BUILT}), ""))
     assert (one.mean, one.low, one.high) == (math.inf, math.inf, math.inf)
 
 
 def test_where_the_saving_may_be_nothing_the_break_even_has_no_upper_end(tmp_path: Path) -> None:
-    one = number(break_even_at(0.5, found(tmp_path, tuned_s=(0.1, 0.1, 0.6, 0.6)), ""))
+    one = number(break_even_over_utilisations(found(tmp_path, tuned_s=(0.1, 0.1, 0.6, 0.6)), ""))
     assert one.mean == pytest.approx(99 / 0.05)
     assert 0 < one.low < one.mean < one.high == math.inf
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from experiments.effects.arms import ArmRun
-from experiments.study import Found
+from experiments.study import Found, write_report
 from experiments.table import command
 from experiments.table.claims import Finding, Kind, Missing, Number, Results, Side, TableClaim, judge
 from experiments.table.html.answer import answer, speaks_for, winner
@@ -93,7 +93,7 @@ def summary(found: Matrix, text: str = "It is so.") -> Summary:
     """A report with every kind of content."""
     rows = {
         "Customization": [finding("SUPPORTED", text=text), finding("REFUTED", "RAG", "pro", "row/second"), finding("NOT MEASURED", id="c")],
-        "Inference time": [finding("INCONCLUSIVE", "RAG", "con", "tuned-is-faster", text)],
+        "Inference time": [finding("INCONCLUSIVE", "RAG", "con", "inference-time/fine-tuning-slowest-answers", text)],
     }
     curve = Curve("recall-by-size", text, text, "recall", {text: (Point(1e3, 0.9, 0.8, 1.0, 9), Point(1e4, 0.8)), "b": (Point(1e3, 0.5),)})
     return Summary("Fine-tuning versus RAG", text, rows, {"Customization": [curve]}, found, {}, [text], LOADS)
@@ -387,8 +387,9 @@ def test_the_command_writes_page_figures_and_data(tmp_path: Path) -> None:
         found[ArmRun(mode, 0, 0)] = write_run(tmp_path / "runs", mode, mode, [{"answer/em": 1.0}], context="none")
     options = command.Options(rows=(), out=tmp_path)
     report = command.report(options, found)
-    assert report.files is not None
-    written = report.files(tmp_path, ["a note"])
-    assert [one.name for one in written] == ["summary.html", "table.json"]
-    assert json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["rows"] == []
+    write_report(tmp_path, "summary", "A title", report, ["a note"])
+    assert {one.name for one in tmp_path.iterdir() if one.is_file()} == {"summary.html", "summary.md", "table.json"}
+    data = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert (data["rows"], data["notes"]) == ([], ["a note"])
+    assert "sections" not in data  # which would say the same again
     assert "closed_book" in (tmp_path / "summary.html").read_text(encoding="utf-8")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,11 +23,12 @@ from experiments.table.inference_time import (
     slower_while_written_to,
     training_by_writing,
 )
-from experiments.table.live import LIVE, Live
+from experiments.table.live import LIVE, N_WRITES, Live, Writer, written
 from experiments.table.presets import PRESETS
 from experiments.table.sessions import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import write_latency
+from rag_eval.types import Document, Example
 from tests.experiments.table_results import pooled, results, run, timed
 
 SIZE = Size(n_queries=4, n_blocks=2)
@@ -150,3 +157,70 @@ def test_a_session_of_another_protocol_is_not_taken_for_it(folders: dict[str, Pa
     write_latency(folders["finetune"], tuned(100, 200, 100, 200))
     assert recorded_session(folders, lambda record: SIZE.fits(record, None)) is not None
     assert recorded_session(folders, lambda record: size.fits(record, forced_tokens)) is None
+
+
+def test_a_question_is_asked_when_what_was_written_beside_the_one_before_is_done() -> None:
+    written: list[str] = []
+    may_end = threading.Event()
+
+    def add(documents: list[Document]) -> None:
+        may_end.wait(60)
+        written.extend(one.id for one in documents)
+
+    with ThreadPoolExecutor(1) as thread:
+        writer = Writer(thread, add, (Document(f"d{at}", "text") for at in range(9)))
+        writer.begin()  # of the warm-up, beside which nothing is written
+        writer.clock()
+        writer.begin()
+        assert written == []
+        later = thread_of(lambda: may_end.set())
+        before = time.perf_counter()
+        read = writer.clock()
+        later.cancel()
+        assert written == ["d0"]
+        assert read < before + 0.2  # the clock was read before the wait
+        assert time.perf_counter() - read >= 0.2
+
+
+def thread_of(work: Callable[[], None]) -> threading.Timer:
+    """Does the work a little later."""
+    timer = threading.Timer(0.3, work)
+    timer.start()
+    return timer
+
+
+def test_a_write_that_fails_is_raised_at_the_next_reading_of_the_clock() -> None:
+    def add(_: list[Document]) -> None:
+        raise ValueError("no room")
+
+    with ThreadPoolExecutor(1) as thread:
+        writer = Writer(thread, add, iter([Document("d0", "text")]))
+        writer.clock()
+        writer.begin()
+        with pytest.raises(ValueError, match="no room"):
+            writer.clock()
+
+
+class Store:
+    """Finds the document of a question unless it is to be missed, with its first text where it is not to be updated."""
+
+    def __init__(self, documents: list[Document], missed: str, stale: str) -> None:
+        self.texts = {one.id: one for one in documents}
+        self.missed, self.stale = missed, stale
+
+    def add(self, documents: list[Document]) -> None:
+        self.texts |= {one.id: one for one in documents if one.id != self.stale}
+
+    def search(self, questions: list[Example]) -> list[Any]:
+        ids = [question.evidence[0] for question in questions]
+        return [SimpleNamespace(hits=[SimpleNamespace(document=self.texts[id])] if id != self.missed else []) for id in ids]
+
+
+def test_documents_are_written_in_turn_until_the_writes_are_enough_to_tell() -> None:
+    documents = [Document(f"d{at}", f"text {at}") for at in range(11)]
+    questions = [Example(f"q{at}", "?", ("a",), evidence=(f"d{at}",)) for at in range(11)]
+    store: Any = Store(documents, missed="d10", stale="d9")
+    dataset: Any = SimpleNamespace(documents=documents, test=questions)
+    write_s, found_s, is_found = written(store, dataset)
+    assert len(write_s) == len(found_s) == len(is_found) == N_WRITES == 100  # of ten documents, the other one is never found
+    assert sum(is_found) == 90  # one of ten keeps its old text

@@ -125,14 +125,14 @@ def test_twice_the_facts_are_compared_over_questions_about_the_first_half() -> N
     asked = {"seen": ["entity and attribute", "entity and attribute", "attribute"], "cluster": ["a", "b", "c"]}
     half = named({"0.0/1": 1.0, "0.0/2": 1.0, "0.0/3": 0.0}, **asked)
     whole = named({"0.0/1": 1.0, "0.0/2": 0.0, "0.0/3": 1.0}, **asked)
-    one = number(CLAIMS["twice-the-facts-are-held-as-well"].measure(results({HALF: half, BASE: whole}), EM))
+    one = number(CLAIMS["scalability/fine-tuning-twice-the-facts"].measure(results({HALF: half, BASE: whole}), EM))
     assert (one.mean, one.n, one.n_clusters) == (-0.5, 2, 2)
 
 
 def test_the_slope_over_ranks_is_a_doubling() -> None:
     scores = dict(zip(RANKED.values(), (0.0, 0.5, 1.0), strict=True))  # ranks 1, 4, 16: half a point by four
     pools = {arm: named({"0.0/1": score, "0.0/2": score}) for arm, score in scores.items()}
-    assert number(CLAIMS["capacity-is-bounded-by-the-rank"].measure(results(pools), "")).mean == pytest.approx(0.25)
+    assert number(CLAIMS["scalability/fine-tuning-rank"].measure(results(pools), "")).mean == pytest.approx(0.25)
 
 
 def test_reading_a_question_with_facts_is_compared_with_reading_it_without() -> None:
@@ -173,7 +173,7 @@ def test_wide_vectors_are_narrowed_and_keep_their_angles_approximately() -> None
     one = random_rows(1, 4096, 0)
     near = one + 0.01 * random_rows(1, 4096, 1)
     rows = narrowed(np.concatenate([one, near, random_rows(1, 4096, 2)]))
-    assert rows.shape == (3, 384)
+    assert rows.shape == (3, 96)
     assert rows[0] @ rows[1] > 0.99
-    assert abs(rows[0] @ rows[2]) < 0.2
+    assert abs(rows[0] @ rows[2]) < 0.3
     assert narrowed(one[:, :16]).shape == (1, 16)

@@ -33,8 +33,8 @@ QUESTIONS = (
             "customization/rag-facts",
             "customization/fine-tuning-form",
             "adaptability/fine-tuning-update-time",
-            "pays-at-utilisation-50",
-            "tuned-is-faster",
+            "computational-cost/fine-tuning-pays",
+            "inference-time/fine-tuning-slowest-answers",
         ),
     ),
     Asked(
@@ -68,7 +68,10 @@ QUESTIONS = (
         ("data-dependency/fine-tuning-enough", "data-dependency/fine-tuning-one-phrasing", "data-dependency/fine-tuning-phrasings"),
     ),
     Asked("Are both together better?", ("customization/fine-tuning-reading",)),
-    Asked("How much slower is RAG?", ("tuned-is-faster", "tuned-is-faster-at-equal-length", "retrieval-step-is-felt")),
+    Asked(
+        "How much slower is RAG?",
+        ("inference-time/fine-tuning-slowest-answers", "inference-time/fine-tuning-equal-length", "inference-time/rag-retrieval"),
+    ),
     Asked(
         'Is it true that "below 100 examples use RAG"?',
         ("data-dependency/rag-untrained", "data-dependency/fine-tuning-told-once", "data-dependency/fine-tuning-one-phrasing"),
@@ -76,7 +79,7 @@ QUESTIONS = (
     ),
     Asked(
         'Is it true that "fine-tuning pays from 100,000 queries a month"?',
-        ("pays-at-utilisation-10", "pays-at-utilisation-50", "pays-at-utilisation-100"),
+        ("computational-cost/fine-tuning-pays",),
     ),
 )
 

@@ -146,6 +146,10 @@ def _sizes(one: Finding) -> Iterator[str]:
         yield f"{one.number.n_clusters:,} clusters"
     if one.number.design_effect is not None:
         yield f"design effect {one.number.design_effect:.2f}"
+    if one.mde is not None:
+        yield f"minimum detectable effect {Figure(one.mde)}"
+    if one.scope:
+        yield one.scope
 
 
 def _cell(findings: Sequence[Finding], side: Side, kind: Kind) -> list[Finding]:
