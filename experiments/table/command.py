@@ -20,16 +20,16 @@ from experiments.effects.arms import ArmRun, Arms, Plan, pools, runs_of, trains
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.options import choice, several
 from experiments.study import Found, Report, Run, Study, form_notes
-from experiments.table.claims import Finding, Results, judge
-from experiments.table.html.summary import Summary, write_summary
 from experiments.table.presets import PRESETS, Preset
-from experiments.table.report import as_data, cells_section, claims_section
 from experiments.table.row import Row
 from experiments.table.rows import ROWS
 from rag_eval.errors import ConfigError
 from rag_eval.record.atomic_io import write_atomically
 from rag_eval.record.load import RecordedRun
 from rag_eval.recorded_texts import texts_of
+from rag_eval.report.claims.claim import Finding, Results, judge
+from rag_eval.report.claims.html.summary import Summary, write_summary
+from rag_eval.report.claims.tables import as_data, cells_section, claims_section
 from rag_eval.report.html.matrix import Block, comparable, matrix
 
 NAMES = tuple(row.name for row in ROWS)
@@ -165,7 +165,7 @@ def report(options: Options, found: Found[Any, Any]) -> Report:
     worlds = f"worlds: preset {size.world}, seeds {', '.join(map(str, size.seeds))}; embedder {size.embedder}"
     notes = [f"measured on: {size.measured_on}", worlds, *form_notes({name: pool.records for name, pool in gathered.arms.items()})]
     sections = [cells_section(findings), *(claims_section(name, those) for name, those in findings.items())]
-    data = as_data(findings, curves, size)
+    data = {"preset": size.name, **as_data(findings, curves, size.measured_on)}
 
     def files(out: Path, told: Sequence[str]) -> list[Path]:
         blocks = blocks_of(found)

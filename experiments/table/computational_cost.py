@@ -14,8 +14,11 @@ from typing import Any
 from experiments.effects.arms import ARMS, Arms, Plan
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.study import Run
-from experiments.table.claims import Measured, Missing, Results, TableClaim
-from experiments.table.costs import (
+from experiments.table.index_sizes import BUILDING, N_BUILDS, Building, building
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Point, Row
+from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
+from rag_eval.report.claims.costs import (
     PricedPool,
     break_even,
     pays_from,
@@ -27,13 +30,10 @@ from experiments.table.costs import (
     totals,
     upfront_in_questions,
 )
-from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
-from experiments.table.index_sizes import BUILDING, N_BUILDS, Building, building
-from experiments.table.measures import training_seconds
-from experiments.table.numbers import of_repetitions, ratio_of
-from experiments.table.presets import Preset
-from experiments.table.row import Curve, Point, Row
-from experiments.table.sessions import BEFORE_MODEL
+from rag_eval.report.claims.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
+from rag_eval.report.claims.measures import training_seconds
+from rag_eval.report.claims.numbers import of_repetitions, ratio_of
+from rag_eval.report.claims.timed import BEFORE_MODEL
 from rag_eval.score.primary import CONTAINS, EM
 
 RAG = "rag"

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from experiments.effects.arms import ARMS, Arms, searching
-from experiments.effects.measures import MISLED, ByNumber, difference, estimate_of, mean, slope
+from experiments.effects.measures import MISLED, ByNumber, slope
 from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, PASSES, PHRASED, RESTATEMENTS, TRAINED, learning, trend, untaught
-from experiments.table.claims import Results, TableClaim
-from experiments.table.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
-from experiments.table.measures import Only, bend, by_metric, change, less_share, of, where
 from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row, by_width, no_work
+from rag_eval.report.claims.claim import Results, TableClaim
+from rag_eval.report.claims.declare import RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from rag_eval.report.claims.measures import Only, bend, by_metric, change, less_share, of, where
+from rag_eval.report.claims.values import difference, estimate_of, mean
 from rag_eval.score.primary import EM
 
 NAME = "Data dependency"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from experiments.table.claims import Missing, Number
 from experiments.table.inference_time import (
     additive_model,
     curves,
@@ -19,9 +18,10 @@ from experiments.table.inference_time import (
 )
 from experiments.table.live import LIVE, Live
 from experiments.table.presets import PRESETS
-from experiments.table.sessions import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import write_latency
+from rag_eval.report.claims.claim import Missing, Number
+from rag_eval.report.claims.timed import FORCED, NATURAL, Size, common_length, recorded_session
 from tests.experiments.table_results import pooled, results, run, timed
 
 SIZE = Size(n_queries=4, n_blocks=2)

@@ -11,20 +11,22 @@ from typing import Any
 
 import pytest
 
-from experiments.effects.arms import ArmRun, Pool, settings_of
-from experiments.effects.measures import HELD, MISLED, STALE
+from experiments.effects.arms import ArmRun, settings_of
+from experiments.effects.measures import MISLED, STALE
 from experiments.effects.trained_arms import ABSTAINS
 from experiments.study import Found
 from experiments.table import adaptability, customization, data_dependency
-from experiments.table.claims import Measured, Missing, Number, Results, TableClaim, judge
 from experiments.table.command import Options, arms_of, left_out, runs, sweeps_of
 from experiments.table.customization import ALONE, TENANTS, TOGETHER, has_form, serving
-from experiments.table.measures import geometric_mean, learning_seconds, ratio_of_learning
 from experiments.table.presets import PRESETS
-from experiments.table.report import CELLS
 from experiments.table.row import Point, Row
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.report.claims.claim import Measured, Missing, Number, Results, TableClaim, judge
+from rag_eval.report.claims.measures import geometric_mean, learning_seconds, ratio_of_learning
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.tables import CELLS
+from rag_eval.report.claims.values import HELD
 from rag_eval.score.primary import CONTAINS, EM, train_phrasing
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate

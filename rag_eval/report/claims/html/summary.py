@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.table.claims import Finding, Kind, Side
-from experiments.table.html.answer import SIDES, WORDS, answer
-from experiments.table.html.questions import answered
-from experiments.table.report import declared
 from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
+from rag_eval.report.claims.claim import Finding, Kind, Side
+from rag_eval.report.claims.html.answer import SIDES, WORDS, answer
+from rag_eval.report.claims.html.questions import answered
+from rag_eval.report.claims.tables import declared
 from rag_eval.report.curve import Curve
 from rag_eval.report.html.arms import differing_settings, fingerprints, spent
 from rag_eval.report.html.line_chart import as_file

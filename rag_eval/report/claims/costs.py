@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from experiments.effects.arms import Pool
-from experiments.table.claims import Measured, Missing, Number
-from experiments.table.numbers import mean_of, ratio_of
 from rag_eval.cost.arm import ArmCost, before_questions, mean_usd, total_cost
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, maximum_updates
 from rag_eval.cost.prices import MONTH_H
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.claim import Measured, Missing, Number
+from rag_eval.report.claims.numbers import mean_of, ratio_of
+from rag_eval.report.claims.pool import Pool
 from rag_eval.report.contrast import Arm
 from rag_eval.report.priced_arms import PricedArm, Terms, priced_arm, right_of_questions, sheet_named
 from rag_eval.types import Estimate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.table.claims import Kind, Measure, Side, TableClaim
+from rag_eval.report.claims.claim import Kind, Measure, Side, TableClaim
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.verdict import Claim, Direction
 
