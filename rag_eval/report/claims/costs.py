@@ -54,7 +54,7 @@ def runs_of(pool: Pool) -> dict[str, RecordedRun]:
     return runs
 
 
-def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> PricedPool:
+def priced_pool(name: str, pool: Pool, utilisation: float, measure: str, sheet: str = "") -> PricedPool:
     """An arm under the prices of the machine that it ran on.
 
     Args:
@@ -62,12 +62,13 @@ def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> Pric
         pool: its questions and records.
         utilisation: share of the paid hours in which the machine does such work.
         measure: the score that tells right answers.
+        sheet: name of the price sheet; "" = that of the device that answered.
 
     Returns:
         The costs, pooled over worlds.
     """
     device = pool.records[0].facts.provenance.hardware.device
-    terms = Terms(sheet_named(SHEETS[device]), utilisation, MONTH_H, None, 0.0)
+    terms = Terms(sheet_named(sheet or SHEETS[device]), utilisation, MONTH_H, None, 0.0)
     usd: dict[str, float] = {}
     right: dict[str, float] = {}
     priced: list[PricedArm] = []

@@ -15,11 +15,7 @@ from rag_eval.report.claims.numbers import ratio_at, ratio_of
 from rag_eval.types import Timing
 
 Session = Mapping[str, LatencyRecord]  # by arm
-
-
 NATURAL, FORCED = "latency", "latency, equal lengths"
-
-
 BEFORE_MODEL = ("embed", "search", "rerank")  # stages of the retrieval step
 
 

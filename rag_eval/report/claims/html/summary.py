@@ -47,6 +47,7 @@ class Summary:
     matrix: Matrix
     arms: Mapping[str, RunRecord] = field(default_factory=dict)  # a run of each arm of the matrix
     notes: Sequence[str] = ()  # where the numbers come from, and what failed
+    tables: Sequence[Table] = ()  # further ones, after the conditions
 
 
 def html_of(summary: Summary) -> str:
@@ -68,7 +69,7 @@ def html_of(summary: Summary) -> str:
         answer=answer(summary.findings, summary.measured_on),
         answered=answered(summary.findings),
         not_measured=not_measured(summary.findings),
-        tables=[table for make in (differing_settings, spent, fingerprints) if (table := make(summary.arms)).rows],
+        tables=[one for one in (*(make(summary.arms) for make in (differing_settings, spent, fingerprints)), *summary.tables) if one.rows],
         limit=limits(summary.matrix),
     )
 
