@@ -43,6 +43,7 @@ def _table(options: Options, arguments: list[str]) -> int:
 
     from rich.console import Console
 
+    from rag_eval.errors import DataError
     from rag_eval.made import PARTLY, one_by_one
     from rag_eval.own_table.arms import checked
     from rag_eval.own_table.plan import plan_table, planned, sheet_of
@@ -54,6 +55,8 @@ def _table(options: Options, arguments: list[str]) -> int:
 
     arms = checked(options)
     timed = probed(arms.arms)
+    if timed.refused and options.is_named:
+        raise DataError("; ".join(f"{name} {why}" for name, why in timed.refused.items()))
     arms = replace(
         arms,
         arms={name: arm for name, arm in arms.arms.items() if name not in timed.refused},

@@ -53,7 +53,6 @@ class Arms:
     arms: Mapping[str, Arm]
     left_out: Mapping[str, str]  # names with the reason
     overrides: tuple[str, ...]  # of every arm: those given, and the division of the questions
-    n_unused: Mapping[str, int]  # how many arms had no use for a setting of a part
 
     def composed(self, name: str, *more: str) -> DictConfig:
         """The configuration of an arm."""
@@ -89,7 +88,7 @@ def checked(options: Options) -> Arms:
             refused[name] = error
     if idle := [key for key, n in unused.items() if n == len(options.arms)]:
         raise ConfigError(f"{', '.join(idle)}: no arm of {len(options.arms)} has such a setting; name an arm that has, or leave it out.")
-    return Arms(arms, {name: f"cannot be run on these data: {error}" for name, error in refused.items()}, tuple(overrides), unused)
+    return Arms(arms, {name: f"cannot be run on these data: {error}" for name, error in refused.items()}, tuple(overrides))
 
 
 def divided(options: Options) -> list[str]:

@@ -49,7 +49,7 @@ def needed_table(findings: Mapping[str, Sequence[Finding]]) -> Table:
         for one in those:
             if one.verdict.word == "INCONCLUSIVE" and one.number is not None:
                 n = needed(one)
-                rows.append((one.claim.id, name, n_of(one), "cannot be told" if n is None else f"{n:,}"))
+                rows.append((one.claim.id, name, n_of(one), "cannot be told" if n is None else f"at least {n:,}"))
     reading = f"""Test questions from which on a claim would be decided, were the number that was found the true one: those whose minimum
 detectable effect is its distance from the threshold (80 % power), and {FEWEST_CLUSTERS} clusters at least. Where questions are divided by
 question, about half of those in the file are test questions. Of latency the number is one of requests."""

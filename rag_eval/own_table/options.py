@@ -18,7 +18,7 @@ LOAD = ("queries_per_day", "updates_per_week", "p95_ms", "min_accuracy")
 TERMS = {"utilisation": "0.5", "horizon_days": "365", "hardware": ""}  # of costs; "" = the sheet of the device
 OWN = {"arms": "", "plan": "", "out": "reports/own", **dict.fromkeys(LOAD, ""), **TERMS}
 CHOSEN_HERE = ("mode", "experiment", "latency")  # keys of run.py that the command itself decides
-EXPERIMENT = "own_table"
+IN_PLACE = {"experiment_name": "own_table", "n_forgetting": "0"}  # of keys of run.py that are not given: no claim is about forgetting
 MODEL = "generator=hf generator.model=Qwen/Qwen2.5-0.5B-Instruct generator.revision=<commit>, or generator=smollm2"
 KEY = re.compile(r"[+~]*([\w.@/]+)=")
 
@@ -81,7 +81,7 @@ def read(arguments: Sequence[str]) -> Options:
         utilisation=terms.utilisation,
         horizon_days=terms.horizon_days,
         hardware=given["hardware"],
-        overrides=(*([] if _has(overrides, "experiment_name") else [f"experiment_name={EXPERIMENT}"]), *overrides),
+        overrides=(*(f"{key}={value}" for key, value in IN_PLACE.items() if not _has(overrides, key)), *overrides),
     )
 
 
@@ -98,6 +98,9 @@ def _has(overrides: Sequence[str], *keys: str) -> bool:
 
 def _check_named(overrides: Sequence[str]) -> None:
     """Refuse a command without data, and one without a generator for data that the embedded model cannot read.
+
+    Args:
+        overrides: of run.py.
 
     Raises:
         ConfigError: if it is one.

@@ -170,7 +170,8 @@ def _arm(arm: Arm, asked: Mapping[str, Seconds]) -> Piece:
         bare, reading = asked.get(BARE, each), asked.get(READING, each)
         n_train = min(N_TRAIN_PROBE, sum(one.is_answerable for one in arm.dataset.train))
         parts += [bare.each(n_train), bare.each(spec.n_forgetting), reading.each(spec.n_forgetting)]
-        what += f", {n_train} of its training, {2 * spec.n_forgetting} to see what was forgotten"
+        what += f", {n_train} of its training"
+        what += f", {2 * spec.n_forgetting} to see what was forgotten" if spec.n_forgetting else ""
     return Piece(arm.name, what, summed(parts))
 
 

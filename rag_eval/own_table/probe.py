@@ -15,7 +15,6 @@ from typing import Any
 from rag_eval.adapt.knowledge_budget import taught_rows
 from rag_eval.adapt.none import NoAdapter
 from rag_eval.config.build import build
-from rag_eval.config.signature import signature
 from rag_eval.errors import RagEvalError, UserError
 from rag_eval.exemplars import n_available
 from rag_eval.machine import cpu_name, has_gpu, n_cores
@@ -23,12 +22,12 @@ from rag_eval.own_table.arms import Arm
 from rag_eval.own_table.probed import BARE, N_QUESTIONS_TIMED, N_STEPS_TIMED, READING, Probed, Training
 from rag_eval.preparation import questions_of
 from rag_eval.prompt_form import AUTO, FEWEST_QUESTIONS, N_EXEMPLARS, N_QUESTIONS
-from rag_eval.protocols import Cache, Generator, PromptWriter, Retriever
+from rag_eval.protocols import Cache, Generator, PromptWriter, Retriever, Styled
 from rag_eval.record.identity import run_id
 from rag_eval.record.serialize import from_plain, to_plain
 from rag_eval.retrieve.none import NoRetriever
 from rag_eval.retrieve.random import RandomPick
-from rag_eval.run_spec import Part
+from rag_eval.run_spec import RunSpec
 from rag_eval.source import code_sha
 from rag_eval.system import System
 from rag_eval.types import Example, QADataset, TrainingRow
@@ -64,12 +63,12 @@ def probed(arms: Mapping[str, Arm]) -> Probed:
 def _timed(arms: Mapping[str, Arm]) -> Probed:
     first = next(iter(arms.values()))
     generator: Generator = build(first.spec.generator)
-    forms = forms_of(first.spec.prompt, first.spec.generator, first.dataset)
+    forms = forms_of(first.spec, generator, first.dataset)
     prompts = [_prompt(first, form) for form in dict.fromkeys((forms[0], forms[-1]))]
     asked = {kind: tuple(_asked_s(arm, prompt, generator) for prompt in prompts) for kind, arm in _kinds(arms).items()}
     notes: list[str] = []
     rows, refused = _taught(arms, generator, prompts[0])
-    step_s = _or_note(notes, "training steps", lambda: _step_s(arms, rows, prompts[0])) if rows else ()
+    step_s = _or_note(notes, "training steps", lambda: _step_s(arms, rows, generator, prompts[0])) if rows else ()
     searching = next((arm for arm in arms.values() if arm.spec.mode.context == "retrieved"), None)
     indexed_s = () if searching is None else _or_note(notes, "indexing", lambda: _indexed_s(searching))
     return Probed(
@@ -86,22 +85,22 @@ def _timed(arms: Mapping[str, Arm]) -> Probed:
     )
 
 
-def forms_of(prompt: Part, generator: Part, dataset: QADataset) -> list[tuple[str, int]]:
+def forms_of(spec: RunSpec, generator: Generator, dataset: QADataset) -> list[tuple[str, int]]:
     """The forms of the prompt that may be chosen, the shortest first: style and number of exemplars.
 
     Args:
-        prompt: as configured.
+        spec: with the prompt as configured.
         generator: that is asked.
         dataset: from which exemplars are chosen.
 
     Returns:
         At least one.
     """
-    style, n = prompt.get("style", "chat"), prompt.get("n_exemplars", 0)
+    style, n = spec.prompt.get("style", "chat"), spec.prompt.get("n_exemplars", 0)
     styles, numbers = [style], [n]
-    is_free = "styles" in signature(generator.target).methods and not generator.get("keeps_form")
+    is_free = isinstance(generator, Styled) and not spec.generator.get("keeps_form")
     if style == AUTO:
-        styles = list(build(generator).styles) if is_free else ["chat"]
+        styles = list(generator.styles) if isinstance(generator, Styled) and is_free else ["chat"]
     if n == AUTO:
         numbers = [0, *(many for many in N_EXEMPLARS if many <= n_available(dataset))] if is_free else [0]
     return [(one, many) for many in numbers for one in styles]
@@ -181,13 +180,13 @@ def _training(arm: Arm, names: tuple[str, ...], n_rows: int) -> Training:
     return Training(names, n_rows, settings.get("batch_size", n_rows), epochs, settings.get("max_epochs") or epochs or 1.0)
 
 
-def _step_s(arms: Mapping[str, Arm], rows: Mapping[str, Sequence[TrainingRow]], prompt: PromptWriter) -> tuple[float, ...]:
+def _step_s(arms: Mapping[str, Arm], rows: Mapping[str, Sequence[TrainingRow]], generator: Any, prompt: PromptWriter) -> tuple[float, ...]:
     from rag_eval.adapt.trainer.step_seconds import step_seconds  # loads the trainer
 
     name, taught = max(rows.items(), key=lambda one: len(one[1]))
     arm = arms[name]
     adapter: Any = build(arm.spec.adapter)
-    lesson = adapter.with_rows(taught).training_job(build(arm.spec.generator), prompt, arm.dataset, arm.spec.seed)
+    lesson = adapter.with_rows(taught).training_job(generator, prompt, arm.dataset, arm.spec.seed)
     return tuple(step_seconds(replace(lesson, schedule=replace(lesson.schedule, eval_every=0)), N_STEPS_TIMED))
 
 

@@ -19,7 +19,6 @@ from rag_eval.own_table.plan import Plan, plan_table
 from rag_eval.own_table.work import results
 from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.load import RecordedRun
-from rag_eval.record.run_record import RunRecord
 from rag_eval.recorded_texts import texts_of
 from rag_eval.report.arms_table import arms_table
 from rag_eval.report.claims.claim import Finding, Results, judge
@@ -99,7 +98,7 @@ def reported(options: Options, arms: Arms, plan: Plan, made: Found[str, Any], co
     decision, decision_notes = _decision(options, plan, answered)
     others = [needed_table(findings), left_out_table(found), plan_table(plan)]
     tables = [arms_table(list(records.values()), title="The arms"), *decision, *others]
-    measured_on = _measured_on(arms, records)
+    measured_on = _measured_on(arms)
     notes = [
         *provenance(list(records.values()), command),
         f"measured on: {measured_on}",
@@ -136,17 +135,22 @@ def lacking(options: Options, arms: Arms, plan: Plan) -> dict[str, str]:
     absent = {name: f"{name} is not run; arms={','.join((*options.arms, name))} does" for name in _wanted() if name not in arms.arms}
     why = f"of {TUNED} and {RAG} not both are run" if len(arms.arms) and plan.session else "there are too few questions, or no arm, to time"
     sessions = {name: f"{name}: {why}" for name in (NATURAL, FORCED)}
-    return {**REASONS, **sessions, **absent, **arms.left_out}
+    asked = any(arm.spec.n_forgetting for arm in arms.arms.values())
+    forgetting = (
+        {} if asked else {"forgetting": "what training made the model forget is not asked, which takes long; n_forgetting=100 does"}
+    )
+    return {**REASONS, **forgetting, **sessions, **absent, **arms.left_out}
 
 
 def _wanted() -> set[str]:
     return {name for claims in judged("laptop_cpu").values() for claim in claims for name in claim.needs} - {NATURAL, FORCED}
 
 
-def _measured_on(arms: Arms, records: Mapping[str, RunRecord]) -> str:
+def _measured_on(arms: Arms) -> str:
     first = next(iter(arms.arms.values()))
-    models = dict.fromkeys(str(one.facts.comparison.base_model) for one in records.values() if one.facts.comparison.base_model)
-    return f"{first.dataset.name}: {first.n_questions} questions about {first.n_clusters} clusters; {', '.join(models) or 'no model'}"
+    model = str(first.spec.generator.get("model") or first.spec.generator.target.rpartition(".")[2])
+    name = Path(model).name if Path(model).exists() else model
+    return f"{first.dataset.name}: {first.n_questions} questions about {first.n_clusters} clusters; {name}"
 
 
 def division(arms: Arms) -> list[str]:
@@ -179,7 +183,7 @@ def numbers_table(findings: Mapping[str, Sequence[Finding]]) -> Table:
 def left_out_table(found: Results) -> Table:
     """What was not measured, by name, with the reason."""
     failed = {name: f"failed: {message}" for those in (found.arms, found.work) for name, message in those.failed.items()}
-    rows = tuple((name, why) for name, why in (failed | dict(found.left_out)).items() if name not in found.arms and name not in found.work)
+    rows = tuple((name, why) for name, why in {**found.left_out, **failed}.items() if name not in found.arms and name not in found.work)
     return Table("What is left out", "", (Column("what", kind="text"), Column("why", kind="text")), rows)
 
 

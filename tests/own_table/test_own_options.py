@@ -14,15 +14,16 @@ def test_own_keys_are_taken_and_all_others_are_those_of_a_run() -> None:
     options = read([*FOLDER, "arms=rag,finetune", "plan=only", "limit=5"])
     assert options.arms == ("rag", "finetune")
     assert options.is_plan_only
-    assert options.of("rag") == ["mode=rag", "experiment_name=own_table", *FOLDER, "limit=5"]
+    assert options.of("rag") == ["mode=rag", "experiment_name=own_table", "n_forgetting=0", *FOLDER, "limit=5"]
 
 
 def test_without_arms_all_of_the_table_are_run() -> None:
     assert read(FOLDER).arms == ARMS
 
 
-def test_an_experiment_that_was_named_keeps_its_name() -> None:
-    assert read([*FOLDER, "experiment_name=mine"]).overrides == (*FOLDER, "experiment_name=mine")
+def test_what_is_given_is_not_put_in_the_place_of() -> None:
+    given = (*FOLDER, "experiment_name=mine", "n_forgetting=100")
+    assert read(given).overrides == given
 
 
 def test_a_load_is_given_in_whole_or_not_at_all() -> None:

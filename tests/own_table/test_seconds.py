@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from rag_eval.cost.prices import PriceSheet
-from rag_eval.own_table.plan import plan_table, planned
+from rag_eval.own_table.plan import in_session, plan_table, planned
 from rag_eval.own_table.probed import BARE, READING, Probed, Training
 from rag_eval.own_table.seconds import Seconds, of_samples, summed
+from rag_eval.report.claims.timed import Size
 
 SHEET = PriceSheet("sheet", dt.date(2026, 1, 1), "a test", 0.0, cpu_usd_per_hour=3600.0, assumed_watts=0.0)
 
@@ -81,3 +84,23 @@ def test_the_cost_is_that_of_the_machine_at_its_utilisation() -> None:
 
 def test_a_plan_has_a_line_for_each_piece() -> None:
     assert [row[0] for row in plan_table(planned({}, probed_with(), SHEET, 1.0)).rows] == ["form of the prompt", "index"]
+
+
+def arms(*names: str) -> dict[str, Any]:
+    """Arms of which only the kind matters."""
+    return {name: SimpleNamespace(has_passages=name.startswith("rag")) for name in names}
+
+
+def test_both_sides_are_timed_whatever_that_takes_and_others_where_they_are_cheap() -> None:
+    asked = {BARE: Seconds(0.1, 0.1, 0.1), READING: Seconds(9.0, 9.0, 9.0)}
+    found = in_session(arms("closed_book", "rag", "rag_format", "finetune"), asked, Size(80, 10))
+    assert found == ("rag", "finetune", "closed_book")
+
+
+def test_arms_that_are_cheap_alone_are_left_out_where_they_are_not_together() -> None:
+    asked = {BARE: Seconds(0.4, 0.4, 0.4), READING: Seconds(9.0, 9.0, 9.0)}
+    assert in_session(arms("closed_book", "few_shot", "finetune"), asked, Size(80, 10)) == ("finetune", "closed_book")  # 40 s each
+
+
+def test_of_a_single_question_no_latency_is_measured() -> None:
+    assert in_session(arms("rag", "finetune"), {READING: Seconds(1.0, 1.0, 1.0)}, Size(1, 1)) == ()
