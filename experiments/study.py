@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
-import time
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,22 +20,21 @@ from rich.console import Console
 from experiments.options import options_of
 from rag_eval.cli.errors import fail, prepare
 from rag_eval.config.compose import composed
-from rag_eval.errors import RagEvalError, Terminated
+from rag_eval.errors import Terminated
 from rag_eval.evaluate import evaluate
-from rag_eval.progress import duration, progress
+from rag_eval.made import PARTLY, Key, Result, one_by_one
+from rag_eval.made import Found as Found
+from rag_eval.made import NotMade as NotMade
+from rag_eval.made import Run as Run
+from rag_eval.made import named as named
 from rag_eval.record.atomic_io import write_atomically, writing
-from rag_eval.record.facts import Hardware
-from rag_eval.record.identity import git, hardware, versions
 from rag_eval.record.load import RecordedRun, read_run
-from rag_eval.record.run_record import RunRecord
-from rag_eval.report.form import form_reason, keeps_some_form
 from rag_eval.report.markdown import as_markdown
 from rag_eval.report.plain import as_json
+from rag_eval.report.provenance import form_notes as form_notes
+from rag_eval.report.provenance import provenance as provenance
 from rag_eval.report.table import Table
 from rag_eval.report.terminal import show
-
-PARTLY = 3  # exit code
-WINDOW = 10  # last runs that the time left is told by: at first they may all come from disk
 
 
 class Written(Protocol):
@@ -49,33 +45,6 @@ class Written(Protocol):
 
 
 Given = TypeVar("Given", bound=Written)
-Key = TypeVar("Key", bound=Hashable)
-Result = TypeVar("Result")
-
-
-class NotMade(RagEvalError):
-    """Something takes a run that failed."""
-
-    exit_code = PARTLY
-
-
-class Found(dict[Key, Result]):
-    """What the runs gave, by their keys; `failed` has the messages of the others."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failed: dict[Key, str] = {}
-
-    def __missing__(self, key: Key) -> Result:
-        raise NotMade(f"{named(key)} is needed and failed ({self.failed[key]}); the same command makes what is missing.")
-
-
-@dataclass(frozen=True)
-class Run(Generic[Key, Result]):
-    """A piece of work whose result is kept under a key."""
-
-    key: Key
-    make: Callable[[Found[Key, Result]], Result]  # from what the runs before it gave
 
 
 @dataclass(frozen=True)
@@ -143,26 +112,8 @@ def ended(work: Callable[[], int]) -> int:
 
 
 def made(runs: Sequence[Run[Key, Result]]) -> Found[Key, Result]:
-    """Make the runs in their order, telling how many are done, how long one takes and how much time is left.
-
-    A run that fails is told and left out. As long as none has succeeded, a fault is the command's own and is raised.
-    """
-    found: Found[Key, Result] = Found()
-    seconds: deque[float] = deque(maxlen=WINDOW)
-    with progress("runs", len(runs)) as advance:
-        for n_done, run in enumerate(runs, start=1):
-            begun = time.perf_counter()
-            try:
-                found[run.key] = run.make(found)
-            except Exception as error:
-                if not found:
-                    raise
-                fail(error, f"{named(run.key)}: ")
-                found.failed[run.key] = str(error) if isinstance(error, RagEvalError) else f"{type(error).__name__}: {error}"
-            seconds.append(time.perf_counter() - begun)
-            each_s = statistics.fmean(seconds)
-            advance(1, note=f", {duration(each_s)} each", left_s=each_s * (len(runs) - n_done))
-    return found
+    """Make the runs in their order; one that fails is told on standard error and left out."""
+    return one_by_one(runs, fail)
 
 
 def possible(*sections: Callable[[], Table]) -> list[Table]:
@@ -183,42 +134,6 @@ def evaluation(key: Key, overrides: Sequence[str], experiment: str, output_dir: 
 def recorded(overrides: Sequence[str]) -> RecordedRun:
     """The finished run of these settings, from disk or made now."""
     return read_run(Path(evaluate(composed(overrides)).directory))
-
-
-def named(key: Hashable) -> str:
-    """A key in words."""
-    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
-
-
-def provenance(records: Sequence[RunRecord], command: str) -> list[str]:
-    """Where numbers come from, a line each: command, commit, versions, machine, and of recorded runs when they ran and which models."""
-    recorded = [record.facts.provenance for record in records]
-    here = [(one.git, one.versions, one.hardware) for one in recorded] or [(git(), versions(), hardware("cpu"))]
-    lines = [
-        f"command: {command}",
-        f"commit: {_distinct(str(git) for git, _, _ in here)}",
-        f"versions: {_distinct(', '.join(f'{name} {found}' for name, found in libraries.items()) for _, libraries, _ in here)}",
-        f"hardware: {_distinct(_machine(hardware) for _, _, hardware in here)}",
-    ]
-    if records:
-        started, ended = min(record.started for record in records), max(record.ended or "" for record in records)
-        lines.append(f"run: {started} to {ended}, {len(records)} runs")
-    models = [name for record in records if (name := record.facts.comparison.base_model) is not None]
-    return [*lines, f"model: {_distinct(models, ', ')}"] if models else lines
-
-
-def _machine(found: Hardware) -> str:
-    return f"{found.gpu or found.device}, {found.cpu}, {found.n_cores} cores"
-
-
-def _distinct(values: Iterable[str], between: str = "; ") -> str:
-    return between.join(dict.fromkeys(values))
-
-
-def form_notes(records: Mapping[str, Sequence[RunRecord]]) -> list[str]:
-    """A line for each arm, by name, of which some run's exact match measures the form of its answers: claims about it say nothing."""
-    measured = [(name, [one for one in those if keeps_some_form(one) is False]) for name, those in records.items()]
-    return [f"{form_reason(name, those[0])}; what is claimed of it by exact match says nothing" for name, those in measured if those]
 
 
 def write_report(out: Path, name: str, title: str, report: Report, notes: Sequence[str]) -> None:

@@ -5,11 +5,9 @@ An arm is one or more runs in each world; each is an ordinary run directory, so 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from experiments.effects.trained_folder import trained_folder
 from experiments.options import World
@@ -17,8 +15,7 @@ from experiments.study import Found, Run, recorded
 from rag_eval.config.compose import composed
 from rag_eval.config.signature import signature
 from rag_eval.record.load import RecordedRun
-from rag_eval.record.run_record import RunRecord
-from rag_eval.types import Prediction
+from rag_eval.report.claims.pool import Pool
 from synthworld.documents import STYLES
 from synthworld.questions import KINDS
 
@@ -60,30 +57,6 @@ class ArmRun:
 
     def __str__(self) -> str:
         return f"{self.arm}, world {self.seed}"
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The questions of an arm over all worlds."""
-
-    rows: Mapping[str, Mapping[str, Any]]  # scores by "world.run/question"
-    predictions: Mapping[str, Prediction]  # by the same names
-    clusters: Mapping[str, str]  # "world/entity": questions about one entity of one world go together
-    records: tuple[RunRecord, ...]
-
-    def of_world(self, seed: int) -> Pool:
-        """The questions of one world."""
-        names = [name for name in self.rows if name.startswith(f"{seed}.")]
-        return Pool(
-            {name: self.rows[name] for name in names},
-            {name: self.predictions[name] for name in names},
-            {name: self.clusters[name] for name in names},
-            self.records,
-        )
-
-    def column(self, measure: str, names: Sequence[str]) -> list[float]:
-        """One score of these questions, nan where it could not be judged."""
-        return [math.nan if (value := self.rows[name].get(measure)) is None else float(value) for name in names]
 
 
 def searching(*more: str) -> Overrides:

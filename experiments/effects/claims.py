@@ -8,23 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.effects.measures import (
-    MISLED,
-    STALE,
-    Pools,
-    Values,
-    answers_changed,
-    difference,
-    groups_gained,
-    groups_missed,
-    hops_guessed,
-    hops_together,
-    mean,
-    slope,
-)
+from experiments.effects.measures import MISLED, STALE, answers_changed, groups_gained, groups_missed, hops_guessed, hops_together, slope
+from rag_eval.report.claims.declare import MARGIN
+from rag_eval.report.claims.values import Pools, Values, difference, mean
 from rag_eval.stats.verdict import Claim, Direction
-
-MARGIN = 0.05  # what counts as no difference: three worlds of preset ci, some hundred entities, can tell no less
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,18 @@ from functools import partial
 
 import numpy as np
 
-from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, Pool, pools, runs_of, trains
+from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, pools, runs_of, trains
 from experiments.effects.continual import forgotten
 from experiments.effects.isotonic import isotonic
-from experiments.effects.measures import EXACT, HELD, Pools, Values, difference, estimate_of, mean, n_of
+from experiments.effects.measures import EXACT, n_of
 from experiments.effects.report import Options, learned, notes_of, plan_of
 from experiments.effects.trained_arms import BASE, PHRASED, RESTATEMENTS, SEARCH, TRAINED, UNASKED, phrased, untaught
 from experiments.study import Found, Report, Run, Study, possible
 from rag_eval.errors import ConfigError
 from rag_eval.record.load import RecordedRun
 from rag_eval.record.selection import ENOUGH_LEARNED
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.values import HELD, Pools, Values, difference, estimate_of, mean
 from rag_eval.report.table import Cell, Figure, Table, figure, number
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.estimate import estimate

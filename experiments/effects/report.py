@@ -17,15 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.effects.arms import ARMS, ArmRun, Plan, Pool, pools, runs_of, trains
+from experiments.effects.arms import ARMS, ArmRun, Plan, pools, runs_of, trains
 from experiments.effects.claims import EFFECTS, Effect
-from experiments.effects.measures import EXACT, HELD, MISLED, STALE, Pools, estimate_of, hops, mde_of, n_of
+from experiments.effects.measures import EXACT, MISLED, STALE, hops, n_of
 from experiments.effects.trained_arms import BASE, TRAINED, raft_section, trained_effects
 from experiments.options import Embedder, Generator, Seeds, World
 from experiments.study import Found, NotMade, Report, Run, Study, form_notes, possible
 from experiments.tiny_model.admission import READ_AT
 from rag_eval.record.load import RecordedRun
 from rag_eval.record.selection import ENOUGH_LEARNED, is_under_trained, learned_by
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.values import HELD, Pools, estimate_of, mde_of
 from rag_eval.report.table import NOT_MEASURED, Cell, Column, Figure, Header, Table, figure, number
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.estimate import estimate

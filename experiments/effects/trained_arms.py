@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.effects.arms import START, Arms, Overrides, searching
-from experiments.effects.claims import MARGIN, Effect
+from experiments.effects.claims import Effect
 from experiments.effects.continual import UNCHANGED, renamed
-from experiments.effects.measures import EXACT, HELD, ByNumber, Pools, Values, difference, estimate_of, mean, n_of, slope, values_of
+from experiments.effects.measures import EXACT, ByNumber, n_of, slope
 from experiments.options import World
+from rag_eval.report.claims.declare import MARGIN
+from rag_eval.report.claims.values import ABSTAINS, HELD, Pools, Values, difference, estimate_of, gap, mean, values_of
 from rag_eval.report.table import Cell, Column, Table, figure
 from rag_eval.score.primary import EM
 from rag_eval.stats.verdict import Claim
@@ -30,7 +32,6 @@ RANKS = (1, 4, 16)
 GOLD_SHARES = (0.4, 0.8, 1.0)
 UNKNOWN = (0.0, 0.5, 0.9)
 PASSES = 30  # over a question in one phrasing, and over each fact in whatever phrasings
-ABSTAINS = "abstain/unanswerable"
 UNTAUGHT = "dataset.questions.untaught_entities=0.5"
 NOTHING = "dataset.questions.nothings=[unknown entity,unstated attribute]"
 POPULAR = "dataset.popularity=1"
@@ -95,17 +96,6 @@ RANKED = {rank: BASE if rank == RANKS[-1] else f"finetune, rank {rank}" for rank
 def untaught(found: Pools, arm: str) -> list[str]:
     """Questions about entities that training asks nothing about: only their documents were trained on."""
     return [name for name, row in found[arm].rows.items() if "entity" not in str(row.get("seen", ""))]
-
-
-def gap(first: str, second: str, only: Callable[[Pools, str], list[str]] | None = None, measure: str = EM) -> Callable[[Pools], Values]:
-    """second - first over the questions of the first that count."""
-
-    def of(found: Pools) -> Values:
-        whole = difference(first, second, measure)(found)
-        kept = set(only(found, first)) if only else set(whole.names)
-        return whole.only(kept)
-
-    return of
 
 
 def trend(arms: ByNumber, only: Callable[[Pools, str], list[str]] | None = None, measure: str = EM) -> Callable[[Pools], Values]:

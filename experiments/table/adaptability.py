@@ -14,12 +14,14 @@ from statistics import fmean
 from experiments.effects.arms import ARMS, VERSIONS, Arms, Overrides, searching
 from experiments.effects.continual import NOTHING as NO_UPDATE
 from experiments.effects.continual import POLICIES, UNCHANGED, Policy
-from experiments.effects.measures import STALE, Pools, difference, estimate_of, mean
+from experiments.effects.measures import STALE
 from experiments.effects.trained_arms import BASE, PASSES, TRAINED, learning, unchanged
-from experiments.table.claims import Measured, Missing, Precondition, Results, TableClaim
 from experiments.table.data_dependency import HALF, HALF_OF_DOCUMENTS, RAG_ANSWERS
-from experiments.table.declare import BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
-from experiments.table.measures import (
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Point, Row, by_width, no_work
+from rag_eval.report.claims.claim import Measured, Missing, Precondition, Results, TableClaim
+from rag_eval.report.claims.declare import BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from rag_eval.report.claims.measures import (
     Only,
     answers,
     by_metric,
@@ -31,8 +33,7 @@ from experiments.table.measures import (
     with_evidence,
     without_evidence,
 )
-from experiments.table.presets import Preset
-from experiments.table.row import Curve, Point, Row, by_width, no_work
+from rag_eval.report.claims.values import Pools, difference, estimate_of, mean
 from rag_eval.score.primary import EM
 
 NAME = "Adaptability"

@@ -21,17 +21,18 @@ from experiments.effects.arms import ArmRun, Arms, Plan, pools, runs_of, trains
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.options import choice, several
 from experiments.study import Found, Report, Run, Study, form_notes
-from experiments.table.claims import Finding, Results, judge
 from experiments.table.forecast import forecast
-from experiments.table.html.summary import Summary, write_summary
-from experiments.table.loads import first_world, loads
 from experiments.table.presets import PRESETS, Preset
-from experiments.table.report import as_data, cells_section, claims_section
 from experiments.table.row import Row
 from experiments.table.rows import ROWS
 from rag_eval.errors import ConfigError
 from rag_eval.record.load import RecordedRun
 from rag_eval.recorded_texts import texts_of
+from rag_eval.report.claims.claim import Finding, Results, judge
+from rag_eval.report.claims.html.summary import Summary, write_summary
+from rag_eval.report.claims.loads import ARMS as SIDES
+from rag_eval.report.claims.loads import loads
+from rag_eval.report.claims.tables import as_data, cells_section, claims_section
 from rag_eval.report.html.matrix import Block, comparable, matrix
 
 NAMES = tuple(row.name for row in ROWS)
@@ -177,7 +178,20 @@ def report(options: Options, found: Found[Any, Any]) -> Report:
         by_load = loads(first_world(found, size.seeds[0]))
         return write_summary(Summary(STUDY.title, size.measured_on, findings, curves, matrix(blocks), arms, told, by_load), out)
 
-    return Report(sections, notes, as_data(findings, curves, size), files=files, data_file=DATA)
+    return Report(sections, notes, {"preset": size.name, **as_data(findings, curves, size.measured_on)}, files=files, data_file=DATA)
+
+
+def first_world(found: Mapping[object, object], seed: int) -> dict[str, RecordedRun]:
+    """The runs of both sides in a world.
+
+    Args:
+        found: what the runs of the table gave.
+        seed: of the world.
+
+    Returns:
+        The runs by arm; without those that failed.
+    """
+    return {arm: run for arm in SIDES if isinstance(run := found.get(ArmRun(arm, seed, 0)), RecordedRun)}
 
 
 def blocks_of(found: Found[Any, Any]) -> list[Block]:

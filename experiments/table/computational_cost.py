@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from experiments.effects.arms import ARMS, Arms, Plan
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.study import Run
-from experiments.table.claims import Measured, Missing, Number, Results, TableClaim
-from experiments.table.costs import (
+from experiments.table.index_sizes import BUILDING, N_BUILDS, Building, building
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Point, Row
+from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
+from rag_eval.report.claims.costs import (
     PricedPool,
     break_even,
-    pays_from,
+    break_even_over,
     pays_until_updates,
     priced_pool,
     question_ratio,
@@ -27,13 +29,10 @@ from experiments.table.costs import (
     totals,
     upfront_in_questions,
 )
-from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
-from experiments.table.index_sizes import BUILDING, N_BUILDS, Building, building
-from experiments.table.measures import training_seconds
-from experiments.table.numbers import of_repetitions, ratio_of
-from experiments.table.presets import Preset
-from experiments.table.row import Curve, Point, Row
-from experiments.table.sessions import BEFORE_MODEL
+from rag_eval.report.claims.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
+from rag_eval.report.claims.measures import training_seconds
+from rag_eval.report.claims.numbers import of_repetitions, ratio_of
+from rag_eval.report.claims.timed import BEFORE_MODEL
 from rag_eval.score.primary import CONTAINS, EM
 
 RAG = "rag"
@@ -59,12 +58,7 @@ def tuned_question_is_cheaper(found: Results, _: str) -> Measured:
 
 def break_even_over_utilisations(found: Results, _: str) -> Measured:
     """From how many questions a month on fine-tuning pays, with an interval that holds those at all utilisations."""
-    usual = pays_from(*_priced(found, USUAL))
-    others = [pays_from(*_priced(found, utilisation)) for utilisation in UTILISATIONS]
-    if isinstance(usual, Missing):
-        return usual
-    known = [usual, *(one for one in others if isinstance(one, Number))]
-    return replace(usual, low=min(one.low for one in known), high=max(one.high for one in known))
+    return break_even_over([_priced(found, utilisation) for utilisation in (USUAL, *UTILISATIONS)])
 
 
 def upfront(found: Results, _: str) -> Measured:

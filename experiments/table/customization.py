@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, Plan, Pool, pools, searching, settings_of
-from experiments.effects.measures import difference, mean, values_of
-from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, TRAINED, UNASKED, phrased
+from experiments.effects.arms import ARMS, ArmRun, Arms, Overrides, Plan, pools, searching, settings_of
+from experiments.effects.trained_arms import BASE, NOTHING, TRAINED, UNASKED, phrased
 from experiments.effects.trained_folder import trained_folder
 from experiments.study import Found, Run, recorded
-from experiments.table.claims import Measured, Missing, Precondition, Results, TableClaim
 from experiments.table.data_dependency import HALF, HALF_OF_DOCUMENTS, RAG_NO_ANSWER
-from experiments.table.declare import BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
-from experiments.table.measures import (
+from experiments.table.presets import Preset
+from experiments.table.row import Curve, Row, by_width
+from rag_eval.config.compose import composed
+from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.claim import Measured, Missing, Precondition, Results, TableClaim
+from rag_eval.report.claims.declare import BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from rag_eval.report.claims.measures import (
     LARGE,
     MOSTLY,
     Only,
@@ -35,11 +38,9 @@ from experiments.table.measures import (
     without_evidence,
     worth_of_evidence,
 )
-from experiments.table.numbers import number_of
-from experiments.table.presets import Preset
-from experiments.table.row import Curve, Row, by_width
-from rag_eval.config.compose import composed
-from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.numbers import number_of
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.values import ABSTAINS, difference, mean, values_of
 from rag_eval.score.formats import obeys
 from rag_eval.score.primary import EM
 from rag_eval.types import Prediction

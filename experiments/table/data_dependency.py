@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.effects.arms import ARMS, Arms, Plan, searching
-from experiments.effects.measures import MISLED, ByNumber, difference, estimate_of, mean, slope
-from experiments.effects.trained_arms import ABSTAINS, BASE, NOTHING, PASSES, PHRASED, RESTATEMENTS, TRAINED, learning, trend, untaught
+from experiments.effects.measures import MISLED, ByNumber, slope
+from experiments.effects.trained_arms import BASE, NOTHING, PASSES, PHRASED, RESTATEMENTS, TRAINED, learning, trend, untaught
 from experiments.study import Run
-from experiments.table.claims import Results, TableClaim
-from experiments.table.declare import ANY, BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
-from experiments.table.measures import Only, answers, bend, by_metric, change, less_share, of, says_unknown, where
 from experiments.table.presets import Preset
 from experiments.table.real_text import NAMED, RETRIEVER, K, recall, searches, work_of
 from experiments.table.row import Curve, Point, Row, by_width
+from rag_eval.report.claims.claim import Results, TableClaim
+from rag_eval.report.claims.declare import ANY, BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from rag_eval.report.claims.measures import Only, answers, bend, by_metric, change, less_share, of, says_unknown, where
+from rag_eval.report.claims.values import ABSTAINS, difference, estimate_of, mean
 from rag_eval.score.primary import EM
 
 NAME = "Data dependency"

@@ -12,27 +12,26 @@ from typing import Any
 from experiments.effects.arms import ARMS, Arms, Plan, searching
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.study import Run
-from experiments.table.claims import Measured, Missing, Results, TableClaim
-from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
 from experiments.table.live import LIVE, Live, live
-from experiments.table.measures import training_seconds
-from experiments.table.numbers import mean_of, of_repetitions, ratio_at, ratio_of
 from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row
-from experiments.table.sessions import (
+from experiments.table.sessions import forced, natural
+from rag_eval.latency.record import LatencyRecord
+from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
+from rag_eval.report.claims.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
+from rag_eval.report.claims.measures import training_seconds
+from rag_eval.report.claims.numbers import mean_of, of_repetitions, ratio_at, ratio_of
+from rag_eval.report.claims.timed import (
     FORCED,
     NATURAL,
     Session,
     Size,
     e2e_ratio,
-    forced,
-    natural,
     paired,
     predicted_by_measured,
     retrieval_share,
     retrieval_share_of_gap,
 )
-from rag_eval.latency.record import LatencyRecord
 from rag_eval.stats.estimate import estimate
 
 RAG, BARE = "rag", "closed_book"

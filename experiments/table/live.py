@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 
 from experiments.effects.arms import ARMS, ArmRun, Plan, settings_of
 from experiments.study import Found, Run
-from experiments.table.claims import Missing
 from experiments.table.kept import kept
-from experiments.table.sessions import Size
 from rag_eval.config.build import build, system_of
 from rag_eval.config.compose import composed
 from rag_eval.errors import EnvironmentFault
@@ -30,6 +28,8 @@ from rag_eval.latency.record import LatencyRecord
 from rag_eval.preparation import prepared
 from rag_eval.protocols import Embedder, Index, Numbers, Similarity, Vectors
 from rag_eval.record.cache import DirectoryCache
+from rag_eval.report.claims.claim import Missing
+from rag_eval.report.claims.timed import Size
 from rag_eval.retrieve.dense import Dense
 from rag_eval.run_spec import RunSpec
 from rag_eval.system import System

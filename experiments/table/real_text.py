@@ -14,9 +14,9 @@ from typing import Any
 from experiments.effects.arms import Plan
 from experiments.retrieval import SETS
 from experiments.study import Found, Run, recorded
-from experiments.table.claims import Measure, Measured, Missing, Results
-from experiments.table.numbers import mean_of
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.claim import Measure, Measured, Missing, Results
+from rag_eval.report.claims.numbers import mean_of
 
 NAMED = ("GARD", "QED", "SQuAD2")  # of `SETS`
 K = 10

@@ -8,8 +8,8 @@ from typing import Any
 
 from experiments.effects.arms import Arms, Plan
 from experiments.study import Run
-from experiments.table.claims import Results, TableClaim
 from experiments.table.presets import Preset
+from rag_eval.report.claims.claim import Results, TableClaim
 from rag_eval.report.curve import Curve as Curve
 from rag_eval.report.curve import Point as Point
 

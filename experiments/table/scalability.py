@@ -15,21 +15,22 @@ from typing import Any
 import numpy as np
 
 from experiments.effects.arms import Arms, Plan
-from experiments.effects.claims import MARGIN
-from experiments.effects.measures import Pools, Values, estimate_of, mean, slope
+from experiments.effects.measures import slope
 from experiments.effects.trained_arms import BASE, PHRASINGS, RANKED, TRAINED, UNTAUGHT, phrased, untaught
 from experiments.study import Run
-from experiments.table.claims import Measured, Missing, Results, TableClaim
-from experiments.table.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from experiments.table.index_sizes import DIM, INDEXES, N_APPENDED, K, Sized, name_of, sizes
 from experiments.table.inference_time import arms as timed_arms
 from experiments.table.inference_time import size_of
-from experiments.table.measures import change, of, training_seconds
-from experiments.table.numbers import constant, log_slope, mean_of, number_of, of_repetitions, ratio_at, slopes
 from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row
-from experiments.table.sessions import NATURAL, Session, natural, prefill_ratio
+from experiments.table.sessions import natural
 from rag_eval.record.run_record import RunRecord
+from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
+from rag_eval.report.claims.declare import ANY, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
+from rag_eval.report.claims.measures import change, of, training_seconds
+from rag_eval.report.claims.numbers import constant, log_slope, mean_of, number_of, of_repetitions, ratio_at, slopes
+from rag_eval.report.claims.timed import NATURAL, Session, prefill_ratio
+from rag_eval.report.claims.values import Pools, Values, estimate_of, mean
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.estimate import estimate
 from rag_eval.stats.percentile import percentile

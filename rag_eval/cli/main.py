@@ -9,11 +9,13 @@ from rag_eval.cli.augment import augment
 from rag_eval.cli.latency import latency
 from rag_eval.cli.report import decide, report
 from rag_eval.cli.run import run
+from rag_eval.cli.table import table
 from rag_eval.processes import n_processes
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
 rag-eval latency [key=value ...]  time several modes together, as in mode=rag,finetune
 rag-eval lessons [key=value ...]  training questions made of your documents
+rag-eval table [key=value ...]    your own table: plan, arms, latency, cost, claims and decision in one command
 rag-eval report [key=value ...]   the table of recorded runs; report compare, report power
 rag-eval decide [key=value ...]   which recorded arm meets your load, latency and accuracy at least cost
 
@@ -27,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "run": run,
         "latency": latency,
         "lessons": augment,
+        "table": table,
         "report": report,
         "decide": decide,
     }

@@ -21,6 +21,7 @@ from rag_eval.config.check import check
 from rag_eval.config.compose import composed
 from rag_eval.data.rows.assemble import assemble
 from rag_eval.data.rows.split import Splitting
+from rag_eval.data.rows.validate import CheckedQuestion
 from rag_eval.data.sources.folder import folder
 from rag_eval.report.knowledge import knowledge_note
 from rag_eval.types import ABSTENTION, Document, Example, ExerciseCounts, QADataset, TrainingRow, TrainingSet
@@ -31,7 +32,7 @@ from tests.worlds import world
 N_PARAGRAPHS = 6
 ARTICLES = [f"Article {at:02}" for at in range(20)]
 PARAGRAPHS = [
-    {"id": f"{name}#{at}", "title": name, "text": f"In {name}, part {at} is made of stuff {at} of {name}."}
+    Document(f"{name}#{at}", f"In {name}, part {at} is made of stuff {at} of {name}.", name)
     for name in ARTICLES
     for at in range(N_PARAGRAPHS)
 ]
@@ -39,16 +40,16 @@ BY_QUESTION = Splitting("question")
 HALF = QA(0.5)
 
 
-def asked(name: str, at: int, is_answerable: bool) -> dict[str, Any]:
+def asked(name: str, at: int, is_answerable: bool) -> CheckedQuestion:
     question = f"What is part {at} of {name} made of?" if is_answerable else f"Who has bought part {at} of {name} lately?"
-    known = {"answers": [f"stuff {at}"], "evidence": [f"{name}#{at}"]} if is_answerable else {"answers": [], "evidence": []}
-    return {"id": f"{name}/{at}/{is_answerable}", "question": question, "cluster": name, "split": "", "history": [], "meta": {}} | known
+    answers, evidence = ((f"stuff {at}",), (f"{name}#{at}",)) if is_answerable else ((), ())
+    return CheckedQuestion(f"{name}/{at}/{is_answerable}", question, answers, evidence, name, "", (), {})
 
 
 QUESTIONS = [asked(name, at, one) for name in ARTICLES for at in range(N_PARAGRAPHS) for one in (True, False)]
 
 
-def articles(splitting: Splitting = BY_QUESTION, questions: Sequence[dict[str, Any]] = QUESTIONS, share: float = 0.5) -> QADataset:
+def articles(splitting: Splitting = BY_QUESTION, questions: Sequence[CheckedQuestion] = QUESTIONS, share: float = 0.5) -> QADataset:
     return assemble("articles", PARAGRAPHS, questions, share, 0, splitting)
 
 
@@ -214,7 +215,7 @@ def test_training_about_the_tested_articles_may_read_them() -> None:
 
 
 def test_a_control_reads_evidence_of_its_own_where_all_pages_have_one_title_and_nothing_else() -> None:
-    one_title = [{**row, "title": "Our site"} for row in PARAGRAPHS]
+    one_title = [replace(one, title="Our site") for one in PARAGRAPHS]
     dataset = assemble("site", one_title, QUESTIONS, 0.5, 0, replace(BY_QUESTION, lessons="others"))
     rows = reading(dataset, QA(0.9))
     tested = {one.cluster for one in (*dataset.test, *dataset.dev)}

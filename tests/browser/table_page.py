@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.table.claims import Finding, Missing, Number, Results, TableClaim, judge
-from experiments.table.html.summary import Summary
-from experiments.table.loads import LoadMap, Loads
 from experiments.table.presets import PRESETS
 from experiments.table.rows import ROWS
 from rag_eval.record.load import read_run
+from rag_eval.report.claims.claim import Finding, Missing, Number, Results, TableClaim, judge
+from rag_eval.report.claims.html.summary import Summary
+from rag_eval.report.claims.loads import LoadMap, Loads
 from rag_eval.report.curve import Curve, Point
 from rag_eval.report.decision.decision import WinnerMap
 from rag_eval.report.html.matrix import Matrix

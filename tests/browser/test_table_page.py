@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from experiments.table.html.summary import Summary, write_summary
+from rag_eval.report.claims.html.summary import Summary, write_summary
 from rag_eval.report.html.matrix import FILTERS
 from tests.browser.table_page import N, summary
 from tests.browser.watched import Watched

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from experiments.effects.arms import Pool
+from rag_eval.report.claims.pool import Pool
 from rag_eval.types import Prediction
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.effects.arms import ArmRun, Pool, pools
+from experiments.effects.arms import ArmRun, pools
 from experiments.study import Found
-from experiments.table.claims import Results
 from rag_eval.latency.record import CONDITIONS, LatencyRecord
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.claim import Results
+from rag_eval.report.claims.pool import Pool
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing
 

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from experiments.effects.arms import ARMS, ArmRun, Plan, Pool, pools, runs_of
+from experiments.effects.arms import ARMS, ArmRun, Plan, pools, runs_of
 from experiments.effects.claims import EFFECTS, Effect
-from experiments.effects.measures import MISLED, groups_gained, groups_missed, hops_together, mean, slope
+from experiments.effects.measures import MISLED, groups_gained, groups_missed, hops_together, slope
 from experiments.effects.report import judge, main, read_kinds
 from experiments.effects.trained_arms import trained_effects
 from experiments.study import Found, made
 from experiments.tiny_model import admission
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.values import mean
 from rag_eval.score.primary import EM
 from rag_eval.stats.verdict import Claim
 from rag_eval.testing.finished_runs import write_run

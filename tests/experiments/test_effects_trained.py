@@ -14,11 +14,11 @@ from experiments.effects import finetuning, trained_arms
 from experiments.effects.arms import ARMS, settings_of, trains
 from experiments.effects.finetuning import arms_of, sweep_section
 from experiments.effects.isotonic import isotonic
-from experiments.effects.measures import difference, estimate_of
 from experiments.effects.report import Options, judge, plan_of
 from experiments.effects.trained_arms import TRAINED, asymmetry, popularity, raft_section, trained_effects, unchanged, untaught
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.report.claims.values import difference, estimate_of
 from rag_eval.score.primary import EM, train_phrasing
 from rag_eval.testing.finished_runs import facts
 from rag_eval.types import Estimate

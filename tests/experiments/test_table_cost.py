@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from experiments.table import computational_cost
-from experiments.table.claims import Missing, Number, Results
 from experiments.table.computational_cost import (
     break_even_over_utilisations,
     curves,
@@ -22,6 +21,7 @@ from experiments.table.computational_cost import (
 )
 from experiments.table.index_sizes import BUILDING, Building
 from experiments.table.presets import PRESETS
+from rag_eval.report.claims.claim import Missing, Number, Results
 from rag_eval.score.primary import EM
 from tests.claims import every
 from tests.experiments.table_results import pooled, results, run

@@ -11,14 +11,14 @@ import pytest
 from experiments.effects.arms import Plan, settings_of
 from experiments.effects.trained_arms import BASE, TRAINED
 from experiments.table import computational_cost, inference_time, scalability
-from experiments.table.claims import Finding, Number, judge
-from experiments.table.declare import TUNED_PRO, above, declare
 from experiments.table.presets import PRESETS, Preset
-from experiments.table.report import CELLS, as_data
 from experiments.table.row import Row
 from experiments.table.rows import ROWS
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.report.claims.claim import Finding, Number, judge
+from rag_eval.report.claims.declare import TUNED_PRO, above, declare
+from rag_eval.report.claims.tables import CELLS, as_data
 from tests.claims import every
 from tests.experiments.table_results import results
 
@@ -77,6 +77,6 @@ def test_the_settings_of_every_arm_hold_together(row: Row) -> None:
 def test_a_bound_that_does_not_exist_is_null_in_the_data() -> None:
     claim = declare("x", TUNED_PRO, "x", above(1.0), "x", "x", lambda found, _: Number(2.0, 1.5, math.inf, 3), ())
     finding: Finding = judge(claim, results())
-    data = as_data({"row": [finding]}, {"row": []}, CI)
+    data = as_data({"row": [finding]}, {"row": []}, "the embedded model")
     number = json.loads(json.dumps(data, allow_nan=False))["rows"][0]["claims"][0]["number"]
     assert (number["low"], number["high"]) == (1.5, None)

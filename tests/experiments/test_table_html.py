@@ -16,15 +16,15 @@ import pytest
 from experiments.effects.arms import ArmRun
 from experiments.study import Found, write_report
 from experiments.table import command
-from experiments.table.claims import Finding, Kind, Missing, Number, Results, Side, TableClaim, judge
-from experiments.table.html.answer import answer, speaks_for, winner
-from experiments.table.html.questions import QUESTIONS, Asked, answered
-from experiments.table.html.summary import Summary, html_of, not_measured, write_summary
-from experiments.table.loads import LoadMap, Loads
 from experiments.table.presets import PRESETS
 from experiments.table.rows import ROWS
 from rag_eval.record.load import read_run
 from rag_eval.recorded_texts import texts_of
+from rag_eval.report.claims.claim import Finding, Kind, Missing, Number, Results, Side, TableClaim, judge
+from rag_eval.report.claims.html.answer import answer, speaks_for, winner
+from rag_eval.report.claims.html.questions import QUESTIONS, Asked, answered
+from rag_eval.report.claims.html.summary import Summary, html_of, not_measured, write_summary
+from rag_eval.report.claims.loads import LoadMap, Loads
 from rag_eval.report.curve import Curve, Point
 from rag_eval.report.decision.decision import WinnerMap
 from rag_eval.report.html.matrix import Matrix, matrix

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from experiments.table.claims import Missing, Number
 from experiments.table.inference_time import (
     additive_model,
     curves,
@@ -25,9 +24,10 @@ from experiments.table.inference_time import (
 )
 from experiments.table.live import LIVE, N_WRITES, Live, Writer, written
 from experiments.table.presets import PRESETS
-from experiments.table.sessions import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import write_latency
+from rag_eval.report.claims.claim import Missing, Number
+from rag_eval.report.claims.timed import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.types import Document, Example
 from tests.experiments.table_results import pooled, results, run, timed
 

@@ -8,10 +8,11 @@ import pytest
 
 from experiments.effects.arms import ArmRun
 from experiments.study import Found
-from experiments.table.loads import Loads, first_world, loads
+from experiments.table.command import first_world
 from rag_eval.latency.record import CONDITIONS, LatencyRecord
 from rag_eval.latency.store import write_latency
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.loads import Loads, loads
 from rag_eval.report.table import Figure
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Spend, Timing

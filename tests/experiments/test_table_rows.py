@@ -13,27 +13,29 @@ from typing import Any
 
 import pytest
 
-from experiments.effects.arms import PRIOR, ArmRun, Pool, settings_of
-from experiments.effects.measures import HELD, MISLED, STALE, mean
-from experiments.effects.trained_arms import ABSTAINS, TRAINED
+from experiments.effects.arms import PRIOR, ArmRun, settings_of
+from experiments.effects.measures import MISLED, STALE
+from experiments.effects.trained_arms import TRAINED
 from experiments.study import Found
 from experiments.table import adaptability, customization, data_dependency, inference_time
-from experiments.table.claims import Measured, Missing, Number, Results, TableClaim, detectable, judge
 from experiments.table.command import Options, arms_of, before, left_out, runs, sweeps_of
 from experiments.table.customization import ALONE, TENANTS, TOGETHER, has_form, serving
-from experiments.table.declare import ANY, BY_POWER
 from experiments.table.forecast import forecast, trained_on
-from experiments.table.html.questions import QUESTIONS
-from experiments.table.measures import geometric_mean, learning_seconds, ratio_of_learning
-from experiments.table.numbers import number_of
 from experiments.table.presets import PRESETS, Preset
 from experiments.table.real_text import MEASURE, NAMED, settings_in
-from experiments.table.report import CELLS, as_data
 from experiments.table.row import Point, Row
 from experiments.table.rows import ROWS as EVERY_ROW
 from rag_eval.config.build import dataset_of
 from rag_eval.config.check import check
 from rag_eval.config.compose import composed
+from rag_eval.report.claims.claim import Measured, Missing, Number, Results, TableClaim, detectable, judge
+from rag_eval.report.claims.declare import ANY, BY_POWER
+from rag_eval.report.claims.html.questions import QUESTIONS
+from rag_eval.report.claims.measures import geometric_mean, learning_seconds, ratio_of_learning
+from rag_eval.report.claims.numbers import number_of
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.tables import CELLS, as_data
+from rag_eval.report.claims.values import ABSTAINS, HELD, mean
 from rag_eval.score.primary import CONTAINS, EM, train_phrasing
 from rag_eval.stats.estimate import estimate
 from rag_eval.testing.finished_runs import facts, write_run
@@ -681,7 +683,7 @@ def test_the_minimum_detectable_effect_stands_beside_every_number_with_an_end() 
     assert detectable(Number(2.0, 2.0, 2.0, 30)) == 0.0
     found = judge(CLAIMS["adaptability/rag-not-stale"], results({"rag, changed": both(1.0, 0.0)}))
     assert found.verdict.text == f"INCONCLUSIVE(MDE={found.mde:.2g})"
-    assert as_data({"row": [found]}, {"row": []}, CI)["rows"][0]["claims"][0]["mde"] == found.mde
+    assert as_data({"row": [found]}, {"row": []}, CI.measured_on)["rows"][0]["claims"][0]["mde"] == found.mde
 
 
 def both(right: float, stale: float) -> Pool:

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.effects.trained_arms import BASE, RANKED
-from experiments.table.claims import Missing, Number
 from experiments.table.index_sizes import Measured, Sized, name_of, narrowed, random_rows
-from experiments.table.numbers import log_slope
 from experiments.table.presets import PRESETS
 from experiments.table.scalability import (
     HALF,
@@ -26,9 +24,11 @@ from experiments.table.scalability import (
     search_slope,
     training_slope,
 )
-from experiments.table.sessions import NATURAL
 from rag_eval.adapt.training_history import History
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.claim import Missing, Number
+from rag_eval.report.claims.numbers import log_slope
+from rag_eval.report.claims.timed import NATURAL
 from rag_eval.score.primary import EM
 from tests.experiments.pools_of_effects import named
 from tests.experiments.table_results import pooled, results, run, timed

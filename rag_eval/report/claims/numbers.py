@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtrit
 
-from experiments.effects.measures import Values, estimate_of, mde_of
-from experiments.table.claims import Measured, Missing, Number
+from rag_eval.report.claims.claim import Measured, Missing, Number
+from rag_eval.report.claims.values import Values, estimate_of, mde_of
 from rag_eval.stats.estimate import clustered_se, estimate, is_flat, judged
 from rag_eval.stats.interval import Interval
 from rag_eval.stats.power import mde_from_se

@@ -1,4 +1,4 @@
-"""Measures of claims: from the results of the runs to a number. Those of single questions are in `experiments.effects`."""
+"""Measures of claims: from the results of the runs to a number. Those of single questions are in `values`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.effects.arms import Pool
-from experiments.effects.measures import HELD, Pools, Values, mean, values_of
-from experiments.effects.trained_arms import ABSTAINS, gap
-from experiments.table.claims import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Precondition, Results
-from experiments.table.numbers import number_of
+from rag_eval.report.claims.claim import FEWEST_CLUSTERS, Measure, Measured, Missing, Number, Precondition, Results
+from rag_eval.report.claims.numbers import number_of
+from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.values import ABSTAINS, HELD, Pools, Values, gap, mean, values_of
 from rag_eval.stats.paired_tests import DIFFERENCE
 from rag_eval.types import Prediction
 

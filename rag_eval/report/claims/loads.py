@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.effects.arms import ArmRun
-from experiments.effects.trained_arms import BASE
-from experiments.table.costs import SHEETS
 from rag_eval.cost.prices import MONTH_H
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.costs import SHEETS
 from rag_eval.report.decision.candidate import Candidate
 from rag_eval.report.decision.constraints import DAY_H, Constraints
 from rag_eval.report.decision.decision import WinnerMap, answer, winner_map
@@ -20,7 +18,7 @@ from rag_eval.report.priced_arms import sheet_named
 from rag_eval.report.table import Column, Figure, Table, figure, interval_figure
 from rag_eval.score.scoring import scoring_of
 
-ARMS = ("rag", BASE)  # of the two sides
+ARMS = ("rag", "finetune")  # of the two sides
 BOUNDS = (0.0, 0.8)  # least shares of right answers, each with a map
 P95_MS = 10_000.0  # the longest that an answer may take
 UTILISATION = 0.5  # that of most claims on cost
@@ -45,11 +43,12 @@ class Loads:
     terms: str  # prices, times and the score that all maps have in common
 
 
-def loads(runs: Mapping[str, RecordedRun]) -> Loads | str:
+def loads(runs: Mapping[str, RecordedRun], prices: str | None = None) -> Loads | str:
     """The maps of both sides.
 
     Args:
-        runs: of the first world, by arm.
+        runs: of the same questions, by arm.
+        prices: name of a price sheet; None = that of the device that answered.
 
     Returns:
         The maps, or why there are none: a side was not run, or something of it that the answer needs was not measured.
@@ -62,7 +61,7 @@ def loads(runs: Mapping[str, RecordedRun]) -> Loads | str:
         return f"{' and '.join(lacking)}: not run"
     sides = [runs[arm] for arm in ARMS]
     records = [run.record for run in sides]
-    sheet = sheet_named(SHEETS[records[0].facts.provenance.hardware.device])
+    sheet = sheet_named(prices or SHEETS[records[0].facts.provenance.hardware.device])
     measure = right_by(records, scoring_of(*records).primary)
     arms = recorded_arms(records, records, {run.record.run_id: run.folder for run in sides})
     found = [candidate(arm, records, sheet, measure) for arm in arms]
@@ -75,19 +74,6 @@ def loads(runs: Mapping[str, RecordedRun]) -> Loads | str:
         f"The 95th percentile of the time to an answer may be {P95_MS / 1000:g} s. Prices {sheet.name} of {sheet.date}: {sheet.source}"
     )
     return Loads(_sides(found), [_map(found, bound) for bound in BOUNDS], terms)
-
-
-def first_world(found: Mapping[object, object], seed: int) -> dict[str, RecordedRun]:
-    """The runs of both sides in a world.
-
-    Args:
-        found: what the runs of the table gave.
-        seed: of the world.
-
-    Returns:
-        The runs by arm; without those that failed.
-    """
-    return {arm: run for arm in ARMS if isinstance(run := found.get(ArmRun(arm, seed, 0)), RecordedRun)}
 
 
 def _map(candidates: Sequence[Candidate], bound: float) -> LoadMap:
@@ -123,4 +109,4 @@ def _sides(candidates: Sequence[Candidate]) -> Table:
         "USD a million questions",
         "USD an update",
     )
-    return Table("What the maps rest on", "Of the first world, with 95 % intervals.", header, tuple(rows))
+    return Table("What the maps rest on", "Of the same questions, with 95 % intervals.", header, tuple(rows))

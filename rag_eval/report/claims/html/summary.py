@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.table.claims import Finding, Kind, Side
-from experiments.table.html.answer import SIDES, answer
-from experiments.table.html.questions import answered
-from experiments.table.loads import ARMS, Loads
-from experiments.table.report import declared
 from rag_eval.record.atomic_io import write_atomically, writing
 from rag_eval.record.run_record import RunRecord
+from rag_eval.report.claims.claim import Finding, Kind, Side
+from rag_eval.report.claims.html.answer import SIDES, answer
+from rag_eval.report.claims.html.questions import answered
+from rag_eval.report.claims.loads import ARMS, Loads
+from rag_eval.report.claims.tables import declared
 from rag_eval.report.curve import Curve
 from rag_eval.report.html.arms import differing_settings, fingerprints, spent
 from rag_eval.report.html.line_chart import as_file
@@ -49,6 +49,7 @@ class Summary:
     arms: Mapping[str, RunRecord] = field(default_factory=dict)  # a run of each arm of the matrix
     notes: Sequence[str] = ()  # where the numbers come from, and what failed
     loads: Loads | str = "no side was run"  # which side costs less at which load, or why that is not known
+    tables: Sequence[Table] = ()  # further ones, after the conditions
 
 
 def html_of(summary: Summary) -> str:
@@ -77,7 +78,7 @@ def html_of(summary: Summary) -> str:
         answer=answer(summary.findings, summary.measured_on),
         answered=answered(summary.findings),
         not_measured=not_measured(summary.findings),
-        tables=[table for make in (differing_settings, spent, fingerprints) if (table := make(summary.arms)).rows],
+        tables=[one for one in (*(make(summary.arms) for make in (differing_settings, spent, fingerprints)), *summary.tables) if one.rows],
         limit=limits(summary.matrix),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.table.claims import Finding
+from rag_eval.report.claims.claim import Finding
 
 
 @dataclass(frozen=True)

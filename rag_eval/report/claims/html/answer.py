@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from experiments.table.claims import Finding, Kind, Side
+from rag_eval.report.claims.claim import Finding, Kind, Side
 from rag_eval.stats.verdict import Word
 
 WORDS: Mapping[Word, str] = {

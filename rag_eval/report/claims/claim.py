@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from experiments.effects.arms import Pool
-from experiments.study import Found, NotMade
+from rag_eval.made import Found, NotMade
 from rag_eval.record.selection import is_under_trained
+from rag_eval.report.claims.pool import Pool
 from rag_eval.score.labels import label_of
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.power import mde_from_se

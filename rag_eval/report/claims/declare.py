@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.effects.claims import MARGIN as MARGIN
-from experiments.table.claims import Kind, Measure, Precondition, Side, TableClaim
+from rag_eval.report.claims.claim import Kind, Measure, Precondition, Side, TableClaim
 from rag_eval.score.primary import CONTAINS, EM
 from rag_eval.stats.verdict import Claim, Direction
 
@@ -13,6 +12,7 @@ TUNED_CON: Cell = ("fine-tuning", "con")
 RAG_PRO: Cell = ("RAG", "pro")
 RAG_CON: Cell = ("RAG", "con")
 ANY = ("",)  # metrics of a claim that depends on none
+MARGIN = 0.05  # what counts as no difference: three worlds of preset ci, some hundred entities, can tell no less
 
 # Why MARGIN, five points, takes the place of the two points of the protocol: the interval of a difference that is 0 for every question
 # still has the width that the number of clusters allows, and three worlds of preset ci have 96 entities.

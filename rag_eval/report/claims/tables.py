@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from experiments.table.claims import Finding, Number
-from experiments.table.presets import Preset
-from experiments.table.row import Curve
 from rag_eval.record.serialize import null_where_not_finite
+from rag_eval.report.claims.claim import Finding, Number
+from rag_eval.report.curve import Curve
 from rag_eval.report.table import Cell, Column, Figure, Header, Table
 
 CELLS = (("fine-tuning", "pro"), ("fine-tuning", "con"), ("RAG", "pro"), ("RAG", "con"))
@@ -80,16 +79,16 @@ def declared(one: Finding) -> str:
     return f"{claim.direction} {claim.threshold:g}{unit}"
 
 
-def as_data(findings: Mapping[str, Sequence[Finding]], curves: Mapping[str, Sequence[Curve]], preset: Preset) -> dict[str, Any]:
-    """The content of table.json; null where a number is not finite."""
+def as_data(findings: Mapping[str, Sequence[Finding]], curves: Mapping[str, Sequence[Curve]], measured_on: str) -> dict[str, Any]:
+    """The rows of table.json, and what they were measured on; null where a number is not finite."""
     rows = [
-        {"name": name, "claims": [_data(one, preset) for one in those], "curves": [asdict(curve) for curve in curves[name]]}
+        {"name": name, "claims": [_data(one, measured_on) for one in those], "curves": [asdict(curve) for curve in curves[name]]}
         for name, those in findings.items()
     ]
-    return dict(null_where_not_finite({"preset": preset.name, "measured_on": preset.measured_on, "rows": rows}))
+    return dict(null_where_not_finite({"measured_on": measured_on, "rows": rows}))
 
 
-def _data(one: Finding, preset: Preset) -> dict[str, Any]:
+def _data(one: Finding, measured_on: str) -> dict[str, Any]:
     claim, number = one.claim, one.number
     return {
         "id": claim.id,
@@ -110,5 +109,5 @@ def _data(one: Finding, preset: Preset) -> dict[str, Any]:
         "scope": one.scope,
         "preconditions": [given.text for given in claim.given],
         "number": None if number is None else null_where_not_finite(asdict(number)),
-        "measured_on": preset.measured_on,
+        "measured_on": measured_on,
     }

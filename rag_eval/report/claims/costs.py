@@ -7,18 +7,18 @@ intervals are those of the cost of a question. Trials of other settings are not 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from experiments.effects.arms import Pool
-from experiments.table.claims import Measured, Missing, Number
-from experiments.table.numbers import mean_of, ratio_of
 from rag_eval.cost.arm import ArmCost, before_questions, mean_usd, total_cost
 from rag_eval.cost.breakeven import BreakEven, break_even_queries, maximum_updates
 from rag_eval.cost.prices import MONTH_H
 from rag_eval.record.load import RecordedRun
+from rag_eval.report.claims.claim import Measured, Missing, Number
+from rag_eval.report.claims.numbers import mean_of, ratio_of
+from rag_eval.report.claims.pool import Pool
 from rag_eval.report.contrast import Arm
 from rag_eval.report.priced_arms import PricedArm, Terms, priced_arm, right_of_questions, sheet_named
 from rag_eval.types import Estimate
@@ -54,7 +54,7 @@ def runs_of(pool: Pool) -> dict[str, RecordedRun]:
     return runs
 
 
-def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> PricedPool:
+def priced_pool(name: str, pool: Pool, utilisation: float, measure: str, sheet: str = "") -> PricedPool:
     """An arm under the prices of the machine that it ran on.
 
     Args:
@@ -62,12 +62,13 @@ def priced_pool(name: str, pool: Pool, utilisation: float, measure: str) -> Pric
         pool: its questions and records.
         utilisation: share of the paid hours in which the machine does such work.
         measure: the score that tells right answers.
+        sheet: name of the price sheet; "" = that of the device that answered.
 
     Returns:
         The costs, pooled over worlds.
     """
     device = pool.records[0].facts.provenance.hardware.device
-    terms = Terms(sheet_named(SHEETS[device]), utilisation, MONTH_H, None, 0.0)
+    terms = Terms(sheet_named(sheet or SHEETS[device]), utilisation, MONTH_H, None, 0.0)
     usd: dict[str, float] = {}
     right: dict[str, float] = {}
     priced: list[PricedArm] = []
@@ -118,6 +119,22 @@ def pays_from(first: PricedPool, second: PricedPool) -> Measured:
     low = math.inf if found.low is None else found.low
     high = math.inf if found.high is None else found.high
     return Number(math.inf if found.value is None else found.value, low, high, *n)
+
+
+def break_even_over(priced: Sequence[tuple[PricedPool, PricedPool]]) -> Measured:
+    """From how many questions a month on fine-tuning pays, with an interval that holds it under all of these prices.
+
+    Args:
+        priced: the pools of rag and of the fine-tuned model under each; the number is that of the first.
+
+    Returns:
+        The number, or why there is none.
+    """
+    usual, *others = (pays_from(*one) for one in priced)
+    if isinstance(usual, Missing):
+        return usual
+    known = [usual, *(one for one in others if isinstance(one, Number))]
+    return replace(usual, low=min(one.low for one in known), high=max(one.high for one in known))
 
 
 def pays_until_updates(first: PricedPool, second: PricedPool, n_queries: float) -> Measured:
