@@ -13,11 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from rag_eval.config.build import build, dataset_of
 from rag_eval.config.check import check
 from rag_eval.errors import RagEvalError
-from rag_eval.preparation import questions_of
 from rag_eval.protocols import PromptWriter
 from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_directory import CONFIG
-from rag_eval.report.html.texts import Texts
+from rag_eval.record.texts import Texts
 from rag_eval.run_spec import RunSpec
 from rag_eval.text.counted import counted
 from rag_eval.types import Document, Example, Prompt, QADataset
@@ -50,7 +49,8 @@ def texts_of(run: RecordedRun) -> Texts:
 
 
 def _texts(run: RecordedRun, spec: RunSpec, dataset: QADataset) -> Texts:
-    examples = {one.id: one for one in questions_of(spec, dataset) if one.id in run.rows}
+    asked = dataset.test if spec.split == "test" else dataset.dev
+    examples = {one.id: one for one in asked if one.id in run.rows}
     documents = {one.id: one for one in dataset.documents}
     writer: PromptWriter = build(spec.prompt).learn(dataset)
     prompts = {id: prompt for id, one in examples.items() if (prompt := _prompt(run, one, documents, writer)) is not None}

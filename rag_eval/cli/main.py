@@ -10,6 +10,7 @@ from rag_eval.cli.latency import latency
 from rag_eval.cli.report import decide, report
 from rag_eval.cli.run import run
 from rag_eval.cli.table import table
+from rag_eval.cli.ui import ui
 from rag_eval.processes import n_processes
 
 USAGE = """rag-eval run [key=value ...]      one run, or a sweep with -m; the same as python run.py
@@ -18,6 +19,7 @@ rag-eval lessons [key=value ...]  training questions made of your documents
 rag-eval table [key=value ...]    your own table: plan, arms, latency, cost, claims and decision in one command
 rag-eval report [key=value ...]   the table of recorded runs; report compare, report power
 rag-eval decide [key=value ...]   which recorded arm meets your load, latency and accuracy at least cost
+rag-eval ui [key=value ...]       MLflow's dashboards of recorded runs, on this machine
 
 python run.py --help shows the keys and their choices."""
 
@@ -32,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "table": table,
         "report": report,
         "decide": decide,
+        "ui": ui,
     }
     if command in commands and command != "run" and n_processes() > 1:
         print(f"error: rag-eval {command} is started once; only run takes several processes. Leave accelerate launch out.", file=sys.stderr)

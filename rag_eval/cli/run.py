@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag_eval.cli.errors import fail, prepare
@@ -56,9 +57,11 @@ def _run(arguments: list[str]) -> int:
     left_out = LeftOut(arguments) if _sweeps_modes(arguments) else None
     n_finished = 0
     codes: list[int] = []
+    finished: dict[str, list[Path]] = {}  # runs by sweep
+    tracking: Any = None
 
     def job(cfg: Any) -> float | None:
-        nonlocal n_finished
+        nonlocal n_finished, tracking
         try:
             if left_out is not None:
                 left_out.leave_out(cfg)
@@ -68,6 +71,9 @@ def _run(arguments: list[str]) -> int:
             codes.append(fail(error, f"job {HydraConfig.get().job.num}: " if is_sweep else "", is_debug=cfg.get("debug", False)))
             return FAILED
         n_finished += 1
+        if is_sweep and cfg.tracking.get("parent"):
+            tracking = cfg.tracking
+            finished.setdefault(str(tracking.parent), []).append(Path(result.directory))
         if result.facts.outcomes.counts.n_error:
             codes.append(3)
         from rag_eval.score.scoring import scoring_of
@@ -84,6 +90,10 @@ def _run(arguments: list[str]) -> int:
         refuse_secrets(arguments)
         refuse_unnamed_choices(arguments)
         _hydra(job, arguments)
+        for sweep, runs in finished.items():
+            from rag_eval.publish import publish
+
+            publish(tracking, sweep, runs)
         if left_out is not None and (unused := left_out.unused()) is not None:
             codes.append(fail(unused, "", is_debug=False))
     except SystemExit as end:

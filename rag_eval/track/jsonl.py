@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -46,6 +47,9 @@ class JsonLines:
     def end_parent(self, id: str, status: ParentStatus) -> None:
         """See `Tracker.end_parent`; a later line of the same id is the truth."""
         self._append({"kind": "sweep", "id": id, "status": status})
+
+    def attach(self, id: str, write: Callable[[Path], str]) -> None:
+        """See `Tracker.attach`; a line holds no files."""
 
     def _append(self, line: dict[str, Any]) -> bool:
         path = Path(self.path)

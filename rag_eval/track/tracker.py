@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Literal, Protocol
@@ -36,6 +37,10 @@ class Tracker(Protocol):
         """Close the run of a sweep."""
         ...
 
+    def attach(self, id: str, write: Callable[[Path], str]) -> None:
+        """Give the run of a sweep files: `write` fills an empty folder and returns a text to be read first."""
+        ...
+
 
 class NoTracking:
     """The run directory only."""
@@ -54,6 +59,9 @@ class NoTracking:
     def end_parent(self, id: str, status: ParentStatus) -> None:
         """Nothing."""
 
+    def attach(self, id: str, write: Callable[[Path], str]) -> None:
+        """Nothing."""
+
 
 def is_mirrored(run_dir: Path, uri: str) -> bool:
     """Whether the run as it stands is in this store already. Imports no store."""
@@ -65,9 +73,15 @@ def mirrored_id(run_dir: Path, uri: str) -> str | None:
     return _entry(run_dir, uri).get("id")
 
 
-def mark(run_dir: Path, uri: str, id: str, is_complete: bool) -> None:
-    """Remember the run's id in a store, and whether everything arrived."""
-    entry = {"id": id, "run_json": _state(run_dir) if is_complete else ""}
+def n_traced(run_dir: Path, uri: str) -> int:
+    """How many questions of the run as it is recorded the store has traces of."""
+    n, _, record = _entry(run_dir, uri).get("traces", "").partition(" of ")
+    return int(n) if record == _sha([run_dir / RECORD]) else 0
+
+
+def mark(run_dir: Path, uri: str, id: str, is_complete: bool, n_traced: int = 0) -> None:
+    """Remember the run's id in a store, whether everything arrived, and how many traces did."""
+    entry = {"id": id, "run_json": _state(run_dir) if is_complete else "", "traces": f"{n_traced} of {_sha([run_dir / RECORD])}"}
     text = json.dumps({**_marks(run_dir), absolute_uri(uri): entry}, indent=1)
     write_atomically(run_dir / MARKER, text + "\n")
 
@@ -100,5 +114,8 @@ def _marks(run_dir: Path) -> dict[str, dict[str, str]]:
 
 def _state(run_dir: Path) -> str:
     """A hash of the record, and of the latencies that were measured since."""
-    files = [run_dir / RECORD, *sorted((run_dir / FOLDER).glob("*.json"))]
+    return _sha([run_dir / RECORD, *sorted((run_dir / FOLDER).glob("*.json"))])
+
+
+def _sha(files: Sequence[Path]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rag_eval.record.load import RecordedRun
+from rag_eval.record.texts import Texts
 from rag_eval.report.html.matrix import Block, Matrix, matrix
-from rag_eval.report.html.texts import Texts
 from rag_eval.testing.finished_runs import write_run
 from rag_eval.types import Document, Example, Prompt
 

@@ -19,6 +19,7 @@ from experiments.table import command
 from experiments.table.presets import PRESETS
 from experiments.table.rows import ROWS
 from rag_eval.record.load import read_run
+from rag_eval.record.texts import Texts
 from rag_eval.recorded_texts import texts_of
 from rag_eval.report.claims.claim import Finding, Kind, Missing, Number, Results, Side, TableClaim, judge
 from rag_eval.report.claims.html.answer import answer, speaks_for, winner
@@ -28,7 +29,6 @@ from rag_eval.report.claims.loads import LoadMap, Loads
 from rag_eval.report.curve import Curve, Point
 from rag_eval.report.decision.decision import WinnerMap
 from rag_eval.report.html.matrix import Matrix, matrix
-from rag_eval.report.html.texts import Texts
 from rag_eval.report.table import Figure, Table
 from rag_eval.stats.verdict import Claim, Word
 from rag_eval.testing.finished_runs import write_run

@@ -148,13 +148,13 @@ def test_a_run_appears_in_mlflow_under_its_sweep_with_all_that_it_recorded(finis
     assert logged[parent].info.status == "FINISHED"
     assert one.data.tags["mlflow.parentRunId"] == parent
     assert one.info.status == "FINISHED"
-    assert one.info.run_name == "rag seed=3 world-ci"
-    assert one.data.metrics == metrics_of(record_of(run))
+    assert one.info.run_name == "rag · seed 3"
+    assert one.data.metrics == {**metrics_of(record_of(run)), "headline/exact_match": 0.91}
     assert one.data.params == {"mode": "rag", "retriever.k": "3"}
     assert {"mode": "rag", "git_sha": "c" * 40, "config_hash": "abc", "rag_eval.run_id": "abc"}.items() <= one.data.tags.items()
     assert one.data.tags["primary"] == "answer/em"
     (dataset,) = one.inputs.dataset_inputs
-    assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("world-ci", "d" * 32, "eval")
+    assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("world-ci", "d" * 8, "eval")
     stored = Path(one.info.artifact_uri)
     assert stored.is_relative_to(tmp_path / "artifacts")
     assert sorted(file.name for file in stored.iterdir()) == ["config.yaml", "predictions.jsonl", "run.json", "scores.jsonl"]

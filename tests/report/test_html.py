@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from rag_eval.record.load import RecordedRun
+from rag_eval.record.texts import Texts
 from rag_eval.report.curve import Curve, Point
 from rag_eval.report.html.axis import axis, tick_text
 from rag_eval.report.html.budget import SHORTEST, cut, longest_kept
 from rag_eval.report.html.difference import Piece, difference, shortened
 from rag_eval.report.html.line_chart import as_file, description, line_chart, n_left_out
 from rag_eval.report.html.matrix import FILTERS, PASSAGE, QUESTION, Block, Matrix, comparable, matrix
-from rag_eval.report.html.texts import Texts
 from rag_eval.report.html.visible import element_id, visible
 from rag_eval.report.line_picture import write_lines
 from rag_eval.testing.finished_runs import write_run

@@ -9,9 +9,9 @@ from typing import Literal
 
 from rag_eval.record.load import RecordedRun
 from rag_eval.record.run_record import RunRecord
+from rag_eval.record.texts import Texts
 from rag_eval.report.form import right_by
 from rag_eval.report.html.difference import Difference, difference
-from rag_eval.report.html.texts import Texts
 from rag_eval.score.scorer import HOLDS_EVIDENCE
 from rag_eval.score.scoring import Scoring, scoring_of
 from rag_eval.types import Document, Example, Prediction, Prompt, QuestionScores
