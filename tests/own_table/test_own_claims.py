@@ -30,6 +30,18 @@ def test_every_claim_of_the_table_is_judged_or_left_out_by_name_with_its_thresho
     }
 
 
+def test_what_is_judged_needs_and_presupposes_as_much_as_in_the_table() -> None:
+    """Names of arms and their data differ; how many there are, and what must hold of them, do not."""
+
+    def demands(claim: TableClaim) -> tuple[object, ...]:
+        return len(claim.needs), len(claim.metrics), [(given.text, given.above) for given in claim.given]
+
+    of_table = {claim.id: demands(claim) for those in TABLE.values() for claim in those}
+    own = {claim.id: demands(claim) for those in judged("laptop_cpu").values() for claim in those}
+    assert len(own) > 20
+    assert own == {id: of_table[id] for id in own}
+
+
 def test_what_is_left_out_says_what_it_lacks() -> None:
     absent = [claim for those in not_judged().values() for claim in those]
     assert every(REASONS[claim.needs[0]].startswith(f"{claim.needs[0]}: ") for claim in absent)
