@@ -98,7 +98,14 @@ def _has(overrides: Sequence[str], *keys: str) -> bool:
 
 
 def _check_out(text: str) -> None:
-    """Refuse a report that could not be written, before the runs that it is of."""
+    """Refuse a report that could not be written, before the runs that it is of.
+
+    Args:
+        text: the folder as given.
+
+    Raises:
+        ConfigError: if it is empty, or a file stands where a folder should.
+    """
     if not text:
         raise ConfigError(f"out=: expected a folder, as in out={OWN['out']}.")
     if files := [one for one in (Path(text), *Path(text).parents) if one.exists() and not one.is_dir()]:

@@ -28,7 +28,8 @@ LEARNED_SAMPLE = 100  # questions by which a training sees that it has learned
 PART_OF_STEP = 1 / 3  # a pass forward alone, of one forward and backward
 READING_OF_PLAN = f"""Seconds on this machine, from {N_QUESTIONS_TIMED} questions of each kind of arm and {N_STEPS_TIMED} training steps; in
 brackets 95 % intervals. Runs that are on disk already take none of it. Questions were asked one by one, and runs ask them in batches, which
-is no slower. Loading of models is left out. A training that ends when its questions are learned takes from one pass to the most that are allowed."""
+is no slower. Loading of models is left out. A training that ends when its questions are learned takes from one pass to the most that are
+allowed."""
 
 
 @dataclass(frozen=True)
