@@ -189,7 +189,8 @@ def _step_s(arms: Mapping[str, Arm], rows: Mapping[str, Sequence[TrainingRow]], 
     arm = arms[name]
     adapter: Any = build(arm.spec.adapter)
     lesson = adapter.with_rows(taught).training_job(generator, prompt, arm.dataset, arm.spec.seed)
-    timed = replace(lesson, schedule=replace(lesson.schedule, eval_every=0))
+    schedule = replace(lesson.schedule, eval_every=0, epochs=N_STEPS_TIMED + 1.0)  # enough passes, should one be a single step
+    timed = replace(lesson, schedule=schedule)
     if not lesson.keeps_order:
         timed = replace(timed, rows=rows_to_time(lesson.rows, lesson.schedule.batch_size, N_STEPS_TIMED), keeps_order=True)
     return tuple(step_seconds(timed, N_STEPS_TIMED))
