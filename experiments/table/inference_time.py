@@ -17,16 +17,18 @@ from experiments.table.presets import Preset
 from experiments.table.row import Curve, Point, Row
 from experiments.table.sessions import forced, natural
 from rag_eval.latency.record import LatencyRecord
-from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
+from rag_eval.report.claims.claim import Measured, Missing, Precondition, Results, TableClaim
 from rag_eval.report.claims.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
 from rag_eval.report.claims.measures import training_seconds
 from rag_eval.report.claims.numbers import mean_of, of_repetitions, ratio_at, ratio_of
 from rag_eval.report.claims.timed import (
     FORCED,
     NATURAL,
+    SLOWER,
     Session,
     Size,
     e2e_ratio,
+    mean_gap,
     paired,
     predicted_by_measured,
     retrieval_share,
@@ -87,6 +89,11 @@ def share_of_answer(found: Results, _: str) -> Measured:
 def share_of_gap(found: Results, _: str) -> Measured:
     """The retrieval step's share of the time by which rag is slower than the fine-tuned model."""
     return _of_gap(retrieval_share_of_gap, found)
+
+
+def gap_in_seconds(found: Results, _: str) -> Measured:
+    """Mean seconds by which rag is slower than the fine-tuned model."""
+    return _of_gap(mean_gap, found)
 
 
 def additive_model(found: Results, _: str) -> Measured:
@@ -197,6 +204,7 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             (NATURAL,),
             "share",
             ANY,
+            given=(Precondition(SLOWER, gap_in_seconds, 0.0, (NATURAL,)),),
         ),
         declare(
             "inference-time/rag-stages",

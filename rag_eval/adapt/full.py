@@ -92,11 +92,27 @@ class Full:
         return same
 
     def fit(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> tuple[Generator, Cached | None]:
-        lesson = TrainingJob.of(
+        kept = train(self.training_job(generator, prompt, dataset, seed), "weights", self.cache, _save)
+        return generator.with_adapter(str(kept.path)), kept
+
+    def training_job(self, generator: Trainable, prompt: PromptWriter, dataset: QADataset, seed: int) -> TrainingJob:
+        """Training job for a dataset.
+
+        Args:
+            generator: the generator to be trained.
+            prompt: renders prompts.
+            dataset: the dataset.
+            seed: seed of rows and training.
+
+        Returns:
+            The job.
+
+        Raises:
+            DataError: if the dataset lacks the required data, or a row does not fit the model's context.
+        """
+        return TrainingJob.of(
             generator, prompt, dataset, self.data, self._schedule, seed, lora=None, code=code_sha(__name__), made=self._rows
         )
-        kept = train(lesson, "weights", self.cache, _save)
-        return generator.with_adapter(str(kept.path)), kept
 
 
 def _save(trained: Trained, folder: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
+from rag_eval.report.claims.claim import Measure, Measured, Missing, Precondition, Results, TableClaim
 from rag_eval.report.claims.costs import (
     PricedPool,
     break_even_over,
+    is_one_batch,
     pays_until_updates,
     priced_pool,
     question_ratio,
@@ -23,8 +24,10 @@ from rag_eval.report.claims.timed import (
     BEFORE_MODEL,
     FORCED,
     NATURAL,
+    SLOWER,
     Session,
     e2e_ratio,
+    mean_gap,
     predicted_by_measured,
     prefill_ratio,
     retrieval_share,
@@ -174,8 +177,8 @@ def _computational_cost(sheet: str) -> Sequence[TableClaim]:
         rag, tuned = (priced_pool(name, found.arms[name], utilisation, measure, sheet) for name in (RAG, TUNED))
         return rag, tuned
 
-    def by_month(of_both: Callable[[PricedPool, PricedPool], Measured], utilisation: float = USUAL) -> Callable[[Results, str], Measured]:
-        return lambda found, _: of_both(*priced(found, utilisation))
+    def by_month(of_both: Callable[[PricedPool, PricedPool], Measured]) -> Measure:
+        return _in_batches(both, lambda found, _: of_both(*priced(found, USUAL)))
 
     both, prices = (RAG, TUNED), f"prices {sheet}"
     return (
@@ -199,7 +202,7 @@ def _computational_cost(sheet: str) -> Sequence[TableClaim]:
             "break-even: (usd before the first question, finetune - rag) / (usd a question, rag - finetune), paired; the interval spans "
             f"utilisation {', '.join(f'{one:g}' for one in UTILISATIONS)}; {prices}",
             SOURCE,
-            lambda found, _: break_even_over([priced(found, one) for one in (USUAL, *UTILISATIONS)]),
+            _in_batches(both, lambda found, _: break_even_over([priced(found, one) for one in (USUAL, *UTILISATIONS)])),
             both,
             "questions a month",
             ANY,
@@ -211,8 +214,8 @@ def _computational_cost(sheet: str) -> Sequence[TableClaim]:
             above(float(FEW)),
             f"usd of training, evaluation and a month of storage / usd a question, finetune; utilisation {USUAL:g}, {prices}",
             SOURCE,
-            lambda found, _: upfront_in_questions(priced(found, USUAL)[1]),
-            both,
+            _in_batches((TUNED,), lambda found, _: upfront_in_questions(priced_pool(TUNED, found.arms[TUNED], USUAL, "", sheet))),
+            (TUNED,),
             "questions",
             ANY,
         ),
@@ -247,7 +250,7 @@ def _computational_cost(sheet: str) -> Sequence[TableClaim]:
             above(0.1),
             "seconds of embedding and searching / all seconds of a question, rag, in batches",
             SOURCE,
-            _searching_share,
+            _in_batches((RAG,), _searching_share),
             (RAG,),
             "share",
             ANY,
@@ -259,11 +262,23 @@ def _computational_cost(sheet: str) -> Sequence[TableClaim]:
             above(1.0),
             f"usd in all a right answer, rag / finetune; utilisation {USUAL:g}, {prices}",
             SOURCE,
-            lambda found, metric: right_answer_ratio(*priced(found, USUAL, metric), n_queries=MANY),
+            _in_batches(both, lambda found, metric: right_answer_ratio(*priced(found, USUAL, metric), n_queries=MANY)),
             both,
             "times",
         ),
     )
+
+
+def _in_batches(names: Sequence[str], measure: Measure) -> Measure:
+    """The measure, where these arms answered in several batches: all questions of one have the same seconds, which leaves no interval."""
+
+    def measured(found: Results, metric: str) -> Measured:
+        single = [name for name in names if is_one_batch(found.arms[name])]
+        if single:
+            return Missing(f"{' and '.join(single)}: all questions were answered in one batch, whose seconds have no interval")
+        return measure(found, metric)
+
+    return measured
 
 
 def _searching_share(found: Results, _: str) -> Measured:
@@ -340,6 +355,11 @@ def _inference_time() -> Sequence[TableClaim]:
             (NATURAL,),
             "share",
             ANY,
+            given=(
+                Precondition(
+                    SLOWER, partial(_of_session, NATURAL, both, lambda timed: mean_gap(timed[RAG], timed[TUNED])), 0.0, (NATURAL,)
+                ),
+            ),
         ),
         declare(
             "inference-time/rag-stages",

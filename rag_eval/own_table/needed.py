@@ -19,7 +19,8 @@ def needed(one: Finding) -> int | None:
         one: an inconclusive finding.
 
     Returns:
-        The number; None where none follows, as where what was found lies on the threshold.
+        The number; None where none follows: what was found lies on the threshold, or it is a precondition or the training that leaves the
+        claim open, not the width of its interval.
     """
     number, claim = one.number, one.claim.claim
     if number is None or one.verdict.word != "INCONCLUSIVE":
@@ -27,6 +28,8 @@ def needed(one: Finding) -> int | None:
     few = 0
     if number.n_clusters is not None and 0 < number.n_clusters < FEWEST_CLUSTERS:
         few = math.ceil(number.n * FEWEST_CLUSTERS / number.n_clusters)
+    if one.is_doubted and not few:
+        return None
     distance = abs(number.mean - claim.threshold)
     if claim.direction == "equivalent" and claim.margin is not None:
         distance = abs(claim.margin - distance)
@@ -49,7 +52,8 @@ def needed_table(findings: Mapping[str, Sequence[Finding]]) -> Table:
         for one in those:
             if one.verdict.word == "INCONCLUSIVE" and one.number is not None:
                 n = needed(one)
-                rows.append((one.claim.id, name, n_of(one), "cannot be told" if n is None else f"at least {n:,}"))
+                why = f": {one.reason}" if one.is_doubted else ""
+                rows.append((one.claim.id, name, n_of(one), f"cannot be told{why}" if n is None else f"at least {n:,}"))
     reading = f"""Test questions from which on a claim would be decided, were the number that was found the true one: those whose minimum
 detectable effect is its distance from the threshold (80 % power), and {FEWEST_CLUSTERS} clusters at least. Where questions are divided by
 question, about half of those in the file are test questions. Of latency the number is one of requests."""

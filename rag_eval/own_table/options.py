@@ -53,7 +53,7 @@ def read(arguments: Sequence[str]) -> Options:
 
     Raises:
         ConfigError: if an argument is no key=value, a key is decided by the command itself, an arm does not exist, no data or no generator
-            is named, or the plan is to be made in a way that does not exist.
+            is named, the plan is to be made in a way that does not exist, or out= is no folder.
         UserError: if a number is missing or out of range, or there is no such price sheet.
     """
     given = dict(OWN)
@@ -62,12 +62,13 @@ def read(arguments: Sequence[str]) -> Options:
         key = _key(one)
         if key in OWN:
             given[key] = one.partition("=")[2]
-        elif key in CHOSEN_HERE:
+        elif key in CHOSEN_HERE or key.startswith("latency."):
             raise ConfigError(f"{key}= is decided by rag-eval table itself; choose arms with arms=rag,finetune.")
         else:
             overrides.append(one)
     if given["plan"] not in ("", "only"):
         raise ConfigError(f"plan={given['plan']}: expected plan=only, which tells what would be run and stops.")
+    _check_out(given["out"])
     _check_named(overrides)
     if given["hardware"]:
         sheet_named(given["hardware"])
@@ -94,6 +95,21 @@ def _key(argument: str) -> str:
 
 def _has(overrides: Sequence[str], *keys: str) -> bool:
     return any(_key(one) in keys for one in overrides)
+
+
+def _check_out(text: str) -> None:
+    """Refuse a report that could not be written, before the runs that it is of.
+
+    Args:
+        text: the folder as given.
+
+    Raises:
+        ConfigError: if it is empty, or a file stands where a folder should.
+    """
+    if not text:
+        raise ConfigError(f"out=: expected a folder, as in out={OWN['out']}.")
+    if files := [one for one in (Path(text), *Path(text).parents) if one.exists() and not one.is_dir()]:
+        raise ConfigError(f"out={text}: {files[0]} is a file; expected a folder.")
 
 
 def _check_named(overrides: Sequence[str]) -> None:

@@ -28,7 +28,8 @@ LEARNED_SAMPLE = 100  # questions by which a training sees that it has learned
 PART_OF_STEP = 1 / 3  # a pass forward alone, of one forward and backward
 READING_OF_PLAN = f"""Seconds on this machine, from {N_QUESTIONS_TIMED} questions of each kind of arm and {N_STEPS_TIMED} training steps; in
 brackets 95 % intervals. Runs that are on disk already take none of it. Questions were asked one by one, and runs ask them in batches, which
-is no slower. A training that ends when its questions are learned takes from one pass to the most that are allowed."""
+is no slower. Loading of models is left out. A training that ends when its questions are learned takes from one pass to the most that are
+allowed."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,6 @@ class Plan:
 
     def usd(self, seconds: float) -> float | None:
         """What the machine costs for so many seconds; None = the sheet does not say."""
-        if not math.isfinite(seconds):
-            return None
         spend = Spend(seconds, device_seconds=seconds if self.device == "cuda" else None)
         return machine_price(spend, self.sheet, self.utilisation).usd
 
@@ -68,14 +67,19 @@ class Plan:
     def sentence(self) -> str:
         """The whole in a line."""
         total = self.total
-        ends = (self.usd(one) for one in (total.mean, total.low, total.high))
-        mean, low, high = ("not measured" if usd is None else f"{usd:.2g}" for usd in ends)
+        mean, low, high = (self._usd_told(one) for one in (total.mean, total.low, total.high))
         unknown = [one.name for one in self.pieces if one.seconds is None]
         rest = f"; how long {', '.join(unknown)} will take is not known" if unknown else ""
         return (
             f"in all {_told(total)}, {mean} [{low}, {high}] USD of machine time by the sheet {self.sheet.name} at utilisation "
             f"{self.utilisation:g}{rest}"
         )
+
+    def _usd_told(self, seconds: float) -> str:
+        if not math.isfinite(seconds):
+            return "not bounded"
+        usd = self.usd(seconds)
+        return "not measured" if usd is None else f"{usd:.2g}"
 
 
 def planned(arms: Mapping[str, Arm], timed: Probed, sheet: PriceSheet, utilisation: float) -> Plan:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from rag_eval.adapt.knowledge_budget import taught_by
 from rag_eval.adapt.none import NoAdapter
@@ -30,11 +30,13 @@ from rag_eval.retrieve.random import RandomPick
 from rag_eval.run_spec import RunSpec
 from rag_eval.source import code_sha
 from rag_eval.system import System
-from rag_eval.types import Example, QADataset, TrainingRow
+from rag_eval.types import QADataset, TrainingRow
 
 N_INDEXED = 8  # documents of a timed part of an index
 N_PASSAGES = 3  # of an arm that does not say how many it shows
 FILE = "plan.json"
+
+Item = TypeVar("Item")
 
 
 def probed(arms: Mapping[str, Arm]) -> Probed:
@@ -143,10 +145,10 @@ def _asked_s(arm: Arm, prompt: PromptWriter, generator: Generator) -> tuple[floa
     return tuple(seconds)
 
 
-def spread(questions: Sequence[Example], n: int) -> list[Example]:
-    """So many questions, evenly over their order; all where there are no more."""
-    n = min(n, len(questions))
-    return [questions[at * len(questions) // n] for at in range(n)]
+def spread(items: Sequence[Item], n: int) -> list[Item]:
+    """So many of them, evenly over their order; all where there are no more."""
+    n = min(n, len(items))
+    return [items[at * len(items) // n] for at in range(n)]
 
 
 def _taught(arms: Mapping[str, Arm], generator: Generator, prompt: PromptWriter) -> tuple[dict[str, Sequence[TrainingRow]], dict[str, str]]:
@@ -187,14 +189,38 @@ def _step_s(arms: Mapping[str, Arm], rows: Mapping[str, Sequence[TrainingRow]], 
     arm = arms[name]
     adapter: Any = build(arm.spec.adapter)
     lesson = adapter.with_rows(taught).training_job(generator, prompt, arm.dataset, arm.spec.seed)
-    return tuple(step_seconds(replace(lesson, schedule=replace(lesson.schedule, eval_every=0)), N_STEPS_TIMED))
+    schedule = replace(lesson.schedule, eval_every=0, epochs=N_STEPS_TIMED + 1.0)  # enough passes, should one be a single step
+    timed = replace(lesson, schedule=schedule)
+    if not lesson.keeps_order:
+        timed = replace(timed, rows=rows_to_time(lesson.rows, lesson.schedule.batch_size, N_STEPS_TIMED), keeps_order=True)
+    return tuple(step_seconds(timed, N_STEPS_TIMED))
+
+
+def rows_to_time(rows: Sequence[TrainingRow], batch_size: int, n_steps: int) -> list[TrainingRow]:
+    """Rows whose steps take as long on average as those of all: a trainer that groups by length would begin with the longest alone.
+
+    Args:
+        rows: of the training.
+        batch_size: rows a step.
+        n_steps: steps to be timed.
+
+    Returns:
+        A batch of the longest rows, which warms up, then `n_steps` batches of rows of one length each, from long to short, evenly over all
+        lengths. All rows, the longest first, where there are no more.
+    """
+    longest_first = sorted(rows, key=lambda one: len(one.prompt) + len(one.completion), reverse=True)
+    batches = [longest_first[at : at + batch_size] for at in range(0, len(rows), batch_size)]
+    if len(batches) > n_steps:
+        batches = [batches[0], *(batches[(2 * at + 1) * len(batches) // (2 * n_steps)] for at in range(n_steps))]
+    return [one for batch in batches for one in batch]
 
 
 def _indexed_s(arm: Arm) -> tuple[float, ...]:
     """Seconds a document of an index, in parts of a few documents; the first part loads what embeds and is not counted."""
     documents = arm.dataset.documents
     size = max(1, min(N_INDEXED, math.ceil(len(documents) / (N_QUESTIONS_TIMED + 1))))
-    parts = [documents[at : at + size] for at in range(0, len(documents), size)][: N_QUESTIONS_TIMED + 1]
+    chosen = spread(documents, size * (N_QUESTIONS_TIMED + 1))
+    parts = [chosen[at : at + size] for at in range(0, len(chosen), size)]
     seconds = []
     with TemporaryDirectory() as folder:  # an index of a few documents is of no further use
         node = arm.spec.retriever.to_config()

@@ -20,7 +20,7 @@ class Seconds:
 
     def times(self, least: float, usual: float, most: float) -> Seconds:
         """So many of these, where the number itself is known only from its least to its most."""
-        return Seconds(usual * self.mean, least * self.low, most * self.high)
+        return Seconds(usual * self.mean, least * self.low, most * self.high if most else 0.0)  # an end may be infinite
 
     def each(self, n: float) -> Seconds:
         """A known number of these."""

@@ -21,6 +21,7 @@ from experiments.table.computational_cost import (
 )
 from experiments.table.index_sizes import BUILDING, Building
 from experiments.table.presets import PRESETS
+from rag_eval.report.claims import costs
 from rag_eval.report.claims.claim import Missing, Number, Results
 from rag_eval.score.primary import EM
 from tests.claims import every
@@ -59,7 +60,7 @@ def test_fine_tuning_pays_from_its_dearer_preparation_by_its_saving_on(tmp_path:
 def test_the_break_even_holds_those_of_all_utilisations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = {0.1: Number(90.0, 80.0, 99.0, 4), 0.5: Number(100.0, 95.0, 105.0, 4), 1.0: Number(101.0, 96.0, 140.0, 4)}
     monkeypatch.setattr(computational_cost, "_priced", lambda _, utilisation: (utilisation, None))
-    monkeypatch.setattr(computational_cost, "pays_from", lambda utilisation, _: at[utilisation])
+    monkeypatch.setattr(costs, "pays_from", lambda utilisation, _: at[utilisation])
     one = number(break_even_over_utilisations(results(), ""))
     assert (one.mean, one.low, one.high) == (100.0, 80.0, 140.0)
 

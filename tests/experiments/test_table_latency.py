@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from experiments.table.inference_time import (
+    ROW,
     additive_model,
     curves,
     found_at_once,
@@ -26,7 +27,7 @@ from experiments.table.live import LIVE, N_WRITES, Live, Writer, written
 from experiments.table.presets import PRESETS
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import write_latency
-from rag_eval.report.claims.claim import Missing, Number
+from rag_eval.report.claims.claim import Missing, Number, judge
 from rag_eval.report.claims.timed import FORCED, NATURAL, Size, common_length, recorded_session
 from rag_eval.types import Document, Example
 from tests.experiments.table_results import pooled, results, run, timed
@@ -73,6 +74,14 @@ def test_the_retrieval_step_has_its_share_of_the_answer_and_of_the_gap() -> None
     found = results(work={NATURAL: SESSION})
     assert number(share_of_answer(found, "")).mean == pytest.approx(0.2 / 0.65)
     assert number(share_of_gap(found, "")).mean == pytest.approx(0.2 / 0.4)  # 200 tokens more take the other half
+
+
+def test_where_rag_is_not_slower_nothing_is_the_cause_of_it() -> None:
+    (claim,) = [one for one in ROW.claims(PRESETS["laptop"]) if one.id == "inference-time/rag-gap"]
+    faster = {"rag": rag(*[100, 110] * 10, embed=0.01, search=0.01), "finetune": tuned(*[300, 320] * 10)}
+    finding = judge(claim, results(work={NATURAL: faster}))
+    assert finding.verdict.word == "INCONCLUSIVE"
+    assert finding.reason.startswith("not shown that rag is slower than the fine-tuned model")
 
 
 def test_the_additive_model_tells_the_gap_of_timings_that_follow_it() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rag_eval.own_table.needed import needed, needed_table
-from rag_eval.report.claims.claim import Finding, Number, Results, judge
+from rag_eval.report.claims.claim import Finding, Number, Precondition, Results, judge
 from rag_eval.report.claims.declare import ANY, TUNED_PRO, Limit, above, declare, within
 
 
-def found(number: Number, limit: Limit | None = None) -> Finding:
-    return judge(declare("id", TUNED_PRO, "text", limit or above(0.0), "contrast", "source", lambda *_: number, (), metrics=ANY), Results())
+def found(number: Number, limit: Limit | None = None, given: tuple[Precondition, ...] = ()) -> Finding:
+    claim = declare("id", TUNED_PRO, "text", limit or above(0.0), "contrast", "source", lambda *_: number, (), metrics=ANY, given=given)
+    return judge(claim, Results())
 
 
 def test_with_half_of_the_detectable_effect_four_times_the_questions_are_needed() -> None:
@@ -35,3 +36,14 @@ def test_what_is_decided_needs_no_more() -> None:
     assert decided.verdict.word == "SUPPORTED"
     assert needed(decided) is None
     assert needed_table({"row": [decided]}).rows == ()
+
+
+def test_where_a_precondition_fails_no_number_of_questions_follows_from_the_claim_itself() -> None:
+    has_failed = Precondition("the model reads", lambda *_: Number(0.1, 0.05, 0.15, n=100, n_clusters=50), 0.5, ())
+    finding = found(Number(0.5, 0.4, 0.6, n=100, n_clusters=50, mde=0.1), given=(has_failed,))
+    assert finding.verdict.word == "INCONCLUSIVE"
+    assert needed(finding) is None
+    assert (
+        needed_table({"row": [finding]}).rows[0][3]
+        == "cannot be told: not shown that the model reads: 0.1 [0.05, 0.15], above 0.5 is required"
+    )

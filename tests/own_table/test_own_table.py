@@ -63,6 +63,12 @@ def test_the_plan_tells_every_arm_and_its_cost_and_runs_none(tmp_path: Path, cal
     assert not (tmp_path / "reports").exists()
 
 
+def test_a_training_of_all_weights_is_planned(tmp_path: Path, call: Call) -> None:
+    ended = call(*write_villages(tmp_path), *QUICK, "plan=only", "arms=finetune", "adapter=full")
+    assert ended.code == 0, ended.err
+    assert "is not known" not in ended.out
+
+
 @pytest.mark.slow
 def test_one_command_makes_the_table_and_a_second_one_asks_no_model(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     command = (*write_villages(tmp_path), *QUICK)

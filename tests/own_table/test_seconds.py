@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,6 +57,10 @@ def test_an_open_number_of_pieces_widens_the_interval() -> None:
     assert Seconds(2.0, 1.0, 4.0).times(1, 5, 10) == Seconds(10.0, 1.0, 40.0)
 
 
+def test_none_of_what_has_no_upper_end_takes_no_time() -> None:
+    assert of_samples([(2.0,)]).each(0) == Seconds(0.0, 0.0, 0.0)
+
+
 def test_a_training_of_known_length_takes_its_steps() -> None:
     training = Training(("finetune",), n_rows=20, batch_size=8, epochs=2.0, max_epochs=2.0)
     (piece,) = [one for one in planned({}, probed_with((training,), (1.0, 1.0)), SHEET, 1.0).pieces if "training" in one.name]
@@ -80,6 +85,12 @@ def test_the_cost_is_that_of_the_machine_at_its_utilisation() -> None:
     plan = planned({}, probed_with(), SHEET, 0.5)
     assert plan.usd(10.0) == 20.0  # a dollar a second, of a machine that works half of the time
     assert "USD of machine time by the sheet sheet at utilisation 0.5" in plan.sentence
+
+
+def test_a_cost_without_an_upper_end_is_not_called_unmeasured() -> None:
+    sentence = planned({}, replace(probed_with(), indexed_s=(0.5,)), SHEET, 1.0).sentence
+    assert "not bounded] USD" in sentence
+    assert "not measured" not in sentence
 
 
 def test_a_plan_has_a_line_for_each_piece() -> None:

@@ -17,7 +17,7 @@ def step_seconds(lesson: TrainingJob, n_steps: int) -> list[float]:
 
     Args:
         lesson: the training job.
-        n_steps: timed steps, at least 1. One more comes first and is not timed: it warms up, and has the longest rows.
+        n_steps: timed steps, at least 1. One more comes first and is not timed: it warms up.
 
     Returns:
         Wall time of each step in seconds; fewer than `n_steps` where the training is shorter.

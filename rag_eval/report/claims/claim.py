@@ -120,6 +120,7 @@ class Finding:
     number: Number | None
     reason: str = ""  # of a verdict that is NOT MEASURED or does not follow from the interval
     n_trainings: int | None = None  # of the trained arm with the fewest; None = no arm that the claim needs is trained
+    is_doubted: bool = False  # whether the number decides nothing, however narrow its interval
 
     @property
     def mde(self) -> float | None:
@@ -180,7 +181,7 @@ def judge(claim: TableClaim, found: Results) -> Finding:
         return _not_measured(claim, f"cannot be computed: {error}")
     n_trainings = _n_trainings(claim, found)
     if doubt:
-        return Finding(claim, undecided(claim.claim, detectable(first)), first, doubt, n_trainings)
+        return Finding(claim, undecided(claim.claim, detectable(first)), first, doubt, n_trainings, is_doubted=True)
     decided = [_decided(claim.claim, one) for one in numbers if isinstance(one, Number)]
     if len({one.word for one in decided}) > 1:
         texts = ", ".join(f"{label_of(metric)} {one.word}" for metric, one in zip(claim.metrics, decided, strict=True))

@@ -89,6 +89,12 @@ def priced_pool(name: str, pool: Pool, utilisation: float, measure: str, sheet: 
     return PricedPool(cost, usd, right, pool.clusters)
 
 
+def is_one_batch(pool: Pool) -> bool:
+    """Whether several questions were timed together, so that each has the same share of the same seconds."""
+    seconds = [tuple(sorted(pool.predictions[name].seconds.items())) for name in pool.rows]
+    return len(seconds) > 1 and seconds[0] != () and len(set(seconds)) == 1
+
+
 def question_ratio(over: PricedPool, under: PricedPool) -> Measured:
     """What a question costs with one arm, divided by what it costs with another, over the questions that both were asked."""
     names = _shared(over, under)

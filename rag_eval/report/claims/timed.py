@@ -11,11 +11,12 @@ from rag_eval.latency.record import LatencyRecord
 from rag_eval.latency.store import read_latencies
 from rag_eval.record.load import RecordedRun
 from rag_eval.report.claims.claim import Measured
-from rag_eval.report.claims.numbers import ratio_at, ratio_of
+from rag_eval.report.claims.numbers import mean_of, ratio_at, ratio_of
 from rag_eval.types import Timing
 
 Session = Mapping[str, LatencyRecord]  # by arm
 NATURAL, FORCED = "latency", "latency, equal lengths"
+SLOWER = "rag is slower than the fine-tuned model"  # else nothing is the cause of it
 BEFORE_MODEL = ("embed", "search", "rerank")  # stages of the retrieval step
 
 
@@ -98,6 +99,11 @@ def retrieval_share_of_gap(over: LatencyRecord, under: LatencyRecord) -> Measure
 def gaps(over: LatencyRecord, under: LatencyRecord) -> list[float]:
     """Seconds by which an answer of one arm takes longer than that of another, by question, waiting excluded."""
     return [(a.e2e_s - a.queue_s) - (b.e2e_s - b.queue_s) for a, b in paired(over, under)]
+
+
+def mean_gap(over: LatencyRecord, under: LatencyRecord) -> Measured:
+    """Mean seconds by which an answer of one arm takes longer than that of another, waiting excluded."""
+    return mean_of(gaps(over, under), [one.block for one in over.timings])
 
 
 def predicted_by_measured(over: LatencyRecord, under: LatencyRecord) -> Measured:
