@@ -105,8 +105,8 @@ def test_a_trained_arm_is_asked_its_training_questions_too_and_they_count_apart(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    rows_of = QA.rows
-    monkeypatch.setattr(QA, "rows", lambda *given: made.append(1) or rows_of(*given))
+    set_of = QA.training_set
+    monkeypatch.setattr(QA, "training_set", lambda *given: made.append(1) or set_of(*given))
     document = {"id": "d0", "title": "T", "text": "The answer is liver."}
     split = ["train"] * 4 + ["test"] * 3
     questions = [{"id": f"q{at}", "question": f"What is {at}?", "answers": ["liver"], "split": one} for at, one in enumerate(split)]

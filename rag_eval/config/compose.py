@@ -85,9 +85,9 @@ def refuse_unnamed_choices(overrides: Sequence[str]) -> None:
 
 
 def _is_name(value: str) -> bool:
-    """Whether Hydra reads a value as a text, or as a list or a sweep, whose parts it checks."""
+    """Whether Hydra reads a value as a text, or as a list, a sweep or a part, which are checked elsewhere."""
     try:
-        return isinstance(yaml.safe_load(value), str | list)
+        return isinstance(yaml.safe_load(value), str | list | dict)
     except yaml.YAMLError:
         return True  # for Hydra to refuse
 

@@ -127,10 +127,10 @@ def test_the_arms_that_are_missing_are_named_with_the_command_that_makes_them(ra
     assert rows["by fine-tuning"]["verdict"] == "NOT MEASURED: no finetune_format"
     assert rows["by retrieval"]["verdict"] == "NOT MEASURED: no finetune_format, rag_format"
     command = "run python run.py mode=finetune_format experiment_name=study and python run.py mode=rag_format experiment_name=study"
-    assert f"Knowledge gained by retrieval is not measured: {command}" in out
+    assert f"Knowledge gained by retrieval is not measured: {command}" in " ".join(out.split())
     ran(finetune_format=(0.3, 0.32))
     _, out, _ = told("experiment=study")
-    assert "by retrieval is not measured: run python run.py mode=rag_format experiment_name=study, with the other arguments" in out
+    assert "by retrieval is not measured: run python run.py mode=rag_format experiment_name=study, with the other arguments" in " ".join(out.split())
     assert "Knowledge gained by fine-tuning: is finetune better" in out
 
 
@@ -140,7 +140,7 @@ def test_where_nothing_that_is_tested_is_trained_on_the_command_says_how_to_divi
 ) -> None:
     ran(**OF_BASE, choices={"dataset.split_by": split_by})
     _, out, _ = told("experiment=study")
-    assert ("these runs too, all with dataset.split_by=question" in out) is is_said
+    assert ("these runs too, all with dataset.split_by=question" in " ".join(out.split())) is is_said
 
 
 def test_where_the_base_model_keeps_the_form_its_arms_are_compared_as_they_are(ran: Ran, told: Told, tmp_path: Path) -> None:
