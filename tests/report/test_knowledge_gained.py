@@ -130,7 +130,9 @@ def test_the_arms_that_are_missing_are_named_with_the_command_that_makes_them(ra
     assert f"Knowledge gained by retrieval is not measured: {command}" in " ".join(out.split())
     ran(finetune_format=(0.3, 0.32))
     _, out, _ = told("experiment=study")
-    assert "by retrieval is not measured: run python run.py mode=rag_format experiment_name=study, with the other arguments" in " ".join(out.split())
+    assert "by retrieval is not measured: run python run.py mode=rag_format experiment_name=study, with the other arguments" in " ".join(
+        out.split()
+    )
     assert "Knowledge gained by fine-tuning: is finetune better" in out
 
 
