@@ -31,7 +31,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STARTS_S = 180.0  # on a busy machine MLflow takes a minute to load
 ENDS_S = 10.0
 POLL_S = 0.2
-OVERVIEW = "overview?workflowType=genai&startTimeLabel=ALL"  # MLflow would else show the last seven days
+PAGE = "evaluation-runs?workflowType=genai&startTimeLabel=ALL"  # the arms and their scores
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _experiments(made: Dashboards) -> list[str]:
         return []
     if not found:
         return [f"There is no experiment {made.experiment}." if made.experiment else "There is no experiment yet."]
-    return [f"{one['name']}: {made.address}/#/experiments/{one['experiment_id']}/{OVERVIEW}" for one in found]
+    return [f"{one['name']}: {made.address}/#/experiments/{one['experiment_id']}/{PAGE}" for one in found]
 
 
 def _asked(made: Dashboards, path: str, body: Mapping[str, Any] | None = None) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from rag_eval.cli.ui import PAGE
 from tests.browser.watched import Watched
 from tests.claims import every
 
@@ -112,6 +113,18 @@ def test_the_experiment_shows_its_runs(served: Served, open_page: Open, screensh
     one = open_page(f"{served.address}/#/experiments/{served.experiment}/runs", is_fresh=True)
     assert every(shown(one, name) for name in served.runs)
     one.page.screenshot(path=screenshots / "mlflow-runs.png")
+
+
+def test_the_address_that_is_printed_shows_the_arms(served: Served, open_page: Open, screenshots: Path) -> None:
+    one = open_page(f"{served.address}/#/experiments/{served.experiment}/{PAGE}", is_fresh=True)
+    assert every(shown(one, name) for name in served.runs)
+    one.page.screenshot(path=screenshots / "mlflow-arms.png")
+
+
+def test_the_overview_shows_how_many_answers_are_right(served: Served, open_page: Open, screenshots: Path) -> None:
+    one = open_page(f"{served.address}/#/experiments/{served.experiment}/overview/quality?workflowType=genai", is_fresh=True)
+    assert every(shown(one, name) for name in ("correctness", "exact_match", "contains"))
+    one.page.screenshot(path=screenshots / "mlflow-quality.png")
 
 
 def test_a_run_shows_its_metrics(served: Served, open_page: Open, screenshots: Path) -> None:
