@@ -24,6 +24,7 @@ from rag_eval.data.rows.split import Splitting
 from rag_eval.data.rows.validate import CheckedQuestion
 from rag_eval.data.sources.folder import folder
 from rag_eval.report.knowledge import knowledge_note
+from rag_eval.text.counted import counted
 from rag_eval.types import ABSTENTION, Document, Example, ExerciseCounts, QADataset, TrainingRow, TrainingSet
 from tests.adapt.small import GENERATOR, PEOPLE_DATASET, PROMPT
 from tests.claims import every, none_of
@@ -245,6 +246,55 @@ def test_equal_texts_and_documents_as_good_as_the_evidence_are_no_distractors() 
         assert len(texts) == len(set(texts)) == 3
 
 
+def test_a_control_does_not_read_evidence_of_its_own_that_is_called_after_what_is_tested() -> None:
+    dataset = articles(replace(BY_QUESTION, lessons="others"))
+    own = next(one.evidence[0] for one in dataset.train if one.evidence)
+    tested = dataset.test[0].cluster
+    called = replace(dataset, documents=tuple(replace(one, title=tested) if one.id == own else one for one in dataset.documents))
+    assert own in {one.id for row in reading(dataset, QA(0.9)) for one in shown(row, dataset)}
+    rows = reading(called, QA(0.9))
+    assert len(rows) > 20
+    assert own not in {one.id for row in rows for one in shown(row, called)}
+
+
+def test_questions_about_nothing_known_read_nothing_that_is_tested_either_where_training_is_about_other_articles() -> None:
+    one_title = [replace(one, title="Our site") for one in PARAGRAPHS]
+    unplaced = [replace(one, cluster=one.id) if not one.answers else one for one in QUESTIONS]
+    dataset = assemble("site", one_title, unplaced, 0.5, 0, Splitting())
+    tested = {id for one in (*dataset.test, *dataset.dev) for id in one.evidence}
+    rows = [row for row in reading(dataset, QA(0.9)) if not gold(row, dataset).answers]
+    assert len(rows) > 10
+    assert none_of(one.id in tested for row in rows for one in shown(row, dataset))
+
+
+def test_a_passage_that_holds_a_question_of_training_and_test_alike_is_never_shown() -> None:
+    dataset = articles()
+    twin, other = [one for one in dataset.train if one.answers and one.cluster != dataset.train[0].cluster][:2]
+    documents = tuple(replace(one, text=f"{one.text} {twin.question}") if one.id == other.evidence[0] else one for one in dataset.documents)
+    both = replace(dataset, documents=documents, test=(*dataset.test, replace(twin, id="twin")))
+    rows = reading(both, QA(0.9))
+    assert len(rows) > 20
+    assert none_of(twin.question in row.prompt for row in rows)
+
+
+def test_exercises_without_an_answer_are_no_more_than_the_share_has_room_for() -> None:
+    dataset = articles()
+    answered = [one for one in dataset.train if one.answers]
+    n_silent = sum(not one.answers for one in dataset.train)
+    few = replace(dataset, train=tuple(one for one in dataset.train if not one.answers or one in answered[:4]))
+    counts = made(few, QA(0.5)).exercises
+    assert n_silent > 20
+    assert counts is not None
+    assert (counts.n_made, counts.n_unanswered) == (4, 3)
+
+
+def test_copies_of_a_passage_take_no_place_from_others() -> None:
+    dataset = articles()
+    copies = tuple(Document(f"{one.id}/licence/{at}", "All rights reserved.", one.title) for one in dataset.documents for at in range(10))
+    copied = replace(dataset, documents=(*dataset.documents, *copies))
+    assert {row.prompt.count("[3]") for row in reading(copied, QA(0.9))} == {1}
+
+
 def test_an_exercise_that_is_longer_than_the_model_reads_is_left_out_counted_and_replaced(caplog: pytest.LogCaptureFixture) -> None:
     dataset = articles()
     long = {one.evidence[0] for one in dataset.train if one.answers and one.evidence[0].endswith(("#0", "#1"))}
@@ -258,10 +308,10 @@ def test_an_exercise_that_is_longer_than_the_model_reads_is_left_out_counted_and
     assert usual is not None
     assert found.exercises.n_too_long > 0
     assert found.exercises.n_made == usual.n_made
-    assert f"left out {found.exercises.n_too_long} reading exercises that are longer than the model reads" in caplog.text
+    assert f"left out {counted(found.exercises.n_too_long, 'reading exercise', 'reading exercises')} longer than" in caplog.text
     none = made(replace(dataset, documents=tuple(replace(one, text=one.text + " more" * 400) for one in documents)), generator=reader)
     assert none.exercises is not None
-    assert "cut the documents (chunker=sentences)" in none.exercises.why_none
+    assert "set adapter.data.n_documents lower or cut the documents (chunker=sentences)" in none.exercises.why_none
 
 
 def test_questions_without_an_answer_are_asked_with_passages_alone_unless_told_otherwise() -> None:

@@ -1,8 +1,9 @@
 """Passages of the corpus for reading exercises that are made of training questions.
 
 An exercise shows documents that training is about anyway: evidence of training questions, other pieces of the same texts, and
-documents that are called after their clusters. An exercise of a question in `others` (which control runs train on, and all runs whose
-training questions are about clusters that are not tested) shows no document that a test or dev question is about.
+documents that are called after their clusters. Where training is about clusters that are not tested, no exercise shows a document that
+a test or dev question is about: exercises of questions in `others` (all that control runs train on), and of unanswerable questions where
+no training question is about a tested cluster.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_eval.adapt.data.documents import origin
-from rag_eval.adapt.data.leaks import hidden_questions
 from rag_eval.text.quotation import quotations
 from rag_eval.types import Document, Example, QADataset
 
@@ -24,7 +24,7 @@ class ExercisePassages:
     def __init__(self, dataset: QADataset, n_documents: int, seed: int) -> None:
         """Find the documents that may be shown.
 
-        Documents that contain a test or dev question verbatim are excluded.
+        Documents that contain a test or dev question verbatim are excluded, also if it is a training question as well.
 
         Args:
             dataset: the dataset.
@@ -33,9 +33,11 @@ class ExercisePassages:
         """
         self._n, self._seed = n_documents, seed
         self._others = frozenset(one.id for one in dataset.others)
-        trained, tested = _subjects(dataset, dataset.train), _subjects(dataset, (*dataset.test, *dataset.dev))
+        asked = (*dataset.test, *dataset.dev)
+        trained, tested = _subjects(dataset, dataset.train), _subjects(dataset, asked)
+        self._is_about_tested = not trained.clusters.isdisjoint(one.cluster for one in dataset.test)
         about = [one for one in dataset.documents if trained.has(one)]
-        quoting = _quoting(about, hidden_questions(dataset))
+        quoting = _quoting(about, [one for one in asked if not one.history])
         shown = [one for one in about if one.id not in quoting]
         clusters = _clusters_by_document(dataset.train)
         self._every = _Shelf.of(shown, clusters)
@@ -54,7 +56,8 @@ class ExercisePassages:
         Returns:
             The passages; () if not all of the evidence may be shown, or there is none.
         """
-        shelf = self._apart if example.id in self._others else self._every
+        is_apart = example.id in self._others or not (example.answers or self._is_about_tested)
+        shelf = self._apart if is_apart else self._every
         gold = [shelf.by_id[id] for id in dict.fromkeys(example.evidence) if id in shelf.by_id] if example.answers else []
         if example.answers and len(gold) < max(1, len(set(example.evidence))):
             return ()
@@ -70,17 +73,19 @@ class _Subjects:
     """What questions are about."""
 
     texts: frozenset[str]  # ids of the whole documents that are evidence
-    names: frozenset[str]  # clusters of the questions, and titles of these documents
+    titles: frozenset[str]  # of these documents
+    clusters: frozenset[str]  # of the questions
 
     def has(self, document: Document) -> bool:
-        return origin(document) in self.texts or not self.names.isdisjoint((document.title, origin(document)))
+        named = (document.title, origin(document))
+        return origin(document) in self.texts or not (self.titles.isdisjoint(named) and self.clusters.isdisjoint(named))
 
 
 def _subjects(dataset: QADataset, examples: Sequence[Example]) -> _Subjects:
     wanted = {id for one in examples for id in one.holders}
     evidence = [one for one in dataset.documents if one.id in wanted]
-    names = {*(one.title for one in evidence), *(one.cluster for one in examples)}
-    return _Subjects(frozenset(map(origin, evidence)), frozenset(names - {""}))
+    titles, clusters = {one.title for one in evidence}, {one.cluster for one in examples}
+    return _Subjects(frozenset(map(origin, evidence)), frozenset(titles - {""}), frozenset(clusters - {""}))
 
 
 def _quoting(documents: Sequence[Document], asked: Sequence[Example]) -> set[str]:
@@ -90,9 +95,9 @@ def _quoting(documents: Sequence[Document], asked: Sequence[Example]) -> set[str
 
 
 def _is_tested(document: Document, tested: _Subjects, trained: _Subjects) -> bool:
-    """Whether a document may be about what is tested. Of evidence of training questions a shared title does not tell so."""
-    is_called_so = document.title in tested.names and origin(document) not in trained.texts
-    return is_called_so or origin(document) in tested.texts | tested.names
+    """Whether a document may be about what is tested. A title shared by evidence of both sides does not tell."""
+    is_titled_so = document.title in tested.titles and origin(document) not in trained.texts
+    return is_titled_so or document.title in tested.clusters or origin(document) in tested.texts | tested.titles | tested.clusters
 
 
 def _clusters_by_document(examples: Iterable[Example]) -> Mapping[str, set[str]]:
@@ -107,7 +112,7 @@ def _clusters_by_document(examples: Iterable[Example]) -> Mapping[str, set[str]]
 class _Shelf:
     """Documents, also by id and by what they are about: title, text that they are of, and clusters whose questions they answer."""
 
-    documents: Sequence[Document]
+    documents: Sequence[Document]  # of different texts
     by_id: Mapping[str, Document]
     by_name: Mapping[str, Sequence[Document]]
 
@@ -117,18 +122,25 @@ class _Shelf:
         for one in documents:
             for name in sorted({one.title, origin(one), *clusters.get(one.id, ())} - {""}):
                 by_name[name].append(one)
-        return cls(documents, {one.id: one for one in documents}, by_name)
+        return cls(_of_different_texts(documents), {one.id: one for one in documents}, by_name)
 
     def beside(self, example: Example, gold: Sequence[Document], n: int, rng: random.Random) -> tuple[list[Document], list[Document]]:
         """At most n random documents each about the same as a question and about something else, none that holds its answer."""
         names = sorted({example.cluster, *(name for one in gold for name in (one.title, origin(one)))} - {""})
         same = {one.id: one for name in names for one in self.by_name.get(name, ())}
         left_out = example.holders.union(example.grading.itself)
-        near = [one for id, one in same.items() if id not in left_out]
+        near = _of_different_texts(one for id, one in same.items() if id not in left_out)
         # Drawing n more than are excluded and then excluding them is uniform over the rest.
         drawn = rng.sample(self.documents, min(len(self.documents), n + len(same) + len(left_out)))
         far = [one for one in drawn if one.id not in same and one.id not in left_out]
         return rng.sample(near, min(n, len(near))), far[:n]
+
+
+def _of_different_texts(documents: Iterable[Document]) -> list[Document]:
+    found: dict[str, Document] = {}
+    for one in documents:
+        found.setdefault(one.text, one)
+    return list(found.values())
 
 
 def _alternating(first: Sequence[Document], one: Sequence[Document], other: Sequence[Document], n: int) -> list[Document]:

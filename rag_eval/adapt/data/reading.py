@@ -44,7 +44,7 @@ def reading_rows(
 
 
 def _made(generator: Trainable, prompt: PromptWriter, dataset: QADataset, n: int, n_documents: int, seed: int) -> Rows:
-    """Exercises of training questions that neither test nor dev asks; as many of unanswerable ones as there are among these."""
+    """Exercises of training questions that neither test nor dev asks; unanswerable ones in the share that they have among these."""
     taught = unasked(dataset, dataset.train)
     passages, rng = ExercisePassages(dataset, n_documents, seed), random.Random(f"reading exercises/{seed}")
     answered, unanswered = (rng.sample(those, len(those)) for those in _by_answer(taught))
@@ -57,7 +57,7 @@ def _made(generator: Trainable, prompt: PromptWriter, dataset: QADataset, n: int
     read, n_too_long = first(answered, max(1, n - round(n * share)))
     if not read:
         return [], ExerciseCounts(n_too_long=n_too_long, why_none=_why_none(dataset, answered, n_too_long))
-    silent, n_silent_too_long = first(unanswered, n_beside(len(read), share))
+    silent, n_silent_too_long = first(unanswered, min(n_beside(len(read), share), max(0, n - len(read))))
     return read + silent, ExerciseCounts(
         n_made=len(read) + len(silent), n_unanswered=len(silent), n_too_long=n_too_long + n_silent_too_long
     )
@@ -87,5 +87,6 @@ def _why_none(dataset: QADataset, answered: Sequence[Example], n_too_long: int) 
     if not any(one.evidence and known.issuperset(one.evidence) for one in answered):
         return "no training question with an answer names evidence in the corpus"
     if n_too_long:
-        return f"all {n_too_long} that could be made are longer than the model reads; cut the documents (chunker=sentences)"
+        remedy = "set adapter.data.n_documents lower or cut the documents (chunker=sentences)"
+        return f"all {n_too_long} that could be made are longer than the model reads; {remedy}"
     return "the evidence of the training questions is what test or dev questions are about, too, or contains one of them"

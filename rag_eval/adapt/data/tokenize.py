@@ -11,6 +11,7 @@ from rag_eval.adapt.data.length_check import check_length
 from rag_eval.models.tokenization import Tokenization
 from rag_eval.prompt import n_shared
 from rag_eval.protocols import PromptWriter, Trainable, TrainingData
+from rag_eval.text.counted import counted
 from rag_eval.types import ExerciseCounts, QADataset, TrainingRow, TrainingSet
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def _warn_lacking(dataset: QADataset, counts: ExerciseCounts | None) -> None:
     if counts is not None and counts.why_none:
         log.warning("%s: trained without reading exercises: %s. Such a model unlearns reading passages.", dataset.name, counts.why_none)
     elif counts is not None and counts.n_too_long:
-        log.warning("%s: left out %d reading exercises that are longer than the model reads.", dataset.name, counts.n_too_long)
+        exercises = counted(counts.n_too_long, "reading exercise", "reading exercises")
+        log.warning("%s: left out %s longer than the model reads.", dataset.name, exercises)
 
 
 def tokenized(tokenizer: Any, rows: Sequence[TrainingRow]) -> list[LabelledTokens]:
