@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch
 from rag_eval.errors import ConfigError, EnvironmentFault
 from rag_eval.protocols import Index, Vectors
 from rag_eval.retrieve.index.annoy_index import Annoy
+from rag_eval.retrieve.index.copies import Copies
 from rag_eval.retrieve.index.exact import Exact
 from rag_eval.retrieve.index.faiss_index import Faiss
 from rag_eval.retrieve.index.pgvector_index import Postgres
@@ -325,6 +327,27 @@ def test_a_graph_finds_every_copy_in_order_of_number_also_of_later_ones(is_loade
     assert nearest(index, unit(1, seed=5)) == [53]
     scores, found = index.search(rows[:1], 100)
     assert sorted(found[0].tolist()) == list(range(54))
+
+
+def test_an_index_that_finds_its_lists_by_a_graph_loses_what_is_taken_out_and_keeps_its_copies() -> None:
+    rows = unit(200)
+    index = filled(Faiss("IVF2_HNSW32,Flat", "l2", {"nprobe": 2}, "cpu"), np.vstack([rows, rows[:2]]))
+    assert index.can_remove
+    index.remove(np.array([0, 201]))  # a vector with a copy, and a copy
+    assert nearest(index, rows[:2]) == [200, 1]
+    assert not {0, 201} & set(index.search(rows[:2], 200)[1].ravel().tolist())
+
+
+def test_many_copies_take_no_memory_for_results_that_are_not_asked_for() -> None:
+    copies, rows = Copies(), np.repeat(unit(1), 20_000, axis=0)
+    copies.without_copies(np.arange(20_000)[::-1], rows)
+    scores, numbers = np.zeros((500, 1), dtype=np.float32), np.full((500, 1), 19_999)
+    tracemalloc.start()
+    _, found = copies.with_copies(scores, numbers, 3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.tolist() == [[0, 1, 2]] * 500
+    assert peak < 5_000_000  # bytes; 10,000,000 results would take 120,000,000
 
 
 def test_a_graph_of_copies_alone_is_searched() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -27,7 +28,7 @@ class Copies:
     def __init__(self) -> None:
         """Begin without vectors."""
         self._held: dict[bytes, int] = {}  # number of the vector that is held, by digest
-        self._others: dict[int, list[int]] = {}  # numbers of its copies, by its number
+        self._others: dict[int, list[int]] = {}  # numbers of its copies in ascending order, by its number
 
     def __len__(self) -> int:
         return len(self._held) + sum(map(len, self._others.values()))
@@ -48,14 +49,14 @@ class Copies:
             held = self._held.setdefault(digest, number)
             is_first[at] = held == number
             if held != number:
-                self._others.setdefault(held, []).append(number)
+                insort(self._others.setdefault(held, []), number)
         return numbers[is_first], vectors[is_first]
 
     def with_copies(self, scores: NDArray[np.float32], numbers: NDArray[np.int64], k: int) -> Hits:
         """Results of a search among the vectors that are held, each followed by its copies.
 
         Args:
-            scores: float32 (n_queries, width), higher is better.
+            scores: float32 (n_queries, width), best first; higher is better.
             numbers: int64 (n_queries, width), -1 = missing.
             k: number of results of a query.
 
@@ -64,7 +65,7 @@ class Copies:
         """
         if not self._others:
             return _of_width(scores, numbers, k)
-        found = [self._copied(row, those) for row, those in zip(scores.tolist(), numbers.tolist(), strict=True)]
+        found = [self._copied(row, those, k) for row, those in zip(scores.tolist(), numbers.tolist(), strict=True)]
         width = max([k, *map(len, found)])
         every = np.full((len(found), width), -1, dtype=np.int64)
         its = np.full((len(found), width), -np.inf, dtype=np.float32)
@@ -89,8 +90,14 @@ class Copies:
         for number, first in pairs[len(digests) :]:
             self._others.setdefault(first, []).append(number)
 
-    def _copied(self, scores: Sequence[float], numbers: Sequence[int]) -> list[tuple[float, int]]:
-        return [(score, each) for score, number in zip(scores, numbers, strict=True) for each in (number, *self._others.get(number, ()))]
+    def _copied(self, scores: Sequence[float], numbers: Sequence[int], k: int) -> list[tuple[float, int]]:
+        """At least the best k results of one query with copies, fewer only if there are fewer."""
+        found: list[tuple[float, int]] = []
+        for score, number in zip(scores, numbers, strict=True):
+            if len(found) >= k and score < found[-1][0]:
+                break
+            found += [(score, each) for each in sorted((number, *self._others.get(number, ())[:k]))[:k]]
+        return found
 
 
 def _of_width(scores: NDArray[np.float32], numbers: NDArray[np.int64], k: int) -> Hits:

@@ -120,7 +120,8 @@ class Faiss:
         self._is_graph = any(graph in self._factory for graph in ("HNSW", "NSG"))
         self.can_remove = device == "cpu" and (self.is_exact or re.fullmatch(r"IVF[^,]*,(Flat|PQ\w+|SQ\w+)", self._factory) is not None)
         self._index: Any = None  # created by the first add, which determines the dimension
-        self._copies = Copies()  # of a graph
+        self._holds_once = self._is_graph and "IVF" not in self._factory  # with inverted lists the graph is one of centroids
+        self._copies = Copies()
 
     def identity(self) -> Mapping[str, Any]:
         """Everything that determines the results."""
@@ -147,7 +148,7 @@ class Faiss:
         if not len(numbers):
             return
         rows = np.ascontiguousarray(vectors)
-        if self._is_graph:
+        if self._holds_once:
             numbers, rows = self._copies.without_copies(numbers, rows)
             if not len(numbers):
                 return
@@ -205,18 +206,18 @@ class Faiss:
         if not np.isfinite(asked).all():
             raise ValueError("expected finite queries, found one that is not")
         hits = nearest(min(k, index.ntotal))
-        return self._copies.with_copies(*hits, min(k, len(self._copies))) if self._is_graph else in_order(*hits)
+        return self._copies.with_copies(*hits, min(k, len(self._copies))) if self._holds_once else in_order(*hits)
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder."""
         faiss.write_index(self._index, str(folder / FILE))
-        if self._is_graph:
+        if self._holds_once:
             self._copies.save(folder)
 
     def load(self, folder: Path) -> None:
         """Read a saved index."""
         self._index = faiss.read_index(str(folder / FILE))
-        if self._is_graph:
+        if self._holds_once:
             self._copies.load(folder)
         self._set()
 
