@@ -175,7 +175,9 @@ def test_a_part_of_a_retriever_that_has_none_is_refused_with_the_retrievers_that
     )
 
 
-@pytest.mark.parametrize("override", ["generator=null", "dataset=3", "retriever/embedder=1.5", "prompt=true", "mode="])
+@pytest.mark.parametrize(
+    "override", ["generator=null", "dataset=3", "retriever/embedder=1.5", "prompt=true", "mode=", "generator=tiny,null"]
+)
 def test_a_choice_that_is_no_name_is_refused_with_the_choices(override: str) -> None:
     group, _, _ = override.partition("=")
     names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))

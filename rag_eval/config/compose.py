@@ -79,9 +79,14 @@ def refuse_unnamed_choices(overrides: Sequence[str]) -> None:
     for one in overrides:
         found = CHOICE.fullmatch(one)
         folder = conf_dir() / found["group"] if found else None
-        if found and folder and folder.is_dir() and not _is_name(found["value"]):
+        if found and folder and folder.is_dir() and not all(map(_is_name, _swept(found["value"]))):
             choices = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
             raise ConfigError(f"{one} names no choice; choices: {choices}.")
+
+
+def _swept(value: str) -> list[str]:
+    """The values of a plain sweep such as hf,tiny; any other value by itself."""
+    return [value] if re.search(r"""[][(){}'"]""", value) else value.split(",")
 
 
 def _is_name(value: str) -> bool:
