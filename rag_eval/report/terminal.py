@@ -6,6 +6,7 @@ goes on below itself in parts, each with the first column. No number is broken; 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import Console
@@ -22,11 +23,13 @@ Rows = Sequence[Sequence[str]]
 
 
 def show(tables: Sequence[Table], notes: Sequence[str], console: Console) -> None:
-    """Print the tables and then the notes."""
+    """Print the tables and then the notes, which break between words; a word wider than the terminal stays whole."""
     for one in tables:
         print_table(console, one)
     for note in notes:
-        console.print(Text(f"note: {inert(note)}"))
+        lines = f"note: {inert(note)}".splitlines()
+        wrapped = (textwrap.fill(line, console.width, break_long_words=False, break_on_hyphens=False) for line in lines)
+        console.print(Text("\n".join(wrapped)), soft_wrap=True)
 
 
 def print_table(console: Console, table: Table) -> None:

@@ -62,6 +62,12 @@ def test_a_note_below_tables_breaks_between_words_at_the_width_of_the_terminal()
     assert out.getvalue().split() == ["note:", *note.split()]
 
 
+def test_a_path_in_a_note_stands_whole_in_a_line_of_its_own_where_the_terminal_is_narrower() -> None:
+    out, path = StringIO(), "/reports/" + "folder/" * 20 + "summary.html"
+    show([], [f"written: {path}, and so on"], Console(file=out, width=WIDTH))
+    assert f"{path}," in out.getvalue().splitlines()
+
+
 @pytest.mark.parametrize(("n", "said"), [(1, "1 question could not be asked"), (3, "3 questions could not be asked")])
 def test_a_question_that_could_not_be_asked_is_called_that_whatever_was_the_reason(n: int, said: str, tmp_path: Path) -> None:
     run = write_run(tmp_path, "aaaa", "rag", scored(40, 0.5, 0.5), counts={"n_questions": 40, "n_error": n})
