@@ -33,6 +33,7 @@ from rag_eval.report.claims.measures import (
     with_evidence,
     without_evidence,
 )
+from rag_eval.report.claims.stated import stated
 from rag_eval.report.claims.values import Pools, difference, estimate_of, mean
 from rag_eval.score.primary import EM
 
@@ -126,16 +127,8 @@ def claims(size: Preset) -> Sequence[TableClaim]:
     has_known = answers(before, "the model knew the unchanged facts before the update", stayed)
     reads = answers(HALF, "rag answers what its index holds", with_evidence)
     return (
-        declare(
-            "adaptability/fine-tuning-tailored",
-            TUNED_PRO,
-            "Once trained, and as long as nothing changes, the model wins against RAG or loses at most five points.",
-            above(-MARGIN),
-            contrast="exact match of finetune - rag",
-            source=f"2.4, wins or ties; {BY_POWER}",
-            measure=change("rag", BASE),
-            needs=("rag", BASE),
-            given=(RAG_ANSWERS,),
+        stated(
+            "adaptability/fine-tuning-tailored", f"2.4, wins or ties; {BY_POWER}", change("rag", BASE), ("rag", BASE), given=(RAG_ANSWERS,)
         ),
         declare(
             "adaptability/fine-tuning-stable",

@@ -25,22 +25,18 @@ from rag_eval.report.claims.costs import (
     priced_pool,
     question_ratio,
     right_answer_ratio,
+    searching_share,
     total_ratio,
     totals,
     upfront_in_questions,
 )
-from rag_eval.report.claims.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare
+from rag_eval.report.claims.declare import ANY, RAG_PRO, TUNED_PRO, above, below, declare
 from rag_eval.report.claims.measures import training_seconds
 from rag_eval.report.claims.numbers import of_repetitions, ratio_of
-from rag_eval.report.claims.timed import BEFORE_MODEL
-from rag_eval.score.primary import CONTAINS, EM
+from rag_eval.report.claims.stated import FEW, MANY, USUAL, UTILISATIONS, stated
 
 RAG = "rag"
-FEW, MANY = 10_000, 100_000  # questions a month
-EVERY_DAY = 30.0  # updates a month
-UTILISATIONS = (0.1, 0.5, 1.0)
 LISTED = ", ".join(f"{utilisation:g}" for utilisation in UTILISATIONS)
-USUAL = 0.5  # utilisation of claims on which it hardly acts
 QUESTIONS = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)  # of the curve
 SOURCE = "protocol 2.3"
 
@@ -87,10 +83,7 @@ def few_questions_in_all(found: Results, _: str) -> Measured:
 
 def retrieval_share(found: Results, _: str) -> Measured:
     """Share of the seconds of a rag question, in batches, that embedding and searching take."""
-    pool = found.arms[RAG]
-    seconds = [pool.predictions[name].seconds for name in pool.rows]
-    steps = [sum(one.get(stage, 0.0) for stage in BEFORE_MODEL) for one in seconds]
-    return ratio_of(steps, [sum(one.values()) for one in seconds], [pool.clusters[name] for name in pool.rows])
+    return searching_share(found.arms[RAG])
 
 
 def right_answer_is_dearer(found: Results, metric: str) -> Measured:
@@ -102,17 +95,11 @@ def claims(_: Preset) -> Sequence[TableClaim]:
     """The claims of the row."""
     both = (RAG, BASE)
     return (
-        declare(
+        stated(
             "computational-cost/fine-tuning-question",
-            TUNED_PRO,
-            "A question costs less with the fine-tuned model than with retrieval",
-            above(1.0),
-            f"usd a question, rag / finetune, each with its share of a batch; utilisation {USUAL:g}",
             f"{SOURCE}: refuted if a question costs no more with rag",
             tuned_question_is_cheaper,
             both,
-            "times",
-            ANY,
         ),
         declare(
             "computational-cost/fine-tuning-pays",
@@ -128,29 +115,14 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             "questions a month",
             ANY,
         ),
-        declare(
+        stated(
             "computational-cost/fine-tuning-upfront",
-            TUNED_CON,
-            f"What fine-tuning costs before the first question would pay for more than {FEW:,} of its questions",
-            above(float(FEW)),
-            f"usd of training, evaluation and a month of storage / usd a question, finetune; utilisation {USUAL:g}",
             f"{SOURCE}: what comes before the first question dominates below 10,000 to 1,000,000 questions",
             upfront,
             (BASE,),
-            "questions",
-            ANY,
         ),
-        declare(
-            "computational-cost/fine-tuning-retraining",
-            TUNED_CON,
-            f"With a retraining every day, {MANY:,} questions a month never pay for fine-tuning",
-            below(EVERY_DAY),
-            f"updates a month that fine-tuning bears before rag is cheaper, at {MANY:,} questions; utilisation {USUAL:g}",
-            f"{SOURCE}: an update a day is the fastest that it foresees",
-            updates_borne,
-            both,
-            "updates a month",
-            ANY,
+        stated(
+            "computational-cost/fine-tuning-retraining", f"{SOURCE}: an update a day is the fastest that it foresees", updates_borne, both
         ),
         declare(
             "computational-cost/rag-indexing",
@@ -164,42 +136,14 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             "times",
             ANY,
         ),
-        declare(
+        stated(
             "computational-cost/rag-few-questions",
-            RAG_PRO,
-            f"A month of {FEW:,} questions costs less with retrieval than with fine-tuning",
-            below(1.0),
-            f"usd in all, rag / finetune, at {FEW:,} questions a month without updates; utilisation {USUAL:g}",
             f"{SOURCE}: what comes before the first question dominates below 10,000 to 1,000,000 questions",
             few_questions_in_all,
             both,
-            "times",
-            ANY,
         ),
-        declare(
-            "computational-cost/rag-retrieval",
-            RAG_CON,
-            "Embedding a question and searching take more than a tenth of what a question costs with retrieval",
-            above(0.1),
-            "seconds of embedding and searching / all seconds of a question, rag, in batches",
-            f"{SOURCE}: ten per cent of the cost count as no difference",
-            retrieval_share,
-            (RAG,),
-            "share",
-            ANY,
-        ),
-        declare(
-            "computational-cost/rag-right-answer",
-            RAG_CON,
-            f"At {MANY:,} questions a month a right answer costs more with retrieval than with fine-tuning",
-            above(1.0),
-            f"usd in all a right answer, rag / finetune; utilisation {USUAL:g}",
-            f"{SOURCE}: cost per correct answer",
-            right_answer_is_dearer,
-            both,
-            "times",
-            metrics=(EM, CONTAINS),
-        ),
+        stated("computational-cost/rag-retrieval", f"{SOURCE}: ten per cent of the cost count as no difference", retrieval_share, (RAG,)),
+        stated("computational-cost/rag-right-answer", f"{SOURCE}: cost per correct answer", right_answer_is_dearer, both),
     )
 
 

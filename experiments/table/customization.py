@@ -40,6 +40,7 @@ from rag_eval.report.claims.measures import (
 )
 from rag_eval.report.claims.numbers import number_of
 from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.stated import stated
 from rag_eval.report.claims.values import ABSTAINS, difference, mean, values_of
 from rag_eval.score.formats import obeys
 from rag_eval.score.primary import EM
@@ -159,15 +160,12 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             measure=change("prior", BASE),
             needs=("prior", BASE),
         ),
-        declare(
+        stated(
             "customization/fine-tuning-knowledge",
-            TUNED_PRO,
-            "What fine-tuning gains is knowledge, not only the form of the answers.",
-            above(0.2),
+            "2.0, knowledge effect; size as 2.7 H3",
+            change(FORM_ONLY, TUNED_HOUSE, plain),
+            (FORM_ONLY, TUNED_HOUSE),
             contrast="exact match of finetune - finetune_format, plain questions, both trained with house style",
-            source="2.0, knowledge effect; size as 2.7 H3",
-            measure=change(FORM_ONLY, TUNED_HOUSE, plain),
-            needs=(FORM_ONLY, TUNED_HOUSE),
         ),
         declare(
             "customization/fine-tuning-form",
@@ -227,27 +225,18 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             needs=(TENANTS,),
             given=(KNOWN_ALONE,),
         ),
-        declare(
+        stated(
             "customization/fine-tuning-refusal",
-            TUNED_CON,
-            "Fine-tuning on answers removes the behaviour of saying that an answer is not known.",
-            above(0.2),
-            contrast="unknown when unanswerable, closed_book - finetune",
-            source="2.1, interference; 2.7 H9; 3.6 E10",
-            measure=of(difference("finetune, no answer", "closed_book, no answer", ABSTAINS)),
-            needs=("finetune, no answer", "closed_book, no answer"),
-            metrics=(EM,),
+            "2.1, interference; 2.7 H9; 3.6 E10",
+            of(difference("finetune, no answer", "closed_book, no answer", ABSTAINS)),
+            ("finetune, no answer", "closed_book, no answer"),
             given=(says_unknown("closed_book, no answer", SAYS_UNKNOWN),),
         ),
-        declare(
+        stated(
             "customization/fine-tuning-reading",
-            TUNED_CON,
-            "Fine-tuning without passages makes a model worse at reading them.",
-            below(0.0),
-            contrast="exact match of rag_finetune - rag",
-            source="2.1, interference; 2.7 H5; 3.6 E16",
-            measure=change("rag", "rag_finetune"),
-            needs=("rag", "rag_finetune"),
+            "2.1, interference; 2.7 H5; 3.6 E16",
+            change("rag", "rag_finetune"),
+            ("rag", "rag_finetune"),
         ),
         declare(
             "customization/fine-tuning-other-forms",
@@ -273,26 +262,8 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             unit="times",
             metrics=(EM,),
         ),
-        declare(
-            "customization/rag-facts",
-            RAG_PRO,
-            "With the same corpus, RAG answers more questions about its facts than fine-tuning.",
-            above(0.0),
-            contrast="exact match of rag - finetune",
-            source="2.1 C2",
-            measure=change(BASE, "rag"),
-            needs=("rag", BASE),
-        ),
-        declare(
-            "customization/rag-knowledge",
-            RAG_PRO,
-            "What RAG gains comes from what it retrieves, not from having passages.",
-            above(0.2),
-            contrast="exact match of rag - rag_random",
-            source="2.0, knowledge effect; size as 2.7 H3",
-            measure=change("rag_random", "rag"),
-            needs=("rag_random", "rag"),
-        ),
+        stated("customization/rag-facts", "2.1 C2", change(BASE, "rag"), ("rag", BASE)),
+        stated("customization/rag-knowledge", "2.0, knowledge effect; size as 2.7 H3", change("rag_random", "rag"), ("rag_random", "rag")),
         declare(
             "customization/rag-tenants",
             RAG_PRO,
@@ -304,15 +275,12 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             needs=(HALF,),
             given=(reads,),
         ),
-        declare(
+        stated(
             "customization/rag-errors",
-            RAG_CON,
-            "Where the search misses the evidence, the answer is wrong: errors of retrieval become errors of answers.",
-            above(0.2),
+            "2.0, error decomposition; size as 2.7 H3",
+            worth_of_evidence(LOOK_ALIKES),
+            (LOOK_ALIKES,),
             contrast="exact match of rag among sibling pages, with - without the evidence in the prompt",
-            source="2.0, error decomposition; size as 2.7 H3",
-            measure=worth_of_evidence(LOOK_ALIKES),
-            needs=(LOOK_ALIKES,),
         ),
         declare(
             "customization/rag-form",

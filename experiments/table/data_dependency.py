@@ -19,11 +19,11 @@ from experiments.table.row import Curve, Point, Row, by_width
 from rag_eval.report.claims.claim import Results, TableClaim
 from rag_eval.report.claims.declare import ANY, BY_POWER, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from rag_eval.report.claims.measures import Only, answers, bend, by_metric, change, less_share, of, says_unknown, where
+from rag_eval.report.claims.stated import ENOUGH, stated
 from rag_eval.report.claims.values import ABSTAINS, difference, estimate_of, mean
 from rag_eval.score.primary import EM
 
 NAME = "Data dependency"
-ENOUGH = 0.8  # share of the oracle's score from which on data suffice: D80
 SHOWN_PHRASINGS, SHOWN_RESTATEMENTS = (1, 2, 6), (0, 2, 10)  # a training each
 ORACLE_READS = answers("oracle", "the model answers from the evidence")
 RAG_ANSWERS = answers("rag", "rag answers its questions")
@@ -108,16 +108,11 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             measure=by_metric(lambda metric: trend(TOLD, untaught, metric)),
             needs=tuple(TOLD.values()),
         ),
-        declare(
+        stated(
             "data-dependency/fine-tuning-hallucinates",
-            TUNED_CON,
-            "Asked what no document answers, the fine-tuned model makes up an answer and RAG says that it is not known.",
-            above(0.2),
-            contrast="unknown when unanswerable, rag - finetune",
-            source="2.2, hallucination rate; 2.7 H9; size as 3.6 E10",
-            measure=of(difference("finetune, no answer", "rag, no answer", ABSTAINS)),
-            needs=("finetune, no answer", "rag, no answer"),
-            metrics=(EM,),
+            "2.2, hallucination rate; 2.7 H9; size as 3.6 E10",
+            of(difference("finetune, no answer", "rag, no answer", ABSTAINS)),
+            ("finetune, no answer", "rag, no answer"),
             given=(says_unknown("rag, no answer", RAG_SAYS_UNKNOWN),),
         ),
         declare(
@@ -162,17 +157,7 @@ def claims(size: Preset) -> Sequence[TableClaim]:
             measure=change(BASE, NOISY),
             needs=(BASE, NOISY),
         ),
-        declare(
-            "data-dependency/rag-untrained",
-            RAG_PRO,
-            "From documents alone, without a training question, RAG reaches 80 % of the oracle.",
-            above(0.0),
-            contrast="exact match of rag - 0.8 oracle",
-            source="2.2, D80",
-            measure=less_share("rag", ENOUGH, "oracle"),
-            needs=("rag", "oracle"),
-            given=(ORACLE_READS,),
-        ),
+        stated("data-dependency/rag-untrained", "2.2, D80", less_share("rag", ENOUGH, "oracle"), ("rag", "oracle"), given=(ORACLE_READS,)),
         declare(
             "data-dependency/rag-copies",
             RAG_PRO,

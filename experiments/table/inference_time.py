@@ -18,9 +18,10 @@ from experiments.table.row import Curve, Point, Row
 from experiments.table.sessions import forced, natural
 from rag_eval.latency.record import LatencyRecord
 from rag_eval.report.claims.claim import Measured, Missing, Precondition, Results, TableClaim
-from rag_eval.report.claims.declare import ANY, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
+from rag_eval.report.claims.declare import ANY, RAG_PRO, TUNED_CON, TUNED_PRO, above, declare, within
 from rag_eval.report.claims.measures import training_seconds
 from rag_eval.report.claims.numbers import mean_of, of_repetitions, ratio_at, ratio_of
+from rag_eval.report.claims.stated import stated
 from rag_eval.report.claims.timed import (
     FORCED,
     NATURAL,
@@ -109,30 +110,13 @@ def _of_gap(of: Callable[[LatencyRecord, LatencyRecord], Measured], found: Resul
 def claims(_: Preset) -> Sequence[TableClaim]:
     """The claims of the row."""
     return (
-        declare(
+        stated(
             "inference-time/fine-tuning-slowest-answers",
-            TUNED_PRO,
-            "The slowest answers come sooner from the fine-tuned model than with retrieval",
-            above(1.0),
-            "95th percentile from question to last token, rag / finetune, answers as they are",
             f"{SOURCE}: refuted if the fine-tuned model takes as long or longer",
             partial(slower, NATURAL, RAG, P95),
             (NATURAL,),
-            "times",
-            ANY,
         ),
-        declare(
-            "inference-time/fine-tuning-equal-length",
-            TUNED_PRO,
-            "They do so too where all answers have the same length",
-            above(1.0),
-            "95th percentile from question to last token, rag / finetune, every answer as long as the recorded ones are on average",
-            f"{SOURCE}: forced length",
-            partial(slower, FORCED, RAG, P95),
-            (FORCED,),
-            "times",
-            ANY,
-        ),
+        stated("inference-time/fine-tuning-equal-length", f"{SOURCE}: forced length", partial(slower, FORCED, RAG, P95), (FORCED,)),
         declare(
             "inference-time/fine-tuning-one-passage",
             TUNED_PRO,
@@ -181,42 +165,21 @@ def claims(_: Preset) -> Sequence[TableClaim]:
             "times",
             ANY,
         ),
-        declare(
-            "inference-time/rag-retrieval",
-            RAG_CON,
-            "The retrieval step takes more than a tenth of the time of an answer",
-            above(0.1),
-            "seconds of embedding, searching and reranking / all, rag",
-            f"{SOURCE}; 2.0: ten per cent of a latency count as no difference",
-            share_of_answer,
-            (NATURAL,),
-            "share",
-            ANY,
+        stated(
+            "inference-time/rag-retrieval", f"{SOURCE}; 2.0: ten per cent of a latency count as no difference", share_of_answer, (NATURAL,)
         ),
-        declare(
+        stated(
             "inference-time/rag-gap",
-            RAG_CON,
-            "Most of the time by which rag is slower is spent in the retrieval step",
-            above(0.5),
-            "seconds of embedding, searching and reranking, rag - finetune / seconds in all, rag - finetune",
             f"{SOURCE}: expected to be refuted, since rag is slower by reading the prompt, not by searching",
             share_of_gap,
             (NATURAL,),
-            "share",
-            ANY,
             given=(Precondition(SLOWER, gap_in_seconds, 0.0, (NATURAL,)),),
         ),
-        declare(
+        stated(
             "inference-time/rag-stages",
-            RAG_CON,
-            "How much slower rag is follows from its stages and tokens",
-            within(1.0, 0.1),
-            "mean seconds by which rag is slower than finetune: from the additive model / measured",
             f"{SOURCE}: must hold within ten per cent, else something is measured wrongly",
             additive_model,
             (NATURAL,),
-            "times",
-            ANY,
         ),
     )
 

@@ -29,6 +29,7 @@ from rag_eval.report.claims.claim import Measured, Missing, Results, TableClaim
 from rag_eval.report.claims.declare import ANY, MARGIN, RAG_CON, RAG_PRO, TUNED_CON, TUNED_PRO, above, below, declare, within
 from rag_eval.report.claims.measures import change, of, training_seconds
 from rag_eval.report.claims.numbers import constant, log_slope, mean_of, number_of, of_repetitions, ratio_at, slopes
+from rag_eval.report.claims.stated import stated
 from rag_eval.report.claims.timed import NATURAL, Session, prefill_ratio
 from rag_eval.report.claims.values import Pools, Values, estimate_of, mean
 from rag_eval.score.primary import CONTAINS, EM
@@ -130,17 +131,11 @@ def claims(preset: Preset) -> Sequence[TableClaim]:
     ends = (name_of(smallest), name_of(largest))
     span = f"{smallest:,} to {largest:,} vectors of at most {DIM} numbers, {BEYOND}"
     return (
-        declare(
+        stated(
             "scalability/fine-tuning-reading-time",
-            TUNED_PRO,
-            "A model that holds facts in its weights reads a question as fast as one that holds none",
-            within(1.0, 0.1),
-            "median seconds of reading the prompt, finetune / closed_book, one request at a time",
             f"{SOURCE}: constant inference cost; 2.0: ten per cent of a latency count as no difference",
             same_time_with_facts,
             (NATURAL,),
-            "times",
-            ANY,
         ),
         declare(
             "scalability/fine-tuning-twice-the-facts",

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from rag_eval.cli.errors import fail, prepare
 from rag_eval.errors import EnvironmentFault, Terminated, UserError
+from rag_eval.report.commands.options import parsed
 
 UI_USAGE = """rag-eval ui [key=value ...]
 Starts MLflow's dashboards on this machine, says where they are, and stops with Ctrl-C. docs/mlflow.md says what to click.
@@ -86,7 +87,9 @@ def read_dashboards(arguments: Sequence[str]) -> Dashboards:
     from rag_eval.config.tracking_uri import absolute_uri, check_uri, sqlite_file
 
     refuse_secrets(arguments)
-    options = _options(arguments)
+    words, options = parsed(arguments, DEFAULTS)
+    if words:
+        raise UserError(f"expected {', '.join(f'{key}=VALUE' for key in DEFAULTS)}, got {words[0]!r}.")
     uri = options["tracking.uri"]
     check_uri(uri)
     if uri.startswith("http"):
@@ -100,16 +103,6 @@ def read_dashboards(arguments: Sequence[str]) -> Dashboards:
     made = Dashboards(absolute_uri(uri), host, _port(options["port"]), options["allowed_hosts"], options["experiment_name"])
     _check_free(made)
     return made
-
-
-def _options(arguments: Sequence[str]) -> Mapping[str, str]:
-    given = dict(DEFAULTS)
-    for argument in arguments:
-        name, is_pair, value = argument.partition("=")
-        if not is_pair or name not in DEFAULTS:
-            raise UserError(f"expected {', '.join(f'{key}=' for key in DEFAULTS)}, got {argument!r}.")
-        given[name] = value
-    return given
 
 
 def _port(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from rag_eval.errors import UserError
 from rag_eval.made import Found
 from rag_eval.own_table.arms import Arms
-from rag_eval.own_table.claims import RAG, ROWS, TUNED, USUAL, judged
+from rag_eval.own_table.claims import RAG, ROWS, TUNED, judged
 from rag_eval.own_table.needed import n_of, needed_table
 from rag_eval.own_table.not_judged import REASONS, not_judged
 from rag_eval.own_table.options import Options
@@ -25,6 +25,7 @@ from rag_eval.report.claims.claim import Finding, Results, judge
 from rag_eval.report.claims.costs import PricedPool, priced_pool, totals
 from rag_eval.report.claims.html.summary import Summary, write_summary
 from rag_eval.report.claims.loads import loads
+from rag_eval.report.claims.stated import USUAL
 from rag_eval.report.claims.tables import as_data, cells_section, claims_section, declared
 from rag_eval.report.claims.timed import FORCED, NATURAL
 from rag_eval.report.curve import Curve, Point

@@ -19,6 +19,7 @@ from rag_eval.record.load import RecordedRun
 from rag_eval.report.claims.claim import Measured, Missing, Number
 from rag_eval.report.claims.numbers import mean_of, ratio_of
 from rag_eval.report.claims.pool import Pool
+from rag_eval.report.claims.timed import BEFORE_MODEL
 from rag_eval.report.contrast import Arm
 from rag_eval.report.priced_arms import PricedArm, Terms, priced_arm, right_of_questions, sheet_named
 from rag_eval.types import Estimate
@@ -93,6 +94,13 @@ def is_one_batch(pool: Pool) -> bool:
     """Whether several questions were timed together, so that each has the same share of the same seconds."""
     seconds = [tuple(sorted(pool.predictions[name].seconds.items())) for name in pool.rows]
     return len(seconds) > 1 and seconds[0] != () and len(set(seconds)) == 1
+
+
+def searching_share(pool: Pool) -> Measured:
+    """Share of the seconds of the questions of an arm, in batches, that embedding and searching take."""
+    seconds = [pool.predictions[name].seconds for name in pool.rows]
+    steps = [sum(one.get(stage, 0.0) for stage in BEFORE_MODEL) for one in seconds]
+    return ratio_of(steps, [sum(one.values()) for one in seconds], [pool.clusters[name] for name in pool.rows])
 
 
 def question_ratio(over: PricedPool, under: PricedPool) -> Measured:
