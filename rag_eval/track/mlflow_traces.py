@@ -18,6 +18,7 @@ from mlflow.entities.trace_state import TraceState
 from mlflow.tracing.client import TracingClient
 
 from rag_eval.track.traces import MEASURED, NOT_MEASURED, SpanRow, TraceRow
+from rag_eval.types import ABSTENTION
 
 A_BATCH = 50  # traces whose spans go out together
 PATIENCE_S = 120.0  # a slow store gets the rest another time
@@ -107,7 +108,7 @@ class Traces:
         values: dict[str, Any] = {RIGHT: verdict, **row.scores}
         found = [self._feedback(row, name, value) for name, value in values.items() if value is not None]
         if row.expected is not None:
-            expected = list(row.expected) or ["unknown"]
+            expected = list(row.expected) or [ABSTENTION]
             found.append(
                 Expectation(
                     name=EXPECTED,
