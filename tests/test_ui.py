@@ -36,6 +36,7 @@ def free_port() -> int:
         ("tracking.uri=mlruns", 2, "is a file store"),
         ("tracking.uri=sqlite:///none.db", 4, "none.db does not exist; run `python run.py mode=rag` first"),
         ("prot=5000", 2, "got 'prot=5000'"),
+        ("5000", 2, "got '5000'"),
     ],
 )
 def test_what_cannot_be_served_is_refused_in_one_line(

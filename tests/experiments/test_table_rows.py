@@ -44,7 +44,7 @@ from tests.claims import every, none_of
 from tests.experiments.pools_of_effects import prediction
 
 ROWS = (customization.ROW, data_dependency.ROW, adaptability.ROW)
-IDS = Path(__file__).parent / "claim_ids.txt"
+TERMS = (Path(__file__).parent / "claim_terms.txt").read_text(encoding="utf-8").splitlines()  # id, threshold and unit of each claim
 CI, WIDE = PRESETS["ci"], PRESETS["laptop"]
 CLAIMS = {claim.id: claim for row in ROWS for claim in row.claims(WIDE)}
 NO_FIELDS: Mapping[str, Any] = {}
@@ -94,10 +94,21 @@ def test_an_id_is_that_of_the_row_the_side_and_what_is_claimed(row: Row) -> None
 def test_ids_stay_as_they_are_for_pages_and_data_refer_to_them() -> None:
     claims = [one.id for row in EVERY_ROW for one in row.claims(WIDE)]
     assert len(set(claims)) == len(claims)
-    assert sorted(claims) == IDS.read_text(encoding="utf-8").splitlines()
+    assert sorted(claims) == [line.partition(" ")[0] for line in TERMS]
     answering = [id for asked in QUESTIONS for id in asked.claims]
     assert len(answering) >= 20
     assert every(id in claims for id in answering)
+
+
+def test_thresholds_are_those_that_were_declared_before_the_runs() -> None:
+    """A change of one is a change of this file, with its reason in the claim's source."""
+    claims = [one for row in EVERY_ROW for one in row.claims(WIDE)]
+    assert sorted(terms(one) for one in claims) == TERMS
+
+
+def terms(one: TableClaim) -> str:
+    margin = "" if one.claim.margin is None else f" ± {one.claim.margin:g}"
+    return f"{one.id} {one.claim.direction} {one.claim.threshold:g}{margin} {one.unit}"
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: f"{preset.name}_preset")
